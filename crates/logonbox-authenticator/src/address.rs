@@ -1,0 +1,145 @@
+//! Where a tenant is: `name` or `name:port`.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+/// The host and port of a tenant. Always HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantAddress {
+    host: String,
+    port: u16,
+}
+
+/// Not a host name or address with an optional port. Says what is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadAddress(&'static str);
+
+impl fmt::Display for BadAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadAddress {}
+
+impl TenantAddress {
+    /// The host name or IP address; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The TCP port, 443 unless another was given.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl fmt::Display for TenantAddress {
+    /// `host`, or `host:port` where the port is not 443.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.port == 443 {
+            f.write_str(&self.host)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for TenantAddress {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        if text.contains("://") {
+            return Err(BadAddress(
+                "a host name, without https:// or anything after it",
+            ));
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (text, None),
+        };
+        let port = match port {
+            None => 443,
+            Some(digits) => digits
+                .parse()
+                .ok()
+                .filter(|port| *port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .ok_or(BadAddress("the port must be a number from 1 to 65535"))?,
+        };
+        if let Some(address) = host.strip_prefix('[') {
+            let good = address
+                .strip_suffix(']')
+                .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+            if !good {
+                return Err(BadAddress("not an IPv6 address in brackets"));
+            }
+        } else {
+            let label = |label: &str| {
+                !label.is_empty()
+                    && label.len() <= 63
+                    && !label.starts_with('-')
+                    && label
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            };
+            let name = host.strip_suffix('.').unwrap_or(host);
+            if name.len() > 253 || !name.split('.').all(label) {
+                return Err(BadAddress(
+                    "not a host name (letters, digits, hyphens and dots; an IPv6 address goes in brackets)",
+                ));
+            }
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_addresses_and_ports() {
+        for (text, host, port) in [
+            ("acme.logonbox.directory", "acme.logonbox.directory", 443),
+            ("localhost:8443", "localhost", 8443),
+            ("127.0.0.1:1", "127.0.0.1", 1),
+            ("[::1]:8443", "[::1]", 8443),
+            ("[::1]", "[::1]", 443),
+        ] {
+            let address: TenantAddress = text.parse().unwrap();
+            assert_eq!((address.host(), address.port()), (host, port), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_or_less_than_a_host_is_refused() {
+        for text in [
+            "",
+            ":443",
+            "https://acme.logonbox.directory",
+            "acme.logonbox.directory/app",
+            "user@acme.logonbox.directory",
+            "acme.logonbox.directory?x",
+            "acme logonbox",
+            "acme..directory",
+            "-acme",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:+1",
+            "localhost:",
+            "::1",
+            "[::1",
+            "[nonsense]",
+            "b\u{fc}cher.example",
+            "acme\n.directory",
+        ] {
+            assert!(text.parse::<TenantAddress>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The key list of a person, as the tenant publishes it.
+
+use std::fmt;
+
+use crate::key::{KeyError, PublicKey};
+
+/// Every listing starts with this; anything else is not one (an error page, for instance).
+const HEADER: &str = "# Authorized";
+
+/// A parsed authorized-keys listing: the usable keys in the order in which they are published,
+/// and what had to be skipped.
+#[derive(Debug, Clone)]
+pub struct AuthorizedKeys {
+    keys: Vec<PublicKey>,
+    skipped: Vec<Skipped>,
+}
+
+/// A line that holds no usable key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The line in the listing, counted from 1.
+    pub line: usize,
+    /// Why the key is of no use.
+    pub why: KeyError,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.why)
+    }
+}
+
+/// The text is not an authorized-keys listing: its first line does not start with `# Authorized`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAKeyList;
+
+impl fmt::Display for NotAKeyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a key list: it does not start with `{HEADER}`")
+    }
+}
+
+impl std::error::Error for NotAKeyList {}
+
+impl AuthorizedKeys {
+    /// Parses a listing. Blank lines and comments are passed over, lines without a usable key
+    /// are skipped and remembered; lines may end in CRLF.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAKeyList`], when the first line is not the header of a listing.
+    pub fn parse(listing: &str) -> Result<Self, NotAKeyList> {
+        if !listing.starts_with(HEADER) {
+            return Err(NotAKeyList);
+        }
+        let mut parsed = Self {
+            keys: Vec::new(),
+            skipped: Vec::new(),
+        };
+        for (line, text) in (1..).zip(listing.lines()) {
+            let text = text.trim();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            match PublicKey::from_line(text) {
+                Ok(key) => parsed.keys.push(key),
+                Err(why) => {
+                    let skipped = Skipped { line, why };
+                    log::debug!("key list: {skipped}");
+                    parsed.skipped.push(skipped);
+                }
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// The usable keys, in the order of the listing.
+    #[must_use]
+    pub fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
+    /// The lines that hold no usable key.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// The key with this fingerprint (`SHA256:…`).
+    #[must_use]
+    pub fn by_fingerprint(&self, fingerprint: &str) -> Option<&PublicKey> {
+        self.keys
+            .iter()
+            .find(|key| key.fingerprint() == fingerprint)
+    }
+}

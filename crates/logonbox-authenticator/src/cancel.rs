@@ -1,0 +1,56 @@
+//! Stopping a request from another thread.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::AbortHandle;
+
+/// Stops a [`Client`](crate::Client) from another thread: the call that waits returns at once
+/// with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), the connection is closed, and the
+/// tenant is sent nothing more. Final: every later call of that client fails, too.
+///
+/// Give one to [`ClientBuilder::canceller`](crate::ClientBuilder::canceller) and keep a clone.
+#[derive(Debug, Clone, Default)]
+pub struct Canceller(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Idle,
+    Running(AbortHandle),
+    Cancelled,
+}
+
+impl Canceller {
+    /// A canceller that has not been used.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops the client. Returns at once; does nothing the second time.
+    pub fn cancel(&self) {
+        let before = std::mem::replace(&mut *self.state(), State::Cancelled);
+        if let State::Running(work) = before {
+            work.abort();
+        }
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(*self.state(), State::Cancelled)
+    }
+
+    /// Puts `work` under this canceller, or ends it at once where it comes too late.
+    pub(crate) fn watch(&self, work: AbortHandle) {
+        let mut state = self.state();
+        match *state {
+            State::Cancelled => work.abort(),
+            State::Idle | State::Running(_) => *state = State::Running(work),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,166 @@
+//! What can go wrong, told apart by what the caller would do about it.
+
+use std::fmt;
+
+/// A request to the tenant that did not end in an answer to the question asked.
+///
+/// [`Error::kind`] is for programs, the [`Display`](fmt::Display) text for people.
+#[derive(Debug, Clone)]
+pub struct Error {
+    kind: ErrorKind,
+    detail: String,
+    request_sent: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The tenant knows no such principal (404 on the key list).
+    NoSuchAccount,
+    /// The principal is known, but none of the published keys can be used.
+    NoUsableKey,
+    /// The person declined on the phone.
+    Declined,
+    /// The tenant would not ask the phone.
+    Refused,
+    /// Nobody answered in time.
+    TimedOut,
+    /// The tenant could not be talked to.
+    Unreachable(Unreachable),
+    /// Whoever answered could not prove to be the tenant, or speaks no acceptable TLS.
+    Tls,
+    /// The answer is not one that a tenant gives.
+    NotUnderstood,
+    /// The signature does not verify with the key that was asked.
+    BadSignature,
+    /// This machine failed: no descriptors, threads, memory, randomness or CA certificates left.
+    Local,
+    /// This library failed, which is a mistake in it: a thread of its panicked.
+    Panicked,
+    /// [`Canceller::cancel`](crate::Canceller::cancel) was called.
+    Cancelled,
+    /// The caller gave something that no tenant could be asked.
+    InvalidInput,
+}
+
+/// Where the way to the tenant ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// The name could not be looked up.
+    Lookup,
+    /// Nothing listens there.
+    Refused,
+    /// No route to the host or its network, or no answer to the connection attempt.
+    NoRoute,
+    /// The connection was opened, and ended too early.
+    Cut,
+    /// The proxy would not connect.
+    Proxy,
+    /// The tenant answers with an error of its own (500 to 599) on the key list.
+    ServerError,
+}
+
+impl Error {
+    /// An error of a source of your own. `detail` is cut and stripped as
+    /// [`detail`](Self::detail) promises.
+    #[must_use]
+    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: printable(&detail.into()),
+            request_sent: false,
+        }
+    }
+
+    /// The sign request may have reached the tenant when this happened.
+    #[must_use]
+    pub fn after_sending(mut self) -> Self {
+        self.request_sent = true;
+        self
+    }
+
+    /// Whatever happened, no phone can ring: what was sent asks nobody.
+    pub(crate) fn nobody_asked(mut self) -> Self {
+        self.request_sent = false;
+        self
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// More about it, possibly in the tenant's words: at most 300 characters, without control
+    /// characters, and otherwise not to be trusted. May be empty.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether the phone may ring: true from the moment that the sign request may have left
+    /// this machine. While it is false, nobody has been asked anything.
+    #[must_use]
+    pub fn request_sent(&self) -> bool {
+        self.request_sent
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            ErrorKind::NoSuchAccount => "the tenant knows no such account",
+            ErrorKind::NoUsableKey => "no usable key is published",
+            ErrorKind::Declined => "declined on the phone",
+            ErrorKind::Refused => "refused by the tenant",
+            ErrorKind::TimedOut => "no answer in time",
+            ErrorKind::Unreachable(Unreachable::Lookup) => {
+                "the tenant's name could not be looked up"
+            }
+            ErrorKind::Unreachable(Unreachable::Refused) => "the tenant refused the connection",
+            ErrorKind::Unreachable(Unreachable::NoRoute) => "the tenant could not be reached",
+            ErrorKind::Unreachable(Unreachable::Cut) => "the connection to the tenant was cut",
+            ErrorKind::Unreachable(Unreachable::Proxy) => "the proxy would not connect",
+            ErrorKind::Unreachable(Unreachable::ServerError) => "the tenant has an error",
+            ErrorKind::Tls => "TLS failed",
+            ErrorKind::NotUnderstood => "the answer was not understood",
+            ErrorKind::BadSignature => "the signature is wrong",
+            ErrorKind::Local => "this machine failed",
+            ErrorKind::Panicked => "a thread of the client panicked",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::InvalidInput => "the request makes no sense",
+        })?;
+        if self.detail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.detail)
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Bounded, on one line, and without characters that a terminal acts upon.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_is_one_bounded_line() {
+        let error = Error::new(
+            ErrorKind::Refused,
+            format!("\x1b[31mno\r\n{}", "x".repeat(9999)),
+        );
+        assert!(error.detail().starts_with(" [31mno  xxx"));
+        assert_eq!(error.detail().chars().count(), 300);
+    }
+}

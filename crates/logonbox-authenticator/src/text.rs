@@ -1,0 +1,79 @@
+//! The words on the phone.
+
+/// Who asks, as LogonBox clients call themselves by default.
+pub const DEFAULT_REMOTE_NAME: &str = "LogonBox Authenticator API";
+/// The question on the phone, by default.
+pub const DEFAULT_PROMPT_TEXT: &str = "{username} wants to authenticate from {remoteName} using \
+                                       your {hostname} credentials.";
+/// The button on the phone, by default.
+pub const DEFAULT_AUTHORIZE_TEXT: &str = "Authorize";
+
+/// What the phone shows. The signature does not cover it: it informs the person, and proves
+/// nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Texts {
+    /// Who asks.
+    pub remote_name: String,
+    /// The question. `{username}`, `{remoteName}` and `{hostname}` (the tenant's) are replaced.
+    pub prompt: String,
+    /// The button that says yes.
+    pub authorize: String,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self {
+            remote_name: DEFAULT_REMOTE_NAME.to_owned(),
+            prompt: DEFAULT_PROMPT_TEXT.to_owned(),
+            authorize: DEFAULT_AUTHORIZE_TEXT.to_owned(),
+        }
+    }
+}
+
+impl Texts {
+    /// The question with its placeholders replaced. What is filled in is not looked at again, so
+    /// a principal named `{hostname}` stays what it is.
+    #[must_use]
+    pub fn question(&self, principal: &str, hostname: &str) -> String {
+        let mut question = String::with_capacity(self.prompt.len());
+        let mut rest = self.prompt.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            question.push_str(before);
+            let value = after.split_once('}').and_then(|(name, after)| {
+                let value = match name {
+                    "username" => principal,
+                    "remoteName" => &self.remote_name,
+                    "hostname" => hostname,
+                    _ => return None,
+                };
+                Some((value, after))
+            });
+            if let Some((value, after)) = value {
+                question.push_str(value);
+                rest = after;
+            } else {
+                question.push('{');
+                rest = after;
+            }
+        }
+        question.push_str(rest);
+        question
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_replaced_once() {
+        let texts = Texts {
+            prompt: "{username} at {hostname} {nobody} {".to_owned(),
+            ..Texts::default()
+        };
+        assert_eq!(
+            texts.question("{hostname}", "acme.logonbox.directory"),
+            "{hostname} at acme.logonbox.directory {nobody} {"
+        );
+    }
+}

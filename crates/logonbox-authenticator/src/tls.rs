@@ -1,0 +1,88 @@
+//! TLS 1.2 or 1.3 with the certificates of the system or of one file. There is no way to turn
+//! the checks off, and nothing here is read from the environment.
+
+use std::io::ErrorKind::NotFound;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::{Error, ErrorKind};
+
+/// Where distributions keep the bundle of CA certificates: Debian, Ubuntu, Alpine and Arch;
+/// Fedora and RHEL (two names); SUSE; the BSD-like `/etc/ssl/cert.pem`. The first that exists
+/// is used.
+pub const SYSTEM_CA_FILES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Roots {
+    #[default]
+    System,
+    Pem(Vec<u8>),
+}
+
+pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Error> {
+    let roots = match roots {
+        Roots::System => system()?,
+        Roots::Pem(pem) => given(pem)?,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| local(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // One connection a login: there is nothing to resume.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+/// The system's bundle. A certificate that cannot be used takes nothing from the others.
+fn system() -> Result<RootCertStore, Error> {
+    for path in SYSTEM_CA_FILES {
+        let pem = match std::fs::read(path) {
+            Ok(pem) => pem,
+            Err(error) if error.kind() == NotFound => continue,
+            Err(error) => return Err(local(format!("{path}: {error}"))),
+        };
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
+        if roots.is_empty() {
+            return Err(local(format!("{path} holds no CA certificate")));
+        }
+        return Ok(roots);
+    }
+    Err(local(
+        "no CA certificates: install the package ca-certificates".to_owned(),
+    ))
+}
+
+/// A chosen file: all of it must be good, or its owner believes to trust what is not there.
+fn given(pem: &[u8]) -> Result<RootCertStore, Error> {
+    let bad = |why: String| local(format!("the given CA certificates: {why}"));
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| bad(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(bad("no PEM certificate in them".to_owned()));
+    }
+    Ok(roots)
+}
+
+fn local(what: String) -> Error {
+    Error::new(ErrorKind::Local, what)
+}

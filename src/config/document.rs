@@ -1,0 +1,257 @@
+//! TOML in which every complaint names its file, line and key.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What is wrong with a configuration, and where. Never quotes more than names: the file may be
+/// the wrong one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    path: PathBuf,
+    line: Option<usize>,
+    key: Option<String>,
+    what: String,
+}
+
+impl ConfigError {
+    pub(super) fn whole_file(path: &Path, what: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            line: None,
+            key: None,
+            what: what.into(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(line) = self.line {
+            write!(f, " line {line}")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, ", {key}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Where errors point to.
+#[derive(Clone, Copy)]
+struct Source<'s> {
+    path: &'s Path,
+    text: &'s str,
+}
+
+impl Source<'_> {
+    fn error(self, offset: usize, key: Option<String>, what: impl Into<String>) -> ConfigError {
+        let before = self.text.get(..offset).unwrap_or_default();
+        let newlines = before.matches('\n').count();
+        ConfigError {
+            path: self.path.to_owned(),
+            line: Some(newlines.saturating_add(1)),
+            key,
+            what: what.into(),
+        }
+    }
+}
+
+/// A table whose keys are taken out one by one; what is left at the end is unknown.
+pub(super) struct Section<'s> {
+    source: Source<'s>,
+    name: &'static str,
+    entries: Vec<(Spanned<String>, Spanned<DeValue<'s>>)>,
+}
+
+impl<'s> Section<'s> {
+    /// The top of a file.
+    pub(super) fn parse(path: &'s Path, text: &'s str) -> Result<Self, ConfigError> {
+        let source = Source { path, text };
+        let table = DeTable::parse(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            source.error(offset, None, error.message())
+        })?;
+        Ok(Self::new(source, "", table.into_inner()))
+    }
+
+    fn new(source: Source<'s>, name: &'static str, table: DeTable<'s>) -> Self {
+        let entries = table
+            .into_iter()
+            .map(|(key, value)| {
+                let span = key.span();
+                (Spanned::new(span, key.into_inner().into_owned()), value)
+            })
+            .collect();
+        Self {
+            source,
+            name,
+            entries,
+        }
+    }
+
+    /// A table below this one; empty where it is missing.
+    pub(super) fn section(&mut self, name: &'static str) -> Result<Section<'s>, ConfigError> {
+        let Some(value) = self.take(name) else {
+            return Ok(Self::new(self.source, name, DeTable::new()));
+        };
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => Ok(Self::new(self.source, name, table)),
+            other => Err(self.error(span.start, name, &wrong_type(&other, "a section"))),
+        }
+    }
+
+    /// A text. `check` turns it into what it means, or says what is wrong with it.
+    pub(super) fn string<T>(
+        &mut self,
+        key: &str,
+        default: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        let (offset, text) = match self.take(key) {
+            None => (None, default.to_owned()),
+            Some(value) => match value.get_ref() {
+                DeValue::String(text) => (Some(value.span().start), text.clone().into_owned()),
+                other => {
+                    let what = wrong_type(other, "a string in quotes");
+                    return Err(self.error(value.span().start, key, &what));
+                }
+            },
+        };
+        check(&text).map_err(|what| match offset {
+            Some(offset) => self.error(offset, key, &what),
+            None => ConfigError {
+                path: self.source.path.to_owned(),
+                line: None,
+                key: Some(self.full(key)),
+                what,
+            },
+        })
+    }
+
+    /// A whole number.
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, ConfigError> {
+        let Some(value) = self.take(key) else {
+            return Ok(default);
+        };
+        let offset = value.span().start;
+        let DeValue::Integer(number) = value.get_ref() else {
+            return Err(self.error(offset, key, &wrong_type(value.get_ref(), "a whole number")));
+        };
+        u64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let what = format!("must be from {} to {}", range.start(), range.end());
+                self.error(offset, key, &what)
+            })
+    }
+
+    /// true or false.
+    pub(super) fn boolean(&mut self, key: &str, default: bool) -> Result<bool, ConfigError> {
+        let Some(value) = self.take(key) else {
+            return Ok(default);
+        };
+        value.get_ref().as_bool().ok_or_else(|| {
+            let what = wrong_type(value.get_ref(), "true or false");
+            self.error(value.span().start, key, &what)
+        })
+    }
+
+    /// A list of texts, at least one.
+    pub(super) fn strings<T>(
+        &mut self,
+        key: &str,
+        default: &[T],
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ConfigError>
+    where
+        T: Clone,
+    {
+        let Some(value) = self.take(key) else {
+            return Ok(default.to_vec());
+        };
+        let offset = value.span().start;
+        let wanted = "a list of strings";
+        let items = value
+            .get_ref()
+            .as_array()
+            .ok_or_else(|| self.error(offset, key, &wrong_type(value.get_ref(), wanted)))?;
+        if items.is_empty() {
+            return Err(self.error(offset, key, "must not be empty"));
+        }
+        items
+            .iter()
+            .map(|item| {
+                let offset = item.span().start;
+                let text = item
+                    .get_ref()
+                    .as_str()
+                    .ok_or_else(|| self.error(offset, key, &wrong_type(item.get_ref(), wanted)))?;
+                check(text).map_err(|what| self.error(offset, key, &what))
+            })
+            .collect()
+    }
+
+    /// Refuses keys that this version knows by name only: ignoring them would promise something.
+    pub(super) fn not_yet(&mut self, keys: &[&str]) -> Result<(), ConfigError> {
+        for key in keys {
+            if let Some(value) = self.take(key) {
+                return Err(self.error(value.span().start, key, NOT_YET));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything has been taken: what is left is a mistake.
+    pub(super) fn end(self, known: &[&str]) -> Result<(), ConfigError> {
+        match self.entries.first() {
+            None => Ok(()),
+            Some((key, _)) => Err(self.error(
+                key.span().start,
+                key.get_ref(),
+                &format!("unknown key; known here: {}", known.join(", ")),
+            )),
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'s>>> {
+        let position = self
+            .entries
+            .iter()
+            .position(|(name, _)| name.get_ref() == key)?;
+        Some(self.entries.swap_remove(position).1)
+    }
+
+    fn error(&self, offset: usize, key: &str, what: &str) -> ConfigError {
+        self.source.error(offset, Some(self.full(key)), what)
+    }
+
+    fn full(&self, key: &str) -> String {
+        let key = crate::text::for_log(key);
+        if self.name.is_empty() {
+            key
+        } else {
+            format!("{}.{key}", self.name)
+        }
+    }
+}
+
+/// The answer to what design and documentation already name.
+pub(super) const NOT_YET: &str = "not yet supported by this version";
+
+fn wrong_type(value: &DeValue<'_>, wanted: &str) -> String {
+    format!("must be {wanted}, not {}", value.type_str())
+}

@@ -1,0 +1,194 @@
+use std::path::Path;
+
+use super::*;
+
+const MINIMAL: &str = "[logonbox]\ntenant = \"acme.logonbox.directory\"\n";
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("/etc/x.toml"), text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_tenant_is_enough() {
+    let config = parse(MINIMAL).unwrap();
+    assert_eq!(
+        config.logonbox.tenant.to_string(),
+        "acme.logonbox.directory"
+    );
+    assert_eq!(config.logonbox.device, Device::First);
+    assert_eq!(config.logonbox.algorithms, Algorithm::ALL);
+    assert_eq!(config.wait.connect, Duration::from_secs(5));
+    assert_eq!(config.wait.person, Duration::from_secs(45));
+    assert_eq!(config.conversation.announce, Announce::Auto);
+    assert_eq!(config.policy.on_unavailable, OnUnavailable::Deny);
+}
+
+#[test]
+fn the_shipped_file_says_what_the_defaults_are() {
+    let shipped = include_str!("../../conf/pam_logonbox.toml");
+    let uncommented: String = shipped
+        .lines()
+        .map(|line| {
+            line.strip_prefix("#")
+                .filter(|line| !line.starts_with(' '))
+                .unwrap_or(line)
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let (shipped, all) = (parse(shipped).unwrap(), parse(&uncommented).unwrap());
+    assert_eq!(
+        format!("{shipped:?}"),
+        format!("{all:?}"),
+        "commented lines are the defaults"
+    );
+    assert_eq!(format!("{:?}", parse(MINIMAL).unwrap()), format!("{all:?}"));
+}
+
+/// Each file with what its error must name.
+#[test]
+fn errors_name_file_line_and_key() {
+    for (text, expected) in [
+        ("", "/etc/x.toml, logonbox.tenant: must be set"),
+        ("[logonbox]\n", "/etc/x.toml, logonbox.tenant: must be set"),
+        (
+            "[logonbox]\ntenant = 7\n",
+            "line 2, logonbox.tenant: must be a string in quotes, not integer",
+        ),
+        (
+            "[logonbox]\ntenant = \"https://acme\"\n",
+            "line 2, logonbox.tenant: must be a host",
+        ),
+        ("[logonbox\n", "line 1"),
+        (
+            "logonbox = 1\n",
+            "line 1, logonbox: must be a section, not integer",
+        ),
+        (
+            "x = 1\n[logonbox]\ntenant = \"acme\"\n",
+            "line 1, x: unknown key",
+        ),
+        (
+            "[logonbox]\ntenant = \"acme\"\n\n[wiat]\n",
+            "line 4, wiat: unknown key",
+        ),
+        (
+            "[logonbox]\ntenant = \"acme\"\ntenant = \"acme\"\n",
+            "line 3",
+        ),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+    for (line, expected) in [
+        (
+            "account = \"{usr}\"",
+            "line 3, logonbox.account: unknown placeholder {usr}",
+        ),
+        (
+            "account = \"{rhost}\"",
+            "line 3, logonbox.account: unknown placeholder {rhost}",
+        ),
+        ("account = \"\"", "must not be empty"),
+        ("device = \"\"", "line 3, logonbox.device"),
+        (
+            "device = \"ask\"",
+            "logonbox.device: \"ask\" is not yet supported",
+        ),
+        ("prompt = \"{code\"", "logonbox.prompt"),
+        ("algorithms = []", "must not be empty"),
+        (
+            "algorithms = \"ssh-rsa\"",
+            "must be a list of strings, not string",
+        ),
+        (
+            "algorithms = [\"ssh-rsa\",\n \"ssh-dss\"]",
+            "line 4, logonbox.algorithms: must be \"ssh-ed25519\" or \"ssh-rsa\"",
+        ),
+        ("pins = \"off\"", "line 3, logonbox.pins: not yet supported"),
+        (
+            "[tls]\nca_file = \"ca.pem\"",
+            "line 4, tls.ca_file: must be an absolute path",
+        ),
+        (
+            "[tls]\nproxy = \"proxy:3128\"",
+            "line 4, tls.proxy: must be http://name:port",
+        ),
+        (
+            "[tls]\nproxy = \"http://user:pw@proxy:3128\"",
+            "line 4, tls.proxy",
+        ),
+        ("[tls]\nverify = false", "line 4, tls.verify: unknown key"),
+        (
+            "[wait]\nconnect_seconds = 0",
+            "line 4, wait.connect_seconds: must be from 1 to 60",
+        ),
+        (
+            "[wait]\nlogin_seconds = -1",
+            "line 4, wait.login_seconds: must be from 1 to 600",
+        ),
+        (
+            "[wait]\nlogin_seconds = 99999999999999999999",
+            "wait.login_seconds: must be from",
+        ),
+        (
+            "[wait]\nlogin_seconds = 4.5",
+            "must be a whole number, not float",
+        ),
+        (
+            "[wait]\nlogin_seconds = \"45\"",
+            "must be a whole number, not string",
+        ),
+        (
+            "[conversation]\nannounce = \"yes\"",
+            "line 4, conversation.announce: must be \"auto\"",
+        ),
+        ("[conversation]\nqr = \"png\"", "conversation.qr"),
+        (
+            "[conversation]\notp_echo = \"no\"",
+            "must be true or false, not string",
+        ),
+        (
+            "[policy]\non_unavailable = \"allow\"",
+            "must be \"deny\" or \"ignore\"",
+        ),
+        (
+            "[policy]\nonly_groups = []",
+            "line 4, policy.only_groups: not yet supported",
+        ),
+        (
+            "[policy]\nexempt_users = []",
+            "policy.exempt_users: not yet supported",
+        ),
+        (
+            "[policy]\nexempt_groups = []",
+            "policy.exempt_groups: not yet supported",
+        ),
+        (
+            "[policy]\nexempt_networks = []",
+            "policy.exempt_networks: not yet supported",
+        ),
+        (
+            "[policy]\nunapproved_pushes_per_10_minutes = 6",
+            "policy.unapproved_pushes_per_10_minutes: not yet supported",
+        ),
+        (
+            "[airlock]\nurl = \"x\"",
+            "line 3, airlock: not yet supported",
+        ),
+    ] {
+        let error = parse(&format!("{MINIMAL}{line}\n")).unwrap_err();
+        assert!(error.contains(expected), "{line:?}: {error}");
+    }
+    let error = parse(&format!("mode = \"airlock\"\n{MINIMAL}")).unwrap_err();
+    assert!(
+        error.contains("line 1, mode: \"airlock\" is not yet supported"),
+        "{error}"
+    );
+}
+
+#[test]
+fn errors_do_not_quote_a_file_that_may_be_the_wrong_one() {
+    let shadow = "root:$6$secret:19000:0:99999:7:::\n";
+    let error = parse(shadow).unwrap_err();
+    assert!(!error.contains("secret"), "{error}");
+}

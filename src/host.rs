@@ -1,0 +1,97 @@
+//! The program that asks for a login, and the person in front of it.
+
+/// The person could not be asked: no terminal, a closed connection, or a host that does not
+/// allow the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoAnswer;
+
+/// What a login needs of its host. In production, PAM; in tests, a script.
+pub trait Host {
+    /// `PAM_SERVICE`, such as `sshd`.
+    fn service(&self) -> String;
+
+    /// `PAM_RHOST`: where the person comes from; empty when it is not known.
+    fn rhost(&self) -> String;
+
+    /// `PAM_TTY`; empty when it is not known.
+    fn tty(&self) -> String;
+
+    /// `PAM_USER`, asked for where the host does not know it yet.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`], when the host does not say.
+    fn user(&mut self) -> Result<User, NoAnswer>;
+
+    /// Shows an information, unless the host wants silence. Whether it is seen cannot be known.
+    fn inform(&mut self, text: &str);
+
+    /// Shows why a login was refused, unless the host wants silence.
+    fn complain(&mut self, text: &str);
+
+    /// Shows `prompt` and waits until the person has pressed Enter. What was typed is wiped.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`], when the person broke off or could not be asked.
+    fn press_enter(&mut self, prompt: &str) -> Result<(), NoAnswer>;
+}
+
+/// A user's name as the host has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum User {
+    /// A name.
+    Named(String),
+    /// Bytes that are no text, and so nobody's name; a readable version for the log.
+    Unreadable(String),
+}
+
+/// What is known about this machine.
+pub trait System {
+    /// Whether the system knows the user (getpwnam(3)).
+    ///
+    /// # Errors
+    ///
+    /// The user database could not be asked.
+    fn knows(&self, user: &str) -> std::io::Result<bool>;
+
+    /// The name of this host.
+    fn hostname(&self) -> String;
+
+    /// Random bytes.
+    ///
+    /// # Errors
+    ///
+    /// There are none.
+    fn random(&self, bytes: &mut [u8]) -> std::io::Result<()>;
+}
+
+/// The machine that this runs on.
+#[derive(Debug, Clone, Copy)]
+pub struct ThisMachine;
+
+impl System for ThisMachine {
+    fn knows(&self, user: &str) -> std::io::Result<bool> {
+        // getpwnam(3) cannot be asked for a name with a NUL, and nobody has one.
+        if user.contains('\0') {
+            return Ok(false);
+        }
+        match nix::unistd::User::from_name(user) {
+            Ok(found) => Ok(found.is_some()),
+            // getpwnam(3): some databases say "not found" this way.
+            Err(nix::errno::Errno::ENOENT | nix::errno::Errno::ESRCH) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn hostname(&self) -> String {
+        nix::unistd::gethostname().map_or_else(
+            |_| "localhost".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        )
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        getrandom::getrandom(bytes).map_err(std::io::Error::from)
+    }
+}

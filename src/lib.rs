@@ -1,0 +1,215 @@
+//! `pam_logonbox`: Linux login with a second factor on the phone.
+//!
+//! A login flows one way: hook → [`config`] → [`policy`] → [`login`] → client crate →
+//! [`verdict`] → one line in the [`log`] → PAM code. [`run`] is that way; everything C is in
+//! [`pam`].
+#![deny(unsafe_code)]
+
+pub mod args;
+pub mod config;
+pub mod host;
+pub mod log;
+pub mod login;
+#[allow(unsafe_code, reason = "PAM speaks C")]
+pub mod pam;
+pub mod policy;
+pub mod text;
+pub mod verdict;
+pub mod wait;
+
+use std::ffi::CStr;
+use std::time::Duration;
+
+use ::pam::constants::PamResultCode;
+use logonbox_authenticator::{Canceller, Client, Error, ErrorKind};
+
+use crate::args::Args;
+use crate::config::Config;
+use crate::host::{Host, System, User};
+use crate::log::{Line, Log, Severity};
+use crate::login::push::{self, MakeClient, Notes, Parties};
+use crate::verdict::{Outcome, Refusal, Word};
+use crate::wait::Waiter;
+
+/// One authentication, from the arguments to the PAM code.
+pub fn run(
+    words: &[&CStr],
+    host: &mut dyn Host,
+    system: &dyn System,
+    waiter: &mut dyn Waiter,
+    log: &dyn Log,
+) -> PamResultCode {
+    let started = waiter.now();
+    let mut report = Report::default();
+    let outcome = authenticate(words, host, system, waiter, &mut report);
+    let seconds = waiter.now().duration_since(started);
+    let (severity, line) = report.line(&outcome, &host.rhost(), seconds);
+    log.write(severity, &line);
+    if let Some(words) = report.words(&outcome) {
+        host.complain(&words);
+    }
+    code(&outcome, &host.service())
+}
+
+/// What the log line and the last words to the person are made of, besides the outcome.
+#[derive(Debug, Default)]
+struct Report {
+    user: String,
+    notes: Notes,
+    /// `login_seconds`.
+    person: Duration,
+}
+
+fn authenticate(
+    words: &[&CStr],
+    host: &mut dyn Host,
+    system: &dyn System,
+    waiter: &mut dyn Waiter,
+    report: &mut Report,
+) -> Outcome {
+    let configuration = |what: String| Refusal::new(Word::Configuration, what);
+    let checked = Args::parse(words.iter().copied())
+        .map_err(configuration)
+        .and_then(|args| match Config::load(&args.path) {
+            Ok(config) => Ok((args, config)),
+            Err(error) => Err(configuration(error.to_string())),
+        });
+    let (args, config) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    report.person = config.wait.person;
+    let Ok(user) = host.user() else {
+        return Outcome::Refused(Refusal::new(Word::Conversation, "the host names no user"));
+    };
+    let (User::Named(name) | User::Unreadable(name)) = &user;
+    report.user.clone_from(name);
+    let parties = Parties {
+        make_client: client_for(&config, args.debug.then(|| host.service())),
+        host,
+        system,
+        waiter,
+    };
+    match push::login(&config, &user, parties, &mut report.notes) {
+        Ok(_) if host.user() != Ok(user) => {
+            let reason = "the host changed the user during the login";
+            Outcome::Refused(Refusal::new(Word::Conversation, reason).after_ringing())
+        }
+        Ok(approval) => Outcome::Approved(approval),
+        Err(mut refusal) => {
+            if policy::goes_on_without(&config, waiter, &mut refusal) {
+                Outcome::Ignored(refusal)
+            } else {
+                Outcome::Refused(refusal)
+            }
+        }
+    }
+}
+
+/// How the client is made, once its thread is there: reading CA certificates takes its time.
+/// `debug` names the service whose log its diagnostics go to.
+fn client_for(config: &Config, debug: Option<String>) -> MakeClient {
+    let config = config.clone();
+    Box::new(move |canceller: &Canceller| -> Result<Client, Error> {
+        if let Some(service) = debug {
+            log::debug_to(&service);
+        }
+        let mut builder = Client::builder(config.logonbox.tenant.clone())
+            .algorithms(&config.logonbox.algorithms)
+            .connect_timeout(config.wait.connect)
+            .person_timeout(config.wait.person)
+            .canceller(canceller);
+        if let Some(pem) = config
+            .tls
+            .ca_pem()
+            .map_err(|what| Error::new(ErrorKind::Local, what))?
+        {
+            builder = builder.ca_pem(pem);
+        }
+        if let Some(proxy) = &config.tls.proxy {
+            builder = builder.proxy(proxy);
+        }
+        builder.build()
+    })
+}
+
+/// The one place that turns an outcome into a PAM code; the reasons are in the README's table.
+fn code(outcome: &Outcome, service: &str) -> PamResultCode {
+    let refusal = match outcome {
+        Outcome::Approved(_) => return PamResultCode::PAM_SUCCESS,
+        Outcome::Ignored(_) => return PamResultCode::PAM_IGNORE,
+        Outcome::Refused(refusal) => refusal,
+    };
+    match refusal.word {
+        Word::Panic => PamResultCode::PAM_ABORT,
+        // Hosts try most codes again by themselves, and each try would ring the phone.
+        _ if refusal.rung && matches!(service, "sudo" | "sudo-i") => PamResultCode::PAM_ABORT,
+        _ if refusal.rung => PamResultCode::PAM_MAXTRIES,
+        Word::Configuration => PamResultCode::PAM_SERVICE_ERR,
+        Word::Conversation | Word::Interrupted => PamResultCode::PAM_CONV_ERR,
+        Word::Unreachable | Word::Tls | Word::BadAnswer | Word::TimedOut | Word::LocalFailure => {
+            PamResultCode::PAM_AUTHINFO_UNAVAIL
+        }
+        Word::NoAccount
+        | Word::NoKey
+        | Word::UnknownUser
+        | Word::Declined
+        | Word::Refused
+        | Word::BadSignature => PamResultCode::PAM_AUTH_ERR,
+    }
+}
+
+impl Report {
+    /// The last words to the person.
+    fn words(&self, outcome: &Outcome) -> Option<String> {
+        let (Outcome::Refused(refusal) | Outcome::Ignored(refusal)) = outcome else {
+            return None;
+        };
+        Some(match refusal.word {
+            Word::Declined => "Login denied on the phone.".to_owned(),
+            Word::TimedOut if refusal.rung => {
+                format!(
+                    "No answer from the phone within {} s.",
+                    self.person.as_secs()
+                )
+            }
+            Word::Unreachable | Word::Tls | Word::TimedOut if !refusal.rung => {
+                "The login service cannot be reached.".to_owned()
+            }
+            _ => "Login refused.".to_owned(),
+        })
+    }
+
+    fn line(&self, outcome: &Outcome, rhost: &str, time: Duration) -> (Severity, String) {
+        let (severity, word, reason) = match outcome {
+            Outcome::Approved(_) => (Severity::Info, "approved", String::new()),
+            Outcome::Ignored(refusal) => (
+                Severity::Warning,
+                refusal.word.as_str(),
+                format!("{}; ignored by on_unavailable", refusal.reason),
+            ),
+            Outcome::Refused(refusal) => (
+                match refusal.word {
+                    Word::Configuration | Word::LocalFailure | Word::Panic => Severity::Error,
+                    Word::Unreachable | Word::Tls | Word::BadAnswer | Word::BadSignature => {
+                        Severity::Warning
+                    }
+                    _ => Severity::Notice,
+                },
+                refusal.word.as_str(),
+                refusal.reason.clone(),
+            ),
+        };
+        let line = Line::new(word)
+            .with("user", &self.user)
+            .with("account", &self.notes.account)
+            .with("rhost", rhost)
+            .with("device", &self.notes.device)
+            .with("key", &self.notes.key)
+            .with("seconds", &format!("{:.1}", time.as_secs_f64()))
+            .with("reason", &reason)
+            .with("hint", self.notes.hint)
+            .finish();
+        (severity, line)
+    }
+}

@@ -1,0 +1,182 @@
+//! One line per decision, to the system's log.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, send, socket,
+};
+
+use crate::text::for_log;
+
+/// How urgent a line is (RFC 5424, section 6.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The module cannot do its work.
+    Error = 3,
+    /// Somebody should look at it.
+    Warning = 4,
+    /// A login was refused.
+    Notice = 5,
+    /// A login was approved.
+    Info = 6,
+    /// Asked for by `debug`.
+    Debug = 7,
+}
+
+/// Where lines go.
+pub trait Log {
+    /// Writes one line. A log that cannot be written holds up nobody.
+    fn write(&self, severity: Severity, line: &str);
+}
+
+/// A line in the making: a first word, then `name="value"` pairs.
+#[derive(Debug)]
+pub struct Line(String);
+
+impl Line {
+    /// Starts with the word that says what was decided.
+    #[must_use]
+    pub fn new(word: &str) -> Self {
+        Self(word.to_owned())
+    }
+
+    /// Adds a value from anywhere, made harmless; nothing where it is empty.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        if !value.is_empty() {
+            let _ = write!(self.0, " {name}=\"{}\"", for_log(value));
+        }
+        self
+    }
+
+    /// The finished line.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.0
+    }
+}
+
+/// The local syslog daemon, with the facility authpriv.
+///
+/// Not syslog(3), nor a crate around the same protocol: both block while the daemon does not
+/// read, and take the time zone from the caller's environment. The daemon adds the time itself.
+#[derive(Debug)]
+pub struct Syslog {
+    ident: String,
+}
+
+const SOCKET: &str = "/dev/log";
+/// RFC 5424, section 6.2.1: security and authorization messages that only root should read.
+const AUTHPRIV: u8 = 10 << 3;
+/// How long a full queue is waited for, in milliseconds.
+const PATIENCE: u8 = 100;
+
+impl Syslog {
+    /// For the module in a service: `pam_logonbox(sshd:auth)`, after the name of the program.
+    #[must_use]
+    pub fn new(service: &str) -> Self {
+        let program = std::env::current_exe()
+            .ok()
+            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| "pam".to_owned());
+        Self {
+            ident: format!(
+                "{}[{}]: pam_logonbox({}:auth)",
+                for_log(&program),
+                std::process::id(),
+                for_log(service)
+            ),
+        }
+    }
+
+    fn try_write(&self, severity: Severity, line: &str) -> io::Result<()> {
+        let priority = AUTHPRIV | severity as u8;
+        let mut message = format!("<{priority}>{}: {line}", self.ident);
+        let address = UnixAddr::new(SOCKET)?;
+        for kind in [SockType::Datagram, SockType::Stream] {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let log = socket(AddressFamily::Unix, kind, flags, None)?;
+            match connect(log.as_raw_fd(), &address) {
+                // The daemon has the other kind of socket.
+                Err(Errno::EPROTOTYPE) if kind == SockType::Datagram => {
+                    message.push('\0');
+                    continue;
+                }
+                other => other?,
+            }
+            let mut ready = [PollFd::new(log.as_fd(), PollFlags::POLLOUT)];
+            poll(&mut ready, PollTimeout::from(PATIENCE))?;
+            send(
+                log.as_raw_fd(),
+                message.as_bytes(),
+                MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
+            )?;
+            break;
+        }
+        Ok(())
+    }
+}
+
+impl Log for Syslog {
+    fn write(&self, severity: Severity, line: &str) {
+        // There is nobody left to tell.
+        let _ = self.try_write(severity, line);
+    }
+}
+
+/// Sends what the client crate says on this thread to the log of `service`. A thread belongs to
+/// one login, so that two logins in one process do not mix.
+pub fn debug_to(service: &str) {
+    /// The logger of the `log` crate can be set once; whose lines it writes is decided by thread.
+    struct Forward;
+
+    impl ::log::Log for Forward {
+        fn enabled(&self, metadata: &::log::Metadata<'_>) -> bool {
+            // Not those of HTTP or TLS: they would print what nobody must read.
+            metadata.target().starts_with("logonbox_authenticator")
+        }
+
+        fn log(&self, record: &::log::Record<'_>) {
+            if self.enabled(record.metadata())
+                && let Some(service) = DEBUGGING.with_borrow(Clone::clone)
+            {
+                let line = Line::new("debug").with("message", &record.args().to_string());
+                Syslog::new(&service).write(Severity::Debug, &line.finish());
+            }
+        }
+
+        fn flush(&self) {}
+    }
+
+    static FORWARD: Forward = Forward;
+    // Set already by an earlier login, or by the program that this library is part of.
+    let _ = ::log::set_logger(&FORWARD);
+    ::log::set_max_level(::log::LevelFilter::Debug);
+    DEBUGGING.set(Some(service.to_owned()));
+}
+
+thread_local! {
+    static DEBUGGING: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_quoted_and_empty_ones_left_out() {
+        let line = Line::new("declined")
+            .with("user", "lee")
+            .with("rhost", "")
+            .with("reason", "no\n\" user=\"root");
+        assert_eq!(
+            line.finish(),
+            r#"declined user="lee" reason="no?' user='root""#
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! What talks C: the entry points, the PAM handle, signals. The only room with `unsafe`.
+
+mod handle;
+mod hooks;
+mod signals;
+
+pub use handle::PamHost;
+pub use signals::Poller;

@@ -1,0 +1,75 @@
+//! What may reach a terminal, a phone or a log: everything that comes from outside passes here.
+
+/// The longest value from outside that is shown or logged, in characters.
+const MAX_CHARS: usize = 256;
+
+/// For a terminal: printable ASCII on one line. Escape sequences are shown, not obeyed.
+#[must_use]
+pub fn for_terminal(text: &str) -> String {
+    clean(text, |c| c.is_ascii())
+}
+
+/// For a phone: any script, on one line.
+#[must_use]
+pub fn for_phone(text: &str) -> String {
+    clean(text, |_| true)
+}
+
+/// For a quoted value in the log: any script, on one line, and nothing that ends the quotes.
+#[must_use]
+pub fn for_log(text: &str) -> String {
+    clean(text, |_| true).replace('"', "'")
+}
+
+fn clean(text: &str, allowed: impl Fn(char) -> bool) -> String {
+    let mut cleaned: String = text
+        .chars()
+        .take(MAX_CHARS)
+        .map(|c| {
+            if c.is_control() || is_invisible(c) || !allowed(c) {
+                '?'
+            } else {
+                c
+            }
+        })
+        .collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
+        cleaned.push_str("...");
+    }
+    cleaned
+}
+
+/// Characters that are not seen but change what is seen: direction and joining marks, line and
+/// paragraph separators, fillers, variation selectors, tags (Unicode 16, categories Cf, Zl, Zp
+/// and `Default_Ignorable_Code_Point`).
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+        | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        assert_eq!(for_terminal("a\x1b[2J\u{9b}b\r\nc\0"), "a?[2J?b??c?");
+        assert_eq!(for_terminal("caf\u{e9}"), "caf?");
+        assert_eq!(for_phone("caf\u{e9}\u{202e}\n"), "caf\u{e9}??");
+    }
+
+    #[test]
+    fn a_logged_value_cannot_end_its_quotes() {
+        assert_eq!(for_log("x\" user=\"root\n\u{2028}"), "x' user='root??");
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        let long = "\u{e9}".repeat(10_000);
+        assert_eq!(for_log(&long).chars().count(), MAX_CHARS + 3);
+    }
+}

@@ -1,0 +1,372 @@
+/*
+ * A program that logs people in through PAM, as sshd, sudo or login do, for tests and the demo.
+ *
+ * It asks libpam for the service SERVICE in the directory CONFDIR, carries on the conversation
+ * on stdin and stdout, and prints one line for each thing that happens:
+ *
+ *     MILLISECONDS KIND TEXT
+ *
+ * where KIND is info, error, visible or hidden (a message to the person; the two prompts then
+ * take one line of stdin as the answer), log (what the module wrote to /dev/log), result (name
+ * of the PAM code), setcred, or state (descriptors, threads, kilobytes resident, signal mask).
+ * Newlines and other control characters in TEXT are written as \xHH, backslashes doubled.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <security/pam_appl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: pam_host CONFDIR SERVICE USER [option ...]\n"
+    "  rhost=ADDRESS  tty=NAME     items of the PAM handle\n"
+    "  silent                      call with PAM_SILENT\n"
+    "  block                       block SIGINT and SIGQUIT during PAM, as sudo does\n"
+    "  catch                       catch SIGINT: prints `caught`\n"
+    "  answers=null                answer prompts with a NULL string\n"
+    "  answers=none                fail every prompt\n"
+    "  answers=password            fail visible prompts, as sshd's password method does\n"
+    "  silence                     fail also messages that want no answer, as sudo-rs does\n"
+    "  rename=USER                 change PAM_USER while a prompt is answered\n"
+    "  files=N                     allow N open files\n"
+    "Failures of the C library, as the module meets them:\n"
+    "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
+    "  threads=N                   only N threads can be started\n"
+    "  lookup=SECONDS              a name look-up takes that long, and then fails\n"
+    "  times=N                     N logins in one process, quietly; prints the last and `state`\n";
+
+static struct timespec started;
+static const char *answers = "";
+static const char *rename_to;
+static int fail_messages;
+static int quiet;
+static int log_reader = -1;
+static struct sockaddr_un log_address;
+static socklen_t log_address_length;
+static pam_handle_t *pamh;
+
+static const char *const codes[] = {
+    "PAM_SUCCESS", "PAM_OPEN_ERR", "PAM_SYMBOL_ERR", "PAM_SERVICE_ERR", "PAM_SYSTEM_ERR",
+    "PAM_BUF_ERR", "PAM_PERM_DENIED", "PAM_AUTH_ERR", "PAM_CRED_INSUFFICIENT",
+    "PAM_AUTHINFO_UNAVAIL", "PAM_USER_UNKNOWN", "PAM_MAXTRIES", "PAM_NEW_AUTHTOK_REQD",
+    "PAM_ACCT_EXPIRED", "PAM_SESSION_ERR", "PAM_CRED_UNAVAIL", "PAM_CRED_EXPIRED",
+    "PAM_CRED_ERR", "PAM_NO_MODULE_DATA", "PAM_CONV_ERR", "PAM_AUTHTOK_ERR",
+    "PAM_AUTHTOK_RECOVERY_ERR", "PAM_AUTHTOK_LOCK_BUSY", "PAM_AUTHTOK_DISABLE_AGING",
+    "PAM_TRY_AGAIN", "PAM_IGNORE", "PAM_ABORT", "PAM_AUTHTOK_EXPIRED", "PAM_MODULE_UNKNOWN",
+    "PAM_BAD_ITEM", "PAM_CONV_AGAIN", "PAM_INCOMPLETE",
+};
+
+/* What follows stands in for functions of the C library, in the module, too. */
+
+static long clock_fails_at = -1, clock_readings;
+static long threads_left = -1;
+static long lookup_takes = -1;
+
+static void *real(const char *function)
+{
+    void *found = dlsym(RTLD_NEXT, function);
+    if (!found)
+        abort();
+    return found;
+}
+
+static int real_clock(clockid_t clock, struct timespec *now)
+{
+    static int (*real_function)(clockid_t, struct timespec *);
+    if (!real_function)
+        *(void **)&real_function = real("clock_gettime");
+    return real_function(clock, now);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    if (clock_fails_at >= 0 && __atomic_fetch_add(&clock_readings, 1, __ATOMIC_SEQ_CST) == clock_fails_at) {
+        errno = EINVAL;
+        return -1;
+    }
+    return real_clock(clock, now);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                   void *argument)
+{
+    static int (*real_function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    if (threads_left >= 0 && __atomic_fetch_sub(&threads_left, 1, __ATOMIC_SEQ_CST) <= 0)
+        return EAGAIN;
+    if (!real_function)
+        *(void **)&real_function = real("pthread_create");
+    return real_function(thread, attributes, start, argument);
+}
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found)
+{
+    static int (*real_function)(const char *, const char *, const struct addrinfo *,
+                                struct addrinfo **);
+    if (lookup_takes >= 0) {
+        sleep((unsigned)lookup_takes);
+        return EAI_AGAIN;
+    }
+    if (!real_function)
+        *(void **)&real_function = real("getaddrinfo");
+    return real_function(node, service, hints, found);
+}
+
+static void say(const char *kind, const char *text)
+{
+    struct timespec now;
+    real_clock(CLOCK_MONOTONIC, &now);
+    long ms = (now.tv_sec - started.tv_sec) * 1000 + (now.tv_nsec - started.tv_nsec) / 1000000;
+    printf("%ld %s ", ms, kind);
+    for (; *text; text++) {
+        if (*text == '\\')
+            printf("\\\\");
+        else if ((unsigned char)*text < ' ' || *text == 127)
+            printf("\\x%02x", (unsigned char)*text);
+        else
+            putchar(*text);
+    }
+    putchar('\n');
+    fflush(stdout);
+}
+
+static const char *name(int code)
+{
+    if (code >= 0 && (size_t)code < sizeof codes / sizeof *codes)
+        return codes[code];
+    return "unknown code";
+}
+
+/* What is meant for the system's log comes here. */
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    static int (*real_function)(int, const struct sockaddr *, socklen_t);
+    if (!real_function)
+        *(void **)&real_function = real("connect");
+    if (log_reader >= 0 && address->sa_family == AF_UNIX
+        && strcmp(((const struct sockaddr_un *)address)->sun_path, "/dev/log") == 0)
+        return real_function(fd, (struct sockaddr *)&log_address, log_address_length);
+    return real_function(fd, address, length);
+}
+
+static void open_log(void)
+{
+    /* An abstract name that the kernel chooses. */
+    log_reader = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    log_address.sun_family = AF_UNIX;
+    log_address_length = sizeof log_address;
+    if (log_reader < 0
+        || bind(log_reader, (struct sockaddr *)&log_address, sizeof(sa_family_t))
+        || getsockname(log_reader, (struct sockaddr *)&log_address, &log_address_length)) {
+        perror("pam_host: the log's socket");
+        exit(2);
+    }
+}
+
+static void print_log(void)
+{
+    char line[65536];
+    ssize_t length;
+    while ((length = recv(log_reader, line, sizeof line - 1, 0)) >= 0) {
+        line[length] = 0;
+        if (!quiet)
+            say("log", line);
+    }
+}
+
+static char *answer(int style)
+{
+    char line[262144];
+    int visible = style == PAM_PROMPT_ECHO_ON;
+    if (!strcmp(answers, "none") || (!strcmp(answers, "password") && visible))
+        return NULL;
+    if (quiet)
+        return strdup("");
+    if (!fgets(line, sizeof line, stdin))
+        return NULL;
+    line[strcspn(line, "\n")] = 0;
+    return strdup(line);
+}
+
+static int converse(int count, const struct pam_message **messages, struct pam_response **responses,
+                    void *data)
+{
+    (void)data;
+    struct pam_response *given = calloc((size_t)count, sizeof *given);
+    if (!given)
+        return PAM_BUF_ERR;
+    for (int i = 0; i < count; i++) {
+        int style = messages[i]->msg_style;
+        int prompt = style == PAM_PROMPT_ECHO_ON || style == PAM_PROMPT_ECHO_OFF;
+        if (!quiet)
+            say(style == PAM_PROMPT_ECHO_ON    ? "visible"
+                : style == PAM_PROMPT_ECHO_OFF ? "hidden"
+                : style == PAM_ERROR_MSG       ? "error"
+                                               : "info",
+                messages[i]->msg);
+        if (!prompt && fail_messages) {
+            free(given);
+            return PAM_CONV_ERR;
+        }
+        if (!prompt)
+            continue;
+        char *text = answer(style);
+        if (rename_to)
+            pam_set_item(pamh, PAM_USER, rename_to);
+        if (!text) {
+            free(given);
+            return PAM_CONV_ERR;
+        }
+        if (!strcmp(answers, "null")) {
+            free(text);
+            text = NULL;
+        }
+        given[i].resp = text;
+    }
+    *responses = given;
+    return PAM_SUCCESS;
+}
+
+static int entries(const char *path)
+{
+    int count = 0;
+    DIR *dir = opendir(path);
+    while (dir && readdir(dir))
+        count++;
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static void state(void)
+{
+    char line[256];
+    long pages = 0, resident = 0;
+    sigset_t mask;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    if (statm && fscanf(statm, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (statm)
+        fclose(statm);
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    snprintf(line, sizeof line, "files=%d threads=%d kilobytes=%ld blocked=%d%d%d%d",
+             entries("/proc/self/fd") - 3, entries("/proc/self/task") - 2,
+             resident * (sysconf(_SC_PAGESIZE) / 1024), sigismember(&mask, SIGINT),
+             sigismember(&mask, SIGTERM), sigismember(&mask, SIGHUP), sigismember(&mask, SIGQUIT));
+    say("state", line);
+}
+
+/* Threads end shortly after the login has; they have half a second. */
+static void settle(void)
+{
+    for (int i = 0; i < 500 && entries("/proc/self/task") > 3; i++)
+        usleep(1000);
+}
+
+static void caught(int signal)
+{
+    (void)signal;
+    static const char text[] = "0 caught SIGINT\n";
+    if (write(1, text, sizeof text - 1) < 0)
+        _exit(3);
+}
+
+int main(int argc, char **argv)
+{
+    const char *rhost = NULL, *tty = NULL;
+    int flags = 0, block = 0, code = PAM_ABORT;
+    long times = 1;
+    real_clock(CLOCK_MONOTONIC, &started);
+    if (argc < 4) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    for (int i = 4; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        value = value ? value + 1 : "";
+        if (!strncmp(argv[i], "rhost=", 6))
+            rhost = value;
+        else if (!strncmp(argv[i], "tty=", 4))
+            tty = value;
+        else if (!strncmp(argv[i], "answers=", 8))
+            answers = value;
+        else if (!strncmp(argv[i], "rename=", 7))
+            rename_to = value;
+        else if (!strncmp(argv[i], "times=", 6))
+            times = atol(value);
+        else if (!strncmp(argv[i], "files=", 6)) {
+            struct rlimit limit = {(rlim_t)atol(value), (rlim_t)atol(value)};
+            setrlimit(RLIMIT_NOFILE, &limit);
+        } else if (!strncmp(argv[i], "clock=", 6))
+            clock_fails_at = atol(value);
+        else if (!strncmp(argv[i], "threads=", 8))
+            threads_left = atol(value);
+        else if (!strncmp(argv[i], "lookup=", 7))
+            lookup_takes = atol(value);
+        else if (!strcmp(argv[i], "silent"))
+            flags = PAM_SILENT;
+        else if (!strcmp(argv[i], "silence"))
+            fail_messages = 1;
+        else if (!strcmp(argv[i], "block"))
+            block = 1;
+        else if (!strcmp(argv[i], "catch"))
+            signal(SIGINT, caught);
+        else {
+            fprintf(stderr, "pam_host: unknown option %s\n%s", argv[i], usage);
+            return 2;
+        }
+    }
+    open_log();
+    for (long i = 0; i < times; i++) {
+        quiet = i + 1 < times;
+        struct pam_conv conversation = {converse, NULL};
+        sigset_t blocked, before;
+        sigemptyset(&blocked);
+        if (block) {
+            sigaddset(&blocked, SIGINT);
+            sigaddset(&blocked, SIGQUIT);
+        }
+        code = pam_start_confdir(argv[2], argv[3], &conversation, argv[1], &pamh);
+        if (code != PAM_SUCCESS) {
+            fprintf(stderr, "pam_host: pam_start_confdir: %s\n", name(code));
+            return 2;
+        }
+        if (rhost)
+            pam_set_item(pamh, PAM_RHOST, rhost);
+        if (tty)
+            pam_set_item(pamh, PAM_TTY, tty);
+        sigprocmask(SIG_BLOCK, &blocked, &before);
+        code = pam_authenticate(pamh, flags);
+        if (!quiet || code != PAM_SUCCESS) {
+            if (quiet)
+                say("state", "a login before the last did not succeed");
+            say("result", name(code));
+        }
+        print_log();
+        if (code == PAM_SUCCESS && !quiet)
+            say("setcred", name(pam_setcred(pamh, PAM_ESTABLISH_CRED)));
+        pam_end(pamh, code);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        if (times > 1 && (i + 1 == times || i + 1 == 20)) {
+            settle();
+            state();
+        }
+    }
+    if (times == 1) {
+        settle();
+        state();
+    }
+    return code == PAM_SUCCESS ? 0 : 1;
+}

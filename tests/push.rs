@@ -1,0 +1,412 @@
+//! A push, from libpam to the phone and back: what the person sees, what the phone shows, what
+//! the host and the log are told.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{PATIENCE, Stage, USER, value};
+use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
+
+#[test]
+fn an_approved_push_is_a_login() {
+    let stage = Stage::new("approve");
+    let login = stage.login("login", &["rhost=192.0.2.7"]);
+
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    assert_eq!(login.one("setcred").text, "PAM_SUCCESS");
+    let announcement = &login.one("info").text;
+    let code = announcement
+        .strip_prefix("Approve the request on your phone. Code: ")
+        .expect(announcement);
+    assert!(code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()));
+    assert_eq!(login.screen().len(), 1, "{:?}", login.screen());
+
+    let asked = stage.tenant.sign_requests();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].problem, None);
+    assert_eq!(asked[0].username, "approve");
+    assert_eq!(asked[0].payload.len(), 128);
+    assert_eq!(asked[0].authorize_text, "Authorize");
+    let hostname = asked[0].remote_name.clone();
+    assert_eq!(
+        asked[0].text,
+        format!("approve wants to log in to {hostname} (login) from 192.0.2.7. Code: {code}"),
+    );
+
+    let log = login.log();
+    assert!(
+        log.starts_with(&format!(
+            "pam_logonbox(login:auth): approved user=\"{USER}\" account=\"approve\" \
+             rhost=\"192.0.2.7\" device=\""
+        )),
+        "{log}"
+    );
+    assert_eq!(value(log, "key"), Some(&*asked[0].fingerprint));
+    assert!(value(log, "seconds").is_some_and(|seconds| seconds.contains('.')));
+}
+
+#[test]
+fn both_requests_use_one_connection_and_every_push_its_own_payload() {
+    let stage = Stage::new("approve");
+    stage.login("login", &[]);
+    stage.login("login", &[]);
+    let keys = stage.tenant.key_requests();
+    let signs = stage.tenant.sign_requests();
+    assert_eq!((keys.len(), signs.len()), (2, 2));
+    assert_eq!(keys[0].connection, signs[0].connection);
+    assert_eq!(stage.tenant.connections(), 2, "one for each login");
+    assert_ne!(signs[0].payload, signs[1].payload);
+}
+
+#[test]
+fn a_declined_push_says_so_and_is_not_tried_again() {
+    for (service, code) in [
+        ("login", "PAM_MAXTRIES"),
+        ("sshd", "PAM_MAXTRIES"),
+        ("su", "PAM_MAXTRIES"),
+        ("sudo", "PAM_ABORT"),
+        ("sudo-i", "PAM_ABORT"),
+    ] {
+        let stage = Stage::new("decline");
+        let login = stage.login(service, &[]);
+        login.assert_refused(code, "declined");
+        assert_eq!(login.all("error"), ["Login denied on the phone."]);
+        assert_eq!(stage.pushes(), 1);
+    }
+}
+
+#[test]
+fn sshd_announces_in_a_prompt_and_rings_only_after_enter() {
+    let stage = Stage::new("approve");
+    let mut running = stage.start("sshd", &["rhost=192.0.2.7"]);
+    let prompt = running.wait_for("visible").text;
+    assert!(
+        prompt.starts_with("Approve the request on your phone. Code: ")
+            && prompt.ends_with("\\x0aPress Enter to send it: "),
+        "{prompt}"
+    );
+    // The keys are fetched while the person reads; the phone stays quiet.
+    assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
+    assert_eq!(stage.pushes(), 0);
+    running.type_line(b"");
+    let login = running.finish();
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    assert_eq!(login.screen().len(), 1, "{:?}", login.screen());
+}
+
+#[test]
+fn where_sshd_refuses_visible_prompts_the_push_goes_out_all_the_same() {
+    let stage = Stage::new("approve");
+    let login = stage.login("sshd", &["answers=password"]);
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    assert!(
+        login
+            .one("info")
+            .text
+            .starts_with("Approve the request on your phone. Code: ")
+    );
+    assert!(
+        login.log().contains("keyboard-interactive"),
+        "{}",
+        login.log()
+    );
+
+    // Only there: elsewhere, and where it was asked for, a failed prompt ends the login.
+    let stage = Stage::with(
+        Options::default(),
+        "approve",
+        "",
+        "[conversation]\nannounce = \"enter\"",
+    );
+    for service in ["sshd", "login"] {
+        let login = stage.login(service, &["answers=password"]);
+        login.assert_refused("PAM_CONV_ERR", "conversation");
+    }
+    assert_eq!(stage.pushes(), 0);
+}
+
+#[test]
+fn a_prompt_without_an_answer_rings_nobody() {
+    let stage = Stage::with(
+        Options::default(),
+        "approve",
+        "",
+        "[conversation]\nannounce = \"enter\"",
+    );
+    for answers in ["answers=none", "answers=null"] {
+        let login = stage.login("login", &[answers]);
+        login.assert_refused("PAM_CONV_ERR", "conversation");
+    }
+    assert_eq!(stage.pushes(), 0);
+}
+
+#[test]
+fn what_is_typed_at_the_prompt_does_not_matter() {
+    for typed in [&b"hunter2"[..], b"\xff\xfe\x1b[2J", &[b'x'; 100_000]] {
+        let stage = Stage::new("approve");
+        let mut running = stage.start("sshd", &[]);
+        running.wait_for("visible");
+        running.type_line(typed);
+        let login = running.finish();
+        assert_eq!(login.code(), "PAM_SUCCESS");
+        assert!(!login.log().contains("hunter2"));
+    }
+}
+
+#[test]
+fn every_announce_mode_shows_what_it_says() {
+    let line = "Approve the request on your phone. Code: ";
+    for (announce, options, expected) in [
+        ("info", &[][..], &["info"][..]),
+        ("enter", &[], &["visible"]),
+        ("none", &[], &[]),
+        // PAM_SILENT: no information, only prompts.
+        ("info", &["silent"], &[]),
+        ("enter", &["silent"], &["visible"]),
+        // A host that fails information must not fail the login.
+        ("info", &["silence"], &["info"]),
+    ] {
+        let more = format!("[conversation]\nannounce = {announce:?}");
+        let stage = Stage::with(Options::default(), "approve", "", &more);
+        let login = stage.login("sshd", options);
+        assert_eq!(login.code(), "PAM_SUCCESS");
+        let shown: Vec<_> = login
+            .events
+            .iter()
+            .filter(|event| event.text.starts_with(line))
+            .map(|event| event.kind.as_str())
+            .collect();
+        assert_eq!(shown, expected, "{announce} {options:?}");
+    }
+}
+
+#[test]
+fn silence_also_covers_the_refusal() {
+    let stage = Stage::new("decline");
+    let login = stage.login("login", &["silent"]);
+    login.assert_refused("PAM_MAXTRIES", "declined");
+    assert_eq!(login.screen(), [""; 0]);
+}
+
+#[test]
+fn the_texts_are_filled_in_and_made_harmless() {
+    let more = r#"
+        remote_name = "{hostname}/{service}"
+        prompt = "{user}|{account}|{tenant}|{rhost}|{tty}|{code}"
+        button = "Let {user} in"
+    "#;
+    let stage = Stage::with(Options::default(), "approve", more, "");
+    stage.login("su", &["rhost={user}\u{202e}\x1b[2J", "tty=pts/3"]);
+    stage.login("su", &["tty=pts/3"]);
+    stage.login("su", &[]);
+    let asked = stage.tenant.sign_requests();
+    let text = |n: usize| asked[n].text.rsplit_once('|').unwrap().0.to_owned();
+    assert_eq!(text(0), "root|approve|localhost|{user}??[2J|pts/3");
+    assert_eq!(text(1), "root|approve|localhost|pts/3|pts/3");
+    assert_eq!(text(2), "root|approve|localhost|this machine|no terminal");
+    assert!(asked[0].remote_name.ends_with("/su"));
+    assert_eq!(asked[0].authorize_text, "Let root in");
+}
+
+#[test]
+fn the_account_is_made_from_the_user_and_reaches_the_tenant_as_it_is() {
+    let account = "o'neil/../50%+?#&=\u{fc}@acme";
+    let accounts = Accounts::from_iter([Account::new(account)]);
+    let options = Options {
+        accounts,
+        ..Options::default()
+    };
+    let stage = Stage::with(options, account, "", "");
+    assert_eq!(stage.login("login", &[]).code(), "PAM_SUCCESS");
+    assert_eq!(stage.tenant.key_requests()[0].principal, account);
+    assert_eq!(stage.tenant.sign_requests()[0].username, account);
+
+    let options = Options {
+        accounts: Accounts::from_iter([Account::new("root@acme.example")]),
+        ..Options::default()
+    };
+    let stage = Stage::with(options, "{user}@acme.example", "", "");
+    assert_eq!(stage.login("login", &[]).code(), "PAM_SUCCESS");
+}
+
+#[test]
+fn accounts_that_would_walk_up_the_path_do_not_exist() {
+    for account in [".", ".."] {
+        let stage = Stage::new(account);
+        let login = stage.login("login", &[]);
+        login.assert_refused("PAM_AUTH_ERR", "no-account");
+        assert_eq!(stage.tenant.requests().len(), 0);
+    }
+}
+
+fn two_phones() -> Options {
+    let phones = [
+        Phone::new("Old phone", KeyType::Rsa),
+        Phone::new("Pixel 8", KeyType::Ed25519),
+    ];
+    Options {
+        accounts: Accounts::from_iter([Account::new("approve").phones(phones)]),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn the_first_allowed_key_is_asked_unless_a_device_is_named() {
+    for (more, device) in [
+        ("", "Old phone"),
+        ("algorithms = [\"ssh-ed25519\"]", "Pixel 8"),
+        ("algorithms = [\"ssh-rsa\"]", "Old phone"),
+        ("device = \"Pixel 8\"", "Pixel 8"),
+    ] {
+        let stage = Stage::with(two_phones(), "approve", more, "");
+        let login = stage.login("login", &[]);
+        assert_eq!(login.code(), "PAM_SUCCESS", "{more}");
+        assert_eq!(value(login.log(), "device"), Some(device), "{more}");
+        let named = more.starts_with("device");
+        assert_eq!(
+            login
+                .one("info")
+                .text
+                .starts_with("Approve the request on your phone on Pixel 8. Code: "),
+            named
+        );
+    }
+    for more in [
+        "device = \"Pixel 9\"",
+        "device = \"Old phone\"\nalgorithms = [\"ssh-ed25519\"]",
+    ] {
+        let stage = Stage::with(two_phones(), "approve", more, "");
+        let login = stage.login("login", &[]);
+        login.assert_refused("PAM_AUTH_ERR", "no-key");
+        assert_eq!(stage.pushes(), 0);
+    }
+}
+
+#[test]
+fn nobody_learns_whether_a_name_is_known() {
+    // Unknown to the system, unknown to the tenant, known without a key.
+    let stage = Stage::new("approve");
+    let login = stage.start_as("no-such-user", "sshd", &[], &[]).finish();
+    login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+    assert_eq!(stage.tenant.connections(), 0, "the tenant is not asked");
+    assert_refused_after_a_hold(&login);
+
+    for (account, word) in [("nobody-here", "no-account"), ("keyless", "no-key")] {
+        let keyless = Account::new("keyless").listing(Listing::None);
+        let options = Options {
+            accounts: Accounts::from_iter([keyless]),
+            ..Options::default()
+        };
+        let stage = Stage::with(options, account, "", "");
+        let login = stage.login("sshd", &[]);
+        login.assert_refused("PAM_AUTH_ERR", word);
+        assert_eq!(stage.pushes(), 0);
+        assert_refused_after_a_hold(&login);
+    }
+}
+
+fn assert_refused_after_a_hold(login: &support::Login) {
+    let screen = login.screen();
+    assert_eq!(screen.len(), 2, "{screen:?}");
+    assert!(screen[0].starts_with("Approve the request on your phone. Code: "));
+    assert_eq!(screen[1], "Login refused.");
+    let (shown, refused) = (login.one("visible").at, login.one("error").at);
+    let held = Duration::from_millis(refused - shown);
+    assert!(
+        (Duration::from_millis(1900)..Duration::from_millis(6500)).contains(&held),
+        "{held:?}"
+    );
+}
+
+#[test]
+fn a_user_name_that_is_no_name_is_unknown() {
+    let stage = Stage::with(
+        Options::default(),
+        "{user}",
+        "",
+        "[conversation]\nannounce = \"none\"",
+    );
+    let long = "x".repeat(10_000);
+    for user in [
+        "",
+        "../approve",
+        "{user}",
+        "a\nb",
+        "\u{202e}root",
+        &long,
+        "root\u{0}",
+    ] {
+        let user = user.trim_end_matches('\0');
+        let login = stage.start_as(user, "login", &[], &[]).finish();
+        login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+    }
+    assert_eq!(stage.tenant.connections(), 0);
+}
+
+#[test]
+fn a_host_that_changes_the_user_on_the_way_gets_nothing() {
+    let stage = Stage::new("approve");
+    let login = stage.login("sshd", &["rename=daemon"]);
+    login.assert_refused("PAM_MAXTRIES", "conversation");
+}
+
+#[test]
+fn a_person_at_the_page_decides() {
+    for (press, code) in [
+        (Press::Authorize, "PAM_SUCCESS"),
+        (Press::Decline, "PAM_MAXTRIES"),
+        (Press::WrongKey, "PAM_MAXTRIES"),
+    ] {
+        let stage = Stage::new("page");
+        let running = stage.start("login", &[]);
+        assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
+        assert!(stage.tenant.answer(stage.tenant.waiting()[0].id, press));
+        assert_eq!(running.finish().code(), code, "{press:?}");
+    }
+}
+
+#[test]
+fn the_configuration_and_the_arguments_must_be_right() {
+    let stage = Stage::new("approve");
+    stage.service("login", "nullok");
+    let login = stage.login("login", &[]);
+    login.assert_refused("PAM_SERVICE_ERR", "configuration");
+    assert!(login.log().contains("nullok"), "{}", login.log());
+
+    stage.service("login", "");
+    stage.write(
+        "pam_logonbox.toml",
+        "[logonbox]\ntenant = \"x\"\n\ndevise = \"first\"\n",
+    );
+    let login = stage.login("login", &[]);
+    login.assert_refused("PAM_SERVICE_ERR", "configuration");
+    assert!(
+        login
+            .log()
+            .contains("pam_logonbox.toml line 4, logonbox.devise"),
+        "{}",
+        login.log()
+    );
+    assert_eq!(login.screen(), ["Login refused."]);
+
+    std::fs::remove_file(stage.path("pam_logonbox.toml")).unwrap();
+    let login = stage.login("login", &[]);
+    login.assert_refused("PAM_SERVICE_ERR", "configuration");
+    assert_eq!(stage.tenant.connections(), 0);
+}
+
+#[test]
+fn debug_says_more_but_no_secrets() {
+    let stage = Stage::new("approve");
+    stage.service("login", "debug");
+    let login = stage.login("login", &[]);
+    let logs = login.all("log");
+    assert!(logs.len() > 1, "{logs:?}");
+    let payload = &stage.tenant.sign_requests()[0].payload;
+    let hex: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
+    for line in logs {
+        assert!(!line.contains(&hex[..16]), "{line}");
+        assert!(!line.contains("payload"), "{line}");
+    }
+}

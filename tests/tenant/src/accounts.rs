@@ -1,0 +1,333 @@
+//! Who has an account here, and with which phones: the built-in scenarios, or
+//! an account file.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use toml::Spanned;
+
+use crate::keys::{KeyPair, KeyType, PublicKey};
+use crate::scenario::{Listing, Reaction};
+
+/// A phone with a key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phone {
+    /// The comment of the key.
+    #[serde(deserialize_with = "one_line")]
+    pub name: String,
+    /// The type of the key.
+    pub key: KeyType,
+    /// Whether the key is in the key list. The phone answers either way.
+    #[serde(default = "yes")]
+    pub published: bool,
+}
+
+impl Phone {
+    /// A phone whose key is published.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: KeyType) -> Self {
+        Self {
+            name: name.into(),
+            key,
+            published: true,
+        }
+    }
+
+    /// The same, with its key left out of the key list.
+    #[must_use]
+    pub fn unpublished(mut self) -> Self {
+        self.published = false;
+        self
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What the tenant knows the person by.
+    pub name: String,
+    /// The phones, in the order of the key list.
+    pub phones: Vec<Phone>,
+    /// What the phones do with a sign request.
+    pub reaction: Reaction,
+    /// How long the person takes.
+    pub think: Duration,
+    /// How the key list is served.
+    pub listing: Listing,
+}
+
+impl Account {
+    /// An account with an Ed25519 phone and an older RSA phone, which sign at
+    /// once.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            phones: vec![
+                Phone::new("Pixel 8", KeyType::Ed25519),
+                Phone::new("Old phone", KeyType::Rsa),
+            ],
+            reaction: Reaction::Approve,
+            think: Duration::ZERO,
+            listing: Listing::Normal,
+        }
+    }
+
+    /// With these phones instead.
+    #[must_use]
+    pub fn phones(mut self, phones: impl IntoIterator<Item = Phone>) -> Self {
+        self.phones = phones.into_iter().collect();
+        self
+    }
+
+    /// With this behaviour of the phones.
+    #[must_use]
+    pub fn reaction(mut self, reaction: Reaction) -> Self {
+        self.reaction = reaction;
+        self
+    }
+
+    /// With a person who takes this long.
+    #[must_use]
+    pub fn think(mut self, think: Duration) -> Self {
+        self.think = think;
+        self
+    }
+
+    /// With this way of serving the key list.
+    #[must_use]
+    pub fn listing(mut self, listing: Listing) -> Self {
+        self.listing = listing;
+        self
+    }
+
+    /// The published keys, in the order of the list.
+    #[must_use]
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.keys()
+            .into_iter()
+            .filter(|(phone, _)| phone.published)
+            .map(|(phone, key)| public(phone, &key))
+            .collect()
+    }
+
+    /// The keys of all phones, also of those that are not published.
+    #[must_use]
+    pub fn all_keys(&self) -> Vec<PublicKey> {
+        self.keys()
+            .into_iter()
+            .map(|(phone, key)| public(phone, &key))
+            .collect()
+    }
+
+    pub(crate) fn phone_with(&self, fingerprint: &str) -> Option<(Phone, KeyPair)> {
+        self.keys()
+            .into_iter()
+            .find(|(_, key)| crate::keys::fingerprint(&key.blob()) == fingerprint)
+    }
+
+    fn keys(&self) -> Vec<(Phone, KeyPair)> {
+        let phones = match self.listing {
+            Listing::Rsa1024 => vec![Phone::new("Very old phone", KeyType::Rsa1024)],
+            Listing::WeakEd25519 => vec![Phone::new("Forger's phone", KeyType::WeakEd25519)],
+            _ => self.phones.clone(),
+        };
+        let mut so_far = [0; 4];
+        let mut key_of = |kind: KeyType| {
+            let nth = &mut so_far[kind as usize];
+            *nth += 1;
+            KeyPair::of_phone(&self.name, *nth - 1, kind)
+        };
+        phones
+            .into_iter()
+            .map(|phone| (phone.clone(), key_of(phone.key)))
+            .collect()
+    }
+}
+
+fn public(phone: Phone, key: &KeyPair) -> PublicKey {
+    PublicKey {
+        algorithm: key.algorithm(),
+        blob: key.blob(),
+        comment: phone.name,
+    }
+}
+
+/// All accounts of a tenant.
+#[derive(Clone, Debug)]
+pub struct Accounts(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Scenarios { think: Duration },
+    Listed(HashMap<String, Account>),
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self::scenarios(Duration::ZERO)
+    }
+}
+
+impl FromIterator<Account> for Accounts {
+    fn from_iter<I: IntoIterator<Item = Account>>(accounts: I) -> Self {
+        Self(Source::Listed(
+            accounts
+                .into_iter()
+                .map(|account| (account.name.clone(), account))
+                .collect(),
+        ))
+    }
+}
+
+impl Accounts {
+    /// The built-in accounts, whose names say what happens: parts with dots
+    /// between them, and any domain. `decline.rsa.keys-crlf@acme.example` has an
+    /// RSA phone that declines, and a key list with CR LF.
+    #[must_use]
+    pub fn scenarios(think: Duration) -> Self {
+        Self(Source::Scenarios { think })
+    }
+
+    /// Reads an account file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or understood. The error names file and line.
+    pub fn from_file(path: &Path) -> Result<Self, AccountsError> {
+        let fail = |what: String| AccountsError(format!("{}: {}", path.display(), what.trim_end()));
+        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        let file: File = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
+        let mut accounts = HashMap::new();
+        for entry in file.account {
+            let line = text[..entry.name.span().start].matches('\n').count() + 1;
+            let account = entry.into();
+            if let Some(twice) = accounts.insert(Account::clone(&account).name, account) {
+                return Err(fail(format!(
+                    "line {line}: the account `{}` is there twice",
+                    twice.name
+                )));
+            }
+        }
+        Ok(Self(Source::Listed(accounts)))
+    }
+
+    /// The account of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Account> {
+        match &self.0 {
+            Source::Scenarios { think } => scenario(name).map(|account| account.think(*think)),
+            Source::Listed(accounts) => accounts.get(name).cloned(),
+        }
+    }
+
+    /// The names, sorted; of the built-in accounts, those with one part.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match &self.0 {
+            Source::Scenarios { .. } => {
+                let lists = Listing::ALL.iter().map(|listing| format!("keys-{listing}"));
+                Reaction::ALL
+                    .iter()
+                    .map(ToString::to_string)
+                    .chain(lists)
+                    .collect()
+            }
+            Source::Listed(accounts) => {
+                let mut names: Vec<_> = accounts.keys().cloned().collect();
+                names.sort();
+                names
+            }
+        }
+    }
+}
+
+fn scenario(name: &str) -> Option<Account> {
+    let (parts, _domain) = name.split_once('@').unwrap_or((name, ""));
+    let mut reaction = None;
+    let mut listing = None;
+    let mut phones = Vec::new();
+    for part in parts.split('.') {
+        match part {
+            "ed25519" => phones.push(Phone::new("Pixel 8", KeyType::Ed25519)),
+            "rsa" => phones.push(Phone::new("Old phone", KeyType::Rsa)),
+            _ => match part.strip_prefix("keys-") {
+                Some(part) if listing.is_none() => listing = Some(part.parse().ok()?),
+                None if reaction.is_none() => reaction = Some(part.parse().ok()?),
+                _ => return None,
+            },
+        }
+    }
+    let mut account = Account::new(name);
+    account.reaction = reaction.unwrap_or(account.reaction);
+    account.listing = listing.unwrap_or(account.listing);
+    if phones.is_empty() && account.reaction == Reaction::Sha1 {
+        account.phones.reverse();
+    } else if !phones.is_empty() {
+        account.phones = phones;
+    }
+    Some(account)
+}
+
+/// An account file that cannot be read or understood.
+#[derive(Debug)]
+pub struct AccountsError(String);
+
+impl fmt::Display for AccountsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for AccountsError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    account: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: Spanned<String>,
+    phones: Option<Vec<Phone>>,
+    phone: Option<Reaction>,
+    #[serde(default, deserialize_with = "seconds")]
+    seconds: Duration,
+    list: Option<Listing>,
+}
+
+impl From<Entry> for Account {
+    fn from(entry: Entry) -> Self {
+        let mut account = Self::new(entry.name.into_inner()).think(entry.seconds);
+        account.phones = entry.phones.unwrap_or(account.phones);
+        account.reaction = entry.phone.unwrap_or(account.reaction);
+        account.listing = entry.list.unwrap_or(account.listing);
+        account
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one_line<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    if name.contains(char::is_control) {
+        return Err(D::Error::custom(
+            "a phone's name is one line without control characters",
+        ));
+    }
+    Ok(name)
+}
+
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(from)?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| D::Error::custom("a person takes zero seconds or more"))
+}

@@ -1,0 +1,53 @@
+//! A simulated LogonBox tenant: a real HTTPS server that publishes the keys of
+//! simulated phones and signs with them, or misbehaves in a chosen way.
+//!
+//! ```no_run
+//! use tenant::{Options, Tenant};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let tenant = Tenant::start(Options::default())?;
+//! println!("log in as `approve` at https://{}", tenant.authority());
+//! println!("and trust this CA:\n{}", tenant.ca_pem());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here is secret: the phones' private keys follow from the names of
+//! their accounts, so that fingerprints stay the same from run to run. Never
+//! let a real system trust them.
+
+#![forbid(unsafe_code)]
+// A panic here fails a test or a demonstration, never a login; and what happens
+// here happens at real times.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod accounts;
+mod connection;
+mod entry;
+mod handler;
+mod keys;
+mod listing;
+mod log;
+mod page;
+mod phone;
+mod reply;
+mod scenario;
+mod seen;
+mod server;
+mod tenant;
+mod tls;
+mod wire;
+
+pub use accounts::{Account, Accounts, AccountsError, Phone};
+pub use keys::{KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
+pub use log::Log;
+pub use scenario::{Listing, Reaction};
+pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting};
+pub use tenant::{Options, Silence, Tenant};
+pub use tls::{Certificate, TlsVersions};

@@ -1,0 +1,279 @@
+//! The simulated tenant as a program.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tenant::{Accounts, Listing, Log, Options, Reaction, Tenant};
+use tokio::signal::unix::{SignalKind, signal};
+
+const ABOUT: &str = "\
+A simulated LogonBox tenant: a real HTTPS server with simulated phones.
+
+Point a LogonBox client at the host and port that are printed at the start, let \
+it trust the CA file, and log in. Who logs in decides what happens: `approve` \
+gets a signature, `decline` does not, `page` waits for a person who opens the \
+tenant's page in a browser and presses a button there.";
+
+const MORE: &str = "\
+Accounts:
+  Without --accounts, an account's name says what happens. It is made of parts
+  with dots between them, and may end in any @domain:
+    approve                       signs at once
+    approve@acme.example          the same
+    decline.rsa                   an RSA phone, which declines
+    keys-crlf                     approves; the key list's lines end in CR LF
+    wrong-key.rsa.keys-no-comment all together
+  `rsa` and `ed25519` choose the phones, in that order; without them there is
+  one of each. --list-scenarios names and explains all parts.
+
+  With --accounts, only the accounts of a TOML file are there:
+    [[account]]
+    name = \"lee@logonbox.com\"
+    phones = [{ name = \"Pixel 8\", key = \"ed25519\" }, { name = \"Old phone\", key = \"rsa\" }]
+    phone = \"approve\"    # what happens to a sign request
+    seconds = 1.5        # how long the person takes
+    list = \"normal\"      # how the key list is served
+  All but the name may be left out. Keys are ed25519, rsa, rsa-1024 or
+  weak-ed25519; `published = false` keeps a phone's key out of the key list.
+
+Examples:
+  logonbox-tenant --listen 127.0.0.1:8443 --seconds 2
+  curl --cacert logonbox-tenant-ca.pem https://localhost:8443/app/api/authenticator/keys/approve
+
+  In a script:
+    logonbox-tenant --port-file port --ca ca.pem & tenant=$!
+    until [ -s port ]; do sleep 0.1; done
+    run-my-tests \"localhost:$(cat port)\" ca.pem
+    kill $tenant
+
+The phones' private keys are known to everybody who has this program. Let no
+real system trust them.";
+
+#[derive(Debug, Parser)]
+#[command(name = "logonbox-tenant", version, about = "A simulated LogonBox tenant with phones", long_about = ABOUT)]
+#[command(after_long_help = MORE, after_help = "--help says more.")]
+struct Arguments {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// Allow --listen to name an address that other machines can reach
+    #[arg(long)]
+    allow_remote: bool,
+
+    /// A TOML file with the accounts, instead of the built-in scenarios
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+
+    /// Where to write the certificate of the CA that clients have to trust. It
+    /// is a new one at each start
+    #[arg(long, value_name = "FILE", default_value = "./logonbox-tenant-ca.pem")]
+    ca: PathBuf,
+
+    /// One more name or address on the server's certificate, besides localhost;
+    /// may be repeated
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+
+    /// A file that gets the port's number as soon as the server listens, and is
+    /// removed at the end
+    #[arg(long, value_name = "FILE")]
+    port_file: Option<PathBuf>,
+
+    /// How long the persons of the built-in scenarios take
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds, conflicts_with = "accounts")]
+    seconds: Duration,
+
+    /// Print the parts of which the names of the built-in accounts are made
+    #[arg(long)]
+    list_scenarios: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = if arguments.list_scenarios {
+        list_scenarios()
+    } else {
+        run(&arguments)
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // `logonbox-tenant --list-scenarios | head` is no failure.
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Io(error)) => fail(&error.to_string()),
+        Err(Failure::Said(why)) => fail(&why),
+    }
+}
+
+fn fail(why: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "logonbox-tenant: {why}");
+    ExitCode::FAILURE
+}
+
+/// What ends the program before its time.
+enum Failure {
+    Said(String),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn list_scenarios() -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "What the phone does:")?;
+    for one in Reaction::ALL {
+        writeln!(out, "  {:<22} {}", one.name(), one.about())?;
+    }
+    writeln!(
+        out,
+        "\nHow the key list is served (alone, the phone approves):"
+    )?;
+    for one in Listing::ALL {
+        writeln!(out, "  keys-{:<17} {}", one.name(), one.about())?;
+    }
+    writeln!(
+        out,
+        "\nWhich phones there are, in this order (without: ed25519, then rsa):"
+    )?;
+    writeln!(out, "  {:<22} a phone with an Ed25519 key", "ed25519")?;
+    writeln!(out, "  {:<22} a phone with an RSA key of 2048 bits", "rsa")?;
+    writeln!(
+        out,
+        "\nPut dots between parts, and any @domain at the end: decline.rsa.keys-crlf@acme.example"
+    )?;
+    Ok(())
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let listen = arguments.listen;
+    if !listen.ip().is_loopback() && !arguments.allow_remote {
+        return Err(Failure::Said(format!(
+            "{listen} can be reached from other machines, where anybody could then authorize logins: \
+             the phones' keys are known to everybody. Listen on 127.0.0.1, or add --allow-remote if \
+             nothing of value trusts this tenant"
+        )));
+    }
+    let accounts = match &arguments.accounts {
+        Some(file) => {
+            Accounts::from_file(file).map_err(|error| Failure::Said(error.to_string()))?
+        }
+        None => Accounts::scenarios(arguments.seconds),
+    };
+    let mut options = Options {
+        listen,
+        accounts: accounts.clone(),
+        ..Options::default()
+    };
+    if !listen.ip().is_loopback() && !listen.ip().is_unspecified() {
+        options.names.push(listen.ip().to_string());
+    }
+    options.names.extend(arguments.names.iter().cloned());
+    // A log that cannot be written holds up nobody.
+    options.log = Some(Log::new(|line| drop(writeln!(io::stdout(), "{line}"))));
+
+    // A left-over file would send a script to the wrong port.
+    if let Some(file) = &arguments.port_file {
+        remove(file)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // Before anybody can know that it is time to send a signal.
+    let (mut interrupt, mut terminate) = runtime.block_on(async {
+        Ok::<_, io::Error>((
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        ))
+    })?;
+
+    let tenant = Tenant::start(options).map_err(|error| {
+        Failure::Said(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("{listen} is taken: end the other program, or choose another port")
+            }
+            _ => format!("cannot serve on {listen}: {error}"),
+        })
+    })?;
+    write_whole(&arguments.ca, tenant.ca_pem())?;
+    if let Some(file) = &arguments.port_file {
+        write_whole(file, &format!("{}\n", tenant.port()))?;
+    }
+    greet(&tenant, arguments, &accounts)?;
+
+    runtime.block_on(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
+    drop(tenant);
+    if let Some(file) = &arguments.port_file {
+        remove(file)?;
+    }
+    Ok(())
+}
+
+fn greet(tenant: &Tenant, arguments: &Arguments, accounts: &Accounts) -> io::Result<()> {
+    let authority = tenant.authority();
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "Tenant:    {authority}   (for the client's configuration)"
+    )?;
+    writeln!(
+        out,
+        "CA:        {}   (for the client to trust; new at each start)",
+        arguments.ca.display()
+    )?;
+    writeln!(
+        out,
+        "Phones:    https://{authority}/   (where a person answers for the account `page`)"
+    )?;
+    if arguments.accounts.is_some() {
+        writeln!(out, "Accounts:  {}", accounts.names().join(", "))?;
+    } else {
+        writeln!(
+            out,
+            "Accounts:  approve, decline, page, never, wrong-key and more: see --list-scenarios"
+        )?;
+    }
+    writeln!(out, "Ctrl-C ends it. Requests:")?;
+    out.flush()
+}
+
+/// Nobody sees half of it.
+fn write_whole(file: &Path, text: &str) -> Result<(), Failure> {
+    let explain = |error| Failure::Said(format!("cannot write {}: {error}", file.display()));
+    let mut name = file
+        .file_name()
+        .ok_or_else(|| explain(io::ErrorKind::IsADirectory.into()))?
+        .to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let draft = file.with_file_name(name);
+    std::fs::write(&draft, text)
+        .and_then(|()| std::fs::rename(&draft, file))
+        .map_err(explain)
+}
+
+fn remove(file: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::Said(format!(
+            "cannot remove {}: {error}",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
+}

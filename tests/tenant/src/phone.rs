@@ -1,0 +1,95 @@
+//! A phone's answer to a sign request, right or wrong.
+
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::keys::{Hash, KeyPair};
+use crate::reply::{JSON, Reply};
+use crate::scenario::Reaction;
+use crate::wire::{Answer, padded_base64url};
+
+const DECLINED: &str = "The request was declined on the phone.";
+
+/// What the phone with `key` makes of the request to sign `payload`.
+pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Hash) -> Reply {
+    let right = || key.sign(payload, hash);
+    let signed = |signature: &[u8]| json(&Answer::signed(signature));
+    match reaction {
+        Reaction::Approve => signed(&right()),
+        Reaction::Decline => json(&Answer::unsigned(false, DECLINED)),
+        Reaction::Refuse => json(&Answer::refused("The phone cannot be reached.")),
+        // A person or nobody: the server waits, and asks here afterwards.
+        Reaction::Page | Reaction::Never => Reply::Never,
+        Reaction::WrongKey => signed(&key.stranger().sign(payload, hash)),
+        Reaction::WrongPayload => signed(&key.sign(&[payload, b"?"].concat(), hash)),
+        Reaction::Sha1 => signed(&key.sign(payload, Hash::Sha1)),
+        Reaction::Zeros => signed(&vec![0; right().len()]),
+        Reaction::Random => signed(&random(right().len())),
+        Reaction::Truncated => {
+            let mut signature = right();
+            signature.pop();
+            signed(&signature)
+        }
+        Reaction::Long => signed(&[&right(), "and more".as_bytes()].concat()),
+        Reaction::Padded => json(&Answer {
+            success: true,
+            signature: padded_base64url(&right()),
+            ..Answer::default()
+        }),
+        Reaction::Empty => json(&Answer {
+            success: true,
+            ..Answer::default()
+        }),
+        Reaction::Nulls => Reply::ok(
+            JSON,
+            r#"{"success":true,"message":null,"signature":null,"response":null}"#,
+        ),
+        Reaction::YesWithoutSignature => json(&Answer::unsigned(true, "")),
+        Reaction::MissingFields => Reply::ok(JSON, "{}"),
+        Reaction::SuccessString => {
+            let text = Answer::signed(&right()).json();
+            Reply::ok(JSON, text.replacen("true", "\"true\"", 1))
+        }
+        Reaction::HostileReason => json(&Answer::unsigned(false, &hostile_reason())),
+        Reaction::Html => Reply::web_page(),
+        Reaction::Redirect => Reply::redirect(StatusCode::FOUND, "/elsewhere"),
+        Reaction::NotFound => Reply::status(StatusCode::NOT_FOUND),
+        Reaction::Error500 => Reply::status(StatusCode::INTERNAL_SERVER_ERROR),
+        Reaction::Unavailable503 => Reply::status(StatusCode::SERVICE_UNAVAILABLE),
+        Reaction::NotJson => Reply::ok(JSON, "success = true\n"),
+        Reaction::Cut => Reply::cut(JSON, Answer::signed(&right()).json().as_bytes()),
+        Reaction::Endless => Reply::endless(JSON, endless_json(&right()), "x"),
+        Reaction::Drip => Reply::drip(JSON, endless_json(&right()), "x"),
+        Reaction::HugeHeader => {
+            let value =
+                HeaderValue::from_bytes(&vec![b'x'; 1_000_000]).expect("x may stand in a header");
+            signed(&right()).header(HeaderName::from_static("x-filler"), value)
+        }
+        Reaction::BadHttp => {
+            Reply::Raw(b"SSH-2.0-tenant\r\n\x00\xff\x1b[31mnot HTTP\r\n\r\n".to_vec())
+        }
+    }
+}
+
+pub(crate) fn json(answer: &Answer) -> Reply {
+    Reply::ok(JSON, answer.json())
+}
+
+/// All that a client needs, and then a string without end.
+fn endless_json(signature: &[u8]) -> String {
+    let mut text = Answer::signed(signature).json();
+    text.pop();
+    text + r#","more":""#
+}
+
+fn random(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    getrandom::getrandom(&mut bytes).expect("the system has random bytes");
+    bytes
+}
+
+/// What must reach neither a terminal nor a log as it is.
+fn hostile_reason() -> String {
+    let nasty = "\u{1b}[2J\u{1b}]0;title\u{7}\r\n\nApproved. \u{202e}moc.elpmaxe\u{2066}\u{9b}31m\u{0}%s%n ";
+    nasty.repeat(100_000 / nasty.len() + 1)
+}

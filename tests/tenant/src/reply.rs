@@ -1,0 +1,182 @@
+//! What goes back to a client, well-formed or not.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use tokio::time::{Sleep, sleep};
+
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+pub(crate) const JSON: &str = "application/json";
+
+/// How often `drip` lets a byte go.
+const DROP_EVERY: Duration = Duration::from_millis(100);
+
+/// An answer, or what takes its place.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// HTTP.
+    Http(Response<Flow>),
+    /// These bytes instead of an HTTP answer, and then the end of the connection.
+    Raw(Vec<u8>),
+    /// The connection is reset.
+    Reset,
+    /// Nothing, until the client gives up.
+    Never,
+}
+
+impl Reply {
+    pub(crate) fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self::with(StatusCode::OK, content_type, Flow::Whole(Some(body.into())))
+    }
+
+    pub(crate) fn status(status: StatusCode) -> Self {
+        Self::with(
+            status,
+            TEXT,
+            Flow::Whole(Some(format!("{status}\n").into())),
+        )
+    }
+
+    pub(crate) fn redirect(status: StatusCode, to: &'static str) -> Self {
+        Self::status(status).header(header::LOCATION, HeaderValue::from_static(to))
+    }
+
+    /// What a proxy or a login page in between would say.
+    pub(crate) fn web_page() -> Self {
+        Self::ok(
+            HTML,
+            "<!doctype html><title>Welcome</title><p>Please accept our terms.</p>\n",
+        )
+    }
+
+    /// `start`, and then `filler` for ever.
+    pub(crate) fn endless(content_type: &'static str, start: String, filler: &str) -> Self {
+        let filler = filler.repeat(16_384 / filler.len()).into();
+        Self::with(
+            StatusCode::OK,
+            content_type,
+            Flow::Endless {
+                start: Some(start.into()),
+                filler,
+            },
+        )
+    }
+
+    /// The same, a byte at a time.
+    pub(crate) fn drip(content_type: &'static str, start: String, filler: &'static str) -> Self {
+        let flow = Flow::Drip {
+            start: start.into(),
+            filler,
+            at: 0,
+            next: Box::pin(sleep(DROP_EVERY)),
+        };
+        Self::with(StatusCode::OK, content_type, flow)
+    }
+
+    /// A good answer whose headers promise more than comes.
+    pub(crate) fn cut(content_type: &str, body: &[u8]) -> Self {
+        let length = body.len() + 100;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        Self::Raw([head.as_bytes(), body].concat())
+    }
+
+    fn with(status: StatusCode, content_type: &'static str, body: Flow) -> Self {
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        Self::Http(response).header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
+    /// Adds a header to an HTTP answer.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        if let Self::Http(response) = &mut self {
+            response.headers_mut().insert(name, value);
+        }
+        self
+    }
+
+    /// For the log.
+    pub(crate) fn outcome(&self) -> String {
+        match self {
+            Self::Http(response) => match response.body() {
+                Flow::Whole(_) => response.status().as_u16().to_string(),
+                Flow::Endless { .. } | Flow::Drip { .. } => {
+                    format!("{} without end", response.status().as_u16())
+                }
+            },
+            Self::Raw(_) => "raw bytes, then closed".into(),
+            Self::Reset => "connection reset".into(),
+            Self::Never => "no answer".into(),
+        }
+    }
+}
+
+/// The body of an HTTP answer.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    Whole(Option<Bytes>),
+    Endless {
+        start: Option<Bytes>,
+        filler: Bytes,
+    },
+    Drip {
+        start: Bytes,
+        filler: &'static str,
+        at: usize,
+        next: Pin<Box<Sleep>>,
+    },
+}
+
+impl Body for Flow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let data = match self.get_mut() {
+            Self::Whole(body) => body.take(),
+            Self::Endless { start, filler } => Some(start.take().unwrap_or_else(|| filler.clone())),
+            Self::Drip {
+                start,
+                filler,
+                at,
+                next,
+            } => {
+                if next.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                next.set(sleep(DROP_EVERY));
+                let byte = match at.checked_sub(start.len()) {
+                    None => start[*at],
+                    Some(over) => filler.as_bytes()[over % filler.len()],
+                };
+                *at += 1;
+                Some(Bytes::copy_from_slice(&[byte]))
+            }
+        };
+        Poll::Ready(data.map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => {
+                SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64))
+            }
+            Self::Endless { .. } | Self::Drip { .. } => SizeHint::new(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The tenant as a test or the program holds it.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::accounts::{Account, Accounts};
+use crate::log::Log;
+use crate::seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting, Watched};
+use crate::server::{self, Server};
+use crate::tls::{self, Certificate, TlsVersions};
+
+/// At what point the server falls silent, without closing the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// It accepts connections and says nothing.
+    BeforeTls,
+    /// It does the TLS handshake and says nothing more.
+    AfterTls,
+}
+
+/// How a tenant is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; port 0 is a free port.
+    pub listen: SocketAddr,
+    /// The names and addresses on the server's certificate.
+    pub names: Vec<String>,
+    /// What is wrong with the certificate.
+    pub certificate: Certificate,
+    /// The versions of TLS to speak.
+    pub tls_versions: TlsVersions,
+    /// Who has an account.
+    pub accounts: Accounts,
+    /// Closes a connection this long after it served a key list, unless another
+    /// request came in the meantime. The answer does not announce it.
+    pub close_after_keys: Option<Duration>,
+    /// Resets a connection that served a key list as soon as it brings a sign
+    /// request, which has then been recorded.
+    pub reset_on_sign: bool,
+    /// Falls silent.
+    pub silence: Option<Silence>,
+    /// Where log lines go.
+    pub log: Option<Log>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+            names: ["localhost", "127.0.0.1", "::1"].map(String::from).into(),
+            certificate: Certificate::Good,
+            tls_versions: TlsVersions::Both,
+            accounts: Accounts::default(),
+            close_after_keys: None,
+            reset_on_sign: false,
+            silence: None,
+            log: None,
+        }
+    }
+}
+
+/// A running tenant. It ends when dropped.
+#[derive(Debug)]
+pub struct Tenant {
+    address: SocketAddr,
+    authority: String,
+    ca_pem: String,
+    accounts: Accounts,
+    watched: Arc<Watched>,
+    // Dropping it tells the thread to end.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Tenant {
+    /// Starts a tenant on a thread of its own. It accepts connections as soon as
+    /// this returns.
+    ///
+    /// # Errors
+    /// When the address cannot be had, or a name cannot stand on a certificate.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let (ca_pem, tls) = tls::set_up(&options.names, options.certificate, options.tls_versions)?;
+        let listener = TcpListener::bind(options.listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let authority = authority(address, &options.names);
+        let watched = Arc::new(Watched::default());
+        let accounts = options.accounts.clone();
+        let server = Server::new(options, authority.clone(), Arc::clone(&watched));
+
+        // Two, so that making an RSA key holds up nobody else.
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("tenant")
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
+        let thread = thread::Builder::new()
+            .name("tenant".into())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = server::run(Arc::new(server), listener, tls) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
+        Ok(Self {
+            address,
+            authority,
+            ca_pem,
+            accounts,
+            watched,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Host and port for a client's configuration, as in `localhost:8443`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The certificate of the authority that a client has to trust.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The account of that name.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<Account> {
+        self.accounts.find(name)
+    }
+
+    /// How many connections have been accepted.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.watched.look(|seen| seen.connections)
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> u64 {
+        self.watched.look(|seen| seen.open)
+    }
+
+    /// All requests so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<HttpRequest> {
+        self.watched.look(|seen| seen.requests.clone())
+    }
+
+    /// The requests for key lists so far.
+    #[must_use]
+    pub fn key_requests(&self) -> Vec<KeyRequest> {
+        self.watched.look(|seen| seen.key_requests.clone())
+    }
+
+    /// The requests to sign so far.
+    #[must_use]
+    pub fn sign_requests(&self) -> Vec<SignRequest> {
+        self.watched.look(|seen| seen.sign_requests.clone())
+    }
+
+    /// Whether anybody came to where the redirects point.
+    #[must_use]
+    pub fn redirect_followed(&self) -> bool {
+        self.watched.look(|seen| {
+            seen.requests
+                .iter()
+                .any(|request| request.path.starts_with("/elsewhere"))
+        })
+    }
+
+    /// The sign requests that wait for a person, oldest first.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.watched.look(Seen::waiting)
+    }
+
+    /// Presses a button on the phone. False when that request no longer waits.
+    #[must_use]
+    pub fn answer(&self, request_id: u64, press: Press) -> bool {
+        self.watched.change(|seen| seen.press(request_id, press))
+    }
+
+    /// Waits until there have been `count` requests for key lists.
+    #[must_use]
+    pub fn wait_for_key_requests(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_for(timeout, |seen| seen.key_requests.len() >= count)
+    }
+
+    /// Waits until there have been `count` requests to sign.
+    #[must_use]
+    pub fn wait_for_sign_requests(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_for(timeout, |seen| seen.sign_requests.len() >= count)
+    }
+
+    /// Waits until exactly `count` sign requests wait for a person.
+    #[must_use]
+    pub fn wait_for_waiting(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_for(timeout, |seen| seen.waiting().len() == count)
+    }
+
+    /// Waits until `enough` is true. False when it still is not after `timeout`.
+    #[must_use]
+    pub fn wait_for(&self, timeout: Duration, enough: impl FnMut(&Seen) -> bool) -> bool {
+        self.watched.wait(timeout, enough)
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        self.watched.change(|seen| seen.ending = true);
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the server has been reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Loopback is `localhost` to its clients. Others need a name they can find.
+fn authority(address: SocketAddr, names: &[String]) -> String {
+    let port = address.port();
+    let is_local =
+        |name: &str| name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    if address.ip().is_loopback() {
+        return format!("localhost:{port}");
+    }
+    match names.iter().find(|name| !is_local(name)) {
+        Some(name) => format!("{name}:{port}"),
+        None => address.to_string(),
+    }
+}

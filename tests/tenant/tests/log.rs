@@ -1,0 +1,102 @@
+//! The log: one line for each request, and nothing secret in it.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+use common::{Client, FORM, PATIENCE, PAYLOAD, SIGN, form, key_path};
+use tenant::{Log, Options, Press, Tenant};
+
+fn start() -> (Tenant, Arc<Mutex<Vec<String>>>) {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&lines);
+    let log = Some(Log::new(move |line| {
+        kept.lock().unwrap().push(line.to_owned());
+    }));
+    (
+        Tenant::start(Options {
+            log,
+            ..Options::default()
+        })
+        .unwrap(),
+        lines,
+    )
+}
+
+#[test]
+fn each_request_is_one_line() {
+    let (tenant, lines) = start();
+    let key = tenant.account("approve").unwrap().public_keys().remove(0);
+    let mut client = Client::new(&tenant);
+    client.get(&key_path("approve"));
+    let answer = client.sign("approve", &key);
+    client.get("/waiting");
+    client.post(
+        SIGN,
+        FORM,
+        &form("approve", &key).replace("test+log", "test%0A%1B%E2%80%AElog"),
+    );
+    client.get("/nowhere%0A");
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert!(
+        lines[0].ends_with("Z #1 GET keys account=\"approve\" list=normal -> 200"),
+        "{}",
+        lines[0]
+    );
+    for part in [
+        "text=\"May a test",
+        "button=\"Let it\"",
+        "phone=\"Pixel 8\" (ssh-ed25519)",
+        "did=approve",
+        "-> 200",
+    ] {
+        assert!(lines[1].contains(part), "{part} in {}", lines[1]);
+    }
+    let json = answer.json();
+    let signature = json["signature"].as_str().unwrap();
+    assert!(
+        !lines.concat().contains(signature) && !lines.concat().contains(&URL_SAFE.encode(PAYLOAD))
+    );
+    assert!(
+        lines[2].contains("test\\n\\u{1b}\\u{202e}log"),
+        "{}",
+        lines[2]
+    );
+    assert!(lines[3].ends_with("GET /nowhere%0A -> 404"), "{}", lines[3]);
+}
+
+#[test]
+fn waiting_and_hanging_up_are_told() {
+    let (tenant, lines) = start();
+    let key = tenant.account("page").unwrap().public_keys().remove(0);
+    let mut client = Client::new(&tenant);
+    client.send_sign("page", &key);
+    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.answer(1, Press::Decline));
+    client.response().unwrap();
+    assert!(lines.lock().unwrap()[0].ends_with("-> waits for a person on the page"));
+    assert!(lines.lock().unwrap()[1].contains("did=decline"));
+
+    client.send_sign(
+        "never",
+        &tenant.account("never").unwrap().public_keys().remove(0),
+    );
+    assert!(tenant.wait_for_sign_requests(2, PATIENCE));
+    drop(client);
+    assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+    assert!(lines.lock().unwrap()[2].contains("-> the client hung up after "));
+
+    let mut client = Client::new(&tenant);
+    client.send_sign("page", &key);
+    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    drop(tenant);
+    // It was not the client who ended that.
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert!(lines[3].ends_with("-> waits for a person on the page"));
+}

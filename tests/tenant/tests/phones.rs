@@ -1,0 +1,346 @@
+//! What phones make of a sign request.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Client, FORM, PAYLOAD, SIGN, form, form_with, header, key_path};
+use ed25519_dalek::{Signature, VerifyingKey};
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
+use tenant::{Accounts, Options, PublicKey, Reaction, Tenant};
+
+fn start() -> Tenant {
+    Tenant::start(Options::default()).unwrap()
+}
+
+fn first_key(tenant: &Tenant, account: &str) -> PublicKey {
+    tenant.account(account).unwrap().public_keys().remove(0)
+}
+
+fn sign(tenant: &Tenant, account: &str) -> common::Response {
+    Client::new(tenant).sign(account, &first_key(tenant, account))
+}
+
+fn ed25519_verifies(key: &PublicKey, payload: &[u8], signature: &[u8]) -> bool {
+    let key = VerifyingKey::from_bytes(key.blob[19..].try_into().unwrap()).unwrap();
+    let signature = Signature::from_slice(signature).unwrap();
+    key.verify_strict(payload, &signature).is_ok()
+}
+
+fn rsa_verifies(key: &PublicKey, hash: u32, payload: &[u8], signature: &[u8]) -> bool {
+    let number = BigUint::from_bytes_be;
+    let key = RsaPublicKey::new(number(&key.blob[22..]), number(&key.blob[15..18])).unwrap();
+    match hash {
+        4 => key.verify(
+            Pkcs1v15Sign::new::<Sha512>(),
+            &Sha512::digest(payload),
+            signature,
+        ),
+        2 => key.verify(
+            Pkcs1v15Sign::new::<Sha256>(),
+            &Sha256::digest(payload),
+            signature,
+        ),
+        _ => key.verify(
+            Pkcs1v15Sign::new::<Sha1>(),
+            &Sha1::digest(payload),
+            signature,
+        ),
+    }
+    .is_ok()
+}
+
+#[test]
+fn approve_signs_with_the_key_that_was_asked_for() {
+    let tenant = start();
+    let keys = tenant.account("approve").unwrap().public_keys();
+    let mut client = Client::new(&tenant);
+    let answer = client.sign("approve", &keys[0]);
+    assert_eq!(answer.status, 200);
+    let json = answer.json();
+    assert_eq!(
+        (&json["success"], &json["message"], &json["response"]),
+        (&true.into(), &"".into(), &"".into())
+    );
+    assert_eq!(json.as_object().unwrap().len(), 4);
+    assert!(!json["signature"].as_str().unwrap().contains('='));
+    assert!(ed25519_verifies(&keys[0], &PAYLOAD, &answer.signature()));
+
+    for flags in [0, 2, 4] {
+        let body = form_with("approve", &keys[1].fingerprint(), flags, b"short");
+        let signature = client.post(SIGN, FORM, &body).signature();
+        assert!(
+            rsa_verifies(&keys[1], flags, b"short", &signature),
+            "flags {flags}"
+        );
+    }
+
+    let seen = tenant.sign_requests();
+    assert_eq!(seen.len(), 4);
+    assert_eq!(seen[0].username, "approve");
+    assert_eq!(seen[0].fingerprint, keys[0].fingerprint());
+    assert_eq!(seen[0].remote_name, "A <test>");
+    assert_eq!(seen[0].text, "May a test log in? <b>&\"'");
+    assert_eq!(seen[0].authorize_text, "Let it");
+    assert_eq!((seen[0].flags, seen[3].flags), (0, 4));
+    assert_eq!(seen[0].payload, PAYLOAD);
+    assert_eq!(seen[0].problem, None);
+    assert_eq!((seen[0].connection, seen[3].connection), (1, 1));
+    assert!(seen[0].at < seen[3].at);
+}
+
+#[test]
+fn the_person_takes_time() {
+    let think = Duration::from_millis(300);
+    let accounts = Accounts::scenarios(think);
+    let tenant = Tenant::start(Options {
+        accounts,
+        ..Options::default()
+    })
+    .unwrap();
+    let begun = Instant::now();
+    assert_eq!(sign(&tenant, "approve").status, 200);
+    assert!(begun.elapsed() >= think);
+}
+
+#[test]
+fn no_signature() {
+    let tenant = start();
+    let (yes, reason) = sign(&tenant, "decline").verdict();
+    assert!(!yes && reason.contains("declined"), "{reason}");
+    assert_eq!(sign(&tenant, "decline").json()["signature"], "");
+    let json = sign(&tenant, "refuse").json();
+    assert_eq!(json["success"], false);
+    assert!(!json["message"].as_str().unwrap().is_empty());
+    assert!(sign(&tenant, "yes-without-signature").verdict().0);
+    assert_eq!(sign(&tenant, "missing-fields").text(), "{}");
+    let json = sign(&tenant, "empty").json();
+    assert_eq!(
+        (&json["success"], &json["signature"], &json["response"]),
+        (&true.into(), &"".into(), &"".into())
+    );
+    let json = sign(&tenant, "nulls").json();
+    assert!(json["success"] == true && json["signature"].is_null() && json["response"].is_null());
+    let (yes, reason) = sign(&tenant, "hostile-reason").verdict();
+    assert!(
+        !yes && reason.len() > 99_000 && reason.contains('\u{1b}') && reason.contains('\u{202e}')
+    );
+}
+
+#[test]
+fn wrong_signatures() {
+    let tenant = start();
+    for (scenario, length) in [
+        ("wrong-key", 64),
+        ("wrong-payload", 64),
+        ("zeros", 64),
+        ("random", 64),
+    ] {
+        let signature = sign(&tenant, scenario).signature();
+        assert_eq!(signature.len(), length, "{scenario}");
+        assert!(
+            !ed25519_verifies(&first_key(&tenant, scenario), &PAYLOAD, &signature),
+            "{scenario}"
+        );
+    }
+    for (scenario, length) in [
+        ("wrong-key.rsa", 256),
+        ("wrong-payload.rsa", 256),
+        ("zeros.rsa", 256),
+        ("random.rsa", 256),
+        ("sha1", 256),
+    ] {
+        let signature = sign(&tenant, scenario).signature();
+        assert_eq!(signature.len(), length, "{scenario}");
+        assert!(
+            !rsa_verifies(&first_key(&tenant, scenario), 4, &PAYLOAD, &signature),
+            "{scenario}"
+        );
+    }
+    let signature = sign(&tenant, "sha1").signature();
+    assert!(rsa_verifies(
+        &first_key(&tenant, "sha1"),
+        0,
+        &PAYLOAD,
+        &signature
+    ));
+    let signature = sign(&tenant, "sha1.ed25519").signature();
+    let key = first_key(&tenant, "sha1.ed25519");
+    assert!(ed25519_verifies(&key, &PAYLOAD, &signature));
+
+    assert_eq!(sign(&tenant, "truncated").signature().len(), 63);
+    let signature = sign(&tenant, "long").signature();
+    assert!(
+        ed25519_verifies(&first_key(&tenant, "long"), &PAYLOAD, &signature[..64])
+            && signature.len() > 64
+    );
+}
+
+#[test]
+fn right_signatures_in_odd_clothes() {
+    let tenant = start();
+    let json = sign(&tenant, "padded").json();
+    assert!(json["signature"].as_str().unwrap().ends_with("=="));
+    let answer = sign(&tenant, "success-string");
+    assert_eq!(answer.json()["success"], "true");
+    assert!(ed25519_verifies(
+        &first_key(&tenant, "success-string"),
+        &PAYLOAD,
+        &answer.signature()
+    ));
+    let answer = sign(&tenant, "huge-header");
+    assert!(answer.head.len() > 1_000_000);
+    assert!(ed25519_verifies(
+        &first_key(&tenant, "huge-header"),
+        &PAYLOAD,
+        &answer.signature()
+    ));
+}
+
+#[test]
+fn weak_keys_and_small_keys_are_signed_with() {
+    let tenant = start();
+    let key = first_key(&tenant, "keys-weak-ed25519");
+    let signature = sign(&tenant, "keys-weak-ed25519").signature();
+    let lax = VerifyingKey::from_bytes(key.blob[19..].try_into().unwrap()).unwrap();
+    let parsed = Signature::from_slice(&signature).unwrap();
+    assert!(ed25519_dalek::Verifier::verify(&lax, &PAYLOAD, &parsed).is_ok());
+    assert!(!ed25519_verifies(&key, &PAYLOAD, &signature));
+    assert_eq!(sign(&tenant, "keys-rsa-1024").signature().len(), 128);
+}
+
+#[test]
+fn answers_that_are_none() {
+    let tenant = start();
+    assert_eq!(sign(&tenant, "not-found").status, 404);
+    assert_eq!(sign(&tenant, "error-500").status, 500);
+    assert_eq!(sign(&tenant, "unavailable-503").status, 503);
+    assert!(sign(&tenant, "html").text().starts_with("<!doctype html>"));
+    let away = sign(&tenant, "redirect");
+    assert_eq!(
+        (away.status, header(&away.head, "location")),
+        (302, Some("/elsewhere"))
+    );
+    let answer = sign(&tenant, "not-json");
+    assert_eq!(
+        header(&answer.head, "content-type"),
+        Some("application/json")
+    );
+    assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err());
+
+    let send = |account: &str| {
+        let mut client = Client::new(&tenant);
+        client.send_sign(account, &first_key(&tenant, account));
+        client
+    };
+    assert!(send("bad-http").rest().unwrap().starts_with(b"SSH-2.0-"));
+    let mut client = send("cut");
+    let promised: usize = header(&client.head().unwrap(), "content-length")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let body = client.rest().unwrap();
+    assert_eq!(promised, body.len() + 100);
+    assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
+
+    let mut client = send("endless");
+    client.head().unwrap();
+    let body = client.some(3_000_000).unwrap();
+    assert!(body.windows(14).any(|part| part == b"\"success\":true"));
+    let mut client = send("drip");
+    client.head().unwrap();
+    assert_eq!(client.some(12).unwrap(), b"1\r\n{\r\n1\r\n\"\r\n");
+
+    let client = &mut send("never");
+    assert!(tenant.wait_for(common::PATIENCE, |seen| {
+        seen.sign_requests.iter().any(|one| one.username == "never")
+    }));
+    client.patience(common::MOMENT);
+    assert!(client.head().is_err());
+}
+
+#[test]
+fn an_abandoned_request_is_noticed() {
+    let tenant = start();
+    let mut client = Client::new(&tenant);
+    client.send_sign("never", &first_key(&tenant, "never"));
+    assert!(tenant.wait_for_sign_requests(1, common::PATIENCE));
+    drop(client);
+    assert!(
+        tenant.wait_for(common::PATIENCE, |seen| seen.abandoned == [1]
+            && seen.open == 0)
+    );
+}
+
+#[test]
+fn bad_forms_are_refused_with_a_reason() {
+    let tenant = start();
+    let key = first_key(&tenant, "approve");
+    let good = form("approve", &key);
+    let mut client = Client::new(&tenant);
+    let mut refused = |content_type: &str, body: &str, why: &str| {
+        let answer = client.post(SIGN, content_type, body);
+        let json = answer.json();
+        assert_eq!((answer.status, &json["success"]), (200, &false.into()));
+        assert!(json["message"].as_str().unwrap().contains(why), "{json}");
+        assert_eq!(
+            tenant.sign_requests().last().unwrap().problem.as_deref(),
+            json["message"].as_str()
+        );
+    };
+    refused("application/json", &good, "content type");
+    refused(
+        FORM,
+        &good.replace("remoteName", "remotename"),
+        "`remoteName` is missing",
+    );
+    refused(FORM, &good.replace("flags=0", "flags=x"), "not a number");
+    refused(FORM, &good.replace("flags=0", "flags=4"), "do not go with");
+    refused(FORM, &good.replace("payload=", "payload=!"), "base64url");
+    refused(FORM, &good.replace("=approve", "=nobody"), "no account");
+    refused(FORM, &good.replace("=approve", "=decline"), "no key of");
+    refused(FORM, "", "missing");
+}
+
+#[test]
+fn other_methods_and_paths() {
+    let tenant = start();
+    let mut client = Client::new(&tenant);
+    assert_eq!(client.get(SIGN).status, 405);
+    assert_eq!(client.post(&key_path("approve"), FORM, "").status, 405);
+    assert_eq!(client.get("/nothing/here").status, 404);
+    assert!(tenant.sign_requests().is_empty());
+}
+
+#[test]
+fn every_reaction_is_an_account() {
+    let accounts = Accounts::default();
+    for reaction in Reaction::ALL {
+        assert_eq!(
+            accounts
+                .find(&format!("{reaction}@acme.example"))
+                .unwrap()
+                .reaction,
+            *reaction
+        );
+    }
+    for bad in [
+        "",
+        "@acme.example",
+        "approve.decline",
+        "approve.",
+        "keys-nothing",
+        "keys-crlf.keys-none",
+        "Approve",
+    ] {
+        assert!(accounts.find(bad).is_none(), "{bad}");
+    }
+}
