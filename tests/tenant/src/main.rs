@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use tenant::{Accounts, Listing, Log, Options, Reaction, Tenant};
-use tokio::signal::unix::{SignalKind, signal};
 
 const ABOUT: &str = "\
 A simulated LogonBox tenant: a real HTTPS server with simulated phones.
@@ -188,16 +189,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(file) = &arguments.port_file {
         remove(file)?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     // Before anybody can know that it is time to send a signal.
-    let (mut interrupt, mut terminate) = runtime.block_on(async {
-        Ok::<_, io::Error>((
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        ))
-    })?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
 
     let tenant = Tenant::start(options).map_err(|error| {
         Failure::Said(match error.kind() {
@@ -213,12 +206,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     greet(&tenant, arguments, &accounts)?;
 
-    runtime.block_on(async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    });
+    signals.forever().next();
     drop(tenant);
     if let Some(file) = &arguments.port_file {
         remove(file)?;
