@@ -113,6 +113,7 @@ impl From<Error> for Refusal {
             ErrorKind::BadSignature => Word::BadSignature,
             ErrorKind::Cancelled => Word::Interrupted,
             ErrorKind::NotUnderstood => Word::BadAnswer,
+            ErrorKind::Panicked => Word::Panic,
             _ => Word::LocalFailure,
         };
         let unavailable = matches!(

@@ -1,19 +1,6 @@
 //! Real logins for tests: a tenant, a configuration, a PAM service, and `pam_host`, a small C
 //! program that loads the module through libpam as sshd or sudo would.
 
-#![allow(dead_code, reason = "each test uses a part")]
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::disallowed_methods,
-    reason = "a panic here fails a test"
-)]
-
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +17,9 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A user that every system knows and a password database resolves.
 pub const USER: &str = "root";
+
+/// What libpam makes of an ignored module in these stacks.
+const IGNORED: &str = "PAM_ACCT_EXPIRED";
 
 /// A tenant, and a host that has been set up to use it.
 pub struct Stage {
@@ -73,8 +63,10 @@ impl Stage {
     /// Writes the PAM service `name`, with more arguments for the module.
     pub fn service(&self, name: &str, arguments: &str) {
         let module = module();
+        // A stack in which the only module is ignored refuses; here that shows as IGNORED.
         let line = format!(
-            "auth required {} conf={} {arguments}\n",
+            "auth [success=done ignore=ignore default=die] {} conf={} {arguments}\n\
+             auth required pam_debug.so auth=acct_expired\n",
             module.display(),
             self.path("pam_logonbox.toml").display()
         );
@@ -262,16 +254,19 @@ impl Login {
         }
     }
 
-    /// The name of the PAM code.
+    /// The name of the PAM code that the module gave.
     pub fn code(&self) -> &str {
-        &self.one("result").text
+        match &*self.one("result").text {
+            IGNORED => "PAM_IGNORE",
+            code => code,
+        }
     }
 
     /// The log line, from the module's name on; there is never more than one.
     pub fn log(&self) -> &str {
         let line = &self.one("log").text;
         let start = line.find("pam_logonbox(").expect("the module's name");
-        &line[start..]
+        line.split_at(start).1
     }
 
     /// What the person saw, in order.
@@ -316,7 +311,7 @@ fn pam_host() -> &'static Path {
         let dir = exe.parent().unwrap();
         let host = dir.join("pam_host");
         let fresh = dir.join(format!("pam_host.{}", std::process::id()));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/pam_host.c");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/logins/pam_host.c");
         let output = Command::new("cc")
             .args(["-Wall", "-Wextra", "-Werror", "-O1", "-o"])
             .arg(&fresh)
@@ -335,10 +330,14 @@ fn pam_host() -> &'static Path {
     })
 }
 
+/// Host and port where nothing listens.
+pub fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
 /// The value of `name="…"` in a log line.
 pub fn value<'l>(log: &'l str, name: &str) -> Option<&'l str> {
-    let mut start = String::new();
-    let _ = write!(start, " {name}=\"");
-    let rest = &log[log.find(&start)? + start.len()..];
+    let (_, rest) = log.split_once(&format!(" {name}=\""))?;
     rest.split_once('"').map(|(value, _)| value)
 }

@@ -8,7 +8,7 @@
  *
  * where KIND is info, error, visible or hidden (a message to the person; the two prompts then
  * take one line of stdin as the answer), log (what the module wrote to /dev/log), result (name
- * of the PAM code), setcred, or state (descriptors, threads, kilobytes resident, signal mask).
+ * of the PAM code), setcred, before or state (descriptors, threads, kilobytes resident, signal mask).
  * Newlines and other control characters in TEXT are written as \xHH, backslashes doubled.
  */
 #define _GNU_SOURCE
@@ -40,6 +40,7 @@ static const char usage[] =
     "  answers=password            fail visible prompts, as sshd's password method does\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
+    "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  files=N                     allow N open files\n"
     "Failures of the C library, as the module meets them:\n"
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
@@ -155,7 +156,7 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
     static int (*real_function)(int, const struct sockaddr *, socklen_t);
     if (!real_function)
         *(void **)&real_function = real("connect");
-    if (log_reader >= 0 && address->sa_family == AF_UNIX
+    if (log_address_length && address->sa_family == AF_UNIX
         && strcmp(((const struct sockaddr_un *)address)->sun_path, "/dev/log") == 0)
         return real_function(fd, (struct sockaddr *)&log_address, log_address_length);
     return real_function(fd, address, length);
@@ -164,19 +165,29 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
 static void open_log(void)
 {
     /* An abstract name that the kernel chooses. */
+    socklen_t length = sizeof log_address;
     log_reader = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     log_address.sun_family = AF_UNIX;
-    log_address_length = sizeof log_address;
     if (log_reader < 0
         || bind(log_reader, (struct sockaddr *)&log_address, sizeof(sa_family_t))
-        || getsockname(log_reader, (struct sockaddr *)&log_address, &log_address_length)) {
+        || getsockname(log_reader, (struct sockaddr *)&log_address, &length)) {
         perror("pam_host: the log's socket");
         exit(2);
     }
+    log_address_length = length;
+}
+
+static void use_log(const char *path)
+{
+    log_address.sun_family = AF_UNIX;
+    strncpy(log_address.sun_path, path, sizeof log_address.sun_path - 1);
+    log_address_length = sizeof log_address;
 }
 
 static void print_log(void)
 {
+    if (log_reader < 0)
+        return;
     char line[65536];
     ssize_t length;
     while ((length = recv(log_reader, line, sizeof line - 1, 0)) >= 0) {
@@ -250,7 +261,7 @@ static int entries(const char *path)
     return count;
 }
 
-static void state(void)
+static void state(const char *kind)
 {
     char line[256];
     long pages = 0, resident = 0;
@@ -265,7 +276,7 @@ static void state(void)
              entries("/proc/self/fd") - 3, entries("/proc/self/task") - 2,
              resident * (sysconf(_SC_PAGESIZE) / 1024), sigismember(&mask, SIGINT),
              sigismember(&mask, SIGTERM), sigismember(&mask, SIGHUP), sigismember(&mask, SIGQUIT));
-    say("state", line);
+    say(kind, line);
 }
 
 /* Threads end shortly after the login has; they have half a second. */
@@ -309,7 +320,9 @@ int main(int argc, char **argv)
         else if (!strncmp(argv[i], "files=", 6)) {
             struct rlimit limit = {(rlim_t)atol(value), (rlim_t)atol(value)};
             setrlimit(RLIMIT_NOFILE, &limit);
-        } else if (!strncmp(argv[i], "clock=", 6))
+        } else if (!strncmp(argv[i], "log=", 4))
+            use_log(value);
+        else if (!strncmp(argv[i], "clock=", 6))
             clock_fails_at = atol(value);
         else if (!strncmp(argv[i], "threads=", 8))
             threads_left = atol(value);
@@ -328,7 +341,9 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    open_log();
+    if (!log_address_length)
+        open_log();
+    state("before");
     for (long i = 0; i < times; i++) {
         quiet = i + 1 < times;
         struct pam_conv conversation = {converse, NULL};
@@ -340,8 +355,8 @@ int main(int argc, char **argv)
         }
         code = pam_start_confdir(argv[2], argv[3], &conversation, argv[1], &pamh);
         if (code != PAM_SUCCESS) {
-            fprintf(stderr, "pam_host: pam_start_confdir: %s\n", name(code));
-            return 2;
+            say("result", name(code));
+            return 1;
         }
         if (rhost)
             pam_set_item(pamh, PAM_RHOST, rhost);
@@ -361,12 +376,12 @@ int main(int argc, char **argv)
         sigprocmask(SIG_SETMASK, &before, NULL);
         if (times > 1 && (i + 1 == times || i + 1 == 20)) {
             settle();
-            state();
+            state("state");
         }
     }
     if (times == 1) {
         settle();
-        state();
+        state("state");
     }
     return code == PAM_SUCCESS ? 0 : 1;
 }

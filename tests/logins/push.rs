@@ -1,11 +1,12 @@
 //! A push, from libpam to the phone and back: what the person sees, what the phone shows, what
 //! the host and the log are told.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{PATIENCE, Stage, USER, value};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+
+use crate::stage::{PATIENCE, Stage, USER, value};
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
 
 #[test]
@@ -143,7 +144,7 @@ fn a_prompt_without_an_answer_rings_nobody() {
 
 #[test]
 fn what_is_typed_at_the_prompt_does_not_matter() {
-    for typed in [&b"hunter2"[..], b"\xff\xfe\x1b[2J", &[b'x'; 100_000]] {
+    for typed in [&b"hunter2"[..], b"\xff\xfe\x1b[2J", &b"x".repeat(100_000)] {
         let stage = Stage::new("approve");
         let mut running = stage.start("sshd", &[]);
         running.wait_for("visible");
@@ -306,7 +307,7 @@ fn nobody_learns_whether_a_name_is_known() {
     }
 }
 
-fn assert_refused_after_a_hold(login: &support::Login) {
+fn assert_refused_after_a_hold(login: &crate::stage::Login) {
     let screen = login.screen();
     assert_eq!(screen.len(), 2, "{screen:?}");
     assert!(screen[0].starts_with("Approve the request on your phone. Code: "));
@@ -403,10 +404,9 @@ fn debug_says_more_but_no_secrets() {
     let login = stage.login("login", &[]);
     let logs = login.all("log");
     assert!(logs.len() > 1, "{logs:?}");
-    let payload = &stage.tenant.sign_requests()[0].payload;
-    let hex: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
+    let payload = URL_SAFE.encode(&stage.tenant.sign_requests()[0].payload);
+    let beginning = payload.get(..20).unwrap();
     for line in logs {
-        assert!(!line.contains(&hex[..16]), "{line}");
-        assert!(!line.contains("payload"), "{line}");
+        assert!(!line.contains(beginning), "{line}");
     }
 }

@@ -1,12 +1,9 @@
 //! A tenant that misbehaves: never a login, always in time, always the right code and one clean
 //! line in the log.
 
-mod support;
-
-use std::net::TcpListener;
 use std::time::Duration;
 
-use support::{Login, Stage};
+use crate::stage::{Login, Stage, nobody};
 use tenant::{
     Account, Accounts, Certificate, KeyType, Listing, Options, Phone, Reaction, Silence,
     TlsVersions,
@@ -197,12 +194,7 @@ fn a_tenant_that_is_down_is_unreachable() {
         Reaction::Approve,
         KeyType::Ed25519,
     ));
-    // Taken and given back: nothing listens there now.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .unwrap()
-        .port();
-    stage.configure(&format!("127.0.0.1:{port}"), "lee", "", WAITS);
+    stage.configure(&nobody(), "lee", "", WAITS);
     let login = stage.login("login", &[]);
     login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
     assert_eq!(login.all("error"), ["The login service cannot be reached."]);
@@ -226,7 +218,7 @@ fn a_kept_connection_that_was_closed_in_time_costs_nothing() {
     assert!(
         stage
             .tenant
-            .wait_for(support::PATIENCE, |seen| seen.connections == 1
+            .wait_for(crate::stage::PATIENCE, |seen| seen.connections == 1
                 && seen.open == 0)
     );
     let login = running.finish();

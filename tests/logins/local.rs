@@ -1,0 +1,392 @@
+//! A host in trouble, or in bad hands: signals, starvation, a dead resolver, an environment that
+//! somebody else chose, panics. Never a login, never late, never a crash.
+
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+use crate::stage::{Login, PATIENCE, Running, Stage, USER, nobody, value};
+use tenant::{Account, Accounts, Options, Press};
+
+const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"\n[wait]\nconnect_seconds = 1";
+
+/// Sends `signal` while the phone rings, and returns how the host ended within a second.
+fn interrupt(stage: &Stage, mut running: Running, signal: &str) -> Login {
+    assert!(stage.tenant.wait_for_sign_requests(1, PATIENCE));
+    let before = Instant::now();
+    running.signal(signal);
+    let status = running.child.wait().unwrap();
+    assert!(before.elapsed() < Duration::from_secs(1), "{signal}");
+    let login = running.finish();
+    assert_eq!(login.status, status);
+    login
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_in_a_host_that_blocks_it() {
+    for signal in ["INT", "QUIT"] {
+        let stage = Stage::new("never");
+        let running = stage.start("sudo", &["block"]);
+        let login = interrupt(&stage, running, signal);
+        login.assert_refused("PAM_ABORT", "interrupted");
+        assert_eq!(value(login.log(), "reason"), Some(&*format!("SIG{signal}")));
+        // It was left pending: unblocked after PAM, it ends the host.
+        assert!(login.status.signal().is_some(), "{:?}", login.status);
+        // And the tenant is left alone.
+        assert!(stage.tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+        assert_eq!(stage.pushes(), 1);
+    }
+}
+
+#[test]
+fn a_signal_that_the_host_catches_ends_the_wait_and_is_caught() {
+    let stage = Stage::new("never");
+    let running = stage.start("sshd", &["catch"]);
+    let mut running = running;
+    running.wait_for("visible");
+    running.type_line(b"");
+    let login = interrupt(&stage, running, "INT");
+    login.assert_refused("PAM_MAXTRIES", "interrupted");
+    assert_eq!(login.all("caught"), ["SIGINT"]);
+    assert!(login.one("state").text.ends_with("blocked=0000"));
+}
+
+#[test]
+fn a_host_that_a_signal_kills_dies_only_after_the_log_line() {
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
+        let stage = Stage::new("never");
+        let path = stage.path("log");
+        let log = UnixDatagram::bind(&path).unwrap();
+        log.set_read_timeout(Some(PATIENCE)).unwrap();
+        let running = stage.start("su", &[&format!("log={}", path.display())]);
+        let login = interrupt(&stage, running, signal);
+        assert!(login.status.signal().is_some(), "{:?}", login.status);
+        assert_eq!(login.all("result"), [""; 0]);
+        let mut line = [0; 2000];
+        let length = log.recv(&mut line).unwrap();
+        let line = String::from_utf8_lossy(&line[..length]);
+        assert!(
+            line.contains("pam_logonbox(su:auth): interrupted user="),
+            "{line}"
+        );
+        // authpriv.notice
+        assert!(line.starts_with("<85>pam_host["), "{line}");
+    }
+}
+
+#[test]
+fn ctrl_c_also_ends_the_hold_of_an_unknown_user() {
+    let stage = Stage::new("approve");
+    let mut running = stage.start_as("no-such-user", "sudo", &["block"], &[]);
+    running.wait_for("info");
+    running.signal("INT");
+    let login = running.finish();
+    login.assert_refused("PAM_CONV_ERR", "interrupted");
+    assert!(
+        login.took() < Duration::from_millis(1900),
+        "{:?}",
+        login.took()
+    );
+}
+
+#[test]
+fn a_sigchld_or_sigwinch_interrupts_nobody() {
+    let stage = Stage::new("page");
+    let running = stage.start("login", &[]);
+    assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
+    running.signal("WINCH");
+    running.signal("CHLD");
+    assert!(
+        stage
+            .tenant
+            .answer(stage.tenant.waiting()[0].id, Press::Authorize)
+    );
+    assert_eq!(running.finish().code(), "PAM_SUCCESS");
+}
+
+#[test]
+fn nothing_lives_on_after_a_login() {
+    for account in ["approve", "decline", "wrong-key", "cut", "nobody-here"] {
+        let stage = Stage::new(account);
+        let login = stage.login("login", &[]);
+        let without_memory = |kind| {
+            let text = &login.one(kind).text;
+            let (before, after) = text.split_once("kilobytes=").unwrap();
+            format!("{before}{}", after.trim_start_matches(char::is_numeric))
+        };
+        assert_eq!(
+            without_memory("state"),
+            without_memory("before"),
+            "{account}"
+        );
+    }
+}
+
+#[test]
+fn a_thousand_logins_in_one_process_leave_nothing_behind() {
+    for (account, result) in [("approve", "PAM_SUCCESS"), ("decline", "PAM_MAXTRIES")] {
+        let stage = Stage::new(account);
+        let login = stage.login("login", &["times=1000"]);
+        assert_eq!(
+            login
+                .events
+                .iter()
+                .rfind(|event| event.kind == "result")
+                .unwrap()
+                .text,
+            result
+        );
+        assert_eq!(stage.pushes(), 1000);
+        let states: Vec<_> = login
+            .all("state")
+            .into_iter()
+            .filter(|state| state.starts_with("files="))
+            .map(|state| {
+                let number = |name: &str| -> u64 {
+                    let (_, rest) = state.split_once(name).unwrap();
+                    rest.split(' ').next().unwrap().parse().unwrap()
+                };
+                (number("files="), number("threads="), number("kilobytes="))
+            })
+            .collect();
+        let [(files, threads, early), (files_then, threads_then, late)] = states[..] else {
+            panic!("{states:?}");
+        };
+        println!("{account}: {early} kB after 20 logins, {late} kB after 1000");
+        assert_eq!((files, threads), (files_then, threads_then));
+        assert_eq!(threads, 1);
+        assert!(late < early + 1024, "{early} kB grew to {late} kB");
+    }
+}
+
+#[test]
+fn a_dead_resolver_holds_up_nobody() {
+    let stage = Stage::new("approve");
+    stage.configure("tenant.example", "approve", "", IGNORE);
+    let login = stage.login("login", &["lookup=20"]);
+    assert!(
+        login.took() < Duration::from_millis(1500),
+        "{:?}",
+        login.took()
+    );
+    // The thread that is stuck outlives the login, and the library is still there for it.
+    assert!(
+        login.one("state").text.contains("threads=2"),
+        "{:?}",
+        login.events
+    );
+    // on_unavailable = "ignore"
+    assert_eq!(login.code(), "PAM_IGNORE");
+    assert!(login.log().contains(": timed-out "), "{}", login.log());
+}
+
+#[test]
+fn on_unavailable_ignores_what_is_unavailable_and_nothing_else() {
+    for (tenant, options, word) in [
+        (&*nobody(), &[][..], "unreachable"),
+        ("tenant.example", &["lookup=0"], "unreachable"),
+    ] {
+        let stage = Stage::new("approve");
+        stage.configure(tenant, "approve", "", IGNORE);
+        let login = stage.login("login", options);
+        assert_eq!(login.code(), "PAM_IGNORE", "{:#?}", login.events);
+        assert!(
+            login.log().contains(&format!(": {word} ")),
+            "{}",
+            login.log()
+        );
+        assert!(login.log().contains("on_unavailable"), "{}", login.log());
+        // authpriv.warning
+        assert!(login.one("log").text.starts_with("<84>"));
+        assert_eq!(login.all("error"), ["The login service cannot be reached."]);
+
+        stage.configure(tenant, "approve", "", "");
+        let login = stage.login("login", options);
+        login.assert_refused("PAM_AUTHINFO_UNAVAIL", word);
+    }
+    for (account, code) in [
+        ("keys-error-500", "PAM_IGNORE"),
+        ("keys-unavailable-503", "PAM_IGNORE"),
+        ("keys-never", "PAM_IGNORE"),
+        ("keys-cut", "PAM_AUTHINFO_UNAVAIL"),
+        ("keys-html", "PAM_AUTHINFO_UNAVAIL"),
+        ("keys-redirect", "PAM_AUTHINFO_UNAVAIL"),
+        ("keys-not-found", "PAM_AUTH_ERR"),
+        ("keys-none", "PAM_AUTH_ERR"),
+        ("decline", "PAM_MAXTRIES"),
+        ("error-500", "PAM_MAXTRIES"),
+        ("cut", "PAM_MAXTRIES"),
+    ] {
+        let stage = Stage::with(Options::default(), account, "", IGNORE);
+        let login = stage.login("login", &[]);
+        assert_eq!(login.code(), code, "{account}: {:#?}", login.events);
+    }
+}
+
+#[test]
+fn a_caller_who_starves_the_host_opens_no_door() {
+    let stage = Stage::with(Options::default(), "approve", "", IGNORE);
+    let mut approved = 0;
+    for files in 4..40 {
+        let login = stage.login("sudo", &[&format!("files={files}")]);
+        // With too few, libpam itself fails to load anything.
+        match login.code() {
+            "PAM_SUCCESS" => approved += 1,
+            code => assert_ne!(code, "PAM_IGNORE", "{files}: {:#?}", login.events),
+        }
+    }
+    assert!((1..36).contains(&approved), "{approved}");
+    stage.configure(&nobody(), "approve", "", IGNORE);
+    for threads in 0..4 {
+        let stage = Stage::with(Options::default(), "approve", "", IGNORE);
+        let login = stage.login("sudo", &[&format!("threads={threads}")]);
+        match threads {
+            0..=2 => login.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure"),
+            _ => assert_eq!(login.code(), "PAM_SUCCESS"),
+        }
+    }
+    for (name, value) in [
+        ("RES_OPTIONS", "ndots:15"),
+        ("LOCALDOMAIN", "evil.example"),
+        ("HOSTALIASES", "/tmp/aliases"),
+    ] {
+        let login = stage.start_as(USER, "sudo", &[], &[(name, value)]).finish();
+        login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
+        assert!(login.log().contains("environment"), "{}", login.log());
+    }
+}
+
+#[test]
+fn a_stopped_process_does_not_make_the_tenant_unavailable() {
+    let stage = Stage::with(Options::default(), "keys-never", "", IGNORE);
+    let running = stage.start("sudo", &[]);
+    assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
+    running.signal("STOP");
+    // The stop must outlast connect_seconds, which is what it is about.
+    std::thread::sleep(Duration::from_millis(1500));
+    running.signal("CONT");
+    let login = running.finish();
+    login.assert_refused("PAM_AUTHINFO_UNAVAIL", "timed-out");
+    assert!(login.log().contains("stopped"), "{}", login.log());
+}
+
+#[test]
+fn a_process_that_was_stopped_at_the_prompt_fetches_the_keys_again() {
+    let enter = format!("[conversation]\nannounce = \"enter\"\n{IGNORE}");
+    let accounts = [Account::new("slow").listing(tenant::Listing::Never)];
+    let options = Options {
+        accounts: Accounts::from_iter(accounts),
+        ..Options::default()
+    };
+    let stage = Stage::with(options, "slow", "", &enter);
+    let mut running = stage.start("sudo", &[]);
+    running.wait_for("visible");
+    assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
+    // The first fetch times out while the person reads; the second is watched.
+    assert!(stage.tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+    running.type_line(b"");
+    let login = running.finish();
+    assert_eq!(stage.tenant.key_requests().len(), 2);
+    assert_eq!(login.code(), "PAM_IGNORE", "{:#?}", login.events);
+}
+
+#[test]
+fn the_caller_s_environment_decides_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_dir = |name: &str| dir.path().join(name).display().to_string();
+    let key_log = in_dir("keys.log");
+    let variables = [
+        ("http_proxy", "http://127.0.0.1:9"),
+        ("https_proxy", "http://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9"),
+        ("NO_PROXY", "*"),
+        ("SSL_CERT_FILE", "/dev/null"),
+        ("SSL_CERT_DIR", dir.path().to_str().unwrap()),
+        ("SSLKEYLOGFILE", &key_log),
+        ("RES_OPTIONS", "use-vc timeout:1 attempts:1"),
+        ("LOCALDOMAIN", "evil.example"),
+        ("HOSTALIASES", &in_dir("aliases")),
+        ("RUST_LOG", "trace"),
+        ("RUST_BACKTRACE", "full"),
+        ("RUST_MIN_STACK", "1"),
+        ("TMPDIR", dir.path().to_str().unwrap()),
+        ("TZ", ":/etc/shadow"),
+        ("LANG", "tr_TR.UTF-8"),
+        ("LC_ALL", "C"),
+        ("HOME", dir.path().to_str().unwrap()),
+        ("XDG_CONFIG_HOME", dir.path().to_str().unwrap()),
+        ("USER", "daemon"),
+        ("LOGNAME", "daemon"),
+        ("MALLOC_ARENA_MAX", "1"),
+        ("TOKIO_WORKER_THREADS", "x"),
+        ("SSH_CONNECTION", "203.0.113.1 1 203.0.113.2 22"),
+        ("PAM_USER", "daemon"),
+        ("PATH", "/nonexistent"),
+    ];
+    let stage = Stage::new("approve");
+    let plain = stage.login("sudo", &[]);
+    let dressed = stage.start_as(USER, "sudo", &[], &variables).finish();
+    assert_eq!(plain.code(), "PAM_SUCCESS");
+    assert_eq!(dressed.code(), "PAM_SUCCESS");
+    let asked = stage.tenant.sign_requests();
+    let without_code = |text: &str| text.rsplit_once(' ').unwrap().0.to_owned();
+    assert_eq!(without_code(&asked[0].text), without_code(&asked[1].text));
+    assert_eq!(asked[0].http.headers, asked[1].http.headers);
+    assert_eq!(asked[0].fingerprint, asked[1].fingerprint);
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "nothing was written"
+    );
+
+    // A certificate authority from the environment is not believed either.
+    let ca = stage.path("ca.pem");
+    let text = std::fs::read_to_string(stage.path("pam_logonbox.toml")).unwrap();
+    let without: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("ca_file"))
+        .collect();
+    stage.write("pam_logonbox.toml", &without.join("\n"));
+    let login = stage
+        .start_as(
+            USER,
+            "sudo",
+            &[],
+            &[("SSL_CERT_FILE", ca.to_str().unwrap())],
+        )
+        .finish();
+    login.assert_refused("PAM_AUTHINFO_UNAVAIL", "tls");
+}
+
+#[test]
+fn a_panic_anywhere_is_a_refusal_and_the_host_lives() {
+    // Rust panics when it cannot read the clock. Each reading fails once: on the thread of the
+    // host, in the client, in its event loop. `finish` sees that nothing is written to stderr.
+    let waits = "[wait]\nconnect_seconds = 1\nlogin_seconds = 1";
+    let stage = Stage::with(Options::default(), "approve", "", waits);
+    let mut panics = 0;
+    for reading in 0.. {
+        let login = stage.login("login", &[&format!("clock={reading}")]);
+        assert!(
+            login.status.code().is_some(),
+            "the host lives: {:#?}",
+            login.events
+        );
+        println!("{reading}: {}", login.log());
+        match login.code() {
+            "PAM_SUCCESS" => break,
+            "PAM_ABORT" => {
+                panics += 1;
+                assert!(login.log().contains(": panic "), "{}", login.log());
+            }
+            code => assert!(
+                ["PAM_AUTHINFO_UNAVAIL", "PAM_MAXTRIES"].contains(&code),
+                "{code}"
+            ),
+        }
+        assert!(login.one("state").text.ends_with("blocked=0000"));
+        assert!(reading < 500, "every reading fails");
+    }
+    assert!(panics > 3, "{panics}");
+}

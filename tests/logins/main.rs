@@ -1,0 +1,18 @@
+//! Whole logins: a real libpam loads the module, a real tenant answers over TLS.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a panic here fails a test, never a login"
+)]
+
+mod hostile;
+mod local;
+mod push;
+mod stage;
