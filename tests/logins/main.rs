@@ -14,5 +14,6 @@
 
 mod hostile;
 mod local;
+mod module;
 mod push;
 mod stage;

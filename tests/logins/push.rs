@@ -329,19 +329,17 @@ fn a_user_name_that_is_no_name_is_unknown() {
         "[conversation]\nannounce = \"none\"",
     );
     let long = "x".repeat(10_000);
-    for user in [
-        "",
-        "../approve",
-        "{user}",
-        "a\nb",
-        "\u{202e}root",
-        &long,
-        "root\u{0}",
-    ] {
-        let user = user.trim_end_matches('\0');
-        let login = stage.start_as(user, "login", &[], &[]).finish();
-        login.assert_refused("PAM_AUTH_ERR", "unknown-user");
-    }
+    let names = ["", "../approve", "{user}", "a\nb", "\u{202e}root", &long];
+    // Side by side: each is held for some seconds.
+    std::thread::scope(|scope| {
+        for name in names {
+            let stage = &stage;
+            scope.spawn(move || {
+                let login = stage.start_as(name, "login", &[], &[]).finish();
+                login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+            });
+        }
+    });
     assert_eq!(stage.tenant.connections(), 0);
 }
 

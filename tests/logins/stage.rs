@@ -295,10 +295,16 @@ impl Login {
     }
 }
 
-/// The module, which cargo has built for this very test run.
+/// The module that `PAM_LOGONBOX_SO` names, as `make test` does with the one that is installed;
+/// else that which cargo has built for this very test run.
 pub fn module() -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    let module = exe.with_file_name("libpam_logonbox.so");
+    let module = std::env::var_os("PAM_LOGONBOX_SO").map_or_else(
+        || {
+            let exe = std::env::current_exe().unwrap();
+            exe.with_file_name("libpam_logonbox.so")
+        },
+        PathBuf::from,
+    );
     assert!(module.exists(), "{} is missing", module.display());
     module
 }

@@ -1,5 +1,4 @@
-//! Ask a person's phone to sign, and verify what it signed.
-#![doc = ""]
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod address;

@@ -1,0 +1,145 @@
+#!/bin/sh
+# Real logins through libpam against a simulated tenant: see `make demo`.
+#
+# Needs no root, except to install the PAM headers where they are missing. Everything it writes
+# is in a directory of its own, which is gone at the end.
+set -eu
+
+phone=${PHONE:-simulated}
+case $phone in
+simulated | page) ;;
+*)
+    echo "demo: PHONE=$phone is not known; leave it out, or say PHONE=page" >&2
+    exit 2
+    ;;
+esac
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+headers() {
+    echo '#include <security/pam_appl.h>' | cc -E - >/dev/null 2>&1
+}
+
+if ! headers; then
+    echo "demo: installing a C compiler and the PAM headers"
+    if command -v apt-get >/dev/null; then
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gcc libc6-dev libpam0g-dev >/dev/null
+    elif command -v dnf >/dev/null; then
+        as_root dnf install -y -q gcc pam-devel
+    elif command -v zypper >/dev/null; then
+        as_root zypper -q install -y gcc pam-devel
+    fi
+    headers || {
+        echo "demo: cannot; please install a C compiler and the headers of PAM" >&2
+        exit 1
+    }
+fi
+
+echo "demo: building (this takes a minute or two the first time)"
+cargo build --quiet --package pam_logonbox
+cargo build --quiet --package tenant
+target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+
+dir=$(mktemp -d)
+tenant=
+cleanup() {
+    [ -z "$tenant" ] || kill "$tenant" 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+cc -O1 -o "$dir/pam_host" tests/logins/pam_host.c -lpam -ldl
+
+"$target/debug/logonbox-tenant" --seconds 1 --ca "$dir/ca.pem" --port-file "$dir/port" \
+    >"$dir/tenant.log" 2>&1 &
+tenant=$!
+tries=0
+while [ ! -s "$dir/port" ]; do
+    tries=$((tries + 1))
+    if [ $tries -gt 100 ] || ! kill -0 "$tenant" 2>/dev/null; then
+        echo "demo: the tenant does not start:" >&2
+        cat "$dir/tenant.log" >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+authority=localhost:$(cat "$dir/port")
+
+# One login: the account decides what the phone does. Prints what each side sees.
+login() {
+    account=$1
+    cat >"$dir/pam_logonbox.toml" <<END
+[logonbox]
+tenant = "$authority"
+account = "$account"
+
+[tls]
+ca_file = "$dir/ca.pem"
+
+[wait]
+login_seconds = 120
+END
+    chmod 600 "$dir/pam_logonbox.toml"
+    mkdir -p "$dir/pam.d"
+    echo "auth required $target/debug/libpam_logonbox.so conf=$dir/pam_logonbox.toml" >"$dir/pam.d/sshd"
+    before=$(wc -l <"$dir/tenant.log")
+    # The person presses Enter at every prompt. `|| true`: a refused login is no failed demo.
+    if ! { yes '' | head -n 5 | "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7; } \
+        >"$dir/seen" 2>&1; then :; fi &
+    host=$!
+    # The announcement at once: whoever answers in a browser compares the codes.
+    until grep -qE '^[0-9]+ (visible|result) ' "$dir/seen" 2>/dev/null; do sleep 0.05; done
+    show 's/^[0-9]* visible \(.*\)/  terminal | \1(Enter)/p'
+    wait $host
+    tail -n +"$((before + 1))" "$dir/tenant.log" | sed -n \
+        's/.*signPayload .* text="\(.*\)" button="\(.*\)" phone="\(.*\)" (.*) did=\([a-z-]*\).*/  phone    | \1\n           | on \3, button "\2": \4/p'
+    show 's/^[0-9]* error /  terminal | /p'
+    show 's/^[0-9]* result /  verdict  | /p'
+    show 's/^[0-9]* log [^:]*: /  log      | /p'
+}
+
+# Lines of what the host saw, with line breaks as the person sees them.
+show() {
+    sed -n "s/\\\\x0a/\\
+             /g
+        $1" "$dir/seen"
+}
+
+# The verdict and the first word of the log must be these.
+expect() {
+    if ! grep -q " result $1\$" "$dir/seen" || ! grep -q "pam_logonbox(sshd:auth): $2 " "$dir/seen"; then
+        echo "demo: expected $1 and \"$2\"; this is not right" >&2
+        exit 1
+    fi
+}
+
+if [ "$phone" = page ]; then
+    cat <<END
+
+Open https://$authority/ in a browser on this machine. Its certificate was made a moment ago, so
+the browser will warn. Press Authorize or Decline there within two minutes.
+
+END
+    login page
+    if grep -q " result PAM_SUCCESS\$" "$dir/seen"; then
+        expect PAM_SUCCESS approved
+    else
+        expect PAM_MAXTRIES '\(declined\|bad-signature\|timed-out\)'
+    fi
+    exit 0
+fi
+
+printf '\n1. The person approves.\n\n'
+login approve
+expect PAM_SUCCESS approved
+printf '\n2. The person declines.\n\n'
+login decline
+expect PAM_MAXTRIES declined
+printf '\n3. Somebody who does not have the phone answers with a signature of their own.\n\n'
+login wrong-key
+expect PAM_MAXTRIES bad-signature
+printf '\nAll three came out right. To answer yourself, in a browser: make demo PHONE=page\n'
