@@ -39,8 +39,7 @@ if ! headers; then
 fi
 
 echo "demo: building (this takes a minute or two the first time)"
-cargo build --quiet --package pam_logonbox
-cargo build --quiet --package tenant
+cargo build --quiet --workspace
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
 dir=$(mktemp -d)

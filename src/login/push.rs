@@ -14,7 +14,8 @@ use crate::text::{for_phone, for_terminal};
 use crate::verdict::{Refusal, Word};
 use crate::wait::{GRACE, Pending, Stopped, Waiter, Worker, later, pause};
 
-/// A host that fails a prompt sooner than this has not shown it: sshd's `password` method.
+/// A conversation that takes no longer was none: a host that fails a prompt so soon has not shown
+/// it (sshd's `password` method).
 const AT_ONCE: Duration = Duration::from_millis(500);
 /// The shortest and the longest hold before a refusal that is about the account, in
 /// milliseconds.
@@ -111,12 +112,14 @@ impl Login<'_> {
 
     fn ask_tenant(&mut self, worker: &Worker<Tenant>) -> Result<Approval, Refusal> {
         // While the person reads the announcement, the key is already being fetched.
+        let begun = self.waiter.now();
         let fetch = self.begin_fetch(worker);
-        let asked = self.announce()?;
+        self.announce()?;
+        let unwatched = self.waiter.now().saturating_duration_since(begun);
         let key = match self.finish_fetch(&fetch) {
-            // The person's time counts towards nothing: this process may have been stopped at
-            // the prompt (with Ctrl-Z), and the fetch with it.
-            Err(late) if asked == Asked::Prompted && late.word == Word::TimedOut => {
+            // The person's time counts towards nothing: this process may have been stopped in the
+            // conversation (with Ctrl-Z), and the fetch with it.
+            Err(late) if unwatched >= AT_ONCE && late.word == Word::TimedOut => {
                 let fetch = self.begin_fetch(worker);
                 self.finish_fetch(&fetch)?
             }
@@ -173,7 +176,7 @@ impl Login<'_> {
     }
 
     /// Tells the person to look at the phone, before it rings.
-    fn announce(&mut self) -> Result<Asked, Refusal> {
+    fn announce(&mut self) -> Result<(), Refusal> {
         let line = self.texts.announcement();
         let announce = match self.config.conversation.announce {
             Announce::Auto if self.texts.service == "sshd" => Announce::Enter,
@@ -181,16 +184,16 @@ impl Login<'_> {
             chosen => chosen,
         };
         match announce {
-            Announce::None => Ok(Asked::Nothing),
+            Announce::None => Ok(()),
             Announce::Auto | Announce::Info => {
                 self.host.inform(&line);
-                Ok(Asked::Nothing)
+                Ok(())
             }
             Announce::Enter => {
                 let asked_at = self.waiter.now();
                 let prompt = format!("{line}\nPress Enter to send it: ");
                 if self.host.press_enter(&prompt).is_ok() {
-                    return Ok(Asked::Prompted);
+                    return Ok(());
                 }
                 let at_once = self.waiter.now() < later(asked_at, AT_ONCE);
                 if self.config.conversation.announce == Announce::Enter || !at_once {
@@ -200,17 +203,10 @@ impl Login<'_> {
                 self.notes.hint = "sshd's password method shows the announcement too late; \
                                    keyboard-interactive shows it in time";
                 self.host.inform(&line);
-                Ok(Asked::Nothing)
+                Ok(())
             }
         }
     }
-}
-
-/// Whether the person was waited for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Nothing,
-    Prompted,
 }
 
 /// A key on its way.

@@ -19,8 +19,6 @@ fn account(listing: Listing, reaction: Reaction, key: KeyType) -> Options {
         .listing(listing)
         .reaction(reaction)
         .think(Duration::ZERO);
-    // Made before anybody waits for them: RSA keys take their time.
-    let _ = account.public_keys();
     Options {
         accounts: Accounts::from_iter([account]),
         ..Options::default()

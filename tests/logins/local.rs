@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use crate::stage::{Login, PATIENCE, Running, Stage, USER, nobody, value};
-use tenant::{Account, Accounts, Options, Press};
+use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
 
 const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"\n[wait]\nconnect_seconds = 1";
 
@@ -258,7 +258,8 @@ fn a_caller_who_starves_the_host_opens_no_door() {
 
 #[test]
 fn a_stopped_process_does_not_make_the_tenant_unavailable() {
-    let stage = Stage::with(Options::default(), "keys-never", "", IGNORE);
+    // No RSA key, which the tenant would first have to make.
+    let stage = Stage::with(Options::default(), "keys-never.ed25519", "", IGNORE);
     let running = stage.start("sudo", &[]);
     assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
     running.signal("STOP");
@@ -271,23 +272,28 @@ fn a_stopped_process_does_not_make_the_tenant_unavailable() {
 }
 
 #[test]
-fn a_process_that_was_stopped_at_the_prompt_fetches_the_keys_again() {
-    let enter = format!("[conversation]\nannounce = \"enter\"\n{IGNORE}");
-    let accounts = [Account::new("slow").listing(tenant::Listing::Never)];
-    let options = Options {
-        accounts: Accounts::from_iter(accounts),
-        ..Options::default()
-    };
-    let stage = Stage::with(options, "slow", "", &enter);
-    let mut running = stage.start("sudo", &[]);
-    running.wait_for("visible");
-    assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
-    // The first fetch times out while the person reads; the second is watched.
-    assert!(stage.tenant.wait_for(PATIENCE, |seen| seen.open == 0));
-    running.type_line(b"");
-    let login = running.finish();
-    assert_eq!(stage.tenant.key_requests().len(), 2);
-    assert_eq!(login.code(), "PAM_IGNORE", "{:#?}", login.events);
+fn a_process_that_was_stopped_in_the_conversation_fetches_the_keys_again() {
+    for (announce, kind) in [("enter", "visible"), ("info", "info")] {
+        let rest = format!("[conversation]\nannounce = \"{announce}\"\n{IGNORE}");
+        let account = Account::new("slow")
+            .phones([Phone::new("Pixel 8", KeyType::Ed25519)])
+            .listing(Listing::Never);
+        let options = Options {
+            accounts: Accounts::from_iter([account]),
+            ..Options::default()
+        };
+        let stage = Stage::with(options, "slow", "", &rest);
+        // Information is held up by Ctrl-S, a prompt by the person.
+        let mut running = stage.start("sudo", &["slow"]);
+        running.wait_for(kind);
+        // The first fetch times out meanwhile; the second is watched.
+        assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
+        assert!(stage.tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+        running.type_line(b"");
+        let login = running.finish();
+        assert_eq!(stage.tenant.key_requests().len(), 2, "{announce}");
+        assert_eq!(login.code(), "PAM_IGNORE", "{:#?}", login.events);
+    }
 }
 
 #[test]

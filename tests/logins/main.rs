@@ -15,5 +15,6 @@
 mod hostile;
 mod local;
 mod module;
+mod proxy;
 mod push;
 mod stage;

@@ -39,6 +39,7 @@ static const char usage[] =
     "  answers=none                fail every prompt\n"
     "  answers=password            fail visible prompts, as sshd's password method does\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
+    "  slow                        messages take until a line comes in, as after Ctrl-S\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  files=N                     allow N open files\n"
@@ -51,7 +52,7 @@ static const char usage[] =
 static struct timespec started;
 static const char *answers = "";
 static const char *rename_to;
-static int fail_messages;
+static int fail_messages, slow_messages;
 static int quiet;
 static int log_reader = -1;
 static struct sockaddr_un log_address;
@@ -231,8 +232,11 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
             free(given);
             return PAM_CONV_ERR;
         }
-        if (!prompt)
+        if (!prompt) {
+            if (slow_messages && getchar() < 0)
+                slow_messages = 0;
             continue;
+        }
         char *text = answer(style);
         if (rename_to)
             pam_set_item(pamh, PAM_USER, rename_to);
@@ -332,6 +336,8 @@ int main(int argc, char **argv)
             flags = PAM_SILENT;
         else if (!strcmp(argv[i], "silence"))
             fail_messages = 1;
+        else if (!strcmp(argv[i], "slow"))
+            slow_messages = 1;
         else if (!strcmp(argv[i], "block"))
             block = 1;
         else if (!strcmp(argv[i], "catch"))

@@ -27,7 +27,6 @@ const LISTING_LIMIT: usize = 256 << 10;
 const ANSWER_LIMIT: usize = 64 << 10;
 
 /// The tenant, over HTTPS.
-#[derive(Debug)]
 pub(crate) struct HttpsTenant {
     pub(crate) address: TenantAddress,
     pub(crate) transport: Transport,

@@ -1,10 +1,8 @@
 //! HTTPS to one tenant, on a thread of its own: so that every call has a deadline, can be
 //! cancelled, and so that a kept connection is looked after while nobody calls.
 
-use std::error::Error as StdError;
-use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,7 +12,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zeroize::Zeroizing;
 
 use crate::cancel::Canceller;
-use crate::error::{Error, ErrorKind, Unreachable};
+use crate::classify::{chain, classify};
+use crate::error::{Error, ErrorKind};
+use crate::mailbox::{End, Mailbox, State, panicked};
 use crate::resolve::SystemResolver;
 use crate::tls::{self, Roots};
 
@@ -42,82 +42,13 @@ pub(crate) struct Call {
 }
 
 /// One answer, whatever its status.
-#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Wiped when dropped.
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// Where the thread puts its answer. Unlike a channel it also tells that the thread has ended,
-/// even by a panic that leaves the sending half behind somewhere in the event loop.
-#[derive(Debug, Default)]
-struct Mailbox {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Empty,
-    Answered(Result<Reply, Error>),
-    Ended(Error),
-}
-
-impl Mailbox {
-    fn put(&self, state: State) {
-        let mut current = self.state();
-        // Nothing comes after the end.
-        if !matches!(*current, State::Ended(_)) {
-            *current = state;
-            self.changed.notify_all();
-        }
-    }
-
-    fn take(&self) -> Result<Reply, Error> {
-        let mut state = self
-            .changed
-            .wait_while(self.state(), |state| matches!(state, State::Empty))
-            .unwrap_or_else(PoisonError::into_inner);
-        if let State::Ended(error) = &*state {
-            // Nobody knows how far the request had got.
-            return Err(error.clone().after_sending());
-        }
-        match std::mem::take(&mut *state) {
-            State::Answered(answer) => answer,
-            State::Empty | State::Ended(_) => Err(panicked()),
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Tells the mailbox that its thread has ended, however it did.
-struct End {
-    mailbox: Arc<Mailbox>,
-    canceller: Canceller,
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.mailbox
-            .put(State::Ended(if self.canceller.is_cancelled() {
-                Error::new(ErrorKind::Cancelled, "")
-            } else {
-                panicked()
-            }));
-    }
-}
-
-fn panicked() -> Error {
-    Error::new(ErrorKind::Panicked, "")
-}
-
 /// The thread and the way to it. Dropping it closes the connection and ends the thread.
-#[derive(Debug)]
 pub(crate) struct Transport {
     /// One call at a time.
     jobs: Mutex<Option<UnboundedSender<Call>>>,
@@ -280,91 +211,4 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Error> 
         body.extend_from_slice(&chunk);
     }
     Ok(Reply { status, body })
-}
-
-/// What an error of the HTTP library means to the person who runs this host.
-fn classify(error: &reqwest::Error) -> Error {
-    let kind = if let Some(kind) = causes(error).find_map(told_by_cause) {
-        kind
-    } else if error.is_timeout() {
-        ErrorKind::TimedOut
-    } else if error.is_dns() {
-        ErrorKind::Unreachable(Unreachable::Lookup)
-    } else if error.is_connect() {
-        // What is left: the proxy said no, or the other side hung up in the TLS handshake.
-        ErrorKind::Unreachable(
-            if causes(error).any(|cause| cause.to_string().contains("tunnel")) {
-                Unreachable::Proxy
-            } else {
-                Unreachable::Cut
-            },
-        )
-    } else if causes(error).any(<dyn StdError>::is::<io::Error>) {
-        ErrorKind::Unreachable(Unreachable::Cut)
-    } else {
-        ErrorKind::NotUnderstood
-    };
-    Error::new(kind, chain(error))
-}
-
-/// What one cause in the chain says for certain.
-fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<ErrorKind> {
-    if cause.is::<rustls::Error>() {
-        return Some(ErrorKind::Tls);
-    }
-    let error = cause.downcast_ref::<io::Error>()?;
-    // What an I/O error wraps is not among its sources, and may be another I/O error.
-    if let Some(inner) = error.get_ref() {
-        return told_by_cause(inner);
-    }
-    if error.raw_os_error().is_some_and(is_local) {
-        return Some(ErrorKind::Local);
-    }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Some(Unreachable::Refused),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Some(Unreachable::NoRoute)
-        }
-        _ => None,
-    }
-    .map(ErrorKind::Unreachable)
-}
-
-/// Errors of this machine, by number (Linux, errno(3)): no permission to connect (a local
-/// firewall, or `SELinux`), no memory, descriptors, threads or local ports left.
-fn is_local(errno: i32) -> bool {
-    const EPERM: i32 = 1;
-    const EAGAIN: i32 = 11;
-    const ENOMEM: i32 = 12;
-    const EACCES: i32 = 13;
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
-    const EADDRNOTAVAIL: i32 = 99;
-    const ENOBUFS: i32 = 105;
-    [
-        EPERM,
-        EAGAIN,
-        ENOMEM,
-        EACCES,
-        ENFILE,
-        EMFILE,
-        EADDRNOTAVAIL,
-        ENOBUFS,
-    ]
-    .contains(&errno)
-}
-
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    std::iter::successors(error.source(), |&cause| cause.source())
-}
-
-/// The innermost two causes: the outer ones say no more than that a request failed.
-fn chain(error: &reqwest::Error) -> String {
-    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
-    texts.dedup();
-    let start = texts.len().saturating_sub(2);
-    match texts.get(start..) {
-        Some(inner) if !inner.is_empty() => inner.join(": "),
-        _ => "the request failed".to_owned(),
-    }
 }

@@ -14,6 +14,8 @@ use serde::Deserialize;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::primes::made_before;
+
 /// The type of a phone's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum KeyType {
@@ -194,7 +196,8 @@ impl KeyPair {
 }
 
 /// RSA keys are slow to make, so all accounts share them: the `nth` RSA phone
-/// of every account has the same one. Each is made when first needed.
+/// of every account has the same one. The first few are made already, since a
+/// client that waits for a key list gives up after some seconds.
 fn rsa_key(bits: usize, nth: u64) -> Arc<RsaPrivateKey> {
     type Made = HashMap<(usize, u64), Arc<OnceLock<Arc<RsaPrivateKey>>>>;
     static KEYS: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
@@ -204,6 +207,9 @@ fn rsa_key(bits: usize, nth: u64) -> Arc<RsaPrivateKey> {
         Arc::clone(keys.entry((bits, nth)).or_default())
     };
     let make = || {
+        if let Some(key) = made_before(bits, nth) {
+            return Arc::new(key);
+        }
         let mut random = ChaCha20Rng::seed_from_u64(nth);
         Arc::new(RsaPrivateKey::new(&mut random, bits).expect("the size is a usual one"))
     };

@@ -36,6 +36,7 @@ mod listing;
 mod log;
 mod page;
 mod phone;
+mod primes;
 mod reply;
 mod scenario;
 mod seen;

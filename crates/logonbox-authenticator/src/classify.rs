@@ -1,0 +1,93 @@
+//! What an error of the HTTP library means to the person who runs this host.
+
+use std::error::Error as StdError;
+use std::io;
+
+use crate::error::{Error, ErrorKind, Unreachable};
+
+/// The kind of an error, from what is known for certain to what is left.
+pub(crate) fn classify(error: &reqwest::Error) -> Error {
+    let kind = if let Some(kind) = causes(error).find_map(told_by_cause) {
+        kind
+    } else if error.is_timeout() {
+        ErrorKind::TimedOut
+    } else if error.is_dns() {
+        ErrorKind::Unreachable(Unreachable::Lookup)
+    } else if error.is_connect() {
+        // What is left: the proxy said no, or the other side hung up in the TLS handshake.
+        ErrorKind::Unreachable(
+            if causes(error).any(|cause| cause.to_string().contains("tunnel")) {
+                Unreachable::Proxy
+            } else {
+                Unreachable::Cut
+            },
+        )
+    } else if causes(error).any(<dyn StdError>::is::<io::Error>) {
+        ErrorKind::Unreachable(Unreachable::Cut)
+    } else {
+        ErrorKind::NotUnderstood
+    };
+    Error::new(kind, chain(error))
+}
+
+/// What one cause in the chain says for certain.
+fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<ErrorKind> {
+    if cause.is::<rustls::Error>() {
+        return Some(ErrorKind::Tls);
+    }
+    let error = cause.downcast_ref::<io::Error>()?;
+    // What an I/O error wraps is not among its sources, and may be another I/O error.
+    if let Some(inner) = error.get_ref() {
+        return told_by_cause(inner);
+    }
+    if error.raw_os_error().is_some_and(is_local) {
+        return Some(ErrorKind::Local);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Unreachable::Refused),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Some(Unreachable::NoRoute)
+        }
+        _ => None,
+    }
+    .map(ErrorKind::Unreachable)
+}
+
+/// Errors of this machine, by number (Linux, errno(3)): no permission to connect (a local
+/// firewall, or `SELinux`), no memory, descriptors, threads or local ports left.
+fn is_local(errno: i32) -> bool {
+    const EPERM: i32 = 1;
+    const EAGAIN: i32 = 11;
+    const ENOMEM: i32 = 12;
+    const EACCES: i32 = 13;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const EADDRNOTAVAIL: i32 = 99;
+    const ENOBUFS: i32 = 105;
+    [
+        EPERM,
+        EAGAIN,
+        ENOMEM,
+        EACCES,
+        ENFILE,
+        EMFILE,
+        EADDRNOTAVAIL,
+        ENOBUFS,
+    ]
+    .contains(&errno)
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+/// The innermost two causes: the outer ones say no more than that a request failed.
+pub(crate) fn chain(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.dedup();
+    let start = texts.len().saturating_sub(2);
+    match texts.get(start..) {
+        Some(inner) if !inner.is_empty() => inner.join(": "),
+        _ => "the request failed".to_owned(),
+    }
+}

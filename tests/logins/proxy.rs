@@ -1,0 +1,116 @@
+//! The way through a proxy (RFC 9110, section 9.3.6: CONNECT).
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use tenant::Options;
+
+use crate::stage::{PATIENCE, Stage, USER};
+
+/// A proxy that answers every request with `answer`, and tells what it was asked. After "200" it
+/// connects.
+fn proxy(answer: &'static str) -> (u16, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, asked) = channel();
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let tell = tell.clone();
+            thread::spawn(move || {
+                let mut reader = BufReader::new(client.try_clone()?);
+                let mut request = String::new();
+                while reader.read_line(&mut request)? > 2 {}
+                let _ = tell.send(request.clone());
+                let mut client = client;
+                if answer.is_empty() {
+                    // Never answers; ends when the client hangs up.
+                    return reader.read_to_string(&mut request);
+                }
+                client.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes())?;
+                if !answer.starts_with("200") {
+                    return Ok(0);
+                }
+                let authority = request.split(' ').nth(1).unwrap_or_default();
+                let tenant = TcpStream::connect(authority)?;
+                let mut up = tenant.try_clone()?;
+                thread::spawn(move || {
+                    let _ = io::copy(&mut reader, &mut up);
+                    up.shutdown(std::net::Shutdown::Write)
+                });
+                let mut tenant = tenant;
+                io::copy(&mut tenant, &mut client).map(|_| 0)
+            });
+        }
+    });
+    (port, asked)
+}
+
+const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"\n[wait]\nconnect_seconds = 1";
+
+#[test]
+fn the_configured_proxy_is_used_and_sees_nothing_but_the_name() {
+    let (port, asked) = proxy("200 OK");
+    let rest = format!("proxy = \"http://127.0.0.1:{port}\"");
+    let stage = Stage::with(Options::default(), "approve", "", &rest);
+    let login = stage.login("login", &[]);
+    assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
+    let request = asked.recv_timeout(PATIENCE).unwrap();
+    let authority = stage.tenant.authority();
+    assert!(
+        request.starts_with(&format!("CONNECT {authority} HTTP/1.1\r\n")),
+        "{request}"
+    );
+    assert!(!request.contains("approve"), "{request}");
+    assert_eq!(asked.try_iter().count(), 0, "one tunnel");
+}
+
+#[test]
+fn a_proxy_that_will_not_or_does_not_is_no_way_in() {
+    for (answer, word, code) in [
+        ("403 Forbidden", "unreachable", "PAM_AUTHINFO_UNAVAIL"),
+        (
+            "407 Proxy Authentication Required",
+            "unreachable",
+            "PAM_AUTHINFO_UNAVAIL",
+        ),
+        (
+            "302 Found\r\nLocation: http://127.0.0.1/",
+            "unreachable",
+            "PAM_AUTHINFO_UNAVAIL",
+        ),
+        // Whether it is the proxy or the tenant behind it that is silent cannot be told.
+        ("", "timed-out", "PAM_IGNORE"),
+    ] {
+        let (port, _asked) = proxy(answer);
+        let rest = format!("proxy = \"http://127.0.0.1:{port}\"\n{IGNORE}");
+        let stage = Stage::with(Options::default(), "approve", "", &rest);
+        let login = stage.login("login", &[]);
+        assert_eq!(login.code(), code, "{:#?}", login.events);
+        assert!(
+            login.log().contains(&format!(": {word} ")),
+            "{}",
+            login.log()
+        );
+        assert_eq!(stage.tenant.connections(), 0);
+    }
+}
+
+#[test]
+fn a_proxy_from_the_environment_is_not_used() {
+    let (port, asked) = proxy("200 OK");
+    let url = format!("http://127.0.0.1:{port}");
+    let stage = Stage::new("approve");
+    let variables = [
+        "http_proxy",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "all_proxy",
+    ]
+    .map(|name| (name, url.as_str()));
+    let login = stage.start_as(USER, "sudo", &[], &variables).finish();
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    assert_eq!(asked.try_iter().count(), 0);
+}
