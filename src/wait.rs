@@ -111,7 +111,6 @@ impl<S: 'static> Worker<S> {
         let event = Arc::new(EventFd::from_flags(
             EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
         )?);
-        let at_end = event.clone();
         let thread = thread::Builder::new()
             .name("logonbox".to_owned())
             .stack_size(STACK_BYTES);
@@ -126,7 +125,6 @@ impl<S: 'static> Worker<S> {
                     }
                 }));
                 drop(alive);
-                ring(&at_end);
             }),
         )?;
         Ok(Self {
@@ -143,15 +141,13 @@ impl<S: 'static> Worker<S> {
         work: impl FnOnce(&S) -> T + Send + 'static,
     ) -> Pending<T> {
         let (sender, result) = channel();
-        let event = self.event.clone();
-        let job = Box::new(move |state: &S| {
-            // Rings also when the work panics: the sender is dropped first.
-            let _ringer = Ringer(event);
-            let _ = sender.send(work(state));
-            drop(sender);
-        });
+        let reply = Reply {
+            sender: Some(sender),
+            event: self.event.clone(),
+        };
+        let job = Box::new(move |state: &S| reply.send(work(state)));
         if let Some(jobs) = &self.jobs {
-            // A thread that has ended drops the job, and with it the sender.
+            // A thread that has ended drops the job, and with it the reply.
             let _ = jobs.send(job);
         }
         Pending {
@@ -161,17 +157,12 @@ impl<S: 'static> Worker<S> {
     }
 
     /// Cancels what is under way, and waits a moment for the thread to have dropped everything.
-    pub fn end(mut self, waiter: &mut dyn Waiter) {
+    pub fn end(mut self) {
         self.canceller.cancel();
         self.jobs = None;
-        let until = later(waiter.now(), FAREWELL);
-        while self.ended.try_recv() == Err(TryRecvError::Empty) {
-            match waiter.wait(Some(self.event.as_fd()), until) {
-                Woken::Event => silence(&self.event),
-                // Its work has been cancelled; it is merely slow.
-                Woken::Deadline | Woken::Interrupted(_) => break,
-            }
-        }
+        // Nothing is ever sent: it is the end of the other side that is waited for. Signals wait,
+        // too, since this takes no time unless the thread is stuck.
+        let _ = self.ended.recv_timeout(FAREWELL);
     }
 }
 
@@ -210,21 +201,34 @@ impl<T> Pending<T> {
     }
 }
 
-/// Wakes whoever waits, when dropped.
-struct Ringer(Arc<EventFd>);
+/// Wakes whoever waits, also when it is dropped without a result, as by a panic.
+struct Reply<T> {
+    sender: Option<Sender<T>>,
+    event: Arc<EventFd>,
+}
 
-impl Drop for Ringer {
-    fn drop(&mut self) {
-        ring(&self.0);
+impl<T> Reply<T> {
+    fn send(self, result: T) {
+        if let Some(sender) = &self.sender {
+            // Nobody may be waiting any more.
+            let _ = sender.send(result);
+        }
     }
 }
 
-fn ring(event: &EventFd) {
-    // Fails only where the counter is full, and then it has rung already.
-    let _ = event.write(1);
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        // First the channel, then the bell: whoever wakes must see that nothing more comes.
+        self.sender = None;
+        // Fails only where the counter is full, and then it has rung already.
+        let _ = self.event.write(1);
+    }
 }
 
 fn silence(event: &EventFd) {
     // Fails only where nothing has rung.
     let _ = event.read();
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ impl Login<'_> {
             Worker::start(self.waiter, canceller, move || make_client(&making))
                 .map_err(|error| Refusal::new(Word::LocalFailure, format!("no thread: {error}")))?;
         let result = self.ask_tenant(&worker);
-        worker.end(self.waiter);
+        worker.end();
         result
     }
 
