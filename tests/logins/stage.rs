@@ -47,6 +47,8 @@ impl Stage {
         for service in ["login", "sshd", "sudo", "sudo-i", "su"] {
             stage.service(service, "");
         }
+        // Where it is missing, libpam complains to the system's log, and keeps that open.
+        stage.write("pam.d/other", "auth required pam_deny.so\n");
         stage
     }
 
