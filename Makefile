@@ -2,15 +2,16 @@
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser
 # make test       everything, from a clean clone; needs no root
 # make lint       formatting, clippy, and what the dependencies may be
-# make install    put the module and an example configuration in place (as root)
+# make install    put what `make` built, and an example configuration, in place (as root)
+# make uninstall  take the module away again; first take it out of /etc/pam.d
 
 CARGO ?= cargo
 DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(shell ls -d /lib/*-linux-gnu/security /lib64/security /usr/lib64/security /lib/security 2>/dev/null | head -n 1)
-MODULE = target/release/libpam_logonbox.so
+MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
-.PHONY: all build demo test lint install
+.PHONY: all build demo test lint install uninstall
 
 all: build
 
@@ -22,7 +23,7 @@ demo:
 
 # The logins are tested with the module as it is installed, built without the tests' features.
 test: build
-	PAM_LOGONBOX_SO=$(CURDIR)/$(MODULE) $(CARGO) test --workspace --locked
+	PAM_LOGONBOX_SO=$(MODULE) $(CARGO) test --workspace --locked
 	tests/demo.sh
 
 lint:
@@ -30,11 +31,19 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	$(CARGO) deny --workspace --locked check bans licenses sources
 
-install: build
+# Without cargo: root need not have one.
+install:
+	@test -e "$(MODULE)" || { echo "$(MODULE) is missing: run make first" >&2; exit 1; }
 	@test -n "$(PAMDIR)" || { echo "say where PAM modules are: make install PAMDIR=/lib/security" >&2; exit 1; }
-	install -D -m 0644 $(MODULE) "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
+	install -D -m 0644 "$(MODULE)" "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
 	@if test -e "$(DESTDIR)/etc/security/pam_logonbox.toml"; then \
 		echo "/etc/security/pam_logonbox.toml is there already, and stays as it is"; \
 	else \
 		install -D -m 0600 conf/pam_logonbox.toml "$(DESTDIR)/etc/security/pam_logonbox.toml"; \
 	fi
+
+# A service that names a module that is not there refuses everybody.
+uninstall:
+	@! grep -ls pam_logonbox "$(DESTDIR)"/etc/pam.d/* || { echo "these still name the module: take it out there first" >&2; exit 1; }
+	rm -f "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
+	@echo "/etc/security/pam_logonbox.toml is left as it is"

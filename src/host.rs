@@ -58,6 +58,9 @@ pub trait System {
     /// The name of this host.
     fn hostname(&self) -> String;
 
+    /// Whether this program has more rights than whoever called it, as sudo and su have.
+    fn is_setuid(&self) -> bool;
+
     /// Random bytes.
     ///
     /// # Errors
@@ -89,6 +92,10 @@ impl System for ThisMachine {
             |_| "localhost".to_owned(),
             |name| name.to_string_lossy().into_owned(),
         )
+    }
+
+    fn is_setuid(&self) -> bool {
+        crate::pam::is_setuid()
     }
 
     fn random(&self, bytes: &mut [u8]) -> std::io::Result<()> {

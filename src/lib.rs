@@ -67,6 +67,11 @@ fn authenticate(
     waiter: &mut dyn Waiter,
     report: &mut Report,
 ) -> Outcome {
+    let Ok(user) = host.user() else {
+        return Outcome::Refused(Refusal::new(Word::Conversation, "the host names no user"));
+    };
+    let (User::Named(name) | User::Unreadable(name)) = &user;
+    report.user.clone_from(name);
     let configuration = |what: String| Refusal::new(Word::Configuration, what);
     let checked = Args::parse(words.iter().copied())
         .map_err(configuration)
@@ -79,11 +84,6 @@ fn authenticate(
         Err(refusal) => return Outcome::Refused(refusal),
     };
     report.person = config.wait.person;
-    let Ok(user) = host.user() else {
-        return Outcome::Refused(Refusal::new(Word::Conversation, "the host names no user"));
-    };
-    let (User::Named(name) | User::Unreadable(name)) = &user;
-    report.user.clone_from(name);
     let parties = Parties {
         make_client: client_for(&config, args.debug.then(|| host.service())),
         host,
@@ -97,7 +97,7 @@ fn authenticate(
         }
         Ok(approval) => Outcome::Approved(approval),
         Err(mut refusal) => {
-            if policy::goes_on_without(&config, waiter, &mut refusal) {
+            if policy::goes_on_without(&config, system, waiter, &mut refusal) {
                 Outcome::Ignored(refusal)
             } else {
                 Outcome::Refused(refusal)

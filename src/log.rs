@@ -73,7 +73,7 @@ pub struct Syslog {
 const SOCKET: &str = "/dev/log";
 /// RFC 5424, section 6.2.1: security and authorization messages that only root should read.
 const AUTHPRIV: u8 = 10 << 3;
-/// How long a full queue is waited for, in milliseconds.
+/// How long a full queue is waited for, in milliseconds; not for lines that `debug` asks for.
 const PATIENCE: u8 = 100;
 
 impl Syslog {
@@ -110,7 +110,12 @@ impl Syslog {
                 other => other?,
             }
             let mut ready = [PollFd::new(log.as_fd(), PollFlags::POLLOUT)];
-            poll(&mut ready, PollTimeout::from(PATIENCE))?;
+            let patience = match severity {
+                Severity::Debug => 0,
+                _ => PATIENCE,
+            };
+            // Interrupted or not: what cannot be written now is not written.
+            let _ = poll(&mut ready, PollTimeout::from(patience));
             send(
                 log.as_raw_fd(),
                 message.as_bytes(),

@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs::File;
+use std::time::Duration;
 
 use crate::config::{Config, OnUnavailable};
 use crate::host::{System, User};
-use crate::verdict::{Refusal, Word};
+use crate::verdict::{Refusal, Unavailable, Word};
 use crate::wait::Waiter;
 
 /// The system must know the user. PAM asks for others, too: nobody's phone rings for those.
@@ -18,6 +19,13 @@ pub fn known_user(system: &dyn System, user: &User) -> Result<(), Refusal> {
         let reason = "the user's name is not UTF-8";
         return Err(Refusal::new(Word::UnknownUser, reason));
     };
+    // Longer than any name can be (utmp(5), useradd(8)); some user databases die of such.
+    if name.len() > LONGEST_NAME {
+        return Err(Refusal::new(
+            Word::UnknownUser,
+            "no user has a name of that length",
+        ));
+    }
     match system.knows(name) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Refusal::new(
@@ -31,31 +39,58 @@ pub fn known_user(system: &dyn System, user: &User) -> Result<(), Refusal> {
     }
 }
 
+const LONGEST_NAME: usize = 256;
+
+/// A login needs this much memory at most. Where an allocation fails later, Rust ends the host.
+///
+/// # Errors
+///
+/// [`Word::LocalFailure`], when it is not to be had.
+pub fn enough_memory() -> Result<(), Refusal> {
+    Vec::<u8>::new()
+        .try_reserve_exact(SPARE_BYTES)
+        .map_err(|_| Refusal::new(Word::LocalFailure, "this process has little memory left"))
+}
+
 /// Descriptors and memory that a look-up and a connection could need at once.
 const SPARE_FILES: usize = 16;
 const SPARE_BYTES: usize = 16 << 20;
 
-/// Variables that the resolver of the C library obeys (resolver(5), hostname(7)). It ignores them
-/// in programs like sudo; elsewhere they can make any look-up fail.
-const RESOLVER_VARIABLES: [&str; 3] = ["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"];
+/// Variables that the resolver of the C library obeys (resolver(5), hostname(7), host.conf(5)). It
+/// ignores them in programs like sudo; elsewhere they can make any look-up fail.
+fn is_for_resolver(name: &str) -> bool {
+    matches!(name, "LOCALDOMAIN" | "RES_OPTIONS" | "HOSTALIASES") || name.starts_with("RESOLV_")
+}
+
+/// How soon a tenant must have been found silent in a program that its caller can stop or starve
+/// (Ctrl-Z, a busy CPU): what takes longer may have been made to.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Whether `on_unavailable = "ignore"` lets the login go on: the tenant must really be
 /// unavailable. Where the caller may have brought that about (with `ulimit -n 8`, Ctrl-Z, or the
 /// environment), the answer is no, and the refusal says why.
-pub fn goes_on_without(config: &Config, waiter: &dyn Waiter, refusal: &mut Refusal) -> bool {
-    if config.policy.on_unavailable != OnUnavailable::Ignore || !refusal.unavailable {
+pub fn goes_on_without(
+    config: &Config,
+    system: &dyn System,
+    waiter: &dyn Waiter,
+    refusal: &mut Refusal,
+) -> bool {
+    let Some((unavailable, after)) = refusal.unavailable.zip(refusal.after) else {
+        return false;
+    };
+    if config.policy.on_unavailable != OnUnavailable::Ignore {
         return false;
     }
-    let obstacle = if waiter.was_held_up() {
+    let unheard = unavailable == Unavailable::Unheard;
+    let obstacle = if unheard && after > AT_ONCE && system.is_setuid() {
+        "the caller may have stopped or slowed this process"
+    } else if unheard && waiter.was_held_up() {
         "this process was stopped for a while"
     } else if !has_spare_files() {
         "this process has few descriptors left"
-    } else if Vec::<u8>::new().try_reserve_exact(SPARE_BYTES).is_err() {
+    } else if enough_memory().is_err() {
         "this process has little memory left"
-    } else if RESOLVER_VARIABLES
-        .iter()
-        .any(|name| env::var_os(name).is_some())
-    {
+    } else if env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_for_resolver)) {
         "the environment changes how names are looked up"
     } else {
         return true;
@@ -70,4 +105,122 @@ fn has_spare_files() -> bool {
         .map(|_| File::open("/dev/null"))
         .collect::<Result<Vec<_>, _>>()
         .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::os::fd::BorrowedFd;
+    use std::path::Path;
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::wait::Woken;
+
+    struct Machine {
+        setuid: bool,
+        held_up: bool,
+    }
+
+    impl System for Machine {
+        fn knows(&self, user: &str) -> io::Result<bool> {
+            assert!(user.len() <= LONGEST_NAME, "not asked for such");
+            Ok(user == "lee")
+        }
+
+        fn hostname(&self) -> String {
+            String::new()
+        }
+
+        fn is_setuid(&self) -> bool {
+            self.setuid
+        }
+
+        fn random(&self, _: &mut [u8]) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Waiter for Machine {
+        #[expect(clippy::disallowed_methods, reason = "nobody looks at it")]
+        fn now(&self) -> Instant {
+            Instant::now()
+        }
+
+        fn wait(&mut self, _: Option<BorrowedFd<'_>>, _: Instant) -> Woken {
+            Woken::Deadline
+        }
+
+        fn spawn(&self, _: thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn was_held_up(&self) -> bool {
+            self.held_up
+        }
+    }
+
+    #[test]
+    fn silence_is_believed_only_where_the_caller_cannot_have_caused_it() {
+        use Unavailable::{Said, Unheard};
+
+        let config = |on_unavailable| {
+            let text = format!(
+                "[logonbox]\ntenant = \"acme\"\n[policy]\non_unavailable = \"{on_unavailable}\""
+            );
+            Config::parse(Path::new("test"), &text).unwrap()
+        };
+        let (deny, ignore) = (config("deny"), config("ignore"));
+        for (unavailable, milliseconds, setuid, held_up, goes_on) in [
+            (Some(Said), 9000, true, true, true),
+            (Some(Unheard), 100, false, false, true),
+            (Some(Unheard), 5000, false, false, true),
+            (Some(Unheard), 5000, false, true, false),
+            // sudo and su: what fails at once was not slowed down, the rest may have been.
+            (Some(Unheard), 100, true, false, true),
+            (Some(Unheard), 1001, true, false, false),
+            (None, 100, false, false, false),
+        ] {
+            let machine = Machine { setuid, held_up };
+            let mut refusal = Refusal {
+                unavailable,
+                after: Some(Duration::from_millis(milliseconds)),
+                ..Refusal::new(Word::TimedOut, "")
+            };
+            let case = format!("{refusal:?} setuid={setuid} held_up={held_up}");
+            assert!(!goes_on_without(&deny, &machine, &machine, &mut refusal));
+            assert_eq!(
+                goes_on_without(&ignore, &machine, &machine, &mut refusal),
+                goes_on,
+                "{case}"
+            );
+            assert_eq!(
+                refusal.reason.contains("not ignored"),
+                !goes_on && unavailable.is_some()
+            );
+            assert!(!goes_on_without(
+                &ignore,
+                &machine,
+                &machine,
+                &mut refusal.clone().after_ringing()
+            ));
+        }
+    }
+
+    #[test]
+    fn names_that_no_user_can_have_are_not_looked_up() {
+        let machine = Machine {
+            setuid: false,
+            held_up: false,
+        };
+        let known = |name: &str| known_user(&machine, &User::Named(name.to_owned()));
+        assert_eq!(known("lee"), Ok(()));
+        for name in ["kim", &"x".repeat(257), &"x".repeat(1 << 20)] {
+            assert_eq!(known(name).unwrap_err().word, Word::UnknownUser);
+        }
+        let unreadable = User::Unreadable("l\u{fffd}e".to_owned());
+        let refusal = known_user(&machine, &unreadable).unwrap_err();
+        assert_eq!(refusal.word, Word::UnknownUser);
+    }
 }

@@ -1,5 +1,7 @@
 //! How a login ended: the word for the log, and whether a phone may have rung.
 
+use std::time::Duration;
+
 use logonbox_authenticator::{Approval, Error, ErrorKind};
 
 /// The end of a login. It starts as a refusal everywhere, and `Approved` needs the proof that
@@ -23,8 +25,19 @@ pub struct Refusal {
     pub reason: String,
     /// Whether a sign request may have left this host.
     pub rung: bool,
-    /// Whether `on_unavailable = "ignore"` is about this.
-    pub unavailable: bool,
+    /// What `on_unavailable = "ignore"` could be about.
+    pub unavailable: Option<Unavailable>,
+    /// How long it took to find that out, where that was watched.
+    pub after: Option<Duration>,
+}
+
+/// How it is known that the tenant is not available.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unavailable {
+    /// Something out there said so: a refused connection, no route, a 5xx.
+    Said,
+    /// Nothing was heard: a time-out, or a look-up that found nothing.
+    Unheard,
 }
 
 /// The first word of the log line.
@@ -79,7 +92,8 @@ impl Refusal {
             word,
             reason: reason.into(),
             rung: false,
-            unavailable: false,
+            unavailable: None,
+            after: None,
         }
     }
 
@@ -87,7 +101,7 @@ impl Refusal {
     #[must_use]
     pub fn after_ringing(mut self) -> Self {
         self.rung = true;
-        self.unavailable = false;
+        self.unavailable = None;
         self
     }
 
@@ -116,10 +130,11 @@ impl From<Error> for Refusal {
             ErrorKind::Panicked => Word::Panic,
             _ => Word::LocalFailure,
         };
-        let unavailable = matches!(
-            error.kind(),
-            ErrorKind::TimedOut | ErrorKind::Unreachable(Lookup | Refused | NoRoute | ServerError)
-        );
+        let unavailable = match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::Unreachable(Lookup) => Some(Unavailable::Unheard),
+            ErrorKind::Unreachable(Refused | NoRoute | ServerError) => Some(Unavailable::Said),
+            _ => None,
+        };
         let refusal = Self {
             unavailable,
             ..Self::new(word, error.to_string())

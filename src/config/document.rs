@@ -63,7 +63,7 @@ impl Source<'_> {
     }
 }
 
-/// A table whose keys are taken out one by one; what is left at the end is unknown.
+/// A table whose keys are taken out one by one.
 pub(super) struct Section<'s> {
     source: Source<'s>,
     name: &'static str,
@@ -205,26 +205,20 @@ impl<'s> Section<'s> {
             .collect()
     }
 
-    /// Refuses keys that this version knows by name only: ignoring them would promise something.
-    pub(super) fn not_yet(&mut self, keys: &[&str]) -> Result<(), ConfigError> {
-        for key in keys {
-            if let Some(value) = self.take(key) {
-                return Err(self.error(value.span().start, key, NOT_YET));
+    /// Refuses keys that are unknown, or that this version knows by name only: ignoring those
+    /// would promise something.
+    pub(super) fn expect(&self, known: &[&str], later: &[&str]) -> Result<(), ConfigError> {
+        for (key, _) in &self.entries {
+            let name = key.get_ref().as_str();
+            if later.contains(&name) {
+                return Err(self.error(key.span().start, name, NOT_YET));
+            }
+            if !known.contains(&name) {
+                let what = format!("unknown key; known here: {}", known.join(", "));
+                return Err(self.error(key.span().start, name, &what));
             }
         }
         Ok(())
-    }
-
-    /// Everything has been taken: what is left is a mistake.
-    pub(super) fn end(self, known: &[&str]) -> Result<(), ConfigError> {
-        match self.entries.first() {
-            None => Ok(()),
-            Some((key, _)) => Err(self.error(
-                key.span().start,
-                key.get_ref(),
-                &format!("unknown key; known here: {}", known.join(", ")),
-            )),
-        }
     }
 
     fn take(&mut self, key: &str) -> Option<Spanned<DeValue<'s>>> {

@@ -140,27 +140,36 @@ impl Config {
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut top = Section::parse(path, text)?;
+        let sections = ["mode", "logonbox", "tls", "wait", "conversation", "policy"];
+        top.expect(&sections, &["airlock"])?;
         top.string("mode", "push", |mode| match mode {
             "push" => Ok(()),
             "airlock" => Err(format!("\"airlock\" is {NOT_YET}")),
             _ => Err(one_of(&["push"])),
         })?;
-        top.not_yet(&["airlock"])?;
-        let config = Self {
+        Ok(Self {
             logonbox: LogonBox::read(top.section("logonbox")?)?,
             tls: Tls::read(top.section("tls")?)?,
             wait: Wait::read(top.section("wait")?)?,
             conversation: Conversation::read(top.section("conversation")?)?,
             policy: Policy::read(top.section("policy")?)?,
-        };
-        top.end(&["mode", "logonbox", "tls", "wait", "conversation", "policy"])?;
-        Ok(config)
+        })
     }
 }
 
 impl LogonBox {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        let read = Self {
+        let known = [
+            "tenant",
+            "account",
+            "device",
+            "remote_name",
+            "prompt",
+            "button",
+            "algorithms",
+        ];
+        section.expect(&known, &["pins"])?;
+        Ok(Self {
             tenant: section.string("tenant", "", |text| {
                 if text.is_empty() {
                     return Err("must be set, for instance \"acme.logonbox.directory\"".to_owned());
@@ -187,24 +196,14 @@ impl LogonBox {
                 name.parse()
                     .map_err(|_| one_of(&Algorithm::ALL.map(Algorithm::name)))
             })?,
-        };
-        section.not_yet(&["pins"])?;
-        section.end(&[
-            "tenant",
-            "account",
-            "device",
-            "remote_name",
-            "prompt",
-            "button",
-            "algorithms",
-        ])?;
-        Ok(read)
+        })
     }
 }
 
 impl Tls {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        let read = Self {
+        section.expect(&["ca_file", "proxy"], &[])?;
+        Ok(Self {
             ca_file: section.string("ca_file", "", |text| match text {
                 "" => Ok(None),
                 path if path.starts_with('/') => Ok(Some(path.into())),
@@ -219,9 +218,7 @@ impl Tls {
                     .then(|| Some(text.to_owned()))
                     .ok_or_else(|| "must be http://name:port".to_owned())
             })?,
-        };
-        section.end(&["ca_file", "proxy"])?;
-        Ok(read)
+        })
     }
 
     /// The CA certificates of `ca_file`, where one is configured.
@@ -242,17 +239,17 @@ impl Tls {
 
 impl Wait {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        let read = Self {
+        section.expect(&["connect_seconds", "login_seconds"], &[])?;
+        Ok(Self {
             connect: Duration::from_secs(section.number("connect_seconds", 5, 1..=60)?),
             person: Duration::from_secs(section.number("login_seconds", 45, 1..=600)?),
-        };
-        section.end(&["connect_seconds", "login_seconds"])?;
-        Ok(read)
+        })
     }
 }
 
 impl Conversation {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
+        section.expect(&["announce", "qr", "qr_background", "otp_echo"], &[])?;
         let announce = section.string("announce", "auto", |text| match text {
             "auto" => Ok(Announce::Auto),
             "info" => Ok(Announce::Info),
@@ -264,26 +261,25 @@ impl Conversation {
         section.string("qr", "unicode", among(&["unicode", "ascii", "none"]))?;
         section.string("qr_background", "dark", among(&["dark", "light"]))?;
         section.boolean("otp_echo", true)?;
-        section.end(&["announce", "qr", "qr_background", "otp_echo"])?;
         Ok(Self { announce })
     }
 }
 
 impl Policy {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        let on_unavailable = section.string("on_unavailable", "deny", |text| match text {
-            "deny" => Ok(OnUnavailable::Deny),
-            "ignore" => Ok(OnUnavailable::Ignore),
-            _ => Err(one_of(&["deny", "ignore"])),
-        })?;
-        section.not_yet(&[
+        let later = [
             "only_groups",
             "exempt_users",
             "exempt_groups",
             "exempt_networks",
             "unapproved_pushes_per_10_minutes",
-        ])?;
-        section.end(&["on_unavailable"])?;
+        ];
+        section.expect(&["on_unavailable"], &later)?;
+        let on_unavailable = section.string("on_unavailable", "deny", |text| match text {
+            "deny" => Ok(OnUnavailable::Deny),
+            "ignore" => Ok(OnUnavailable::Ignore),
+            _ => Err(one_of(&["deny", "ignore"])),
+        })?;
         Ok(Self { on_unavailable })
     }
 }

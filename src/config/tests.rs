@@ -50,6 +50,10 @@ fn the_shipped_file_says_what_the_defaults_are() {
 fn errors_name_file_line_and_key() {
     for (text, expected) in [
         ("", "/etc/x.toml, logonbox.tenant: must be set"),
+        (
+            "[logonbox]\ntennant = \"acme\"\n",
+            "line 2, logonbox.tennant: unknown key",
+        ),
         ("[logonbox]\n", "/etc/x.toml, logonbox.tenant: must be set"),
         (
             "[logonbox]\ntenant = 7\n",

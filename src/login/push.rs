@@ -11,7 +11,7 @@ use crate::config::{Announce, Config, Device, Placeholder, Template};
 use crate::host::{Host, System, User};
 use crate::policy;
 use crate::text::{for_phone, for_terminal};
-use crate::verdict::{Refusal, Word};
+use crate::verdict::{Refusal, Unavailable, Word};
 use crate::wait::{GRACE, Pending, Stopped, Waiter, Worker, later, pause};
 
 /// A conversation that takes no longer was none: a host that fails a prompt so soon has not shown
@@ -72,6 +72,7 @@ pub fn login(
         config,
         texts: &texts,
         host,
+        announced: waiter.now(),
         waiter,
         notes,
     };
@@ -79,8 +80,9 @@ pub fn login(
         Ok(()) => login.known_user(make_client),
         Err(refusal) => login.announce().and(Err(refusal)),
     };
+    let announced = login.announced;
     if result.as_ref().is_err_and(Refusal::is_about_the_account) {
-        hold(system, waiter)?;
+        hold(system, waiter, announced)?;
     }
     result
 }
@@ -95,11 +97,14 @@ struct Login<'a> {
     host: &'a mut dyn Host,
     waiter: &'a mut dyn Waiter,
     notes: &'a mut Notes,
+    /// When the person had been told to look at the phone.
+    announced: Instant,
 }
 
 impl Login<'_> {
     fn known_user(&mut self, make_client: MakeClient) -> Result<Approval, Refusal> {
         self.notes.account.clone_from(&self.texts.account);
+        policy::enough_memory()?;
         let canceller = Canceller::new();
         let making = canceller.clone();
         let worker: Worker<Tenant> =
@@ -112,14 +117,13 @@ impl Login<'_> {
 
     fn ask_tenant(&mut self, worker: &Worker<Tenant>) -> Result<Approval, Refusal> {
         // While the person reads the announcement, the key is already being fetched.
-        let begun = self.waiter.now();
         let fetch = self.begin_fetch(worker);
         self.announce()?;
-        let unwatched = self.waiter.now().saturating_duration_since(begun);
+        let unwatched = self.announced.saturating_duration_since(fetch.begun);
         let key = match self.finish_fetch(&fetch) {
             // The person's time counts towards nothing: this process may have been stopped in the
             // conversation (with Ctrl-Z), and the fetch with it.
-            Err(late) if unwatched >= AT_ONCE && late.word == Word::TimedOut => {
+            Err(late) if unwatched >= AT_ONCE && late.unavailable.is_some() => {
                 let fetch = self.begin_fetch(worker);
                 self.finish_fetch(&fetch)?
             }
@@ -127,6 +131,8 @@ impl Login<'_> {
         };
         key.comment().clone_into(&mut self.notes.device);
         self.notes.key = key.fingerprint();
+        // A Ctrl-C in the conversation, which the host has blocked: nobody's phone shall ring.
+        pause(self.waiter, Duration::ZERO).map_err(stopped)?;
         self.ring(worker, key)
     }
 
@@ -142,21 +148,28 @@ impl Login<'_> {
             }
             .cloned()
         });
+        let begun = self.waiter.now();
         Fetch {
             key,
-            until: later(later(self.waiter.now(), self.config.wait.connect), GRACE),
+            begun,
+            until: later(later(begun, self.config.wait.connect), GRACE),
         }
     }
 
     fn finish_fetch(&mut self, fetch: &Fetch) -> Result<PublicKey, Refusal> {
-        let key = fetch
-            .key
-            .wait(self.waiter, fetch.until)
-            .map_err(|why| Refusal {
-                unavailable: why == Stopped::Deadline,
-                ..stopped(why)
-            })?;
-        Ok(key?)
+        let refusal = match fetch.key.wait(self.waiter, fetch.until) {
+            Ok(Ok(key)) => return Ok(key),
+            Ok(Err(error)) => Refusal::from(error),
+            Err(Stopped::Deadline) => Refusal {
+                unavailable: Some(Unavailable::Unheard),
+                ..stopped(Stopped::Deadline)
+            },
+            Err(why) => stopped(why),
+        };
+        Err(Refusal {
+            after: Some(self.waiter.now().saturating_duration_since(fetch.begun)),
+            ..refusal
+        })
     }
 
     /// From here on the phone may ring.
@@ -177,6 +190,12 @@ impl Login<'_> {
 
     /// Tells the person to look at the phone, before it rings.
     fn announce(&mut self) -> Result<(), Refusal> {
+        let told = self.tell();
+        self.announced = self.waiter.now();
+        told
+    }
+
+    fn tell(&mut self) -> Result<(), Refusal> {
         let line = self.texts.announcement();
         let announce = match self.config.conversation.announce {
             Announce::Auto if self.texts.service == "sshd" => Announce::Enter,
@@ -212,16 +231,18 @@ impl Login<'_> {
 /// A key on its way.
 struct Fetch {
     key: Pending<Result<PublicKey, Error>>,
+    begun: Instant,
     until: Instant,
 }
 
 /// The same for everybody who cannot get in, however fast the reason is known.
-fn hold(system: &dyn System, waiter: &mut dyn Waiter) -> Result<(), Refusal> {
+fn hold(system: &dyn System, waiter: &mut dyn Waiter, announced: Instant) -> Result<(), Refusal> {
     let (shortest, longest) = HOLD;
     let extra =
         below(system, longest.saturating_sub(shortest)).map_err(|error| no_randomness(&error))?;
     let time = Duration::from_millis(u64::from(shortest.saturating_add(extra)));
-    pause(waiter, time).map_err(stopped)
+    let left = later(announced, time).saturating_duration_since(waiter.now());
+    pause(waiter, left).map_err(stopped)
 }
 
 fn stopped(why: Stopped) -> Refusal {

@@ -2,7 +2,9 @@
 
 mod handle;
 mod hooks;
+mod secure;
 mod signals;
 
 pub use handle::PamHost;
+pub use secure::is_setuid;
 pub use signals::Poller;

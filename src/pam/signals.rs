@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -25,25 +26,57 @@ const ENDING: [Signal; 4] = [
     Signal::SIGQUIT,
 ];
 
+/// The kernel's default, 50 microseconds.
+const SLACK_NANOSECONDS: u64 = 50_000;
+
 /// How long one poll lasts at most, so that a stop of this process is noticed.
 const SLICE: Duration = Duration::from_millis(200);
 /// A poll that lasts this much longer than it should was stopped.
 const HELD_UP: Duration = Duration::from_millis(500);
 
 /// The real clock, and poll(2).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Poller {
     /// Blocked until the login has been answered and logged: unblocking lets a pending signal
     /// end the host.
     interrupted: Option<Blocked>,
     held_up: bool,
+    /// What the caller had, where it had to be changed.
+    timer_slack: Option<u64>,
 }
 
 impl Poller {
-    /// Nothing is blocked yet.
+    /// Nothing is blocked yet. The timers of this thread, and of those that it starts, are made
+    /// exact: their slack (prctl(2), `PR_SET_TIMERSLACK`) is inherited from the caller, who could
+    /// stretch every deadline with it.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        let slack = prctl::get_timerslack()
+            .ok()
+            .and_then(|slack| u64::try_from(slack).ok());
+        let timer_slack = slack.filter(|slack| *slack > SLACK_NANOSECONDS);
+        if timer_slack.is_some() {
+            let _ = prctl::set_timerslack(SLACK_NANOSECONDS);
+        }
+        Self {
+            interrupted: None,
+            held_up: false,
+            timer_slack,
+        }
+    }
+}
+
+impl Default for Poller {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        if let Some(slack) = self.timer_slack {
+            let _ = prctl::set_timerslack(slack);
+        }
     }
 }
 

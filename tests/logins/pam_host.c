@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -40,8 +41,10 @@ static const char usage[] =
     "  answers=password            fail visible prompts, as sshd's password method does\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
     "  slow                        messages take until a line comes in, as after Ctrl-S\n"
+    "  interrupt                   SIGINT comes in at the end of every message\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
+    "  slack=N                     timers may be N nanoseconds late\n"
     "  files=N                     allow N open files\n"
     "Failures of the C library, as the module meets them:\n"
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
@@ -52,7 +55,7 @@ static const char usage[] =
 static struct timespec started;
 static const char *answers = "";
 static const char *rename_to;
-static int fail_messages, slow_messages;
+static int fail_messages, slow_messages, interrupt_messages;
 static int quiet;
 static int log_reader = -1;
 static struct sockaddr_un log_address;
@@ -235,6 +238,8 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
         if (!prompt) {
             if (slow_messages && getchar() < 0)
                 slow_messages = 0;
+            if (interrupt_messages)
+                raise(SIGINT);
             continue;
         }
         char *text = answer(style);
@@ -304,6 +309,11 @@ int main(int argc, char **argv)
     int flags = 0, block = 0, code = PAM_ABORT;
     long times = 1;
     real_clock(CLOCK_MONOTONIC, &started);
+    /* A script that starts tests in the background leaves these ignored. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     if (argc < 4) {
         fputs(usage, stderr);
         return 2;
@@ -336,6 +346,10 @@ int main(int argc, char **argv)
             flags = PAM_SILENT;
         else if (!strcmp(argv[i], "silence"))
             fail_messages = 1;
+        else if (!strcmp(argv[i], "interrupt"))
+            interrupt_messages = 1;
+        else if (!strncmp(argv[i], "slack=", 6))
+            prctl(PR_SET_TIMERSLACK, strtoul(value, NULL, 10), 0, 0, 0);
         else if (!strcmp(argv[i], "slow"))
             slow_messages = 1;
         else if (!strcmp(argv[i], "block"))

@@ -1,7 +1,7 @@
 //! Where a tenant is: `name` or `name:port`.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// The host and port of a tenant. Always HTTPS.
@@ -86,6 +86,15 @@ impl FromStr for TenantAddress {
                         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             };
             let name = host.strip_suffix('.').unwrap_or(host);
+            // WHATWG URL, "ends in a number": such a name would be read as an IPv4 address.
+            let last = name.rsplit('.').next().unwrap_or_default();
+            let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
+                || last
+                    .get(..2)
+                    .is_some_and(|start| start.eq_ignore_ascii_case("0x"));
+            if numeric && name.parse::<Ipv4Addr>().is_err() {
+                return Err(BadAddress("not an IPv4 address"));
+            }
             if name.len() > 253 || !name.split('.').all(label) {
                 return Err(BadAddress(
                     "not a host name (letters, digits, hyphens and dots; an IPv6 address goes in brackets)",
@@ -137,6 +146,11 @@ mod tests {
             "[::1",
             "[nonsense]",
             "b\u{fc}cher.example",
+            "999.1.1.1",
+            "1.2.3.4.5",
+            "2130706433:1",
+            "0x7f000001:1",
+            "1.0x7f",
             "acme\n.directory",
         ] {
             assert!(text.parse::<TenantAddress>().is_err(), "{text:?}");

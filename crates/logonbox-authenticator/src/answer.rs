@@ -37,6 +37,10 @@ struct Answer {
 pub(crate) fn parse(body: &[u8]) -> Result<Signature, Error> {
     let not_understood = |what: &str| Error::new(ErrorKind::NotUnderstood, what);
     // The parser's own message would quote the answer, which may hold a signature.
+    // serde would also take the fields of an array, in their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(not_understood("JSON, but not the answer to a sign request"));
+    }
     let answer: Answer = serde_json::from_slice(body).map_err(|error| {
         not_understood(match error.classify() {
             serde_json::error::Category::Data => "JSON, but not the answer to a sign request",
@@ -128,6 +132,7 @@ mod tests {
             "<html>",
             "null",
             "[]",
+            r#" [true,null,"AAAA",null]"#,
             r#"{"success":true}"#,
             r#"{"success":true,"signature":null,"response":null,"message":null}"#,
             r#"{"success":true,"signature":"","response":"AQ=="}"#,

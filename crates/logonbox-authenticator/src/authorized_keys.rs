@@ -7,6 +7,9 @@ use crate::key::{KeyError, PublicKey};
 /// Every listing starts with this; anything else is not one (an error page, for instance).
 const HEADER: &str = "# Authorized";
 
+/// How many skipped lines are logged one by one: a listing can hold a hundred thousand.
+const LOGGED: usize = 10;
+
 /// A parsed authorized-keys listing: the usable keys in the order in which they are published,
 /// and what had to be skipped.
 #[derive(Debug, Clone)]
@@ -66,7 +69,9 @@ impl AuthorizedKeys {
                 Ok(key) => parsed.keys.push(key),
                 Err(why) => {
                     let skipped = Skipped { line, why };
-                    log::debug!("key list: {skipped}");
+                    if parsed.skipped.len() < LOGGED {
+                        log::debug!("key list: {skipped}");
+                    }
                     parsed.skipped.push(skipped);
                 }
             }

@@ -72,6 +72,10 @@ impl System for Machine {
         "web1".to_owned()
     }
 
+    fn is_setuid(&self) -> bool {
+        false
+    }
+
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
         bytes.fill(self.byte);
         Ok(())
@@ -91,7 +95,10 @@ impl Waiter for Jumper {
 
     fn wait(&mut self, event: Option<BorrowedFd<'_>>, until: Instant) -> Woken {
         let Some(event) = event else {
-            self.paused.push(until.duration_since(self.clock.get()));
+            let time = until.duration_since(self.clock.get());
+            if !time.is_zero() {
+                self.paused.push(time);
+            }
             self.clock.set(until);
             return Woken::Deadline;
         };
