@@ -171,13 +171,14 @@ fn a_thousand_logins_in_one_process_leave_nothing_behind() {
                 (number("files="), number("threads="), number("kilobytes="))
             })
             .collect();
-        let [(files, threads, early), (files_then, threads_then, late)] = states[..] else {
+        let [(files, threads, half_way), (files_then, threads_then, late)] = states[..] else {
             panic!("{states:?}");
         };
-        println!("{account}: {early} kB after 20 logins, {late} kB after 1000");
+        println!("{account}: {half_way} kB after 500 logins, {late} kB after 1000");
         assert_eq!((files, threads), (files_then, threads_then));
         assert_eq!(threads, 1);
-        assert!(late < early + 1024, "{early} kB grew to {late} kB");
+        // The allocator's caches fill up at first; a leak goes on. This is one of 1 kB a login.
+        assert!(late < half_way + 500, "{half_way} kB grew to {late} kB");
     }
 }
 

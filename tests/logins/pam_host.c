@@ -50,7 +50,8 @@ static const char usage[] =
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
     "  threads=N                   only N threads can be started\n"
     "  lookup=SECONDS              a name look-up takes that long, and then fails\n"
-    "  times=N                     N logins in one process, quietly; prints the last and `state`\n";
+    "  times=N                     N logins in one process, quietly; prints the last, and `state`\n"
+    "                              half-way and at the end\n";
 
 static struct timespec started;
 static const char *answers = "";
@@ -394,7 +395,7 @@ int main(int argc, char **argv)
             say("setcred", name(pam_setcred(pamh, PAM_ESTABLISH_CRED)));
         pam_end(pamh, code);
         sigprocmask(SIG_SETMASK, &before, NULL);
-        if (times > 1 && (i + 1 == times || i + 1 == 20)) {
+        if (times > 1 && (i + 1 == times || i + 1 == times / 2)) {
             settle();
             state("state");
         }
