@@ -5,16 +5,25 @@
 //! [`pam`].
 #![deny(unsafe_code)]
 
+#[forbid(unsafe_code)]
 pub mod args;
+#[forbid(unsafe_code)]
 pub mod config;
+#[forbid(unsafe_code)]
 pub mod host;
+#[forbid(unsafe_code)]
 pub mod log;
+#[forbid(unsafe_code)]
 pub mod login;
 #[allow(unsafe_code, reason = "PAM speaks C")]
 pub mod pam;
+#[forbid(unsafe_code)]
 pub mod policy;
+#[forbid(unsafe_code)]
 pub mod text;
+#[forbid(unsafe_code)]
 pub mod verdict;
+#[forbid(unsafe_code)]
 pub mod wait;
 
 use std::ffi::CStr;
