@@ -1,5 +1,7 @@
 //! The program that asks for a login, and the person in front of it.
 
+use logonbox_authenticator::{RandomSource, SystemRandom};
+
 /// The person could not be asked: no terminal, a closed connection, or a host that does not
 /// allow the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,6 @@ impl System for ThisMachine {
     }
 
     fn random(&self, bytes: &mut [u8]) -> std::io::Result<()> {
-        getrandom::getrandom(bytes).map_err(std::io::Error::from)
+        SystemRandom.fill(bytes).map_err(std::io::Error::other)
     }
 }

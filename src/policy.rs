@@ -64,7 +64,7 @@ fn is_for_resolver(name: &str) -> bool {
 
 /// How soon a tenant must have been found silent in a program that its caller can stop or starve
 /// (Ctrl-Z, a busy CPU): what takes longer may have been made to.
-const AT_ONCE: Duration = Duration::from_secs(1);
+const UNDELAYED: Duration = Duration::from_secs(1);
 
 /// Whether `on_unavailable = "ignore"` lets the login go on: the tenant must really be
 /// unavailable. Where the caller may have brought that about (with `ulimit -n 8`, Ctrl-Z, or the
@@ -82,7 +82,7 @@ pub fn goes_on_without(
         return false;
     }
     let unheard = unavailable == Unavailable::Unheard;
-    let obstacle = if unheard && after > AT_ONCE && system.is_setuid() {
+    let obstacle = if unheard && after > UNDELAYED && system.is_setuid() {
         "the caller may have stopped or slowed this process"
     } else if unheard && waiter.was_held_up() {
         "this process was stopped for a while"

@@ -280,6 +280,19 @@ fn a_caller_who_starves_the_host_opens_no_door() {
 }
 
 #[test]
+fn a_host_that_is_short_of_memory_refuses_and_lives() {
+    let stage = Stage::with(Options::default(), "approve", "", IGNORE);
+    let mut refused = 0;
+    for megabytes in (8..32).chain((32..128).step_by(16)) {
+        let login = stage.login("sudo", &[&format!("memory={megabytes}")]);
+        assert!(login.status.code().is_some(), "{megabytes} MB: {login:#?}");
+        assert_ne!(login.code(), "PAM_IGNORE", "{megabytes} MB: {login:#?}");
+        refused += usize::from(login.all("log").iter().any(|line| line.contains("memory")));
+    }
+    assert!(refused > 5, "{refused}");
+}
+
+#[test]
 fn a_stopped_process_does_not_make_the_tenant_unavailable() {
     // No RSA key, which the tenant would first have to make.
     let stage = Stage::with(Options::default(), "keys-never.ed25519", "", IGNORE);

@@ -46,7 +46,7 @@ static const char usage[] =
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  slack=N                     timers may be N nanoseconds late\n"
-    "  files=N                     allow N open files\n"
+    "  files=N  memory=N           allow N open files, N megabytes of address space\n"
     "Failures of the C library, as the module meets them:\n"
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
     "  threads=N                   only N threads can be started\n"
@@ -350,7 +350,10 @@ int main(int argc, char **argv)
             fail_messages = 1;
         else if (!strcmp(argv[i], "interrupt"))
             interrupt_messages = 1;
-        else if (!strncmp(argv[i], "slack=", 6))
+        else if (!strncmp(argv[i], "memory=", 7)) {
+            struct rlimit limit = {(rlim_t)atol(value) << 20, (rlim_t)atol(value) << 20};
+            setrlimit(RLIMIT_AS, &limit);
+        } else if (!strncmp(argv[i], "slack=", 6))
             prctl(PR_SET_TIMERSLACK, strtoul(value, NULL, 10), 0, 0, 0);
         else if (!strcmp(argv[i], "slow"))
             slow_messages = 1;
