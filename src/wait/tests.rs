@@ -75,3 +75,22 @@ fn no_signal_reaches_a_worker() {
     let here = nix::sys::signal::SigSet::thread_get_mask().unwrap();
     assert!(!here.contains(nix::sys::signal::Signal::SIGINT));
 }
+
+#[test]
+fn a_signal_that_waits_is_seen_by_a_wait_that_takes_no_time_and_stays() {
+    use nix::sys::signal::{SigSet, Signal, raise};
+
+    let quit = SigSet::from_iter([Signal::SIGQUIT]);
+    quit.thread_block().unwrap();
+    let mut poller = Poller::new();
+    assert_eq!(pause(&mut poller, Duration::ZERO), Ok(()));
+    raise(Signal::SIGQUIT).unwrap();
+    for _ in 0..2 {
+        assert_eq!(
+            pause(&mut poller, Duration::ZERO),
+            Err(Stopped::Interrupted("SIGQUIT"))
+        );
+    }
+    assert_eq!(quit.wait(), Ok(Signal::SIGQUIT), "left for the host");
+    assert_eq!(pause(&mut poller, Duration::ZERO), Ok(()));
+}

@@ -90,19 +90,6 @@ fn ctrl_c_also_ends_the_hold_of_an_unknown_user() {
 }
 
 #[test]
-fn ctrl_c_during_the_announcement_rings_nobody() {
-    let stage = Stage::new("approve.ed25519");
-    let mut running = stage.start("sudo", &["block", "slow", "interrupt"]);
-    running.wait_for("info");
-    // The key is there before the signal is.
-    assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
-    running.type_line(b"");
-    let login = running.finish();
-    login.assert_refused("PAM_CONV_ERR", "interrupted");
-    assert_eq!(stage.pushes(), 0);
-}
-
-#[test]
 fn timers_that_the_caller_made_lazy_keep_their_deadlines() {
     let waits = "[wait]\nlogin_seconds = 1";
     let stage = Stage::with(Options::default(), "never.ed25519", "", waits);

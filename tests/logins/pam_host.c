@@ -42,7 +42,6 @@ static const char usage[] =
     "  answers=password            fail visible prompts, as sshd's password method does\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
     "  slow                        messages take until a line comes in, as after Ctrl-S\n"
-    "  interrupt                   SIGINT comes in at the end of every message\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  slack=N                     timers may be N nanoseconds late\n"
@@ -57,7 +56,7 @@ static const char usage[] =
 static struct timespec started;
 static const char *answers = "";
 static const char *rename_to;
-static int fail_messages, slow_messages, interrupt_messages;
+static int fail_messages, slow_messages;
 static int quiet;
 static int log_reader = -1;
 static struct sockaddr_un log_address;
@@ -240,8 +239,6 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
         if (!prompt) {
             if (slow_messages && getchar() < 0)
                 slow_messages = 0;
-            if (interrupt_messages)
-                raise(SIGINT);
             continue;
         }
         char *text = answer(style);
@@ -348,8 +345,6 @@ int main(int argc, char **argv)
             flags = PAM_SILENT;
         else if (!strcmp(argv[i], "silence"))
             fail_messages = 1;
-        else if (!strcmp(argv[i], "interrupt"))
-            interrupt_messages = 1;
         else if (!strncmp(argv[i], "memory=", 7)) {
             struct rlimit limit = {(rlim_t)atol(value) << 20, (rlim_t)atol(value) << 20};
             setrlimit(RLIMIT_AS, &limit);

@@ -86,6 +86,8 @@ impl System for Machine {
 struct Jumper {
     clock: std::rc::Rc<std::cell::Cell<Instant>>,
     paused: Vec<Duration>,
+    /// A signal has come in during the conversation.
+    signalled: bool,
 }
 
 impl Waiter for Jumper {
@@ -95,6 +97,9 @@ impl Waiter for Jumper {
 
     fn wait(&mut self, event: Option<BorrowedFd<'_>>, until: Instant) -> Woken {
         let Some(event) = event else {
+            if self.signalled {
+                return Woken::Interrupted("SIGINT");
+            }
             let time = until.duration_since(self.clock.get());
             if !time.is_zero() {
                 self.paused.push(time);
@@ -149,6 +154,7 @@ struct Play {
     user: &'static str,
     tenant: Tenant,
     byte: u8,
+    signalled: bool,
     answers: Vec<(Duration, Result<(), NoAnswer>)>,
 }
 
@@ -162,6 +168,7 @@ impl Default for Play {
                 refusal: ErrorKind::Declined,
             },
             byte: 0,
+            signalled: false,
             answers: Vec::new(),
         }
     }
@@ -182,6 +189,7 @@ impl Play {
         let mut waiter = Jumper {
             clock,
             paused: Vec::new(),
+            signalled: self.signalled,
         };
         let mut notes = Notes::default();
         let tenant = self.tenant;
@@ -272,6 +280,17 @@ fn a_prompt_that_fails_at_once_was_never_shown_and_one_that_fails_later_was() {
     let broken_off = failing_after(Duration::from_secs(3)).play();
     assert_eq!(broken_off.refusal.word, Word::Conversation);
     assert!(!broken_off.refusal.rung);
+}
+
+#[test]
+fn a_ctrl_c_in_the_conversation_rings_nobody() {
+    let play = Play {
+        signalled: true,
+        ..Play::default()
+    };
+    // The key is there, and the tenant would answer: the signal counts more.
+    let refusal = play.play().refusal;
+    assert_eq!((refusal.word, refusal.rung), (Word::Interrupted, false));
 }
 
 #[test]
