@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# What the packaging scripts share; sourced.
+
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# need PROGRAM DEBIAN-PACKAGE FEDORA-PACKAGE
+need() {
+    command -v "$1" >/dev/null ||
+        die "$1 is missing: apt-get install $2 (Fedora, RHEL: dnf install $3)"
+}
+
+# shellcheck disable=SC2034 # for the scripts that source this
+{
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+need cargo cargo cargo
+mkdir -p "${CARGO_TARGET_DIR:-target}"
+target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
+host=$(rustc -vV | sed -n 's/^host: //p')
+module=$target/$host/release/libpam_logonbox.so
+out=$target/packages
+version=$(sed -n '/^\[workspace.package\]/,/^$/ s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+}
