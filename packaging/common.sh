@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the packaging scripts share; sourced.
 
-die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+die() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 
 # need PROGRAM DEBIAN-PACKAGE FEDORA-PACKAGE
 need() {
@@ -20,4 +20,11 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 module=$target/$host/release/libpam_logonbox.so
 out=$target/packages
 version=$(sed -n '/^\[workspace.package\]/,/^$/ s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+}
+
+# normalize DIRECTORY: no trace of when, and under which umask, the files came to be.
+normalize() {
+    find "$1" -type d -exec chmod 0755 {} +
+    find "$1" -type f -exec chmod u=rwX,go=rX {} +
+    find "$1" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 }
