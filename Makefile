@@ -4,6 +4,8 @@
 # make lint       formatting, clippy, and what the dependencies may be
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
+# make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
+# make test-packages  look into them, and build them a second time: the same bytes
 
 CARGO ?= cargo
 DESTDIR ?=
@@ -11,7 +13,7 @@ DESTDIR ?=
 PAMDIR ?= $(shell ls -d /lib/*-linux-gnu/security /lib64/security /usr/lib64/security /lib/security 2>/dev/null | head -n 1)
 MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
-.PHONY: all build demo test lint install uninstall
+.PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages
 
 all: build
 
@@ -47,3 +49,19 @@ uninstall:
 	@! grep -ls pam_logonbox "$(DESTDIR)"/etc/pam.d/* || { echo "these still name the module: take it out there first" >&2; exit 1; }
 	rm -f "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
 	@echo "/etc/security/pam_logonbox.toml is left as it is"
+
+# For every Linux since glibc 2.28, and the same in both packages.
+portable:
+	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package pam_logonbox
+
+deb: portable
+	packaging/deb/build
+
+rpm: portable
+	packaging/rpm/build
+
+packages: deb rpm
+
+test-packages: packages
+	tests/packages/static
+	tests/packages/reproducible
