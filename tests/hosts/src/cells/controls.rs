@@ -1,0 +1,110 @@
+//! The controls in /etc/pam.d: that those in the examples are right, and what goes wrong with
+//! others. The comments in the examples rest on this.
+
+use tenant::Press;
+
+use super::ring;
+use crate::Cell;
+use crate::log::logged;
+use crate::machine::{
+    Machine, OTHER_ID, PASSWORD, configure, edit_stack, stack, tenant_goes_down, terminal,
+};
+use crate::terminal::Terminal;
+
+pub const CELLS: &[Cell] = &[
+    cell("controls/ignored-is-in", ignored_is_in),
+    cell("controls/default-bad-locks-out", default_bad),
+    cell("controls/required-goes-on", required),
+    cell("controls/sufficient-replaces", sufficient),
+    cell("controls/optional-lets-in", optional),
+    cell("controls/no-module-no-login", no_module),
+];
+
+const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell::new(name, "/usr/bin/su", run)
+}
+
+const LINE: &str = "auth     [success=ok ignore=ignore default=die]  pam_logonbox.so\n";
+const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"";
+
+/// su to lee from another user, with the example's stack, changed.
+fn su(from: &str, to: &str) -> Terminal {
+    stack("su", "su");
+    edit_stack("su", from, to);
+    terminal(OTHER_ID, "su", &["lee", "-c", "id -un"])
+}
+
+fn is_in(mut terminal: Terminal) {
+    assert!(terminal.end().success(), "{}", terminal.screen());
+}
+
+fn is_out(mut terminal: Terminal) {
+    assert!(!terminal.end().success(), "{}", terminal.screen());
+}
+
+/// The module takes no part: the password decides.
+fn ignored_is_in(_: &mut Machine) {
+    configure(IGNORE);
+    tenant_goes_down();
+    for (password, right) in [(PASSWORD, true), ("wrong", false)] {
+        let terminal = su(LINE, LINE);
+        terminal.see("Password:");
+        terminal.answer(password);
+        if right {
+            is_in(terminal);
+        } else {
+            is_out(terminal);
+        }
+    }
+    logged(&["pam_logonbox(su:auth): unreachable user=\"lee\""]);
+}
+
+fn default_bad(_: &mut Machine) {
+    configure(IGNORE);
+    tenant_goes_down();
+    let wrong = "auth [success=ok default=bad] pam_logonbox.so\n";
+    let terminal = su(LINE, wrong);
+    terminal.see("Password:");
+    terminal.answer(PASSWORD);
+    is_out(terminal);
+}
+
+fn required(machine: &mut Machine) {
+    let line = "auth required pam_logonbox.so\n";
+    let terminal = su(LINE, &line.repeat(2));
+    terminal.see("Password:");
+    terminal.answer(PASSWORD);
+    for times in 1..=2 {
+        let ring = machine.phone.ring();
+        machine.phone.press(&ring, Press::Decline);
+        terminal.see_times("Login denied on the phone.", times);
+    }
+    // Refused by the first, and yet the second has been asked, too.
+    is_out(terminal);
+    assert_eq!(machine.phone.rings(), 2);
+}
+
+fn sufficient(machine: &mut Machine) {
+    let wrong = "auth sufficient pam_logonbox.so\n@include common-auth\n";
+    let terminal = su("@include common-auth\n", wrong);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(terminal);
+}
+
+fn optional(machine: &mut Machine) {
+    let terminal = su(LINE, "auth optional pam_logonbox.so\n");
+    terminal.see("Password:");
+    terminal.answer(PASSWORD);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Decline);
+    is_in(terminal);
+}
+
+/// A service that names a module that is not there refuses everybody.
+fn no_module(_: &mut Machine) {
+    let terminal = su("pam_logonbox.so", "pam_logonbox_gone.so");
+    terminal.see("Password:");
+    terminal.answer(PASSWORD);
+    is_out(terminal);
+}

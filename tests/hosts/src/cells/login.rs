@@ -1,0 +1,105 @@
+//! login: the console.
+
+use std::time::{Duration, Instant};
+
+use tenant::Press;
+
+use super::ring;
+use crate::Cell;
+use crate::log::logged;
+use crate::machine::{Machine, PASSWORD, piped, stack, tenant_goes_down, terminal};
+use crate::terminal::Terminal;
+
+pub const CELLS: &[Cell] = &[
+    cell("login/approve", approve),
+    cell("login/decline", decline),
+    cell("login/tenant-down", tenant_down),
+    cell("login/wrong-password", wrong_password),
+    cell("login/ctrl-c", ctrl_c),
+    cell("login/no-terminal", no_terminal),
+];
+
+const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell::new(name, "/usr/bin/login", run)
+}
+
+fn with_password(machine: &Machine, password: &str) -> Terminal {
+    stack("login", "login");
+    let terminal = terminal(0, "login", &[]);
+    terminal.see("login:");
+    terminal.answer("lee");
+    terminal.see("Password:");
+    assert_eq!(
+        machine.phone.rings(),
+        0,
+        "it rings before there was a password"
+    );
+    terminal.answer(password);
+    terminal
+}
+
+fn approve(machine: &mut Machine) {
+    let mut terminal = with_password(machine, PASSWORD);
+    let ring = ring(machine, &terminal);
+    assert!(ring.text.contains(" (login) from "), "{}", ring.text);
+    machine.phone.press(&ring, Press::Authorize);
+    terminal.answer("echo in-$((40+2))");
+    terminal.see("in-42");
+    terminal.answer("exit");
+    terminal.end();
+    assert_eq!(machine.phone.rings(), 1);
+    logged(&["pam_logonbox(login:auth): approved user=\"lee\""]);
+}
+
+fn decline(machine: &mut Machine) {
+    let terminal = with_password(machine, PASSWORD);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Decline);
+    terminal.see("Login denied on the phone.");
+    is_out(machine, &terminal, 1);
+    logged(&["pam_logonbox(login:auth): declined user=\"lee\""]);
+}
+
+fn tenant_down(machine: &mut Machine) {
+    tenant_goes_down();
+    let terminal = with_password(machine, PASSWORD);
+    terminal.see("The login service cannot be reached.");
+    is_out(machine, &terminal, 0);
+    logged(&["pam_logonbox(login:auth): unreachable user=\"lee\""]);
+}
+
+fn wrong_password(machine: &mut Machine) {
+    let terminal = with_password(machine, "wrong");
+    terminal.see("Login incorrect");
+    is_out(machine, &terminal, 0);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+}
+
+/// Ctrl-C ends the wait at once; login may take its time before it ends or asks again.
+fn ctrl_c(machine: &mut Machine) {
+    let terminal = with_password(machine, PASSWORD);
+    ring(machine, &terminal);
+    let pressed = Instant::now();
+    terminal.press("\x03");
+    machine.phone.hung_up();
+    let took = pressed.elapsed();
+    assert!(
+        took < Duration::from_secs(1),
+        "{took:?} from Ctrl-C to the end"
+    );
+    is_out(machine, &terminal, 1);
+}
+
+fn no_terminal(machine: &mut Machine) {
+    stack("login", "login");
+    let output = piped(0, "login", &["lee"], &format!("{PASSWORD}\n")).end();
+    assert!(!output.status.success(), "{output:?}");
+    assert_eq!(machine.phone.rings(), 0);
+}
+
+/// login ends, or asks anew: no shell answers.
+fn is_out(machine: &Machine, terminal: &Terminal, rings: usize) {
+    terminal.see_times_or_end("login: ", 2);
+    assert!(!terminal.screen().contains('$'), "{}", terminal.screen());
+    assert_eq!(machine.phone.rings(), rings);
+}

@@ -1,0 +1,65 @@
+//! The matrix: one file for each host program.
+
+mod controls;
+mod login;
+mod sshd;
+mod su;
+mod sudo;
+
+use tenant::Waiting;
+
+use crate::Cell;
+use crate::machine::Machine;
+use crate::terminal::Terminal;
+
+/// All rows, in the order of the report.
+pub fn all() -> Vec<Cell> {
+    [
+        sshd::CELLS,
+        sudo::CELLS,
+        su::CELLS,
+        login::CELLS,
+        controls::CELLS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+    .collect()
+}
+
+/// The code in the announcement on the screen.
+fn code(terminal: &Terminal) -> String {
+    let screen = terminal.screen();
+    let (_, rest) = screen
+        .split_once("Approve the request on your phone. Code: ")
+        .unwrap_or_else(|| panic!("no announcement:\n{screen}"));
+    rest.chars().take_while(char::is_ascii_digit).collect()
+}
+
+/// Waits for a prompt that announces the phone, checks that the phone has not rung until it is
+/// answered, answers it, and waits for the ring: the text on the phone has the same code.
+fn enter(machine: &Machine, terminal: &Terminal) -> Waiting {
+    let before = machine.phone.rings();
+    terminal.see("Press Enter to send it:");
+    assert_eq!(
+        machine.phone.rings(),
+        before,
+        "it rings before the person has read that"
+    );
+    terminal.answer("");
+    ring(machine, terminal)
+}
+
+/// Waits for the ring: by then the announcement is on the screen, with the same code.
+fn ring(machine: &Machine, terminal: &Terminal) -> Waiting {
+    let ring = machine.phone.ring();
+    terminal.see("Approve the request on your phone. Code: ");
+    let code = code(terminal);
+    assert_eq!(code.len(), 4, "{code:?}");
+    assert!(
+        ring.text.ends_with(&format!("Code: {code}")),
+        "{}: not {code}",
+        ring.text
+    );
+    ring
+}

@@ -1,0 +1,354 @@
+//! sshd: password or key, then the phone; and the clients that people have.
+
+use std::fs;
+
+use tenant::{Press, Waiting};
+
+use super::enter;
+use crate::Cell;
+use crate::log::{decisions, logged};
+use crate::machine::{
+    KEY, Machine, PASSWORD, command, configure, stack, tenant_goes_down, terminal,
+};
+use crate::sshd::{Sshd, ssh};
+use crate::terminal::Terminal;
+
+pub const CELLS: &[Cell] = &[
+    cell("sshd/approve", approve),
+    cell("sshd/decline", decline),
+    cell("sshd/forged", forged),
+    cell("sshd/no-answer", no_answer),
+    cell("sshd/tenant-down", tenant_down),
+    cell("sshd/unknown-user", unknown_user),
+    cell("sshd/wrong-password-first", wrong_password_first),
+    cell("sshd/key-approve", key_approve),
+    cell("sshd/key-decline", key_decline),
+    cell("sshd/key-missing", key_missing),
+    cell("sshd/key-and-password", key_and_password),
+    cell("sshd/password-method-approve", password_method_approve),
+    cell("sshd/password-method-decline", password_method_decline),
+    cell("sshd/quiet-approve", quiet_approve),
+    cell("sshd/quiet-decline", quiet_decline),
+    cell("sshd/c-locale", c_locale),
+    cell("sshd/command", command_only),
+    cell("sshd/scp", scp),
+    cell("sshd/pam-auth-update", pam_auth_update),
+];
+
+const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell::new(name, "/usr/sbin/sshd", run)
+}
+
+/// sshd as the README sets it up: password, then the phone.
+fn password_then_phone() -> Sshd {
+    stack("sshd", "sshd");
+    Sshd::start("00-logonbox.conf")
+}
+
+/// Public key, then the phone, no password.
+fn key_then_phone() -> Sshd {
+    stack("sshd", "sshd-publickey");
+    Sshd::start("00-logonbox-publickey.conf")
+}
+
+/// sshd's `password` method alone, with the same stack.
+fn password_method() -> Sshd {
+    stack("sshd", "sshd");
+    Sshd::start_with(
+        "UsePAM yes\nPasswordAuthentication yes\nKbdInteractiveAuthentication no\n\
+         ChallengeResponseAuthentication no\n",
+    )
+}
+
+/// Types the password, reads the announcement, and presses Enter.
+fn password_and_enter(machine: &Machine, client: &Terminal) -> Waiting {
+    client.see("Password:");
+    assert_eq!(
+        machine.phone.rings(),
+        0,
+        "it rings before there was a password"
+    );
+    client.answer(PASSWORD);
+    enter(machine, client)
+}
+
+/// The person is in: the shell does what it is told.
+fn is_in(client: &mut Terminal) {
+    client.answer("echo in-$((40+2))");
+    client.see("in-42");
+    client.answer("exit");
+    assert!(client.end().success());
+}
+
+/// The client ends, and is not in; the phone has rung this often in all.
+fn is_out(machine: &Machine, client: &mut Terminal, rings: usize) {
+    assert!(!client.end().success());
+    assert_eq!(machine.phone.rings(), rings);
+}
+
+fn approve(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    let ring = password_and_enter(machine, &client);
+    let local = ["::1", "127.0.0.1"].into_iter().find(|address| {
+        let asks = format!(
+            "lee wants to log in to {} (sshd) from {address}. Code: ",
+            ring.remote_name
+        );
+        ring.text.starts_with(&asks)
+    });
+    let address = local.unwrap_or_else(|| panic!("{}", ring.text));
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(&mut client);
+    assert_eq!(machine.phone.rings(), 1);
+    logged(&[&format!(
+        "pam_logonbox(sshd:auth): approved user=\"lee\" account=\"lee\" rhost=\"{address}\" \
+         device=\"Pixel 8\" key=\"SHA256:"
+    )]);
+}
+
+fn decline(machine: &mut Machine) {
+    refused(
+        machine,
+        Press::Decline,
+        "Login denied on the phone.",
+        "declined",
+    );
+}
+
+fn forged(machine: &mut Machine) {
+    refused(machine, Press::WrongKey, "Login refused.", "bad-signature");
+}
+
+fn refused(machine: &mut Machine, press: Press, words: &str, word: &str) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    let ring = password_and_enter(machine, &client);
+    machine.phone.press(&ring, press);
+    client.see(words);
+    is_out(machine, &mut client, 1);
+    logged(&[&format!("pam_logonbox(sshd:auth): {word} user=\"lee\"")]);
+}
+
+fn no_answer(machine: &mut Machine) {
+    configure("[wait]\nlogin_seconds = 5");
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    password_and_enter(machine, &client);
+    client.see("No answer from the phone within 5 s.");
+    is_out(machine, &mut client, 1);
+    logged(&["pam_logonbox(sshd:auth): timed-out user=\"lee\""]);
+}
+
+/// sshd asks three times. No phone rings.
+fn tenant_down(machine: &mut Machine) {
+    tenant_goes_down();
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    for times in 1..=3 {
+        client.see_times("Password:", times);
+        client.answer(PASSWORD);
+        client.see_times("Press Enter to send it:", times);
+        client.answer("");
+    }
+    client.see("The login service cannot be reached.");
+    is_out(machine, &mut client, 0);
+    logged(&["pam_logonbox(sshd:auth): unreachable user=\"lee\""; 3]);
+}
+
+/// Whoever does not exist sees what a person with a wrong password sees.
+fn unknown_user(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let wrong_three_times = |user: &str| {
+        let mut client = ssh(&[&format!("{user}@localhost")]);
+        for times in 1..=3 {
+            client.see_times("Password:", times);
+            client.answer("wrong");
+        }
+        is_out(machine, &mut client, 0);
+        client.screen().replace(user, "USER")
+    };
+    assert_eq!(wrong_three_times("nobody-such"), wrong_three_times("lee"));
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    logged(&[]);
+}
+
+fn wrong_password_first(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("Password:");
+    client.answer("wrong");
+    client.see_times("Password:", 2);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    client.answer(PASSWORD);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(&mut client);
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+fn key_approve(machine: &mut Machine) {
+    let _sshd = key_then_phone();
+    let mut client = ssh(&["-i", KEY, "lee@localhost"]);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(&mut client);
+    assert!(!client.screen().contains("assword"), "{}", client.screen());
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+fn key_decline(machine: &mut Machine) {
+    let _sshd = key_then_phone();
+    let mut client = ssh(&["-i", KEY, "lee@localhost"]);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Decline);
+    client.see("Login denied on the phone.");
+    // sshd offers nothing more. The client then tries what it knows, with a prompt of its own.
+    for times in 1..=3 {
+        client.see_times_or_end("password:", times);
+        if client.screen().matches("password:").count() >= times {
+            client.answer(PASSWORD);
+        }
+    }
+    is_out(machine, &mut client, 1);
+}
+
+fn key_missing(machine: &mut Machine) {
+    let _sshd = key_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    is_out(machine, &mut client, 0);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+}
+
+fn key_and_password(machine: &mut Machine) {
+    stack("sshd", "sshd");
+    let config = "00-logonbox.conf";
+    let _sshd = Sshd::start_changed(config, |text| text.replace("#Auth", "Auth"));
+    for key in [&["-i", KEY][..], &[]] {
+        let before = machine.phone.rings();
+        let mut client = ssh(&[key, &["lee@localhost"]].concat());
+        client.see("Password:");
+        client.answer(PASSWORD);
+        let ring = enter(machine, &client);
+        machine.phone.press(&ring, Press::Authorize);
+        is_in(&mut client);
+        assert_eq!(machine.phone.rings(), before + 1);
+    }
+}
+
+/// This method cannot show anything in time. It has to work all the same, with one ring.
+fn password_method_approve(machine: &mut Machine) {
+    let _sshd = password_method();
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("lee@localhost's password:");
+    client.answer(PASSWORD);
+    let ring = machine.phone.ring();
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(&mut client);
+    assert_eq!(machine.phone.rings(), 1);
+    logged(&["pam_logonbox(sshd:auth): approved user=\"lee\""]);
+    assert!(
+        decisions().concat().contains("keyboard-interactive"),
+        "{}",
+        crate::log::all()
+    );
+}
+
+fn password_method_decline(machine: &mut Machine) {
+    let _sshd = password_method();
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("lee@localhost's password:");
+    client.answer(PASSWORD);
+    let ring = machine.phone.ring();
+    machine.phone.press(&ring, Press::Decline);
+    is_out(machine, &mut client, 1);
+}
+
+fn quiet_approve(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["-q", "lee@localhost"]);
+    let ring = password_and_enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(&mut client);
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+fn quiet_decline(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["-q", "lee@localhost"]);
+    let ring = password_and_enter(machine, &client);
+    machine.phone.press(&ring, Press::Decline);
+    is_out(machine, &mut client, 1);
+    logged(&["pam_logonbox(sshd:auth): declined user=\"lee\""]);
+}
+
+fn c_locale(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = Terminal::start(0, "C", "ssh", &["lee@localhost"]);
+    let ring = password_and_enter(machine, &client);
+    machine.phone.press(&ring, Press::Decline);
+    client.see("Login denied on the phone.");
+    is_out(machine, &mut client, 1);
+    let seen = client.raw();
+    assert!(seen.is_ascii());
+    // The client shows what it cannot show as octal numbers.
+    assert!(!seen.contains(&b'\\'), "{}", client.screen());
+}
+
+/// What a command prints comes through unmixed: prompts go to the terminal.
+fn command_only(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = terminal(
+        0,
+        "sh",
+        &[
+            "-c",
+            "ssh lee@localhost 'echo hello; exit 7' >/tmp/out 2>/tmp/err",
+        ],
+    );
+    let ring = password_and_enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    assert_eq!(client.end().code(), Some(7));
+    assert_eq!(
+        fs::read_to_string("/tmp/out").unwrap_or_default(),
+        "hello\n"
+    );
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+fn scp(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = terminal(0, "scp", &["/etc/hosts", "lee@localhost:copied"]);
+    let ring = password_and_enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    assert!(client.end().success(), "{}", client.screen());
+    assert_eq!(
+        fs::read_to_string("/home/lee/copied").unwrap_or_default(),
+        fs::read_to_string("/etc/hosts").unwrap_or_default()
+    );
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+/// The distribution's own stacks, with the profile turned on.
+fn pam_auth_update(machine: &mut Machine) {
+    command("pam-auth-update", &["--package", "--enable", "logonbox"]);
+    let _sshd = Sshd::start("00-logonbox.conf");
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("Password:");
+    client.answer("wrong");
+    client.see_times("Password:", 2);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    client.answer(PASSWORD);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Decline);
+    client.see("Login denied on the phone.");
+    is_out(machine, &mut client, 1);
+
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("Password:");
+    client.answer(PASSWORD);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(&mut client);
+    assert_eq!(machine.phone.rings(), 2);
+}

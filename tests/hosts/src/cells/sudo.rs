@@ -1,0 +1,212 @@
+//! sudo and sudo-rs: the caller's password, then the caller's phone.
+//!
+//! Both keep modules silent, but for prompts: so the announcement is a prompt here, as the README
+//! advises. Why a login was refused is in the log alone.
+
+use std::time::{Duration, Instant};
+
+use tenant::Press;
+
+use super::{enter, ring};
+use crate::Cell;
+use crate::log::logged;
+use crate::machine::{
+    Machine, PASSWORD, USER_ID, append, configure, piped, stack, sudo_version, tenant_goes_down,
+    terminal,
+};
+use crate::terminal::Terminal;
+
+const SUDO: &str = "/usr/bin/sudo";
+const SUDO_RS: &str = "/usr/bin/sudo-rs";
+
+pub const CELLS: &[Cell] = &[
+    Cell::new("sudo/approve", SUDO, approve),
+    Cell::new("sudo/decline", SUDO, decline),
+    Cell::new("sudo/no-answer", SUDO, no_answer),
+    Cell::new("sudo/tenant-down", SUDO, tenant_down),
+    Cell::new("sudo/wrong-password", SUDO, wrong_password),
+    Cell::new("sudo/ctrl-c", SUDO, ctrl_c),
+    Cell::new("sudo/no-terminal", SUDO, no_terminal),
+    Cell::new("sudo/password-from-stdin", SUDO, from_stdin),
+    Cell::new("sudo/login-shell", SUDO, login_shell),
+    speaking("sudo/speaking-approve", speaking_approve),
+    speaking("sudo/speaking-decline", speaking_decline),
+    Cell::new("sudo-rs/approve", SUDO_RS, approve),
+    Cell::new("sudo-rs/decline", SUDO_RS, decline),
+    Cell::new("sudo-rs/no-answer", SUDO_RS, no_answer),
+    Cell::new("sudo-rs/tenant-down", SUDO_RS, tenant_down),
+    Cell::new("sudo-rs/wrong-password", SUDO_RS, wrong_password),
+    Cell::new("sudo-rs/ctrl-c", SUDO_RS, ctrl_c),
+    Cell::new("sudo-rs/no-terminal", SUDO_RS, no_terminal),
+    Cell::new("sudo-rs/password-from-stdin", SUDO_RS, from_stdin),
+    Cell::new("sudo-rs/login-shell", SUDO_RS, login_shell),
+];
+
+/// sudo that can be told to let modules speak.
+const fn speaking(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell {
+        name,
+        program: SUDO,
+        without: |_| (sudo_version() < (1, 9, 16)).then_some("its sudo knows no pam_silent"),
+        run,
+    }
+}
+
+/// What the shell must be back within, after Ctrl-C.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Sets the host up as the README says.
+fn set_up(more: &str) {
+    stack("sudo", "sudo");
+    stack("sudo-i", "sudo-i");
+    configure(&format!("[conversation]\nannounce = \"enter\"\n{more}"));
+}
+
+/// Starts sudo, and answers its prompt with the right password.
+fn with_password(machine: &Machine, arguments: &[&str]) -> Terminal {
+    let terminal = terminal(USER_ID, machine.program, arguments);
+    terminal.see("assword");
+    assert_eq!(
+        machine.phone.rings(),
+        0,
+        "it rings before there was a password"
+    );
+    terminal.answer(PASSWORD);
+    terminal
+}
+
+fn is_in(machine: &Machine, terminal: &mut Terminal) {
+    assert!(terminal.end().success(), "{}", terminal.screen());
+    assert!(terminal.has_line("root"), "{}", terminal.screen());
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+fn is_out(machine: &Machine, terminal: &mut Terminal, rings: usize) {
+    assert!(!terminal.end().success(), "{}", terminal.screen());
+    assert!(!terminal.has_line("root"), "{}", terminal.screen());
+    assert_eq!(machine.phone.rings(), rings);
+}
+
+fn approve(machine: &mut Machine) {
+    set_up("");
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    let ring = enter(machine, &terminal);
+    assert!(
+        ring.text.contains(" (sudo) from /dev/pts/"),
+        "{}",
+        ring.text
+    );
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(machine, &mut terminal);
+    logged(&["pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\""]);
+}
+
+/// sudo would ask three times; the phone rings once.
+fn decline(machine: &mut Machine) {
+    set_up("");
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    let ring = enter(machine, &terminal);
+    machine.phone.press(&ring, Press::Decline);
+    is_out(machine, &mut terminal, 1);
+    logged(&["pam_logonbox(sudo:auth): declined user=\"lee\""]);
+}
+
+fn no_answer(machine: &mut Machine) {
+    set_up("[wait]\nlogin_seconds = 5");
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    enter(machine, &terminal);
+    is_out(machine, &mut terminal, 1);
+    logged(&["pam_logonbox(sudo:auth): timed-out user=\"lee\""]);
+}
+
+/// sudo asks three times, sudo-rs once. No phone rings.
+fn tenant_down(machine: &mut Machine) {
+    tenant_goes_down();
+    set_up("");
+    let mut terminal = terminal(USER_ID, machine.program, &["id", "-un"]);
+    let tries = if machine.program == SUDO { 3 } else { 1 };
+    for times in 1..=tries {
+        terminal.see_times("assword", times);
+        terminal.answer(PASSWORD);
+        terminal.see_times("Press Enter to send it:", times);
+        terminal.answer("");
+    }
+    is_out(machine, &mut terminal, 0);
+    logged(&["pam_logonbox(sudo:auth): unreachable user=\"lee\""].repeat(tries));
+}
+
+fn wrong_password(machine: &mut Machine) {
+    set_up("");
+    let mut terminal = terminal(USER_ID, machine.program, &["id", "-un"]);
+    for times in 1..=3 {
+        terminal.see_times("assword", times);
+        terminal.answer("wrong");
+    }
+    is_out(machine, &mut terminal, 0);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    logged(&[]);
+}
+
+fn ctrl_c(machine: &mut Machine) {
+    set_up("");
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    enter(machine, &terminal);
+    let pressed = Instant::now();
+    terminal.press("\x03");
+    is_out(machine, &mut terminal, 1);
+    let took = pressed.elapsed();
+    assert!(took < AT_ONCE, "{took:?} from Ctrl-C to the end");
+    machine.phone.hung_up();
+    logged(&["pam_logonbox(sudo:auth): interrupted user=\"lee\""]);
+}
+
+fn no_terminal(machine: &mut Machine) {
+    set_up("");
+    let output = piped(USER_ID, machine.program, &["id", "-un"], "").end();
+    assert!(!output.status.success(), "{output:?}");
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+}
+
+/// A script that knows the password still needs the phone.
+fn from_stdin(machine: &mut Machine) {
+    set_up("");
+    let answers = format!("{PASSWORD}\n\n");
+    let running = piped(USER_ID, machine.program, &["-S", "id", "-un"], &answers);
+    let ring = machine.phone.ring();
+    machine.phone.press(&ring, Press::Authorize);
+    let output = running.end();
+    assert_eq!(output.stdout, b"root\n", "{output:?}");
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+/// `sudo -i` is a service of its own on newer systems.
+fn login_shell(machine: &mut Machine) {
+    set_up("");
+    let mut terminal = with_password(machine, &["-i", "id", "-un"]);
+    let ring = enter(machine, &terminal);
+    machine.phone.press(&ring, Press::Decline);
+    is_out(machine, &mut terminal, 1);
+    logged(&["pam_logonbox(sudo"]);
+}
+
+/// With `Defaults !pam_silent` sudo shows everything by itself.
+fn let_speak(machine: &Machine) -> Terminal {
+    stack("sudo", "sudo");
+    append("/etc/sudoers.d/lee", "Defaults !pam_silent\n");
+    with_password(machine, &["id", "-un"])
+}
+
+fn speaking_approve(machine: &mut Machine) {
+    let mut terminal = let_speak(machine);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(machine, &mut terminal);
+}
+
+fn speaking_decline(machine: &mut Machine) {
+    let mut terminal = let_speak(machine);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Decline);
+    terminal.see("Login denied on the phone.");
+    is_out(machine, &mut terminal, 1);
+}

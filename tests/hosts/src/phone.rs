@@ -1,0 +1,78 @@
+//! The tenant, and the phone of [`USER`](crate::machine::USER) in the test's hand.
+
+use std::fmt::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tenant::{Account, Options, Press, Reaction, Tenant, Waiting};
+
+use crate::machine::{TENANT, USER};
+use crate::terminal::PATIENCE;
+
+/// The phone that rings.
+pub struct Phone {
+    tenant: Tenant,
+}
+
+impl Phone {
+    /// Starts the tenant on the port where everybody expects it.
+    pub fn switch_on() -> Self {
+        let options = Options {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 443),
+            names: vec![TENANT.into()],
+            // "Page" waits for a press.
+            accounts: [Account::new(USER).reaction(Reaction::Page)]
+                .into_iter()
+                .collect(),
+            ..Options::default()
+        };
+        let tenant = Tenant::start(options).expect("a tenant on 127.0.0.1:443");
+        Self { tenant }
+    }
+
+    /// The authority to believe.
+    pub fn ca(&self) -> &str {
+        self.tenant.ca_pem()
+    }
+
+    /// Waits until the phone rings.
+    pub fn ring(&self) -> Waiting {
+        assert!(
+            self.tenant.wait_for_waiting(1, PATIENCE),
+            "the phone does not ring"
+        );
+        self.tenant.waiting().remove(0)
+    }
+
+    /// Presses a button.
+    pub fn press(&self, ring: &Waiting, press: Press) {
+        assert!(
+            self.tenant.answer(ring.id, press),
+            "the phone has stopped ringing"
+        );
+    }
+
+    /// How often it has rung.
+    pub fn rings(&self) -> usize {
+        self.tenant.sign_requests().len()
+    }
+
+    /// Waits until whoever rang has hung up.
+    pub fn hung_up(&self) {
+        let hung_up = self
+            .tenant
+            .wait_for(PATIENCE, |seen| !seen.abandoned.is_empty());
+        assert!(hung_up, "the request is still there");
+    }
+
+    /// What the tenant got, for a person to read.
+    pub fn account(&self) -> String {
+        let mut text = String::new();
+        for keys in self.tenant.key_requests() {
+            let _ = writeln!(text, "keys of {:?}", keys.principal);
+        }
+        for sign in self.tenant.sign_requests() {
+            let _ = writeln!(text, "push to {:?}: {:?}", sign.username, sign.text);
+        }
+        text
+    }
+}

@@ -1,0 +1,187 @@
+//! A terminal with a program in it: what is on the screen, and what a person types.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use pty_process::blocking::{Command, Pty};
+
+/// Longer than anything here takes.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// High enough that nothing scrolls away.
+const ROWS: NonZero<u16> = NonZero::new(100).expect("not zero");
+const COLUMNS: NonZero<u16> = NonZero::new(80).expect("not zero");
+
+/// A program in a terminal of its own.
+pub struct Terminal {
+    pty: Arc<Pty>,
+    child: Arc<Mutex<Child>>,
+    shared: Arc<(Mutex<State>, Condvar)>,
+}
+
+struct State {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+    ended: Option<ExitStatus>,
+}
+
+impl Terminal {
+    /// Starts `program` with its arguments as the user with these ids (0: root), in the given
+    /// locale.
+    pub fn start(id: u32, locale: &str, program: &str, arguments: &[&str]) -> Self {
+        let mut command = std::process::Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .env("TERM", "xterm")
+            .env("LC_ALL", locale);
+        let mut command = Command::from(command);
+        if id != 0 {
+            command = command.uid(id).gid(id);
+        }
+        let (pty, pts) = pty_process::blocking::open().expect("a terminal");
+        pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get()))
+            .expect("a size");
+        let child = command.spawn(pts).expect("the program starts");
+        let pty = Arc::new(pty);
+        let state = State {
+            parser: vt100::Parser::new(ROWS, COLUMNS, 0),
+            raw: Vec::new(),
+            ended: None,
+        };
+        let shared = Arc::new((Mutex::new(state), Condvar::new()));
+        let child = Arc::new(Mutex::new(child));
+        thread::spawn({
+            let (pty, child, shared) = (Arc::clone(&pty), Arc::clone(&child), Arc::clone(&shared));
+            move || watch(&pty, &child, &shared)
+        });
+        Self { pty, child, shared }
+    }
+
+    /// Types a line and Enter.
+    pub fn answer(&self, line: &str) {
+        self.press(&format!("{line}\r"));
+    }
+
+    /// Types these keys; `\x03` is Ctrl-C.
+    pub fn press(&self, keys: &str) {
+        (&*self.pty)
+            .write_all(keys.as_bytes())
+            .expect("the terminal takes keys");
+    }
+
+    /// Waits until `text` is on the screen.
+    pub fn see(&self, text: &str) {
+        self.see_times(text, 1);
+    }
+
+    /// Waits until `text` is on the screen as often as that.
+    pub fn see_times(&self, text: &str, times: usize) {
+        let found = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
+        assert!(
+            found && count(&self.lock(), text) >= times,
+            "{text:?} is not on the screen {times} times:\n{}",
+            self.screen()
+        );
+    }
+
+    /// What is on the screen, without the blanks at the end of lines.
+    pub fn screen(&self) -> String {
+        self.lock().parser.screen().contents()
+    }
+
+    /// Whether one line of the screen is exactly this.
+    pub fn has_line(&self, text: &str) -> bool {
+        self.screen().lines().any(|line| line.trim_end() == text)
+    }
+
+    /// Waits until `text` is on the screen as often as that, or the program has ended.
+    pub fn see_times_or_end(&self, text: &str, times: usize) {
+        let so = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
+        assert!(
+            so,
+            "neither {text:?} {times} times nor the end:\n{}",
+            self.screen()
+        );
+    }
+
+    /// Everything the program has written.
+    pub fn raw(&self) -> Vec<u8> {
+        self.lock().raw.clone()
+    }
+
+    /// Waits until the program has ended, and all that it wrote has been seen.
+    pub fn end(&mut self) -> ExitStatus {
+        let ended = self.wait(|state| state.ended.is_some());
+        assert!(ended, "it does not end:\n{}", self.screen());
+        self.lock().ended.expect("it has ended")
+    }
+
+    fn wait(&self, mut enough: impl FnMut(&State) -> bool) -> bool {
+        let (_, changed) = &*self.shared;
+        let (_state, result) = changed
+            .wait_timeout_while(self.lock(), PATIENCE, |state| !enough(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        !result.timed_out()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.shared.0)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = lock(&self.child).kill();
+        if thread::panicking() {
+            eprintln!("--- on the screen\n{}", self.screen());
+        }
+    }
+}
+
+/// How often `text` is on the screen, however lines were broken.
+fn count(state: &State, text: &str) -> usize {
+    let screen = state.parser.screen().contents();
+    screen.matches(text).count()
+}
+
+/// Reads until the program has ended. A hangup alone says little: login(1) hangs up its terminal,
+/// and opens it again.
+fn watch(mut pty: &Pty, child: &Mutex<Child>, shared: &(Mutex<State>, Condvar)) {
+    let (state, changed) = shared;
+    let mut buffer = [0; 4096];
+    loop {
+        let read = pty.read(&mut buffer).unwrap_or(0);
+        let ended = if read == 0 {
+            lock(child).try_wait().expect("a child")
+        } else {
+            None
+        };
+        let mut state = lock(state);
+        let bytes = buffer.get(..read).unwrap_or_default();
+        state.parser.process(bytes);
+        state.raw.extend_from_slice(bytes);
+        state.ended = ended;
+        changed.notify_all();
+        drop(state);
+        if ended.is_some() {
+            return;
+        }
+        if read == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
