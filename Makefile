@@ -1,7 +1,7 @@
 # make            build the module: target/release/libpam_logonbox.so
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser
 # make test       everything, from a clean clone; needs no root
-# make lint       formatting, clippy, and what the dependencies may be
+# make lint       formatting, clippy, manual pages, and what the dependencies may be
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
 # make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
@@ -11,6 +11,7 @@ CARGO ?= cargo
 DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(shell ls -d /lib/*-linux-gnu/security /lib64/security /usr/lib64/security /lib/security 2>/dev/null | head -n 1)
+PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
 .PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages
@@ -28,7 +29,10 @@ test: build
 	PAM_LOGONBOX_SO=$(MODULE) $(CARGO) test --workspace --locked
 	tests/demo.sh
 
+# mandoc knows no pages but those that are installed here, so references are not its to judge.
 lint:
+	mandoc -T lint -W warning $(PAGES)
+	! mandoc -T lint -W style $(PAGES) 2>&1 | grep -v -e 'referenced manual not found' -e 'mandoc.db'
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	$(CARGO) deny --workspace --locked check bans licenses sources

@@ -15,6 +15,9 @@ pub mod host;
 pub mod log;
 #[forbid(unsafe_code)]
 pub mod login;
+#[cfg(test)]
+#[forbid(unsafe_code)]
+mod manual;
 #[allow(unsafe_code, reason = "PAM speaks C")]
 pub mod pam;
 #[forbid(unsafe_code)]

@@ -1,0 +1,641 @@
+//! The manual pages say what the code does.
+
+mod page;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::thread;
+use std::time::Instant;
+
+use logonbox_authenticator::{Error, ErrorKind, Unreachable};
+
+use super::*;
+use crate::host::NoAnswer;
+use crate::text::for_log;
+use crate::verdict::Unavailable;
+use crate::wait::Woken;
+use page::{Page, quoted};
+
+const MODULE: &str = include_str!("../packaging/man/pam_logonbox.8");
+const CONFIGURATION: &str = include_str!("../packaging/man/pam_logonbox.toml.5");
+const TENANT: &str = "[logonbox]\ntenant = \"acme.logonbox.directory\"\n";
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("/x.toml"), text).map_err(|error| error.to_string())
+}
+
+fn set<T: Into<String>>(names: impl IntoIterator<Item = T>) -> BTreeSet<String> {
+    names.into_iter().map(Into::into).collect()
+}
+
+// ---- pam_logonbox.toml(5) ----
+
+struct Key {
+    section: String,
+    name: String,
+    default: Option<String>,
+    body: String,
+}
+
+impl Key {
+    /// A file in which this key has `value`.
+    fn with(&self, value: &str) -> String {
+        let (section, name) = (&self.section, &self.name);
+        match (section.as_str(), name.as_str()) {
+            ("", _) => format!("{name} = {value}\n{TENANT}"),
+            ("logonbox", "tenant") => format!("[logonbox]\ntenant = {value}\n"),
+            ("logonbox", _) => format!("{TENANT}{name} = {value}\n"),
+            _ => format!("{TENANT}[{section}]\n{name} = {value}\n"),
+        }
+    }
+}
+
+/// The keys that the page names.
+fn keys() -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    let description = Page::new(CONFIGURATION).section("DESCRIPTION");
+    for (heading, part) in description.subsections() {
+        let section = heading
+            .strip_prefix('[')
+            .and_then(|heading| heading.split_once("]: "))
+            .map_or("", |(section, _)| section);
+        for item in part.items() {
+            if item.style != "Ic" {
+                // One of the values that the key can have.
+                let key = keys.last_mut().unwrap();
+                key.body
+                    .extend([item.head.as_str(), "\n", item.body.as_str()]);
+                continue;
+            }
+            let (name, default) = match item.head.split_once(" = ") {
+                Some((name, default)) => (name.to_owned(), Some(default.to_owned())),
+                None => (item.head, None),
+            };
+            keys.push(Key {
+                section: section.to_owned(),
+                name,
+                default,
+                body: item.body,
+            });
+        }
+    }
+    keys
+}
+
+/// What the parser itself says that it knows, here: after `known here: `.
+fn known(file: &str) -> Vec<String> {
+    let error = parse(file).unwrap_err();
+    let (_, known) = error
+        .split_once("known here: ")
+        .unwrap_or_else(|| panic!("{error}"));
+    known
+        .split([',', ' '])
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_page_has_the_keys_of_the_code_and_no_others() {
+    let is_section = |name: &str| {
+        let rest = if name == "logonbox" { "" } else { TENANT };
+        parse(&format!("{name} = 1\n{rest}"))
+            .is_err_and(|error| error.contains("must be a section"))
+    };
+    let mut in_code = BTreeSet::new();
+    for name in known("nonsense = 1\n") {
+        if !is_section(&name) {
+            in_code.insert(format!(".{name}"));
+            continue;
+        }
+        let file = match name.as_str() {
+            "logonbox" => format!("{TENANT}nonsense = 1\n"),
+            _ => format!("{TENANT}[{name}]\nnonsense = 1\n"),
+        };
+        in_code.extend(known(&file).iter().map(|key| format!("{name}.{key}")));
+    }
+    let in_page = set(keys()
+        .iter()
+        .map(|key| format!("{}.{}", key.section, key.name)));
+    assert_eq!(in_page, in_code);
+}
+
+#[test]
+fn the_page_has_the_defaults_of_the_code() {
+    let minimal = format!("{:?}", parse(TENANT).unwrap());
+    let mut without = Vec::new();
+    for key in keys() {
+        let Some(default) = &key.default else {
+            without.push(key);
+            continue;
+        };
+        let config = parse(&key.with(default)).unwrap();
+        assert_eq!(format!("{config:?}"), minimal, "{}", key.name);
+    }
+    // One must be set; the others do nothing yet, whatever their value.
+    let (must, inert): (Vec<_>, Vec<_>) = without.into_iter().partition(|key| key.name == "tenant");
+    assert_eq!(must.len(), 1);
+    for key in inert {
+        let values = quoted(&key.body);
+        assert!(values.len() > 1, "{}", key.name);
+        for value in values {
+            let config = parse(&key.with(&value)).unwrap();
+            assert_eq!(format!("{config:?}"), minimal, "{} = {value}", key.name);
+        }
+        assert!(key.body.contains("without effect"), "{}", key.name);
+    }
+}
+
+/// What the parser demands when it refuses a value, the page demands, too.
+#[test]
+fn the_page_has_the_limits_of_the_code() {
+    let mut checked = 0;
+    let long = format!("\"{}\"", "x".repeat(501));
+    for key in keys() {
+        for value in ["-1", "\"nonsense\"", "[\"nonsense\"]", "[]", "\"\"", &long] {
+            let Err(error) = parse(&key.with(value)) else {
+                continue;
+            };
+            let demanded: Vec<String> = if let Some((_, range)) = error.split_once("must be from") {
+                vec![format!("from{range}")]
+            } else if error.contains("500 characters") {
+                vec!["to 500 characters".to_owned()]
+            } else if error.contains("must not be empty") {
+                assert!(
+                    key.body.contains("not empty") || key.body.contains("of 1 to"),
+                    "{}: {error}",
+                    key.name
+                );
+                checked += 1;
+                continue;
+            } else if error.contains("must be \"") {
+                error
+                    .split('"')
+                    .skip(1)
+                    .step_by(2)
+                    .map(|word| format!("\"{word}\""))
+                    .collect()
+            } else {
+                continue;
+            };
+            let text = format!("{} {}", key.default.as_deref().unwrap_or(""), key.body)
+                .replace("\\(dq", "\"");
+            for demanded in demanded {
+                assert!(text.contains(&demanded), "{}: {demanded}", key.name);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 20, "{checked}");
+}
+
+#[test]
+fn the_page_has_the_placeholders_of_the_code() {
+    let items = Page::new(CONFIGURATION).section("PLACEHOLDERS").items();
+    let in_page = set(items.into_iter().map(|item| item.head));
+    assert_eq!(
+        in_page,
+        set(known(&format!("{TENANT}prompt = \"{{x}}\"\n")))
+    );
+    let account = keys()
+        .into_iter()
+        .find(|key| key.name == "account")
+        .unwrap();
+    let in_page = quoted(&account.body);
+    let in_page = in_page.iter().filter(|name| name.starts_with('{'));
+    assert_eq!(
+        set(in_page),
+        set(known(&format!("{TENANT}account = \"{{x}}\"\n")))
+    );
+}
+
+#[test]
+fn every_file_in_the_page_is_a_configuration() {
+    let files: Vec<_> = Page::new(CONFIGURATION)
+        .displays()
+        .into_iter()
+        .filter(|display| display.starts_with('['))
+        .collect();
+    assert!(files.len() > 3, "{files:?}");
+    for file in files {
+        parse(&file).unwrap_or_else(|error| panic!("{file}\n{error}"));
+    }
+}
+
+#[test]
+fn the_complaints_in_the_page_are_those_of_the_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str, mode| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let devise = write("devise", "[logonbox]\n\n\ndevise = 1\n", 0o600);
+    symlink(&devise, dir.path().join("link")).unwrap();
+    write("open", "", 0o664);
+    write("large", &"#".repeat((64 << 10) + 1), 0o600);
+    let mut complaints: Vec<String> = ["absent", "link", ".", "open", "large"]
+        .map(|name| {
+            Config::load(&dir.path().join(name))
+                .unwrap_err()
+                .to_string()
+        })
+        .into();
+    for file in [
+        String::new(),
+        format!("{TENANT}[wait]\nconnect_seconds = 0\n"),
+        format!("{TENANT}[wait]\nconnect_seconds = \"5\"\n"),
+        format!("{TENANT}[policy]\non_unavailable = \"allow\"\n"),
+        format!("{TENANT}account = \"{{usr}}\"\n"),
+        format!("{TENANT}pins = \"off\"\n"),
+    ] {
+        complaints.push(parse(&file).unwrap_err());
+    }
+    // These need root, or must not be root.
+    complaints.push(io::Error::from_raw_os_error(13).to_string());
+    complaints
+        .push(include_str!("config/file.rs").replace("belongs to uid {}", "belongs to uid 1000"));
+    let section = Page::new(CONFIGURATION).section("DIAGNOSTICS");
+    let items = section.items();
+    assert!(items.len() > 10);
+    for item in items {
+        assert!(
+            complaints.iter().any(|complaint| {
+                let logged = complaint.replace('"', "'");
+                logged.ends_with(&item.head) || complaint.contains(&format!("\"{}\"", item.head))
+            }),
+            "{}\n{complaints:#?}",
+            item.head
+        );
+    }
+    // The example, which stands on two lines in the page.
+    let example = section.displays()[0].trim_end().replace('\n', " ");
+    let complaint = Config::load(&devise).unwrap_err().to_string();
+    let complaint = complaint.replace(devise.to_str().unwrap(), args::DEFAULT_PATH);
+    assert_eq!(example, for_log(&complaint));
+}
+
+// ---- pam_logonbox(8) ----
+
+const WORDS: [Word; 15] = [
+    Word::Declined,
+    Word::Refused,
+    Word::TimedOut,
+    Word::BadSignature,
+    Word::BadAnswer,
+    Word::NoAccount,
+    Word::NoKey,
+    Word::UnknownUser,
+    Word::Unreachable,
+    Word::Tls,
+    Word::LocalFailure,
+    Word::Configuration,
+    Word::Conversation,
+    Word::Interrupted,
+    Word::Panic,
+];
+
+/// Compiles only while [`WORDS`] is complete: a new word needs a place here, and there.
+#[test]
+fn the_list_of_words_is_complete() {
+    for (place, word) in WORDS.into_iter().enumerate() {
+        let expected = match word {
+            Word::Declined => 0,
+            Word::Refused => 1,
+            Word::TimedOut => 2,
+            Word::BadSignature => 3,
+            Word::BadAnswer => 4,
+            Word::NoAccount => 5,
+            Word::NoKey => 6,
+            Word::UnknownUser => 7,
+            Word::Unreachable => 8,
+            Word::Tls => 9,
+            Word::LocalFailure => 10,
+            Word::Configuration => 11,
+            Word::Conversation => 12,
+            Word::Interrupted => 13,
+            Word::Panic => 14,
+        };
+        assert_eq!(place, expected);
+    }
+}
+
+fn word(name: &str) -> Option<Word> {
+    WORDS.into_iter().find(|word| word.as_str() == name)
+}
+
+/// The code for a refusal, by its name.
+fn refused(word: Word, rung: bool, service: &str) -> String {
+    let refusal = Refusal::new(word, "");
+    let refusal = if rung {
+        refusal.after_ringing()
+    } else {
+        refusal
+    };
+    format!("{:?}", code(&Outcome::Refused(refusal), service))
+}
+
+#[test]
+fn the_page_explains_every_word_of_the_log_with_its_priority() {
+    let items = Page::new(MODULE).section("DIAGNOSTICS").items();
+    let in_page: Vec<_> = items
+        .iter()
+        .filter(|item| item.style == "Sy")
+        .map(|item| item.head.split_once(" Pq ").unwrap())
+        .collect();
+    let in_code = WORDS.map(Word::as_str);
+    assert_eq!(
+        set(in_page.iter().map(|(word, _)| *word)),
+        set(in_code.into_iter().chain(["approved"]))
+    );
+    for (name, priority) in in_page {
+        let severity = match word(name) {
+            None => Severity::Info,
+            Some(word) => {
+                let outcome = Outcome::Refused(Refusal::new(word, ""));
+                Report::default().line(&outcome, "", Duration::ZERO).0
+            }
+        };
+        assert_eq!(format!("{severity:?}").to_lowercase(), priority, "{name}");
+    }
+}
+
+#[test]
+fn the_page_has_the_codes_that_the_module_returns() {
+    let (before, after) = Page::new(MODULE)
+        .section("RESULT CODES")
+        .split_at("From the moment");
+    let mut explained = BTreeSet::new();
+    let mut codes = BTreeSet::new();
+    for item in before.items() {
+        codes.insert(item.head.clone());
+        for name in quoted(&item.body) {
+            let Some(word) = word(&name) else { continue };
+            explained.insert(name);
+            if item.head == "PAM_IGNORE" {
+                continue;
+            }
+            for service in ["sshd", "sudo", "sudo-i", "su", "login"] {
+                assert_eq!(refused(word, false, service), item.head, "{word:?}");
+            }
+        }
+    }
+    let (list, everything_else) = after.split_at("Everything else is\n");
+    codes.extend(list.items().into_iter().map(|item| item.head));
+    for name in everything_else.quoted() {
+        let word = word(&name).unwrap();
+        for service in ["sudo", "sudo-i"] {
+            assert_eq!(refused(word, true, service), "PAM_ABORT");
+        }
+        for service in ["sshd", "su", "su-l", "login"] {
+            assert_eq!(refused(word, true, service), "PAM_MAXTRIES");
+        }
+        explained.insert(name);
+    }
+    assert_eq!(refused(Word::Panic, true, "sshd"), "PAM_ABORT");
+    assert_eq!(explained, set(WORDS.map(Word::as_str)));
+
+    let mut returned = set(["PAM_SUCCESS", "PAM_IGNORE"]);
+    for word in WORDS {
+        for (rung, service) in [(false, "sshd"), (true, "sshd"), (true, "sudo")] {
+            returned.insert(refused(word, rung, service));
+        }
+    }
+    assert_eq!(codes, returned);
+}
+
+#[test]
+fn the_page_names_what_on_unavailable_covers() {
+    use Unreachable::{Cut, Lookup, NoRoute, Proxy, Refused, ServerError};
+
+    let covered = [Lookup, Refused, NoRoute, Cut, Proxy, ServerError]
+        .map(ErrorKind::Unreachable)
+        .into_iter()
+        .chain([
+            ErrorKind::NoSuchAccount,
+            ErrorKind::NoUsableKey,
+            ErrorKind::Declined,
+            ErrorKind::Refused,
+            ErrorKind::TimedOut,
+            ErrorKind::Tls,
+            ErrorKind::NotUnderstood,
+            ErrorKind::BadSignature,
+            ErrorKind::Local,
+            ErrorKind::Panicked,
+            ErrorKind::Cancelled,
+            ErrorKind::InvalidInput,
+        ])
+        .map(|kind| Refusal::from(Error::new(kind, "")))
+        .filter(|refusal| {
+            matches!(
+                refusal.unavailable,
+                Some(Unavailable::Said | Unavailable::Unheard)
+            )
+        })
+        .map(|refusal| refusal.word.as_str());
+    let items = Page::new(MODULE).section("RESULT CODES").items();
+    let ignore = items.iter().find(|item| item.head == "PAM_IGNORE").unwrap();
+    let named = quoted(&ignore.body);
+    let named = named.iter().filter(|name| word(name).is_some());
+    assert_eq!(set(named), set(covered));
+}
+
+#[test]
+fn the_page_has_the_words_that_people_see() {
+    let section = Page::new(MODULE).section("WHAT PEOPLE SEE");
+    let report = Report {
+        person: Duration::from_secs(45),
+        ..Report::default()
+    };
+    let last_words = WORDS.into_iter().flat_map(|word| {
+        let refusal = Refusal::new(word, "");
+        [refusal.clone(), refusal.after_ringing()]
+            .map(|refusal| report.words(&Outcome::Refused(refusal)).unwrap())
+    });
+    let in_page = section
+        .items()
+        .into_iter()
+        .filter(|item| item.style == "Ql");
+    assert_eq!(set(in_page.map(|item| item.head)), set(last_words));
+
+    let displays = section.displays();
+    let [announcement, enter] = &displays[..] else {
+        panic!("{displays:?}")
+    };
+    let announcement = announcement.trim_end().replace("4821", "0000");
+    let on_device = announcement.replace("phone", "phone on Pixel 8");
+    assert!(section.quoted().contains(&"on Pixel 8".to_owned()));
+    let named = "device = \"Pixel 8\"\n";
+    assert_eq!(Screen::of("login", ""), [&*announcement, "Login refused."]);
+    assert_eq!(Screen::of("login", named), [&*on_device, "Login refused."]);
+    let prompt = format!("{announcement}\n{} ", enter.trim_end());
+    assert_eq!(Screen::of("sshd", ""), [&*prompt, "Login refused."]);
+}
+
+#[test]
+fn the_page_has_the_arguments() {
+    let error = Args::parse([c"nonsense"]).unwrap_err();
+    let (_, known) = error.split_once("known are ").unwrap();
+    let items = Page::new(MODULE).section("DESCRIPTION").items();
+    let in_page = items
+        .into_iter()
+        .map(|item| item.head.replace(" Ns Ar path", "PATH"));
+    assert_eq!(set(in_page), set(known.split(" and ")));
+    for page in [MODULE, CONFIGURATION] {
+        assert!(page.contains(&format!("Pa {}\n", args::DEFAULT_PATH)));
+    }
+}
+
+/// In every stack of the page: the right control, and jumps that land where they should.
+#[test]
+fn the_stacks_in_the_page_are_safe() {
+    let mut stacks = 0;
+    for display in Page::new(MODULE).displays() {
+        let lines: Vec<&str> = display.lines().collect();
+        let Some(phone) = lines
+            .iter()
+            .position(|line| line.contains("pam_logonbox.so"))
+        else {
+            continue;
+        };
+        let control = "auth [success=ok ignore=ignore default=die] pam_logonbox.so";
+        assert_eq!(lines[phone], control, "{display}");
+        // It may be ignored, and something must have succeeded then.
+        let last: Vec<_> = lines[phone + 1].split_whitespace().collect();
+        assert_eq!(last, ["auth", "required", "pam_permit.so"], "{display}");
+        assert_eq!(lines.len(), phone + 2, "{display}");
+        for (place, line) in lines.iter().enumerate() {
+            let Some((_, jump)) = line.split_once("[success=") else {
+                continue;
+            };
+            let (jump, _) = jump.split_once(' ').unwrap();
+            let Ok(jump) = jump.parse::<usize>() else {
+                continue;
+            };
+            let lands_on = if line.contains("pam_unix.so") {
+                phone
+            } else {
+                phone + 1
+            };
+            assert_eq!(place + jump + 1, lands_on, "{display}");
+        }
+        if lines.iter().any(|line| line.contains("pam_unix.so")) {
+            let before: Vec<_> = lines[phone - 1].split_whitespace().collect();
+            assert_eq!(before, ["auth", "requisite", "pam_deny.so"], "{display}");
+        }
+        stacks += 1;
+    }
+    assert!(stacks > 4, "{stacks}");
+}
+
+/// A host that writes down what a user sees whom the system does not know.
+struct Screen {
+    service: &'static str,
+    shown: Vec<String>,
+}
+
+impl Screen {
+    fn of(service: &'static str, rest: &str) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.toml");
+        fs::write(&path, format!("{TENANT}{rest}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let argument = format!("conf={}\0", path.display());
+        let mut screen = Self {
+            service,
+            shown: Vec::new(),
+        };
+        let code = run(
+            &[CStr::from_bytes_with_nul(argument.as_bytes()).unwrap()],
+            &mut screen,
+            &Nowhere,
+            &mut Nowhere,
+            &Silent,
+        );
+        assert_eq!(code, PamResultCode::PAM_AUTH_ERR);
+        screen.shown
+    }
+}
+
+impl Host for Screen {
+    fn service(&self) -> String {
+        self.service.to_owned()
+    }
+
+    fn rhost(&self) -> String {
+        String::new()
+    }
+
+    fn tty(&self) -> String {
+        String::new()
+    }
+
+    fn user(&mut self) -> Result<User, NoAnswer> {
+        Ok(User::Named("lee".to_owned()))
+    }
+
+    fn inform(&mut self, text: &str) {
+        self.shown.push(text.to_owned());
+    }
+
+    fn complain(&mut self, text: &str) {
+        self.shown.push(text.to_owned());
+    }
+
+    fn press_enter(&mut self, prompt: &str) -> Result<(), NoAnswer> {
+        self.shown.push(prompt.to_owned());
+        Ok(())
+    }
+}
+
+/// A machine without users, on which all time has passed.
+struct Nowhere;
+
+impl System for Nowhere {
+    fn knows(&self, _: &str) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn hostname(&self) -> String {
+        "web1".to_owned()
+    }
+
+    fn is_setuid(&self) -> bool {
+        false
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        bytes.fill(0);
+        Ok(())
+    }
+}
+
+impl Waiter for Nowhere {
+    #[expect(clippy::disallowed_methods, reason = "nobody looks at it")]
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wait(&mut self, _: Option<BorrowedFd<'_>>, _: Instant) -> Woken {
+        Woken::Deadline
+    }
+
+    fn spawn(&self, _: thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn was_held_up(&self) -> bool {
+        false
+    }
+}
+
+struct Silent;
+
+impl Log for Silent {
+    fn write(&self, _: Severity, _: &str) {}
+}
