@@ -161,7 +161,7 @@ fn the_page_has_the_limits_of_the_code() {
                 continue;
             };
             let demanded: Vec<String> = if let Some((_, range)) = error.split_once("must be from") {
-                vec![format!("from{range}")]
+                vec![format!("from{range}.")]
             } else if error.contains("500 characters") {
                 vec!["to 500 characters".to_owned()]
             } else if error.contains("must not be empty") {
