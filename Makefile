@@ -1,6 +1,8 @@
 # make            build the module: target/release/libpam_logonbox.so
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser
-# make test       everything, from a clean clone; needs no root
+# make test       everything, from a clean clone; needs no root, but for test-hosts
+# make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
+#                 podman works
 # make lint       formatting, clippy, manual pages, and what the dependencies may be
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
@@ -14,7 +16,7 @@ PAMDIR ?= $(shell ls -d /lib/*-linux-gnu/security /lib64/security /usr/lib64/sec
 PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
-.PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages
+.PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages test-hosts
 
 all: build
 
@@ -28,6 +30,12 @@ demo:
 test: build
 	PAM_LOGONBOX_SO=$(MODULE) $(CARGO) test --workspace --locked
 	tests/demo.sh
+	@if tests/hosts/engine >/dev/null 2>&1; then $(MAKE) test-hosts; \
+	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
+
+test-hosts: packages
+	packaging/portable --locked --package hosts
+	tests/hosts/run
 
 # mandoc knows no pages but those that are installed here, so references are not its to judge.
 lint:
