@@ -72,7 +72,7 @@ pub fn configure(more: &str) {
 /// Installs one of the package's examples as /etc/pam.d/`service`.
 pub fn stack(service: &str, example: &str) {
     install(
-        &format!("pam.d/debian/{example}"),
+        &format!("pam.d/{example}"),
         &format!("/etc/pam.d/{service}"),
     );
 }
