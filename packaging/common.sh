@@ -12,7 +12,7 @@ need() {
 # shellcheck disable=SC2034 # for the scripts that source this
 {
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
+cd "$root" || exit
 need cargo cargo cargo
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
