@@ -1,6 +1,7 @@
 //! The matrix: one file for each host program.
 
 mod controls;
+mod fedora;
 mod login;
 mod sshd;
 mod su;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Cell> {
         su::CELLS,
         login::CELLS,
         controls::CELLS,
+        fedora::CELLS,
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,138 @@
+//! The stacks for Fedora and RHEL, under the programs and the libpam that are here: their modules
+//! are in Debian, too. What Fedora's authselect puts beside them stands in.
+
+use std::fs;
+
+use tenant::Press;
+
+use super::{enter, ring};
+use crate::Cell;
+use crate::machine::{KEY, Machine, OTHER_ID, PASSWORD, USER_ID, configure, terminal};
+use crate::sshd::{Sshd, ssh};
+use crate::terminal::Terminal;
+
+pub const CELLS: &[Cell] = &[
+    cell("fedora/sshd", sshd),
+    cell("fedora/sshd-publickey", sshd_publickey),
+    cell("fedora/sudo", sudo),
+    cell("fedora/su", su),
+    cell("fedora/login", login),
+];
+
+const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell::new(name, "/usr/sbin/sshd", run)
+}
+
+/// What our stacks leave to Fedora's, for account, password and session.
+const ELSEWHERE: &str = "account required pam_unix.so\n\
+    password required pam_unix.so\n\
+    session required pam_limits.so\n\
+    session required pam_unix.so\n";
+
+/// Makes Fedora's files those of this host.
+fn install() {
+    for name in ["system-auth", "password-auth"] {
+        fs::write(format!("/etc/pam.d/{name}"), ELSEWHERE).expect(name);
+    }
+    fs::write(
+        "/etc/pam.d/postlogin",
+        "session optional pam_umask.so silent\n",
+    )
+    .expect("postlogin");
+    for file in fs::read_dir("/in/conf/pam.d/fedora").expect("the sources") {
+        let file = file.expect("a file");
+        fs::copy(
+            file.path(),
+            format!("/etc/pam.d/{}", file.file_name().display()),
+        )
+        .expect("a stack");
+    }
+}
+
+/// A wrong password rings nobody; with the right one, the phone decides.
+fn wrong_then_right(machine: &Machine, terminal: &Terminal, prompt: &str) {
+    terminal.see(prompt);
+    terminal.answer("wrong");
+    terminal.see_times(prompt, 2);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    terminal.answer(PASSWORD);
+}
+
+fn sshd(machine: &mut Machine) {
+    install();
+    let _sshd = Sshd::start("00-logonbox.conf");
+    let mut client = ssh(&["lee@localhost"]);
+    wrong_then_right(machine, &client, "Password:");
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    client.answer("echo in-$((40+2))");
+    client.see("in-42");
+    client.answer("exit");
+    assert!(client.end().success());
+
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("Password:");
+    client.answer(PASSWORD);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Decline);
+    client.see("Login denied on the phone.");
+    assert!(!client.end().success());
+    assert_eq!(machine.phone.rings(), 2);
+}
+
+fn sshd_publickey(machine: &mut Machine) {
+    install();
+    fs::copy("/etc/pam.d/sshd-publickey", "/etc/pam.d/sshd").expect("a stack");
+    let _sshd = Sshd::start("00-logonbox-publickey.conf");
+    let mut client = ssh(&["-i", KEY, "lee@localhost", "id -un"]);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    assert!(client.end().success(), "{}", client.screen());
+    assert!(client.has_line("lee"), "{}", client.screen());
+    assert_eq!(machine.phone.rings(), 1);
+
+    assert!(!ssh(&["lee@localhost"]).end().success());
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+fn sudo(machine: &mut Machine) {
+    install();
+    configure("[conversation]\nannounce = \"enter\"");
+    let mut terminal = terminal(USER_ID, "sudo", &["id", "-un"]);
+    wrong_then_right(machine, &terminal, "password for lee:");
+    let ring = enter(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    assert!(terminal.end().success(), "{}", terminal.screen());
+    assert!(terminal.has_line("root"), "{}", terminal.screen());
+    assert_eq!(machine.phone.rings(), 1);
+}
+
+fn su(machine: &mut Machine) {
+    install();
+    let become_lee = |password| {
+        let terminal = terminal(OTHER_ID, "su", &["lee", "-c", "id -un"]);
+        terminal.see("Password:");
+        terminal.answer(password);
+        terminal
+    };
+    assert!(!become_lee("wrong").end().success());
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    let mut terminal = become_lee(PASSWORD);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    assert!(terminal.end().success(), "{}", terminal.screen());
+    assert!(terminal.has_line("lee"), "{}", terminal.screen());
+}
+
+fn login(machine: &mut Machine) {
+    install();
+    let terminal = terminal(0, "login", &[]);
+    terminal.see("login:");
+    terminal.answer("lee");
+    terminal.see("Password:");
+    terminal.answer(PASSWORD);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    terminal.answer("echo in-$((40+2))");
+    terminal.see("in-42");
+}
