@@ -40,7 +40,7 @@ fn the_shipped_file_says_what_the_defaults_are() {
         format!("{:?}", parse(MINIMAL).unwrap()),
     );
     // As it is, it sends nothing anywhere.
-    let error = parse(shipped).unwrap_err().to_string();
+    let error = parse(shipped).unwrap_err();
     assert!(error.contains("logonbox.tenant: must be set"), "{error}");
 }
 
