@@ -12,7 +12,8 @@
 CARGO ?= cargo
 DESTDIR ?=
 # Where the distribution keeps PAM modules.
-PAMDIR ?= $(shell ls -d /lib/*-linux-gnu/security /lib64/security /usr/lib64/security /lib/security 2>/dev/null | head -n 1)
+PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
+	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
 PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
@@ -34,7 +35,6 @@ test: build
 	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
 
 test-hosts: packages
-	packaging/portable --locked --package hosts
 	tests/hosts/run
 
 # mandoc knows no pages but those that are installed here, so references are not its to judge.
@@ -49,7 +49,8 @@ lint:
 install:
 	@test -e "$(MODULE)" || { echo "$(MODULE) is missing: run make first" >&2; exit 1; }
 	@test -n "$(PAMDIR)" || { echo "say where PAM modules are: make install PAMDIR=/lib/security" >&2; exit 1; }
-	install -D -m 0644 "$(MODULE)" "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
+	install -D -m 0644 "$(MODULE)" "$(DESTDIR)$(PAMDIR)/.pam_logonbox.so.new"
+	mv -f "$(DESTDIR)$(PAMDIR)/.pam_logonbox.so.new" "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
 	@if test -e "$(DESTDIR)/etc/security/pam_logonbox.toml"; then \
 		echo "/etc/security/pam_logonbox.toml is there already, and stays as it is"; \
 	else \
@@ -58,7 +59,8 @@ install:
 
 # A service that names a module that is not there refuses everybody.
 uninstall:
-	@! grep -ls pam_logonbox "$(DESTDIR)"/etc/pam.d/* || { echo "these still name the module: take it out there first" >&2; exit 1; }
+	@! grep -ls '^[^#]*pam_logonbox\.so' "$(DESTDIR)"/etc/pam.conf "$(DESTDIR)"/etc/pam.d/* || \
+		{ echo "these still name the module: put them back as they were first" >&2; exit 1; }
 	rm -f "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
 	@echo "/etc/security/pam_logonbox.toml is left as it is"
 
