@@ -79,5 +79,6 @@ packages: deb rpm
 test-packages: packages
 	tests/packages/static
 	tests/packages/authselect
+	tests/packages/pam.d-debian
 	tests/packages/pam.d-fedora
 	tests/packages/reproducible

@@ -21,6 +21,7 @@ pub fn decisions() -> Vec<String> {
 }
 
 /// Waits until there are as many decisions as that, and checks how each begins.
+#[track_caller]
 pub fn logged(beginnings: &[&str]) {
     wait_until("the log has the decision", || {
         decisions().len() >= beginnings.len()

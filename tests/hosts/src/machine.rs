@@ -162,6 +162,7 @@ pub fn sudo_version() -> (u32, u32, u32) {
 }
 
 /// Waits for something that has no event of its own.
+#[track_caller]
 pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {

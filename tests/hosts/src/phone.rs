@@ -35,6 +35,7 @@ impl Phone {
     }
 
     /// Waits until the phone rings.
+    #[track_caller]
     pub fn ring(&self) -> Waiting {
         assert!(
             self.tenant.wait_for_waiting(1, PATIENCE),
@@ -44,6 +45,7 @@ impl Phone {
     }
 
     /// Presses a button.
+    #[track_caller]
     pub fn press(&self, ring: &Waiting, press: Press) {
         assert!(
             self.tenant.answer(ring.id, press),
@@ -57,6 +59,7 @@ impl Phone {
     }
 
     /// Waits until whoever rang has hung up.
+    #[track_caller]
     pub fn hung_up(&self) {
         let hung_up = self
             .tenant

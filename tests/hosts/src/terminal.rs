@@ -79,16 +79,18 @@ impl Terminal {
     }
 
     /// Waits until `text` is on the screen.
+    #[track_caller]
     pub fn see(&self, text: &str) {
         self.see_times(text, 1);
     }
 
     /// Waits until `text` is on the screen as often as that.
+    #[track_caller]
     pub fn see_times(&self, text: &str, times: usize) {
         let found = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
         assert!(
             found && count(&self.lock(), text) >= times,
-            "{text:?} is not on the screen {times} times:\n{}",
+            "{text:?} has not come (time {times}):\n{}",
             self.screen()
         );
     }
@@ -104,6 +106,7 @@ impl Terminal {
     }
 
     /// Waits until `text` is on the screen as often as that, or the program has ended.
+    #[track_caller]
     pub fn see_times_or_end(&self, text: &str, times: usize) {
         let so = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
         assert!(
@@ -119,6 +122,7 @@ impl Terminal {
     }
 
     /// Waits until the program has ended, and all that it wrote has been seen.
+    #[track_caller]
     pub fn end(&mut self) -> ExitStatus {
         let ended = self.wait(|state| state.ended.is_some());
         assert!(ended, "it does not end:\n{}", self.screen());

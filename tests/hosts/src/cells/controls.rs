@@ -34,10 +34,12 @@ fn su(from: &str, to: &str) -> Terminal {
     terminal(OTHER_ID, "su", &["lee", "-c", "id -un"])
 }
 
+#[track_caller]
 fn is_in(mut terminal: Terminal) {
     assert!(terminal.end().success(), "{}", terminal.screen());
 }
 
+#[track_caller]
 fn is_out(mut terminal: Terminal) {
     assert!(!terminal.end().success(), "{}", terminal.screen());
 }
@@ -102,9 +104,17 @@ fn optional(machine: &mut Machine) {
 }
 
 /// A service that names a module that is not there refuses everybody.
-fn no_module(_: &mut Machine) {
-    let terminal = su("pam_logonbox.so", "pam_logonbox_gone.so");
-    terminal.see("Password:");
-    terminal.answer(PASSWORD);
-    is_out(terminal);
+fn no_module(machine: &mut Machine) {
+    for (name, there) in [("pam_logonbox.so", true), ("pam_logonbox_gone.so", false)] {
+        let terminal = su("pam_logonbox.so", name);
+        terminal.see("Password:");
+        terminal.answer(PASSWORD);
+        if there {
+            let ring = ring(machine, &terminal);
+            machine.phone.press(&ring, Press::Authorize);
+            is_in(terminal);
+        } else {
+            is_out(terminal);
+        }
+    }
 }

@@ -30,6 +30,7 @@ pub fn all() -> Vec<Cell> {
 }
 
 /// The code in the announcement on the screen.
+#[track_caller]
 fn code(terminal: &Terminal) -> String {
     let screen = terminal.screen();
     let (_, rest) = screen
@@ -40,6 +41,7 @@ fn code(terminal: &Terminal) -> String {
 
 /// Waits for a prompt that announces the phone, checks that the phone has not rung until it is
 /// answered, answers it, and waits for the ring: the text on the phone has the same code.
+#[track_caller]
 fn enter(machine: &Machine, terminal: &Terminal) -> Waiting {
     let before = machine.phone.rings();
     terminal.see("Press Enter to send it:");
@@ -53,6 +55,7 @@ fn enter(machine: &Machine, terminal: &Terminal) -> Waiting {
 }
 
 /// Waits for the ring: by then the announcement is on the screen, with the same code.
+#[track_caller]
 fn ring(machine: &Machine, terminal: &Terminal) -> Waiting {
     let ring = machine.phone.ring();
     terminal.see("Approve the request on your phone. Code: ");

@@ -24,6 +24,7 @@ pub const CELLS: &[Cell] = &[
     cell("sshd/key-approve", key_approve),
     cell("sshd/key-decline", key_decline),
     cell("sshd/key-missing", key_missing),
+    cell("sshd/key-not-asked-for", key_not_asked_for),
     cell("sshd/key-and-password", key_and_password),
     cell("sshd/password-method-approve", password_method_approve),
     cell("sshd/password-method-decline", password_method_decline),
@@ -32,6 +33,7 @@ pub const CELLS: &[Cell] = &[
     cell("sshd/c-locale", c_locale),
     cell("sshd/command", command_only),
     cell("sshd/scp", scp),
+    cell("sshd/expired-account", expired_account),
     cell("sshd/pam-auth-update", pam_auth_update),
 ];
 
@@ -73,6 +75,7 @@ fn password_and_enter(machine: &Machine, client: &Terminal) -> Waiting {
 }
 
 /// The person is in: the shell does what it is told.
+#[track_caller]
 fn is_in(client: &mut Terminal) {
     client.answer("echo in-$((40+2))");
     client.see("in-42");
@@ -81,6 +84,7 @@ fn is_in(client: &mut Terminal) {
 }
 
 /// The client ends, and is not in; the phone has rung this often in all.
+#[track_caller]
 fn is_out(machine: &Machine, client: &mut Terminal, rings: usize) {
     assert!(!client.end().success());
     assert_eq!(machine.phone.rings(), rings);
@@ -220,6 +224,20 @@ fn key_missing(machine: &mut Machine) {
     assert_eq!(machine.phone.account(), "", "the tenant has been asked");
 }
 
+/// The stack without a password, under an sshd that does not insist on a key: nobody gets in, not
+/// even while the module takes no part.
+fn key_not_asked_for(machine: &mut Machine) {
+    stack("sshd", "sshd-publickey");
+    let _sshd = Sshd::start("00-logonbox.conf");
+    let mut client = ssh(&["lee@localhost"]);
+    is_out(machine, &mut client, 0);
+    configure("[policy]\non_unavailable = \"ignore\"");
+    tenant_goes_down();
+    let mut client = ssh(&["lee@localhost"]);
+    is_out(machine, &mut client, 0);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+}
+
 fn key_and_password(machine: &mut Machine) {
     stack("sshd", "sshd");
     let config = "00-logonbox.conf";
@@ -327,6 +345,16 @@ fn scp(machine: &mut Machine) {
         fs::read_to_string("/etc/hosts").unwrap_or_default()
     );
     assert_eq!(machine.phone.rings(), 1);
+}
+
+/// The phone does not bring back who has been sent away.
+fn expired_account(machine: &mut Machine) {
+    command("chage", &["--expiredate", "1", "lee"]);
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    let ring = password_and_enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    is_out(machine, &mut client, 1);
 }
 
 /// The distribution's own stacks, with the profile turned on.

@@ -63,6 +63,7 @@ fn set_up(more: &str) {
 }
 
 /// Starts sudo, and answers its prompt with the right password.
+#[track_caller]
 fn with_password(machine: &Machine, arguments: &[&str]) -> Terminal {
     let terminal = terminal(USER_ID, machine.program, arguments);
     terminal.see("assword");
@@ -75,12 +76,14 @@ fn with_password(machine: &Machine, arguments: &[&str]) -> Terminal {
     terminal
 }
 
+#[track_caller]
 fn is_in(machine: &Machine, terminal: &mut Terminal) {
     assert!(terminal.end().success(), "{}", terminal.screen());
     assert!(terminal.has_line("root"), "{}", terminal.screen());
     assert_eq!(machine.phone.rings(), 1);
 }
 
+#[track_caller]
 fn is_out(machine: &Machine, terminal: &mut Terminal, rings: usize) {
     assert!(!terminal.end().success(), "{}", terminal.screen());
     assert!(!terminal.has_line("root"), "{}", terminal.screen());
@@ -165,6 +168,11 @@ fn no_terminal(machine: &mut Machine) {
     let output = piped(USER_ID, machine.program, &["id", "-un"], "").end();
     assert!(!output.status.success(), "{output:?}");
     assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    // With one, all is well.
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    let ring = enter(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(machine, &mut terminal);
 }
 
 /// A script that knows the password still needs the phone.
@@ -182,7 +190,12 @@ fn from_stdin(machine: &mut Machine) {
 /// `sudo -i` is a service of its own on newer systems.
 fn login_shell(machine: &mut Machine) {
     set_up("");
-    let mut terminal = with_password(machine, &["-i", "id", "-un"]);
+    let mut terminal = terminal(USER_ID, machine.program, &["-i", "id", "-un"]);
+    terminal.see("assword");
+    terminal.answer("wrong");
+    terminal.see_times("assword", 2);
+    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    terminal.answer(PASSWORD);
     let ring = enter(machine, &terminal);
     machine.phone.press(&ring, Press::Decline);
     is_out(machine, &mut terminal, 1);
