@@ -3,7 +3,7 @@
 # make test       everything, from a clean clone; needs no root, but for test-hosts
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
-# make lint       formatting, clippy, manual pages, and what the dependencies may be
+# make lint       formatting, clippy, scripts, manual pages, and what the dependencies may be
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
 # make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
@@ -14,6 +14,9 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
+SCRIPTS = .ci/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party packaging/deb/build \
+	packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
+	$(addprefix tests/hosts/,base-image engine prepare run)
 PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
@@ -39,6 +42,7 @@ test-hosts: packages
 
 # mandoc knows no pages but those that are installed here, so references are not its to judge.
 lint:
+	shellcheck -x $(SCRIPTS)
 	mandoc -T lint -W warning $(PAGES)
 	! mandoc -T lint -W style $(PAGES) 2>&1 | grep -v -e 'referenced manual not found' -e 'mandoc.db'
 	$(CARGO) fmt --all --check
