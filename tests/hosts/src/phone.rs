@@ -2,11 +2,15 @@
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use tenant::{Account, Options, Press, Reaction, Tenant, Waiting};
 
 use crate::machine::{TENANT, USER};
 use crate::terminal::PATIENCE;
+
+/// Much longer than a request takes on loopback.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// The phone that rings.
 pub struct Phone {
@@ -56,6 +60,20 @@ impl Phone {
     /// How often it has rung.
     pub fn rings(&self) -> usize {
         self.tenant.sign_requests().len()
+    }
+
+    /// It has not rung since it had rung `rings` times, nor does it within a moment: somebody is
+    /// still to answer.
+    #[track_caller]
+    pub fn stays_silent(&self, rings: usize) {
+        let rang = self.tenant.wait_for_sign_requests(rings + 1, MOMENT);
+        assert!(!rang, "it rings before the person has answered");
+    }
+
+    /// Nothing at all has come to the tenant.
+    #[track_caller]
+    pub fn is_left_alone(&self) {
+        assert_eq!(self.account(), "", "the tenant has been asked");
     }
 
     /// Waits until whoever rang has hung up.

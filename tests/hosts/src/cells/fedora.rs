@@ -5,11 +5,10 @@ use std::fs;
 
 use tenant::Press;
 
-use super::{enter, ring};
+use super::{enter, ring, wrong_then_right};
 use crate::Cell;
 use crate::machine::{KEY, Machine, OTHER_ID, PASSWORD, USER_ID, configure, terminal};
 use crate::sshd::{Sshd, ssh};
-use crate::terminal::Terminal;
 
 pub const CELLS: &[Cell] = &[
     cell("fedora/sshd", sshd),
@@ -47,15 +46,6 @@ fn install() {
         )
         .expect("a stack");
     }
-}
-
-/// A wrong password rings nobody; with the right one, the phone decides.
-fn wrong_then_right(machine: &Machine, terminal: &Terminal, prompt: &str) {
-    terminal.see(prompt);
-    terminal.answer("wrong");
-    terminal.see_times(prompt, 2);
-    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
-    terminal.answer(PASSWORD);
 }
 
 fn sshd(machine: &mut Machine) {
@@ -116,7 +106,7 @@ fn su(machine: &mut Machine) {
         terminal
     };
     assert!(!become_lee("wrong").end().success());
-    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    machine.phone.is_left_alone();
     let mut terminal = become_lee(PASSWORD);
     let ring = ring(machine, &terminal);
     machine.phone.press(&ring, Press::Authorize);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tenant::Press;
 
-use super::{enter, ring};
+use super::{enter, password, ring, wrong_then_right};
 use crate::Cell;
 use crate::log::logged;
 use crate::machine::{
@@ -66,13 +66,7 @@ fn set_up(more: &str) {
 #[track_caller]
 fn with_password(machine: &Machine, arguments: &[&str]) -> Terminal {
     let terminal = terminal(USER_ID, machine.program, arguments);
-    terminal.see("assword");
-    assert_eq!(
-        machine.phone.rings(),
-        0,
-        "it rings before there was a password"
-    );
-    terminal.answer(PASSWORD);
+    password(machine, &terminal, "assword", PASSWORD);
     terminal
 }
 
@@ -146,7 +140,7 @@ fn wrong_password(machine: &mut Machine) {
         terminal.answer("wrong");
     }
     is_out(machine, &mut terminal, 0);
-    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    machine.phone.is_left_alone();
     logged(&[]);
 }
 
@@ -167,7 +161,7 @@ fn no_terminal(machine: &mut Machine) {
     set_up("");
     let output = piped(USER_ID, machine.program, &["id", "-un"], "").end();
     assert!(!output.status.success(), "{output:?}");
-    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
+    machine.phone.is_left_alone();
     // With one, all is well.
     let mut terminal = with_password(machine, &["id", "-un"]);
     let ring = enter(machine, &terminal);
@@ -191,11 +185,7 @@ fn from_stdin(machine: &mut Machine) {
 fn login_shell(machine: &mut Machine) {
     set_up("");
     let mut terminal = terminal(USER_ID, machine.program, &["-i", "id", "-un"]);
-    terminal.see("assword");
-    terminal.answer("wrong");
-    terminal.see_times("assword", 2);
-    assert_eq!(machine.phone.account(), "", "the tenant has been asked");
-    terminal.answer(PASSWORD);
+    wrong_then_right(machine, &terminal, "assword");
     let ring = enter(machine, &terminal);
     machine.phone.press(&ring, Press::Decline);
     is_out(machine, &mut terminal, 1);
