@@ -1,6 +1,7 @@
 //! The manual pages say what the code does.
 
 mod page;
+mod stacks;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -489,92 +490,6 @@ fn the_page_has_the_arguments() {
     for page in [MODULE, CONFIGURATION] {
         assert!(page.contains(&format!("Pa {}\n", args::DEFAULT_PATH)));
     }
-}
-
-/// In every stack of the page: the right control, and jumps that land where they should.
-#[test]
-fn the_stacks_in_the_page_are_safe() {
-    let mut stacks = 0;
-    for display in Page::new(MODULE).displays() {
-        let lines: Vec<&str> = display.lines().collect();
-        let Some(phone) = lines
-            .iter()
-            .position(|line| line.contains("pam_logonbox.so"))
-        else {
-            continue;
-        };
-        let control = "auth [success=ok ignore=ignore default=die] pam_logonbox.so";
-        assert_eq!(lines[phone], control, "{display}");
-        // Where the module is ignored, something else must have succeeded.
-        let below: Vec<_> = lines[phone + 1..]
-            .iter()
-            .flat_map(|line| line.split_whitespace())
-            .collect();
-        if !lines[..phone].ends_with(&["@include common-auth"]) {
-            assert_eq!(below, ["auth", "required", "pam_permit.so"], "{display}");
-        }
-        for (place, line) in lines.iter().enumerate() {
-            let Some((_, jump)) = line.split_once("[success=") else {
-                continue;
-            };
-            let (jump, _) = jump.split_once(' ').unwrap();
-            let Ok(jump) = jump.parse::<usize>() else {
-                continue;
-            };
-            let lands_on = if line.contains("pam_unix.so") {
-                phone
-            } else {
-                phone + 1
-            };
-            assert_eq!(place + jump + 1, lands_on, "{display}");
-        }
-        if lines.iter().any(|line| line.contains("pam_unix.so")) {
-            let before: Vec<_> = lines[phone - 1].split_whitespace().collect();
-            assert_eq!(before, ["auth", "requisite", "pam_deny.so"], "{display}");
-        }
-        stacks += 1;
-    }
-    assert!(stacks > 4, "{stacks}");
-}
-
-/// What stands around our lines in the distributions' own files.
-const AROUND: [&str; 6] = [
-    "pam_env.so",
-    "pam_faildelay.so delay=3000000",
-    "pam_group.so",
-    "pam_nologin.so",
-    "sufficient pam_rootok.so",
-    "include postlogin",
-];
-
-/// The shipped examples are the stacks of the page, with the lines of the distribution around them.
-#[test]
-fn the_examples_are_the_stacks_of_the_page() {
-    let ours = |text: &str| -> Vec<String> {
-        text.lines()
-            .filter(|line| line.starts_with("auth") || *line == "@include common-auth")
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .filter(|line| !AROUND.iter().any(|around| line.ends_with(around)))
-            .collect()
-    };
-    let displays = Page::new(MODULE).displays();
-    let stacks: Vec<_> = displays.iter().map(|display| ours(display)).collect();
-    let mut examples = 0;
-    for distribution in ["debian", "fedora"] {
-        let directory = format!("{}/conf/pam.d/{distribution}", env!("CARGO_MANIFEST_DIR"));
-        for file in std::fs::read_dir(directory).unwrap() {
-            let path = file.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
-            let lines = ours(&text);
-            // Fedora's su-l is su, and its sudo-i is sudo.
-            let name = path.file_name().unwrap().to_str().unwrap();
-            let other = name.split('-').next().unwrap();
-            let included = lines == [format!("auth include {other}")];
-            assert!(included || stacks.contains(&lines), "{name}: {lines:#?}");
-            examples += 1;
-        }
-    }
-    assert_eq!(examples, 14);
 }
 
 /// A host that writes down what a user sees whom the system does not know.
