@@ -134,7 +134,7 @@ impl Log for Syslog {
     }
 }
 
-/// Sends what the client crate says on this thread to the log of `service`. A thread belongs to
+/// Sends what the client crates say on this thread to the log of `service`. A thread belongs to
 /// one login, so that two logins in one process do not mix.
 pub fn debug_to(service: &str) {
     /// The logger of the `log` crate can be set once; whose lines it writes is decided by thread.
@@ -143,7 +143,8 @@ pub fn debug_to(service: &str) {
     impl ::log::Log for Forward {
         fn enabled(&self, metadata: &::log::Metadata<'_>) -> bool {
             // Not those of HTTP or TLS: they would print what nobody must read.
-            metadata.target().starts_with("logonbox_authenticator")
+            let target = metadata.target().split(':').next().unwrap_or_default();
+            ["bounded_https", "logonbox_authenticator"].contains(&target)
         }
 
         fn log(&self, record: &::log::Record<'_>) {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::address::TenantAddress;
+use bounded_https::{Authority as TenantAddress, Canceller, Options, Roots, Transport};
+
 use crate::authorized_keys::AuthorizedKeys;
-use crate::cancel::Canceller;
 use crate::error::{Error, ErrorKind};
 use crate::https::HttpsTenant;
 use crate::key::{Algorithm, PublicKey};
@@ -16,8 +16,6 @@ use crate::source::{
     KeySource, Payload, RandomSource, SignatureSource, SystemRandom, fresh_payload,
 };
 use crate::text::Texts;
-use crate::tls::Roots;
-use crate::transport::{Options, Transport};
 
 /// Asks a tenant for keys and signatures.
 ///
@@ -57,8 +55,11 @@ impl Client {
             algorithms: Algorithm::ALL.to_vec(),
             texts: Texts::default(),
             options: Options {
+                roots: Roots::System,
+                proxy: None,
                 connect_timeout: Duration::from_secs(5),
-                ..Options::default()
+                canceller: Canceller::new(),
+                user_agent: concat!("logonbox-authenticator-rust/", env!("CARGO_PKG_VERSION")),
             },
             person_timeout: Duration::from_secs(60),
             ca_file: None,

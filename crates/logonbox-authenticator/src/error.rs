@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bounded_https::{Failure, FailureKind, Unreachable, printable};
+
 /// A request to the tenant that did not end in an answer to the question asked.
 ///
 /// [`Error::kind`] is for programs, the [`Display`](fmt::Display) text for people.
@@ -42,24 +44,6 @@ pub enum ErrorKind {
     Cancelled,
     /// The caller gave something that no tenant could be asked.
     InvalidInput,
-}
-
-/// Where the way to the tenant ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unreachable {
-    /// The name could not be looked up.
-    Lookup,
-    /// Nothing listens there.
-    Refused,
-    /// No route to the host or its network, or no answer to the connection attempt.
-    NoRoute,
-    /// The connection was opened, and ended too early.
-    Cut,
-    /// The proxy would not connect.
-    Proxy,
-    /// The tenant answers with an error of its own (500 to 599) on the key list.
-    ServerError,
 }
 
 impl Error {
@@ -124,6 +108,7 @@ impl fmt::Display for Error {
             ErrorKind::Unreachable(Unreachable::Cut) => "the connection to the tenant was cut",
             ErrorKind::Unreachable(Unreachable::Proxy) => "the proxy would not connect",
             ErrorKind::Unreachable(Unreachable::ServerError) => "the tenant has an error",
+            ErrorKind::Unreachable(_) => "the tenant cannot be talked to",
             ErrorKind::Tls => "TLS failed",
             ErrorKind::NotUnderstood => "the answer was not understood",
             ErrorKind::BadSignature => "the signature is wrong",
@@ -142,12 +127,23 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Bounded, on one line, and without characters that a terminal acts upon.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(300)
-        .collect()
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let kind = match failure.kind() {
+            FailureKind::TimedOut => ErrorKind::TimedOut,
+            FailureKind::Unreachable(whence) => ErrorKind::Unreachable(whence),
+            FailureKind::Tls => ErrorKind::Tls,
+            FailureKind::NotUnderstood => ErrorKind::NotUnderstood,
+            FailureKind::Panicked => ErrorKind::Panicked,
+            FailureKind::Cancelled => ErrorKind::Cancelled,
+            FailureKind::InvalidInput => ErrorKind::InvalidInput,
+            _ => ErrorKind::Local,
+        };
+        Self {
+            request_sent: failure.request_sent(),
+            ..Self::new(kind, failure.detail())
+        }
+    }
 }
 
 #[cfg(test)]

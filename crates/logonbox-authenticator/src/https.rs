@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
+use bounded_https::{
+    Authority as TenantAddress, Body, Call, Method, Reply, Transport, Unreachable,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use crate::address::TenantAddress;
 use crate::answer::{self, Signature};
-use crate::error::{Error, ErrorKind, Unreachable};
+use crate::error::{Error, ErrorKind};
 use crate::request::SignRequest;
 use crate::source::{KeySource, SignatureSource};
-use crate::transport::{Call, Reply, Transport};
 
 /// All but the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -44,12 +45,18 @@ impl HttpsTenant {
         timeout: Duration,
         limit: usize,
     ) -> Result<Reply, Error> {
-        self.transport.call(Call {
+        let reply = self.transport.call(Call {
+            method: form.as_ref().map_or(Method::Get, |_| Method::Post),
             url: format!("https://{}/app/api/authenticator/{path}", self.address),
-            form,
+            headers: Vec::new(),
+            body: form.map(|bytes| Body {
+                content_type: "application/x-www-form-urlencoded",
+                bytes,
+            }),
             timeout,
             limit,
-        })
+        })?;
+        Ok(reply)
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, FailureKind};
 
 /// Where distributions keep the bundle of CA certificates: Debian, Ubuntu, Alpine and Arch;
 /// Fedora and RHEL (two names); SUSE; the BSD-like `/etc/ssl/cert.pem`. The first that exists
@@ -24,13 +24,15 @@ pub const SYSTEM_CA_FILES: [&str; 5] = [
 
 /// Whose certificates are believed.
 #[derive(Debug, Clone, Default)]
-pub(crate) enum Roots {
+pub enum Roots {
+    /// Those of the system: the first file of [`SYSTEM_CA_FILES`] that exists.
     #[default]
     System,
+    /// These, as PEM.
     Pem(Vec<u8>),
 }
 
-pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Error> {
+pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Failure> {
     let roots = match roots {
         Roots::System => system()?,
         Roots::Pem(pem) => given(pem)?,
@@ -48,7 +50,7 @@ pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Error> {
 }
 
 /// The system's bundle. A certificate that cannot be used takes nothing from the others.
-fn system() -> Result<RootCertStore, Error> {
+fn system() -> Result<RootCertStore, Failure> {
     for path in SYSTEM_CA_FILES {
         let pem = match std::fs::read(path) {
             Ok(pem) => pem,
@@ -68,7 +70,7 @@ fn system() -> Result<RootCertStore, Error> {
 }
 
 /// A chosen file: all of it must be good, or its owner believes to trust what is not there.
-fn given(pem: &[u8]) -> Result<RootCertStore, Error> {
+fn given(pem: &[u8]) -> Result<RootCertStore, Failure> {
     let bad = |why: String| local(format!("the given CA certificates: {why}"));
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -83,6 +85,6 @@ fn given(pem: &[u8]) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-fn local(what: String) -> Error {
-    Error::new(ErrorKind::Local, what)
+fn local(what: String) -> Failure {
+    Failure::new(FailureKind::Local, what)
 }

@@ -1,29 +1,29 @@
-//! Where a tenant is: `name` or `name:port`.
+//! Where a server is: `name` or `name:port`.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// The host and port of a tenant. Always HTTPS.
+/// The host and port of a server (RFC 3986, section 3.2), without user information.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenantAddress {
+pub struct Authority {
     host: String,
     port: u16,
 }
 
 /// Not a host name or address with an optional port. Says what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadAddress(&'static str);
+pub struct BadAuthority(&'static str);
 
-impl fmt::Display for BadAddress {
+impl fmt::Display for BadAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for BadAddress {}
+impl std::error::Error for BadAuthority {}
 
-impl TenantAddress {
+impl Authority {
     /// The host name or IP address; an IPv6 address stands in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -37,7 +37,7 @@ impl TenantAddress {
     }
 }
 
-impl fmt::Display for TenantAddress {
+impl fmt::Display for Authority {
     /// `host`, or `host:port` where the port is not 443.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.port == 443 {
@@ -48,12 +48,12 @@ impl fmt::Display for TenantAddress {
     }
 }
 
-impl FromStr for TenantAddress {
-    type Err = BadAddress;
+impl FromStr for Authority {
+    type Err = BadAuthority;
 
-    fn from_str(text: &str) -> Result<Self, BadAddress> {
+    fn from_str(text: &str) -> Result<Self, BadAuthority> {
         if text.contains("://") {
-            return Err(BadAddress(
+            return Err(BadAuthority(
                 "a host name, without https:// or anything after it",
             ));
         }
@@ -67,14 +67,14 @@ impl FromStr for TenantAddress {
                 .parse()
                 .ok()
                 .filter(|port| *port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()))
-                .ok_or(BadAddress("the port must be a number from 1 to 65535"))?,
+                .ok_or(BadAuthority("the port must be a number from 1 to 65535"))?,
         };
         if let Some(address) = host.strip_prefix('[') {
             let good = address
                 .strip_suffix(']')
                 .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
             if !good {
-                return Err(BadAddress("not an IPv6 address in brackets"));
+                return Err(BadAuthority("not an IPv6 address in brackets"));
             }
         } else {
             let label = |label: &str| {
@@ -93,10 +93,10 @@ impl FromStr for TenantAddress {
                     .get(..2)
                     .is_some_and(|start| start.eq_ignore_ascii_case("0x"));
             if numeric && name.parse::<Ipv4Addr>().is_err() {
-                return Err(BadAddress("not an IPv4 address"));
+                return Err(BadAuthority("not an IPv4 address"));
             }
             if name.len() > 253 || !name.split('.').all(label) {
-                return Err(BadAddress(
+                return Err(BadAuthority(
                     "not a host name (letters, digits, hyphens and dots; an IPv6 address goes in brackets)",
                 ));
             }
@@ -121,7 +121,7 @@ mod tests {
             ("[::1]:8443", "[::1]", 8443),
             ("[::1]", "[::1]", 443),
         ] {
-            let address: TenantAddress = text.parse().unwrap();
+            let address: Authority = text.parse().unwrap();
             assert_eq!((address.host(), address.port()), (host, port), "{text}");
         }
     }
@@ -153,7 +153,7 @@ mod tests {
             "1.0x7f",
             "acme\n.directory",
         ] {
-            assert!(text.parse::<TenantAddress>().is_err(), "{text:?}");
+            assert!(text.parse::<Authority>().is_err(), "{text:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::cancel::Canceller;
-use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, FailureKind};
 use crate::transport::Reply;
 
 /// Where the thread puts its answer. Unlike a channel it also tells that the thread has ended,
@@ -19,8 +19,8 @@ pub(crate) struct Mailbox {
 pub(crate) enum State {
     #[default]
     Empty,
-    Answered(Result<Reply, Error>),
-    Ended(Error),
+    Answered(Result<Reply, Failure>),
+    Ended(Failure),
 }
 
 impl Mailbox {
@@ -34,7 +34,7 @@ impl Mailbox {
     }
 
     /// Waits for an answer, or for the end of the thread.
-    pub(crate) fn take(&self) -> Result<Reply, Error> {
+    pub(crate) fn take(&self) -> Result<Reply, Failure> {
         let mut state = self
             .changed
             .wait_while(self.state(), |state| matches!(state, State::Empty))
@@ -64,13 +64,13 @@ impl Drop for End {
     fn drop(&mut self) {
         self.mailbox
             .put(State::Ended(if self.canceller.is_cancelled() {
-                Error::new(ErrorKind::Cancelled, "")
+                Failure::new(FailureKind::Cancelled, "")
             } else {
                 panicked()
             }));
     }
 }
 
-pub(crate) fn panicked() -> Error {
-    Error::new(ErrorKind::Panicked, "")
+pub(crate) fn panicked() -> Failure {
+    Failure::new(FailureKind::Panicked, "")
 }

@@ -1,19 +1,20 @@
-//! HTTPS to one tenant, on a thread of its own: so that every call has a deadline, can be
-//! cancelled, and so that a kept connection is looked after while nobody calls.
+//! The thread that speaks HTTPS: so that every call has a deadline, can be cancelled, and so that
+//! a kept connection is looked after while nobody calls.
 
+use std::fmt;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zeroize::Zeroizing;
 
 use crate::cancel::Canceller;
 use crate::classify::{chain, classify};
-use crate::error::{Error, ErrorKind};
+use crate::failure::{Failure, FailureKind};
 use crate::mailbox::{End, Mailbox, State, panicked};
 use crate::resolve::SystemResolver;
 use crate::tls::{self, Roots};
@@ -21,35 +22,91 @@ use crate::tls::{self, Roots};
 /// Enough for TLS in a debug build; memory that is not touched costs nothing.
 const STACK_BYTES: usize = 1 << 20;
 
-/// How to reach the tenant.
-#[derive(Debug, Default)]
-pub(crate) struct Options {
-    pub(crate) roots: Roots,
-    pub(crate) proxy: Option<String>,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) canceller: Canceller,
+/// How to reach servers.
+#[derive(Debug)]
+pub struct Options {
+    /// Whose certificates are believed.
+    pub roots: Roots,
+    /// `http://name:port`.
+    pub proxy: Option<String>,
+    /// For the connection alone; a call's own time covers that, too.
+    pub connect_timeout: Duration,
+    /// Stops the transport.
+    pub canceller: Canceller,
+    /// What the client calls itself (RFC 9110, section 10.1.5).
+    pub user_agent: &'static str,
+}
+
+/// What a request does (RFC 9110, section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the methods of HTTP")]
+pub enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+/// A header field. The value is wiped when dropped, and never shown.
+#[derive(Clone)]
+pub struct Header {
+    /// In lower case.
+    pub name: String,
+    /// As it stands in the message.
+    pub value: Zeroizing<String>,
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Header").field(&self.name).finish()
+    }
+}
+
+/// What a request carries.
+pub struct Body {
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Wiped when the connection lets go of it.
+    pub bytes: Zeroizing<Vec<u8>>,
 }
 
 /// One request.
-pub(crate) struct Call {
-    pub(crate) url: String,
-    /// A form makes it a POST.
-    pub(crate) form: Option<Zeroizing<Vec<u8>>>,
+pub struct Call {
+    /// What to do.
+    pub method: Method,
+    /// With what: `https://...`.
+    pub url: String,
+    /// Header fields beside those that HTTP needs.
+    pub headers: Vec<Header>,
+    /// What is sent along.
+    pub body: Option<Body>,
     /// For everything, from the name look-up to the last byte of the answer.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// The largest answer that is read, in bytes.
-    pub(crate) limit: usize,
+    pub limit: usize,
 }
 
 /// One answer, whatever its status.
-pub(crate) struct Reply {
-    pub(crate) status: u16,
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The header fields that are text.
+    pub headers: Vec<Header>,
     /// Wiped when dropped.
-    pub(crate) body: Zeroizing<Vec<u8>>,
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Reply {
+    /// The values of a header field, by its name in lower case.
+    pub fn header<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
+        self.headers
+            .iter()
+            .filter(move |header| header.name == name)
+            .map(|header| header.value.as_str())
+    }
 }
 
 /// The thread and the way to it. Dropping it closes the connection and ends the thread.
-pub(crate) struct Transport {
+pub struct Transport {
     /// One call at a time.
     jobs: Mutex<Option<UnboundedSender<Call>>>,
     mailbox: Arc<Mailbox>,
@@ -59,18 +116,21 @@ pub(crate) struct Transport {
 impl Transport {
     /// # Errors
     ///
-    /// [`ErrorKind::Local`]: no thread, no descriptors, or no CA certificates;
-    /// [`ErrorKind::InvalidInput`]: the proxy.
-    pub(crate) fn start(options: Options) -> Result<Self, Error> {
+    /// [`FailureKind::Local`]: no thread, no descriptors, or no CA certificates;
+    /// [`FailureKind::InvalidInput`]: the proxy.
+    pub fn start(options: Options) -> Result<Self, Failure> {
+        if options.canceller.is_cancelled() {
+            return Err(Failure::new(FailureKind::Cancelled, ""));
+        }
         let (jobs, queue) = unbounded_channel();
         let (ready, started) = sync_channel(1);
         let mailbox = Arc::new(Mailbox::default());
         let answers = mailbox.clone();
         let thread = thread::Builder::new()
-            .name("logonbox-io".to_owned())
+            .name("https-io".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || run(&options, queue, answers, &ready))
-            .map_err(|error| Error::new(ErrorKind::Local, format!("no thread: {error}")))?;
+            .map_err(|error| Failure::new(FailureKind::Local, format!("no thread: {error}")))?;
         let transport = Self {
             jobs: Mutex::new(Some(jobs)),
             mailbox,
@@ -81,7 +141,12 @@ impl Transport {
     }
 
     /// Sends one request and waits for its answer, at most for its `timeout`.
-    pub(crate) fn call(&self, call: Call) -> Result<Reply, Error> {
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer; [`Failure::request_sent`] tells whether the request may be on its
+    /// way all the same.
+    pub fn call(&self, call: Call) -> Result<Reply, Failure> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(jobs) = &*jobs {
             // Where the thread has ended, the mailbox says so.
@@ -90,8 +155,8 @@ impl Transport {
         let answer = self.mailbox.take();
         // Logged here, on the caller's thread, so that the caller can tell whose it is.
         match &answer {
-            Ok(reply) => log::debug!("the tenant answers with HTTP status {}", reply.status),
-            Err(error) => log::debug!("no answer from the tenant: {error}"),
+            Ok(reply) => log::debug!("the server answers with HTTP status {}", reply.status),
+            Err(failure) => log::debug!("no answer from the server: {failure}"),
         }
         answer
     }
@@ -112,7 +177,7 @@ fn run(
     options: &Options,
     queue: UnboundedReceiver<Call>,
     mailbox: Arc<Mailbox>,
-    ready: &SyncSender<Result<(), Error>>,
+    ready: &SyncSender<Result<(), Failure>>,
 ) {
     let _end = End {
         mailbox: mailbox.clone(),
@@ -124,7 +189,7 @@ fn run(
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            let error = Error::new(ErrorKind::Local, format!("no event loop: {error}"));
+            let error = Failure::new(FailureKind::Local, format!("no event loop: {error}"));
             let _ = ready.send(Err(error));
             return;
         }
@@ -144,8 +209,8 @@ fn run(
     runtime.shutdown_background();
 }
 
-fn client(options: &Options) -> Result<reqwest::Client, Error> {
-    let invalid = |error: reqwest::Error| Error::new(ErrorKind::InvalidInput, chain(&error));
+fn client(options: &Options) -> Result<reqwest::Client, Failure> {
+    let invalid = |error: reqwest::Error| Failure::new(FailureKind::InvalidInput, chain(&error));
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::config(&options.roots)?)
         .dns_resolver(SystemResolver)
@@ -157,16 +222,13 @@ fn client(options: &Options) -> Result<reqwest::Client, Error> {
         .referer(false)
         .pool_max_idle_per_host(1)
         .connect_timeout(options.connect_timeout)
-        .user_agent(concat!(
-            "logonbox-authenticator-rust/",
-            env!("CARGO_PKG_VERSION")
-        ));
+        .user_agent(options.user_agent);
     if let Some(proxy) = &options.proxy {
         builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(invalid)?);
     }
     builder
         .build()
-        .map_err(|error| Error::new(ErrorKind::Local, chain(&error)))
+        .map_err(|error| Failure::new(FailureKind::Local, chain(&error)))
 }
 
 async fn serve(client: reqwest::Client, mut queue: UnboundedReceiver<Call>, mailbox: Arc<Mailbox>) {
@@ -175,28 +237,51 @@ async fn serve(client: reqwest::Client, mut queue: UnboundedReceiver<Call>, mail
     }
 }
 
-async fn perform(client: &reqwest::Client, call: Call) -> Result<Reply, Error> {
+async fn perform(client: &reqwest::Client, call: Call) -> Result<Reply, Failure> {
     let timeout = call.timeout;
     tokio::time::timeout(timeout, exchange(client, call))
         .await
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "").after_sending()))
+        .unwrap_or_else(|_| Err(Failure::new(FailureKind::TimedOut, "").after_sending()))
 }
 
-async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Error> {
-    let request = match call.form {
-        None => client.get(&call.url),
-        Some(form) => client
-            .post(&call.url)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            // Owned, so that it is wiped when the connection lets go of it.
-            .body(Bytes::from_owner(form)),
-    };
+async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure> {
+    let mut request = client.request(
+        match call.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+        },
+        &call.url,
+    );
+    for header in &call.headers {
+        let mut value = HeaderValue::from_str(&header.value).map_err(|_| {
+            let what = format!("the header {} cannot be sent", header.name);
+            Failure::new(FailureKind::InvalidInput, what)
+        })?;
+        value.set_sensitive(true);
+        request = request.header(&header.name, value);
+    }
+    if let Some(body) = call.body {
+        request = request
+            .header(CONTENT_TYPE, body.content_type)
+            .body(Bytes::from_owner(body.bytes));
+    }
     let mut response = request.send().await.map_err(|error| {
         let before = error.is_connect() || error.is_builder();
         let error = classify(&error);
         if before { error } else { error.after_sending() }
     })?;
     let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| {
+            Some(Header {
+                name: name.to_string(),
+                value: Zeroizing::new(value.to_str().ok()?.to_owned()),
+            })
+        })
+        .collect();
     // Room for the whole answer at once: growing would leave copies behind that are not wiped.
     let mut body = Zeroizing::new(Vec::with_capacity(call.limit));
     while let Some(chunk) = response
@@ -206,9 +291,13 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Error> 
     {
         if chunk.len() > call.limit.saturating_sub(body.len()) {
             let what = format!("an answer of more than {} bytes", call.limit);
-            return Err(Error::new(ErrorKind::NotUnderstood, what).after_sending());
+            return Err(Failure::new(FailureKind::NotUnderstood, what).after_sending());
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, body })
+    Ok(Reply {
+        status,
+        headers,
+        body,
+    })
 }

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
 
-/// Stops a [`Client`](crate::Client) from another thread: the call that waits returns at once
-/// with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), the connection is closed, and the
-/// tenant is sent nothing more. Final: every later call of that client fails, too.
+/// Stops a client from another thread: the call that waits returns at once with an error of the
+/// kind `Cancelled`, the connection is closed, and the server is sent nothing more. Final: every
+/// later call of that client fails, too.
 ///
-/// Give one to [`ClientBuilder::canceller`](crate::ClientBuilder::canceller) and keep a clone.
+/// Give one to the client's builder, and keep a clone.
 #[derive(Debug, Clone, Default)]
 pub struct Canceller(Arc<Mutex<State>>);
 

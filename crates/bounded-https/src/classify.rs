@@ -3,19 +3,19 @@
 use std::error::Error as StdError;
 use std::io;
 
-use crate::error::{Error, ErrorKind, Unreachable};
+use crate::failure::{Failure, FailureKind, Unreachable};
 
 /// The kind of an error, from what is known for certain to what is left.
-pub(crate) fn classify(error: &reqwest::Error) -> Error {
+pub(crate) fn classify(error: &reqwest::Error) -> Failure {
     let kind = if let Some(kind) = causes(error).find_map(told_by_cause) {
         kind
     } else if error.is_timeout() {
-        ErrorKind::TimedOut
+        FailureKind::TimedOut
     } else if error.is_dns() {
-        ErrorKind::Unreachable(Unreachable::Lookup)
+        FailureKind::Unreachable(Unreachable::Lookup)
     } else if error.is_connect() {
         // What is left: the proxy said no, or the other side hung up in the TLS handshake.
-        ErrorKind::Unreachable(
+        FailureKind::Unreachable(
             if causes(error).any(|cause| cause.to_string().contains("tunnel")) {
                 Unreachable::Proxy
             } else {
@@ -23,17 +23,17 @@ pub(crate) fn classify(error: &reqwest::Error) -> Error {
             },
         )
     } else if causes(error).any(<dyn StdError>::is::<io::Error>) {
-        ErrorKind::Unreachable(Unreachable::Cut)
+        FailureKind::Unreachable(Unreachable::Cut)
     } else {
-        ErrorKind::NotUnderstood
+        FailureKind::NotUnderstood
     };
-    Error::new(kind, chain(error))
+    Failure::new(kind, chain(error))
 }
 
 /// What one cause in the chain says for certain.
-fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<ErrorKind> {
+fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<FailureKind> {
     if cause.is::<rustls::Error>() {
-        return Some(ErrorKind::Tls);
+        return Some(FailureKind::Tls);
     }
     let error = cause.downcast_ref::<io::Error>()?;
     // What an I/O error wraps is not among its sources, and may be another I/O error.
@@ -41,7 +41,7 @@ fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<ErrorKind> {
         return told_by_cause(inner);
     }
     if error.raw_os_error().is_some_and(is_local) {
-        return Some(ErrorKind::Local);
+        return Some(FailureKind::Local);
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Unreachable::Refused),
@@ -50,7 +50,7 @@ fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<ErrorKind> {
         }
         _ => None,
     }
-    .map(ErrorKind::Unreachable)
+    .map(FailureKind::Unreachable)
 }
 
 /// Errors of this machine, by number (Linux, errno(3)): no permission to connect (a local

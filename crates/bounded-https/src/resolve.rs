@@ -19,7 +19,7 @@ impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (sender, receiver) = oneshot::channel();
         let thread = thread::Builder::new()
-            .name("logonbox-dns".to_owned())
+            .name("https-dns".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 let found = (name.as_str(), 0)

@@ -1,0 +1,108 @@
+//! What can go wrong between here and the server.
+
+use std::fmt;
+
+/// A call without an answer.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    kind: FailureKind,
+    detail: String,
+    sent: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// No answer within the call's time.
+    TimedOut,
+    /// The server could not be talked to.
+    Unreachable(Unreachable),
+    /// Whoever answered could not prove to be the server, or speaks no acceptable TLS.
+    Tls,
+    /// The answer is no HTTP, or larger than the call allows.
+    NotUnderstood,
+    /// This machine failed: no descriptors, threads, memory or CA certificates left.
+    Local,
+    /// The thread of the transport panicked, which is a mistake in this library.
+    Panicked,
+    /// [`Canceller::cancel`](crate::Canceller::cancel) was called.
+    Cancelled,
+    /// The caller gave something that no server could be asked.
+    InvalidInput,
+}
+
+/// Where the way to the server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// The name could not be looked up.
+    Lookup,
+    /// Nothing listens there.
+    Refused,
+    /// No route to the host or its network, or no answer to the connection attempt.
+    NoRoute,
+    /// The connection was opened, and ended too early.
+    Cut,
+    /// The proxy would not connect.
+    Proxy,
+    /// The server answers with an error of its own (500 to 599). A transport leaves that to its
+    /// caller, who knows what was asked.
+    ServerError,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: printable(&detail.into()),
+            sent: false,
+        }
+    }
+
+    /// The request may have left this machine when this happened.
+    pub(crate) fn after_sending(mut self) -> Self {
+        self.sent = true;
+        self
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// More about it, [`printable`]; may be empty.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether the request may have left this machine.
+    #[must_use]
+    pub fn request_sent(&self) -> bool {
+        self.sent
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.kind)?;
+        if self.detail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.detail)
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Makes a text from outside fit for an error: at most 300 characters, without control characters.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect()
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod authority;
+mod cancel;
+mod classify;
+mod failure;
+mod mailbox;
+mod resolve;
+mod tls;
+mod transport;
+
+pub use authority::{Authority, BadAuthority};
+pub use cancel::Canceller;
+pub use failure::{Failure, FailureKind, Unreachable, printable};
+pub use tls::{Roots, SYSTEM_CA_FILES};
+pub use transport::{Body, Call, Header, Method, Options, Reply, Transport};
