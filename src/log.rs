@@ -144,7 +144,7 @@ pub fn debug_to(service: &str) {
         fn enabled(&self, metadata: &::log::Metadata<'_>) -> bool {
             // Not those of HTTP or TLS: they would print what nobody must read.
             let target = metadata.target().split(':').next().unwrap_or_default();
-            ["bounded_https", "logonbox_authenticator"].contains(&target)
+            ["airlock_iam", "bounded_https", "logonbox_authenticator"].contains(&target)
         }
 
         fn log(&self, record: &::log::Record<'_>) {

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod answer;
+mod base_url;
+mod client;
+mod cookies;
+mod error;
+mod flow;
+mod lock;
+mod session;
+
+pub use bounded_https::{Canceller, SYSTEM_CA_FILES, Unreachable};
+
+pub use answer::Device;
+pub use base_url::{BadBaseUrl, BaseUrl};
+pub use client::{Application, Client, ClientBuilder};
+pub use error::{Error, ErrorKind, Rejected};
+pub use flow::{
+    Approval, DeviceChoice, DeviceList, Finished, Hint, LoggedIn, Next, OtpStep, POLL_INTERVAL,
+    PasswordOnly, PasswordStep, Polled, QrChallenge,
+};
+pub use lock::LockExpiry;

@@ -1,0 +1,138 @@
+//! One login's way to Airlock: its cookies, and what every request has in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bounded_https::{Body, Call, Failure, Header, Method, Reply, Transport};
+use serde::Serializer as _;
+use zeroize::Zeroizing;
+
+use crate::answer::{failure, not_understood};
+use crate::base_url::BaseUrl;
+use crate::cookies::Jar;
+use crate::error::{Error, ErrorKind};
+
+/// A challenge's image: a QR code of the largest version with ten pixels a module has well under
+/// 100 kB. Everything else is smaller.
+const ANSWER_LIMIT: usize = 512 << 10;
+/// The first call takes this much longer than a connection may: that tells one that was never
+/// made from an answer that never came.
+const SLACK: Duration = Duration::from_millis(100);
+/// What becomes of a byte at most, in JSON: `\u0000`.
+const ESCAPED: usize = 6;
+/// Nobody waits longer for a farewell.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What is common to all logins of a client.
+pub(crate) struct Server {
+    pub(crate) base: BaseUrl,
+    pub(crate) transport: Transport,
+    pub(crate) timeout: Duration,
+}
+
+pub(crate) struct Session {
+    server: Arc<Server>,
+    jar: Jar,
+    /// Whether any request may have left this machine.
+    sent: bool,
+}
+
+impl Session {
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self {
+            server,
+            jar: Jar::default(),
+            sent: false,
+        }
+    }
+
+    /// A POST below `/public/authentication/`.
+    pub(crate) fn post(&mut self, path: &str) -> Result<Reply, Error> {
+        self.call(Method::Post, path, None, self.server.timeout)
+    }
+
+    /// The same with a JSON object of these members.
+    pub(crate) fn post_json(
+        &mut self,
+        path: &str,
+        members: &[(&str, &str)],
+    ) -> Result<Reply, Error> {
+        // Room for any escaping: growing would leave copies behind that are not wiped.
+        let room = members.iter().fold(2_usize, |room, (name, value)| {
+            let length = name.len().saturating_add(value.len());
+            room.saturating_add(length.saturating_mul(ESCAPED))
+                .saturating_add(6)
+        });
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+        serde_json::Serializer::new(&mut *bytes)
+            .collect_map(members.iter().copied())
+            .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
+        self.call(Method::Post, path, Some(bytes), self.server.timeout)
+    }
+
+    /// Clears a flow that an earlier login may have left, before anything else is said.
+    ///
+    /// # Errors
+    ///
+    /// The server does not answer. What it answers does not matter, unless it sends elsewhere.
+    pub(crate) fn clear_stale_flow(&mut self) -> Result<(), Error> {
+        let timeout = self.server.timeout.saturating_add(SLACK);
+        match self.call(Method::Delete, "flow/", None, timeout) {
+            Ok(reply) if (300..=399).contains(&reply.status) => {
+                Err(failure(&reply).after_sending(true))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends a flow that is not gone on with. Whether that works does not matter: it ends by
+    /// itself in the end.
+    pub(crate) fn abandon(mut self) {
+        let timeout = self.server.timeout.min(FAREWELL);
+        let _ = self.call(Method::Delete, "flow/", None, timeout);
+    }
+
+    /// Logs out: the session has proven what it is for.
+    pub(crate) fn log_out(mut self) {
+        let timeout = self.server.timeout.min(FAREWELL);
+        let _ = self.call(Method::Delete, "", None, timeout);
+    }
+
+    fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        document: Option<Zeroizing<Vec<u8>>>,
+        timeout: Duration,
+    ) -> Result<Reply, Error> {
+        // The documented way to log out has no slash at its end.
+        let slash = if path.is_empty() { "" } else { "/" };
+        let url = format!("{}/public/authentication{slash}{path}", self.server.base);
+        let post = method == Method::Post;
+        let mut headers = self.jar.headers(post);
+        // Airlock's check against cross-site requests: any value will do (vendor documentation).
+        headers.push(Header {
+            name: "x-same-domain".to_owned(),
+            value: Zeroizing::new("1".to_owned()),
+        });
+        let result = self.server.transport.call(Call {
+            method,
+            url,
+            headers,
+            body: Some(Body {
+                content_type: "application/json",
+                bytes: document.unwrap_or_default(),
+            }),
+            timeout,
+            limit: ANSWER_LIMIT,
+        });
+        let sent_before = self.sent;
+        self.sent |= result.as_ref().map_or_else(Failure::request_sent, |_| true);
+        let reply = result.map_err(|failure| Error::from(failure).after_sending(sent_before))?;
+        self.jar
+            .keep(&reply)
+            .map_err(|what| not_understood(what).after_sending(true))?;
+        Ok(reply)
+    }
+}
