@@ -23,6 +23,8 @@ pub mod pam;
 #[forbid(unsafe_code)]
 pub mod policy;
 #[forbid(unsafe_code)]
+pub mod qr;
+#[forbid(unsafe_code)]
 pub mod text;
 #[forbid(unsafe_code)]
 pub mod verdict;

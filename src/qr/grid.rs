@@ -1,0 +1,489 @@
+//! Where the modules are in a picture of unknown scale, and which of them are dark.
+//!
+//! The three finder patterns give the corners. A line through the timing pattern, whose modules
+//! take turns, shows where each module begins: so also uneven scales are read without a guess.
+
+use std::fmt;
+
+use super::image::Image;
+
+/// Modules a side: version 1, version 40, and what each version adds.
+const MIN_SIDE: usize = 21;
+const MAX_SIDE: usize = 177;
+const STEP: usize = 4;
+
+/// Modules of a finder pattern: across its runs, and a side.
+const FINDER_RUNS: [usize; 5] = [1, 1, 3, 1, 1];
+const FINDER: usize = 7;
+
+/// The row and the column of the timing patterns.
+const TIMING: usize = 6;
+
+/// A QR code has three. More than this is no QR code, but work for nothing.
+const MAX_FINDERS: usize = 16;
+
+/// The modules of a QR code; `true` is dark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Modules {
+    side: usize,
+    /// In the order of reading.
+    dark: Vec<bool>,
+}
+
+impl Modules {
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    pub fn dark(&self, column: usize, row: usize) -> Option<bool> {
+        if column >= self.side {
+            return None;
+        }
+        self.dark
+            .get(row.saturating_mul(self.side).saturating_add(column))
+            .copied()
+    }
+}
+
+/// Why no QR code was found; the later ones came further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Flaw {
+    OneColour,
+    Finders(usize),
+    Corners,
+    Timing,
+    Side(usize),
+    Uneven,
+    Pattern,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneColour => formatter.write_str("it has one colour"),
+            Self::Finders(found) => write!(
+                formatter,
+                "it has {found} finder patterns (the squares in three corners)"
+            ),
+            Self::Corners => {
+                formatter.write_str("its finder patterns are not in the three corners of a square")
+            }
+            Self::Timing => formatter.write_str("no timing pattern between the finder patterns"),
+            Self::Side(side) => write!(formatter, "{side} modules a side"),
+            Self::Uneven => formatter.write_str("its modules differ in size"),
+            Self::Pattern => formatter.write_str("its fixed patterns are damaged"),
+        }
+    }
+}
+
+pub(super) fn find(image: &Image) -> Result<Modules, Flaw> {
+    let mut worst = Flaw::OneColour;
+    for threshold in thresholds(image) {
+        match (Bitmap { image, threshold }).find() {
+            Ok(modules) => return Ok(modules),
+            Err(flaw) => worst = worst.max(flaw),
+        }
+    }
+    Err(worst)
+}
+
+/// Brightnesses that part dark from light, the most likely one first: each tells other pixels
+/// apart. The fixed ones serve where a frame or a caption has colours of its own.
+fn thresholds(image: &Image) -> Vec<u8> {
+    let mut histogram = [0_u32; 256];
+    for pixel in image.pixels() {
+        if let Some(count) = histogram.get_mut(usize::from(*pixel)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let darker = |threshold: u8| -> u32 { histogram.iter().take(threshold.into()).sum() };
+    let all: u32 = histogram.iter().sum();
+    let mut chosen = Vec::new();
+    let mut seen = vec![0, all];
+    for threshold in [otsu(&histogram), 64, 128, 192] {
+        let below = darker(threshold);
+        if !seen.contains(&below) {
+            seen.push(below);
+            chosen.push(threshold);
+        }
+    }
+    chosen
+}
+
+/// Otsu's method: the threshold that leaves the least variance on both its sides.
+fn otsu(histogram: &[u32; 256]) -> u8 {
+    let weighted = || {
+        histogram
+            .iter()
+            .zip(0_u32..)
+            .map(|(count, value)| (f64::from(*count), f64::from(value)))
+    };
+    let all: f64 = weighted().map(|(count, _)| count).sum();
+    let total: f64 = weighted().map(|(count, value)| count * value).sum();
+    let (mut below, mut sum) = (0.0, 0.0);
+    let mut best = (0.0, 0);
+    for (threshold, (count, value)) in (0..=u8::MAX).zip(weighted()) {
+        let above = all - below;
+        if below > 0.0 && above > 0.0 {
+            let apart = sum / below - (total - sum) / above;
+            let variance = below * above * apart * apart;
+            if variance > best.0 {
+                best = (variance, threshold);
+            }
+        }
+        below += count;
+        sum += count * value;
+    }
+    best.1
+}
+
+/// The image with each pixel either below the threshold or not.
+struct Bitmap<'a> {
+    image: &'a Image,
+    threshold: u8,
+}
+
+/// Where a finder pattern's five runs begin and the last one ends, in pixels.
+type Edges = [usize; 6];
+
+#[derive(Debug, Clone, Copy)]
+struct Finder {
+    x: Edges,
+    y: Edges,
+    /// What its dark modules are: below the threshold or, in an inverted image, not.
+    ink: bool,
+}
+
+impl Bitmap<'_> {
+    fn find(&self) -> Result<Modules, Flaw> {
+        let finders = self.finders();
+        if !(3..=MAX_FINDERS).contains(&finders.len()) {
+            return Err(Flaw::Finders(finders.len()));
+        }
+        let mut worst = Flaw::Corners;
+        for corner in &finders {
+            for right in finders.iter().filter(|right| level(corner, right)) {
+                for lower in finders.iter().filter(|lower| plumb(corner, lower)) {
+                    match self.read(corner, right, lower) {
+                        Ok(modules) => return Ok(modules),
+                        Err(flaw) => worst = worst.max(flaw),
+                    }
+                }
+            }
+        }
+        Err(worst)
+    }
+
+    /// Outside of the image nothing is ink.
+    fn is(&self, ink: bool, x: usize, y: usize) -> bool {
+        self.image
+            .pixel(x, y)
+            .is_some_and(|pixel| (pixel < self.threshold) == ink)
+    }
+
+    /// The finder patterns from top to bottom, one more than allowed at most.
+    fn finders(&self) -> Vec<Finder> {
+        let mut finders: Vec<Finder> = Vec::new();
+        let mut edges = Vec::new();
+        for (y, row) in self.image.rows().enumerate() {
+            let first = row.first().is_some_and(|pixel| *pixel < self.threshold);
+            edges.clear();
+            edges.push(0);
+            let mut before = first;
+            for (x, pixel) in row.iter().enumerate() {
+                let below = *pixel < self.threshold;
+                if below != before {
+                    edges.push(x);
+                    before = below;
+                }
+            }
+            edges.push(self.image.width);
+            let inks = [first, !first].into_iter().cycle();
+            for (runs, ink) in edges.windows(6).zip(inks) {
+                let Ok(runs) = Edges::try_from(runs) else {
+                    continue;
+                };
+                if !is_finder(&runs) {
+                    continue;
+                }
+                let x = middle(&runs);
+                let known = |finder: &Finder| {
+                    finder.ink == ink && within(&finder.x, x) && within(&finder.y, y)
+                };
+                if finders.iter().any(known) {
+                    continue;
+                }
+                if let Some(finder) = self.finder(ink, x, y, span(&runs)) {
+                    finders.push(finder);
+                    if finders.len() > MAX_FINDERS {
+                        return finders;
+                    }
+                }
+            }
+        }
+        finders
+    }
+
+    /// The finder pattern around a pixel of its middle.
+    fn finder(&self, ink: bool, x: usize, y: usize, side: usize) -> Option<Finder> {
+        let down = runs_around(y, side, |y| self.is(ink, x, y));
+        let y = middle(&down);
+        let across = runs_around(x, side, |x| self.is(ink, x, y));
+        let square = span(&across).abs_diff(span(&down)) <= slack(span(&across), FINDER);
+        if !is_finder(&down) || !is_finder(&across) || !square {
+            return None;
+        }
+        let rings = |edges: &Edges| -> Vec<(usize, usize)> {
+            let middles = edges.windows(2).filter_map(|run| match run {
+                [from, to] => Some(from.midpoint(*to)),
+                _ => None,
+            });
+            middles.zip([0, 1, 2, 1, 0]).collect()
+        };
+        let rows = rings(&down);
+        let whole = rings(&across).iter().all(|(x, column)| {
+            rows.iter()
+                .all(|(y, row)| self.is(ink, *x, *y) == (*column.min(row) != 1))
+        });
+        whole.then_some(Finder {
+            x: across,
+            y: down,
+            ink,
+        })
+    }
+
+    /// The modules between three finder patterns.
+    fn read(&self, corner: &Finder, right: &Finder, lower: &Finder) -> Result<Modules, Flaw> {
+        let ink = corner.ink;
+        let [left, .., beside, inner_x] = corner.x;
+        let [top, .., below, inner_y] = corner.y;
+        let [.., end_x] = right.x;
+        let [.., end_y] = lower.y;
+        let (timing_x, timing_y) = (beside.midpoint(inner_x), below.midpoint(inner_y));
+        let columns = divide(
+            &corner.x,
+            &right.x,
+            |x| self.is(ink, x, timing_y),
+            |x| {
+                let before = x.saturating_sub(1);
+                (top..end_y)
+                    .filter(|y| self.is(ink, before, *y) != self.is(ink, x, *y))
+                    .count()
+            },
+        )?;
+        let rows = divide(
+            &corner.y,
+            &lower.y,
+            |y| self.is(ink, timing_x, y),
+            |y| {
+                let before = y.saturating_sub(1);
+                (left..end_x)
+                    .filter(|x| self.is(ink, *x, before) != self.is(ink, *x, y))
+                    .count()
+            },
+        )?;
+        if columns.len() != rows.len() {
+            return Err(Flaw::Corners);
+        }
+        let modules = Modules {
+            side: columns.len(),
+            dark: rows
+                .iter()
+                .flat_map(|y| columns.iter().map(|x| self.is(ink, *x, *y)))
+                .collect(),
+        };
+        if fixed_patterns_hold(&modules) {
+            Ok(modules)
+        } else {
+            Err(Flaw::Pattern)
+        }
+    }
+}
+
+/// Whether five runs are as wide as those through the middle of a finder pattern.
+fn is_finder(edges: &Edges) -> bool {
+    let side = span(edges);
+    let slack = slack(side, FINDER).saturating_mul(FINDER);
+    side >= FINDER
+        && edges.windows(2).zip(FINDER_RUNS).all(|(run, modules)| {
+            let [from, to] = run else { return false };
+            let width = to.saturating_sub(*from).saturating_mul(FINDER);
+            width.abs_diff(side.saturating_mul(modules)) <= slack
+        })
+}
+
+/// How far an edge may be from where it should be: rounding and soft edges, in pixels.
+fn slack(length: usize, modules: usize) -> usize {
+    length
+        .checked_div(modules.saturating_mul(2))
+        .unwrap_or(0)
+        .max(1)
+}
+
+/// The five runs of ink and no ink around a pixel, cut off `limit` pixels away from it.
+fn runs_around(middle: usize, limit: usize, ink: impl Fn(usize) -> bool) -> Edges {
+    let first = middle.saturating_sub(limit);
+    let last = middle.saturating_add(limit);
+    let mut before = [0; 3];
+    let mut at = middle;
+    for (edge, run) in before.iter_mut().zip([true, false, true]) {
+        while at > first && ink(at.saturating_sub(1)) == run {
+            at = at.saturating_sub(1);
+        }
+        *edge = at;
+    }
+    let mut after = [0; 3];
+    at = middle;
+    for (edge, run) in after.iter_mut().zip([true, false, true]) {
+        while at < last && ink(at) == run {
+            at = at.saturating_add(1);
+        }
+        *edge = at;
+    }
+    let [middle_start, inner_start, start] = before;
+    let [middle_end, inner_end, end] = after;
+    [start, inner_start, middle_start, middle_end, inner_end, end]
+}
+
+/// The middle pixel of each module between two finder patterns, theirs included. `line` goes
+/// through the timing pattern; `changes` counts, over the whole code, the pixels that differ
+/// from their neighbours before.
+fn divide(
+    near: &Edges,
+    far: &Edges,
+    line: impl Fn(usize) -> bool,
+    changes: impl Fn(usize) -> usize,
+) -> Result<Vec<usize>, Flaw> {
+    let [start, near_1, near_2, near_3, near_4, near_end] = *near;
+    let [far_start, far_1, far_2, far_3, far_4, end] = *far;
+    let timing: Vec<usize> = (start.saturating_add(1)..end)
+        .filter(|at| line(*at) != line(at.saturating_sub(1)))
+        .collect();
+    let (Some(first), Some(last)) = (timing.first(), timing.last()) else {
+        return Err(Flaw::Timing);
+    };
+    if first.abs_diff(near_end) > slack(span(near), FINDER)
+        || last.abs_diff(far_start) > slack(span(far), FINDER)
+    {
+        return Err(Flaw::Timing);
+    }
+    let side = timing.len().saturating_sub(1).saturating_add(2 * FINDER);
+    let beyond = side
+        .checked_sub(MIN_SIDE)
+        .and_then(|more| more.checked_rem(STEP));
+    if beyond != Some(0) || side > MAX_SIDE {
+        return Err(Flaw::Side(side));
+    }
+
+    let mut edges = vec![start, near_1, near_2];
+    edges.extend(thirds(near_2, near_3, &changes));
+    edges.extend([near_3, near_4]);
+    edges.extend(&timing);
+    edges.extend([far_1, far_2]);
+    edges.extend(thirds(far_2, far_3, &changes));
+    edges.extend([far_3, far_4, end]);
+
+    let length = end.saturating_sub(start);
+    let slack = slack(length, side).saturating_mul(side);
+    let even = edges.iter().enumerate().all(|(module, edge)| {
+        let is = edge.saturating_sub(start).saturating_mul(side);
+        is.abs_diff(module.saturating_mul(length)) <= slack
+    });
+    if !even {
+        return Err(Flaw::Uneven);
+    }
+    Ok(edges
+        .windows(2)
+        .filter_map(|module| match module {
+            [from, to] => Some(from.midpoint(*to)),
+            _ => None,
+        })
+        .collect())
+}
+
+/// The two edges inside a run of three modules. Where they do not fall on whole pixels, they are
+/// where most of the code's other rows change.
+fn thirds(from: usize, to: usize, changes: impl Fn(usize) -> usize) -> [usize; 2] {
+    let width = to.saturating_sub(from);
+    let around = |thirds: usize| {
+        let exact = width.saturating_mul(thirds);
+        [exact.checked_div(3).unwrap_or(0), exact.div_ceil(3)].map(|at| from.saturating_add(at))
+    };
+    let mut best = [from, from];
+    let mut most = None;
+    for first in around(1) {
+        for second in around(2).into_iter().filter(|second| *second > first) {
+            let changes = changes(first).saturating_add(changes(second));
+            if most.is_none_or(|most| changes > most) {
+                most = Some(changes);
+                best = [first, second];
+            }
+        }
+    }
+    best
+}
+
+/// Whether the finder patterns, their light borders, the timing patterns and the one module that
+/// is always dark are as they are in every QR code.
+fn fixed_patterns_hold(modules: &Modules) -> bool {
+    let side = modules.side();
+    let far = side.saturating_sub(FINDER);
+    let expected = |column: usize, row: usize| -> Option<bool> {
+        for (left, top) in [(0, 0), (far, 0), (0, far)] {
+            // One module beyond the pattern is its light border.
+            let inside = |at: usize, start: usize| {
+                let at = at.saturating_add(1).checked_sub(start)?;
+                (at <= FINDER.saturating_add(1)).then(|| at.abs_diff(4))
+            };
+            if let (Some(across), Some(down)) = (inside(column, left), inside(row, top)) {
+                return Some(!matches!(across.max(down), 2 | 4));
+            }
+        }
+        if row == TIMING || column == TIMING {
+            return Some(column.saturating_add(row).is_multiple_of(2));
+        }
+        // The always dark one, beside the lower finder pattern.
+        (column == 8 && row.saturating_add(8) == side).then_some(true)
+    };
+    (0..side).all(|row| {
+        (0..side).all(|column| {
+            expected(column, row).is_none_or(|dark| modules.dark(column, row) == Some(dark))
+        })
+    })
+}
+
+fn span(edges: &Edges) -> usize {
+    let [start, .., end] = edges;
+    end.saturating_sub(*start)
+}
+
+fn middle(edges: &Edges) -> usize {
+    let [_, _, from, to, ..] = edges;
+    from.midpoint(*to)
+}
+
+fn within(edges: &Edges, at: usize) -> bool {
+    let [start, .., end] = edges;
+    (*start..*end).contains(&at)
+}
+
+/// Whether `right` is to the right of `corner`, at its height.
+fn level(corner: &Finder, right: &Finder) -> bool {
+    right.ink == corner.ink && follows(&corner.x, &right.x) && beside(&corner.y, &right.y)
+}
+
+/// Whether `lower` is below `corner`.
+fn plumb(corner: &Finder, lower: &Finder) -> bool {
+    lower.ink == corner.ink && follows(&corner.y, &lower.y) && beside(&corner.x, &lower.x)
+}
+
+fn follows(first: &Edges, second: &Edges) -> bool {
+    let ([.., end], [start, ..]) = (first, second);
+    end < start
+}
+
+fn beside(first: &Edges, second: &Edges) -> bool {
+    let slack = slack(span(first), FINDER);
+    let ([start, .., end], [other_start, .., other_end]) = (first, second);
+    start.abs_diff(*other_start) <= slack && end.abs_diff(*other_end) <= slack
+}

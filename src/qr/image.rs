@@ -1,0 +1,143 @@
+//! A PNG as one byte of brightness a pixel. Its size is checked before anything is made for it,
+//! and it is decoded row by row.
+
+use std::io::Cursor;
+
+use png::{DecodeOptions, Decoder, DecodingError, InterlaceInfo, Limits, Transformations};
+
+use super::NotDrawable;
+use crate::text;
+
+/// The largest QR code has 185 modules a side with its quiet zone: 11 pixels for each, and 4 MiB.
+pub(super) const MAX_SIDE: usize = 2048;
+/// A QR code of a thousand pixels a side that nobody compressed.
+pub(super) const MAX_FILE: usize = 4 * 1024 * 1024;
+/// For one row and the small chunks; the decoder keeps about as much again for decompression.
+const MAX_DECODER: usize = 256 * 1024;
+
+const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// What is seen through transparent pixels.
+pub(super) const WHITE: u8 = 255;
+/// See [`WHITE`].
+pub(super) const BLACK: u8 = 0;
+
+pub(super) struct Image {
+    pub width: usize,
+    /// Any pixel lets the backdrop through.
+    pub see_through: bool,
+    brightness: Vec<u8>,
+}
+
+impl Image {
+    pub fn decode(png: &[u8], backdrop: u8) -> Result<Self, NotDrawable> {
+        if !png.starts_with(SIGNATURE) {
+            return Err(NotDrawable("not a PNG".to_owned()));
+        }
+        if png.len() > MAX_FILE {
+            return Err(NotDrawable(format!("larger than {MAX_FILE} bytes")));
+        }
+        let mut options = DecodeOptions::default();
+        options.set_ignore_text_chunk(true);
+        options.set_ignore_iccp_chunk(true);
+        options.set_skip_ancillary_crc_failures(false);
+        let mut decoder = Decoder::new_with_options(Cursor::new(png), options);
+        decoder.set_limits(Limits { bytes: MAX_DECODER });
+        // Always eight bits a sample, and always an alpha channel.
+        decoder.set_transformations(
+            Transformations::EXPAND | Transformations::ALPHA | Transformations::STRIP_16,
+        );
+
+        let header = decoder.read_header_info().map_err(damaged)?;
+        let side = |pixels| {
+            usize::try_from(pixels)
+                .ok()
+                .filter(|side| *side <= MAX_SIDE)
+                .ok_or_else(|| NotDrawable(format!("larger than {MAX_SIDE} x {MAX_SIDE} pixels")))
+        };
+        let (width, height) = (side(header.width)?, side(header.height)?);
+
+        let mut reader = decoder.read_info().map_err(damaged)?;
+        let (colour, _) = reader.output_color_type();
+        let samples = colour.samples();
+        let mut image = Self {
+            width,
+            see_through: false,
+            brightness: vec![0; width.saturating_mul(height)],
+        };
+        let mut line = Vec::with_capacity(width);
+        let mut top: usize = 0;
+        while let Some(row) = reader.next_interlaced_row().map_err(damaged)? {
+            line.clear();
+            for pixel in row.data().chunks_exact(samples) {
+                let (seen, opaque) = brightness(pixel, backdrop);
+                line.push(seen);
+                image.see_through |= !opaque;
+            }
+            match row.interlace() {
+                InterlaceInfo::Null(_) => {
+                    let start = top.saturating_mul(width);
+                    top = top.saturating_add(1);
+                    let end = top.saturating_mul(width);
+                    if let Some(place) = image.brightness.get_mut(start..end)
+                        && place.len() == line.len()
+                    {
+                        place.copy_from_slice(&line);
+                    }
+                }
+                InterlaceInfo::Adam7(pass) => {
+                    png::expand_interlaced_row(&mut image.brightness, width, &line, pass, 8);
+                }
+            }
+        }
+        reader.finish().map_err(damaged)?;
+        Ok(image)
+    }
+
+    /// The brightness of each pixel, in the order of reading.
+    pub fn pixels(&self) -> &[u8] {
+        &self.brightness
+    }
+
+    /// From top to bottom.
+    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        self.brightness.chunks_exact(self.width.max(1))
+    }
+
+    pub fn pixel(&self, x: usize, y: usize) -> Option<u8> {
+        if x >= self.width {
+            return None;
+        }
+        self.brightness
+            .get(y.saturating_mul(self.width).saturating_add(x))
+            .copied()
+    }
+}
+
+/// Of grey or colour with alpha; and whether the backdrop does not show.
+fn brightness(pixel: &[u8], backdrop: u8) -> (u8, bool) {
+    let (grey, alpha) = match *pixel {
+        [red, green, blue, alpha] => {
+            // Rec. 601: as a camera without colours sees it.
+            let weighted =
+                f32::from(red) * 0.299 + f32::from(green) * 0.587 + f32::from(blue) * 0.114;
+            (weighted, alpha)
+        }
+        [grey, alpha] => (f32::from(grey), alpha),
+        _ => (0.0, 0),
+    };
+    let cover = f32::from(alpha) / 255.0;
+    let seen = grey * cover + f32::from(backdrop) * (1.0 - cover);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 255"
+    )]
+    let seen = seen.round() as u8;
+    (seen, alpha == u8::MAX)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn damaged(error: DecodingError) -> NotDrawable {
+    NotDrawable(text::for_log(&format!("the PNG is damaged: {error}")))
+}
