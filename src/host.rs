@@ -1,6 +1,7 @@
 //! The program that asks for a login, and the person in front of it.
 
 use logonbox_authenticator::{RandomSource, SystemRandom};
+use zeroize::Zeroizing;
 
 /// The person could not be asked: no terminal, a closed connection, or a host that does not
 /// allow the question.
@@ -31,12 +32,42 @@ pub trait Host {
     /// Shows why a login was refused, unless the host wants silence.
     fn complain(&mut self, text: &str);
 
-    /// Shows `prompt` and waits until the person has pressed Enter. What was typed is wiped.
+    /// Shows `prompt` and waits for a line, which the terminal shows or not.
     ///
     /// # Errors
     ///
     /// [`NoAnswer`], when the person broke off or could not be asked.
-    fn press_enter(&mut self, prompt: &str) -> Result<(), NoAnswer>;
+    fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, NoAnswer>;
+
+    /// Shows `prompt` and waits until the person has pressed Enter. What was typed is wiped.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    fn press_enter(&mut self, prompt: &str) -> Result<(), NoAnswer> {
+        self.ask(prompt, Echo::On).map(drop)
+    }
+
+    /// `PAM_AUTHTOK`: the password that a module before this one has asked for.
+    fn password(&self) -> Option<Secret>;
+
+    /// Leaves a password to the modules after this one.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`], when the host does not take it.
+    fn leave_password(&mut self, password: &str) -> Result<(), NoAnswer>;
+}
+
+/// What a person typed. Wiped when dropped.
+pub type Secret = Zeroizing<Vec<u8>>;
+
+/// Whether the terminal shows what is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words speak for themselves")]
+pub enum Echo {
+    On,
+    Off,
 }
 
 /// A user's name as the host has it.

@@ -35,14 +35,14 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use ::pam::constants::PamResultCode;
-use logonbox_authenticator::{Canceller, Client, Error, ErrorKind};
+use logonbox_authenticator::Canceller;
 
 use crate::args::Args;
-use crate::config::Config;
+use crate::config::{Airlock, Config, LogonBox, Mode};
 use crate::host::{Host, System, User};
 use crate::log::{Line, Log, Severity};
-use crate::login::push::{self, MakeClient, Notes, Parties};
-use crate::verdict::{Outcome, Refusal, Word};
+use crate::login::{MakeClient, Notes, Parties, airlock, push};
+use crate::verdict::{Outcome, Proof, Refusal, Word};
 use crate::wait::Waiter;
 
 /// One authentication, from the arguments to the PAM code.
@@ -98,18 +98,34 @@ fn authenticate(
         Err(refusal) => return Outcome::Refused(refusal),
     };
     report.person = config.wait.person;
-    let parties = Parties {
-        make_client: client_for(&config, args.debug.then(|| host.service())),
-        host,
-        system,
-        waiter,
+    let debug = args.debug.then(|| host.service());
+    let notes = &mut report.notes;
+    let result = match &config.mode {
+        Mode::Push(logonbox) => {
+            let parties = Parties {
+                make_client: logonbox_client(&config, logonbox, debug),
+                host,
+                system,
+                waiter,
+            };
+            push::login(&config, logonbox, &user, parties, notes).map(Proof::Signature)
+        }
+        Mode::Airlock(airlock) => {
+            let parties = Parties {
+                make_client: airlock_client(&config, airlock, debug),
+                host,
+                system,
+                waiter,
+            };
+            airlock::login(&config, airlock, &user, parties, notes).map(Proof::Flow)
+        }
     };
-    match push::login(&config, &user, parties, &mut report.notes) {
+    match result {
         Ok(_) if host.user() != Ok(user) => {
             let reason = "the host changed the user during the login";
             Outcome::Refused(Refusal::new(Word::Conversation, reason).after_ringing())
         }
-        Ok(approval) => Outcome::Approved(approval),
+        Ok(proof) => Outcome::Approved(proof),
         Err(mut refusal) => {
             if policy::goes_on_without(&config, system, waiter, &mut refusal) {
                 Outcome::Ignored(refusal)
@@ -120,24 +136,53 @@ fn authenticate(
     }
 }
 
-/// How the client is made, once its thread is there: reading CA certificates takes its time.
-/// `debug` names the service whose log its diagnostics go to.
-fn client_for(config: &Config, debug: Option<String>) -> MakeClient {
-    let config = config.clone();
-    Box::new(move |canceller: &Canceller| -> Result<Client, Error> {
+/// How the LogonBox client is made. `debug` names the service whose log its diagnostics go to.
+fn logonbox_client(
+    config: &Config,
+    logonbox: &LogonBox,
+    debug: Option<String>,
+) -> MakeClient<logonbox_authenticator::Client, logonbox_authenticator::Error> {
+    use logonbox_authenticator::{Client, Error, ErrorKind};
+    let (config, logonbox) = (config.clone(), logonbox.clone());
+    Box::new(move |canceller: &Canceller| {
         if let Some(service) = debug {
             log::debug_to(&service);
         }
-        let mut builder = Client::builder(config.logonbox.tenant.clone())
-            .algorithms(&config.logonbox.algorithms)
+        let mut builder = Client::builder(logonbox.tenant)
+            .algorithms(&logonbox.algorithms)
             .connect_timeout(config.wait.connect)
             .person_timeout(config.wait.person)
             .canceller(canceller);
-        if let Some(pem) = config
-            .tls
-            .ca_pem()
-            .map_err(|what| Error::new(ErrorKind::Local, what))?
-        {
+        let ca = config.tls.ca_pem();
+        if let Some(pem) = ca.map_err(|what| Error::new(ErrorKind::Local, what))? {
+            builder = builder.ca_pem(pem);
+        }
+        if let Some(proxy) = &config.tls.proxy {
+            builder = builder.proxy(proxy);
+        }
+        builder.build()
+    })
+}
+
+/// The same for Airlock's.
+fn airlock_client(
+    config: &Config,
+    airlock: &Airlock,
+    debug: Option<String>,
+) -> MakeClient<airlock_iam::Client, airlock_iam::Error> {
+    use airlock_iam::{Application, Client, Error, ErrorKind};
+    let (config, airlock) = (config.clone(), airlock.clone());
+    Box::new(move |canceller: &Canceller| {
+        if let Some(service) = debug {
+            log::debug_to(&service);
+        }
+        let application = airlock.application.as_deref();
+        let mut builder = Client::builder(airlock.url)
+            .application(application.map_or(Application::None, Application::Id))?
+            .timeout(config.wait.connect)
+            .canceller(canceller);
+        let ca = config.tls.ca_pem();
+        if let Some(pem) = ca.map_err(|what| Error::new(ErrorKind::Local, what))? {
             builder = builder.ca_pem(pem);
         }
         if let Some(proxy) = &config.tls.proxy {
@@ -167,6 +212,10 @@ fn code(outcome: &Outcome, service: &str) -> PamResultCode {
         Word::NoAccount
         | Word::NoKey
         | Word::UnknownUser
+        | Word::WrongPassword
+        | Word::WrongOtp
+        | Word::Locked
+        | Word::UnsupportedStep
         | Word::Declined
         | Word::Refused
         | Word::BadSignature => PamResultCode::PAM_AUTH_ERR,
@@ -179,6 +228,9 @@ impl Report {
         let (Outcome::Refused(refusal) | Outcome::Ignored(refusal)) = outcome else {
             return None;
         };
+        if let Some(words) = &refusal.say {
+            return Some(words.clone());
+        }
         Some(match refusal.word {
             Word::Declined => "Login denied on the phone.".to_owned(),
             Word::TimedOut if refusal.rung => {
@@ -222,7 +274,7 @@ impl Report {
             .with("key", &self.notes.key)
             .with("seconds", &format!("{:.1}", time.as_secs_f64()))
             .with("reason", &reason)
-            .with("hint", self.notes.hint)
+            .with("hint", &self.notes.hint)
             .finish();
         (severity, line)
     }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use logonbox_authenticator::{Error, ErrorKind, Unreachable};
 
 use super::*;
-use crate::host::NoAnswer;
+use crate::host::{Echo, NoAnswer, Secret};
 use crate::text::for_log;
 use crate::verdict::Unavailable;
 use crate::wait::Woken;
@@ -283,7 +283,7 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
 
 // ---- pam_logonbox(8) ----
 
-const WORDS: [Word; 15] = [
+const WORDS: [Word; 19] = [
     Word::Declined,
     Word::Refused,
     Word::TimedOut,
@@ -292,6 +292,10 @@ const WORDS: [Word; 15] = [
     Word::NoAccount,
     Word::NoKey,
     Word::UnknownUser,
+    Word::WrongPassword,
+    Word::WrongOtp,
+    Word::Locked,
+    Word::UnsupportedStep,
     Word::Unreachable,
     Word::Tls,
     Word::LocalFailure,
@@ -314,13 +318,17 @@ fn the_list_of_words_is_complete() {
             Word::NoAccount => 5,
             Word::NoKey => 6,
             Word::UnknownUser => 7,
-            Word::Unreachable => 8,
-            Word::Tls => 9,
-            Word::LocalFailure => 10,
-            Word::Configuration => 11,
-            Word::Conversation => 12,
-            Word::Interrupted => 13,
-            Word::Panic => 14,
+            Word::WrongPassword => 8,
+            Word::WrongOtp => 9,
+            Word::Locked => 10,
+            Word::UnsupportedStep => 11,
+            Word::Unreachable => 12,
+            Word::Tls => 13,
+            Word::LocalFailure => 14,
+            Word::Configuration => 15,
+            Word::Conversation => 16,
+            Word::Interrupted => 17,
+            Word::Panic => 18,
         };
         assert_eq!(place, expected);
     }
@@ -546,8 +554,16 @@ impl Host for Screen {
         self.shown.push(text.to_owned());
     }
 
-    fn press_enter(&mut self, prompt: &str) -> Result<(), NoAnswer> {
+    fn ask(&mut self, prompt: &str, _: Echo) -> Result<Secret, NoAnswer> {
         self.shown.push(prompt.to_owned());
+        Ok(Secret::new(b"an answer".to_vec()))
+    }
+
+    fn password(&self) -> Option<Secret> {
+        None
+    }
+
+    fn leave_password(&mut self, _: &str) -> Result<(), NoAnswer> {
         Ok(())
     }
 }

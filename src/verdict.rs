@@ -2,18 +2,27 @@
 
 use std::time::Duration;
 
-use logonbox_authenticator::{Approval, Error, ErrorKind};
+use airlock_iam::LoggedIn;
+use logonbox_authenticator::{Approval, Unreachable};
 
-/// The end of a login. It starts as a refusal everywhere, and `Approved` needs the proof that
-/// only a verified signature makes.
+/// The end of a login. It starts as a refusal everywhere, and `Approved` needs a proof.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The phone signed, and the signature verifies.
-    Approved(Approval),
+    /// The person is who they say.
+    Approved(Proof),
     /// The tenant cannot be reached, and the configuration says to go on without it.
     Ignored(Refusal),
     /// Everything else.
     Refused(Refusal),
+}
+
+/// What lets a person in. Each of these can only be made by what it is about.
+#[derive(Debug)]
+pub enum Proof {
+    /// The phone signed, and the signature verifies.
+    Signature(Approval),
+    /// Airlock's login flow is done.
+    Flow(LoggedIn),
 }
 
 /// Why a login is refused.
@@ -23,8 +32,10 @@ pub struct Refusal {
     pub word: Word,
     /// More about it, for the log; may hold the tenant's words.
     pub reason: String,
-    /// Whether a sign request may have left this host.
+    /// Whether a sign request, or any request to Airlock, may have left this host.
     pub rung: bool,
+    /// What the person is told, where the word alone does not say it.
+    pub say: Option<String>,
     /// What `on_unavailable = "ignore"` could be about.
     pub unavailable: Option<Unavailable>,
     /// How long it took to find that out, where that was watched.
@@ -52,6 +63,10 @@ pub enum Word {
     NoAccount,
     NoKey,
     UnknownUser,
+    WrongPassword,
+    WrongOtp,
+    Locked,
+    UnsupportedStep,
     Unreachable,
     Tls,
     LocalFailure,
@@ -74,6 +89,10 @@ impl Word {
             Self::NoAccount => "no-account",
             Self::NoKey => "no-key",
             Self::UnknownUser => "unknown-user",
+            Self::WrongPassword => "wrong-password",
+            Self::WrongOtp => "wrong-otp",
+            Self::Locked => "locked",
+            Self::UnsupportedStep => "unsupported-step",
             Self::Unreachable => "unreachable",
             Self::Tls => "tls",
             Self::LocalFailure => "local-failure",
@@ -92,6 +111,7 @@ impl Refusal {
             word,
             reason: reason.into(),
             rung: false,
+            say: None,
             unavailable: None,
             after: None,
         }
@@ -105,6 +125,10 @@ impl Refusal {
         self
     }
 
+    fn after_request(self, sent: bool) -> Self {
+        if sent { self.after_ringing() } else { self }
+    }
+
     /// Whether the person must not learn more than that the login is refused: who would be told
     /// at once that there is no such account could try names.
     #[must_use]
@@ -113,36 +137,66 @@ impl Refusal {
     }
 }
 
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        use logonbox_authenticator::Unreachable::{Lookup, NoRoute, Refused, ServerError};
-        let word = match error.kind() {
-            ErrorKind::NoSuchAccount | ErrorKind::InvalidInput => Word::NoAccount,
-            ErrorKind::NoUsableKey => Word::NoKey,
-            ErrorKind::Declined => Word::Declined,
-            ErrorKind::Refused => Word::Refused,
-            ErrorKind::TimedOut => Word::TimedOut,
-            ErrorKind::Unreachable(_) => Word::Unreachable,
-            ErrorKind::Tls => Word::Tls,
-            ErrorKind::BadSignature => Word::BadSignature,
-            ErrorKind::Cancelled => Word::Interrupted,
-            ErrorKind::NotUnderstood => Word::BadAnswer,
-            ErrorKind::Panicked => Word::Panic,
-            _ => Word::LocalFailure,
-        };
-        let unavailable = match error.kind() {
-            ErrorKind::TimedOut | ErrorKind::Unreachable(Lookup) => Some(Unavailable::Unheard),
-            ErrorKind::Unreachable(Refused | NoRoute | ServerError) => Some(Unavailable::Said),
+impl Unavailable {
+    /// What a way that ended says about the server. A cut connection or a proxy that refuses is
+    /// no word of it.
+    fn from(unreachable: Unreachable) -> Option<Self> {
+        match unreachable {
+            Unreachable::Lookup => Some(Self::Unheard),
+            Unreachable::Refused | Unreachable::NoRoute | Unreachable::ServerError => {
+                Some(Self::Said)
+            }
             _ => None,
+        }
+    }
+}
+
+impl From<logonbox_authenticator::Error> for Refusal {
+    fn from(error: logonbox_authenticator::Error) -> Self {
+        use logonbox_authenticator::ErrorKind as Kind;
+        let (word, unavailable) = match error.kind() {
+            Kind::NoSuchAccount | Kind::InvalidInput => (Word::NoAccount, None),
+            Kind::NoUsableKey => (Word::NoKey, None),
+            Kind::Declined => (Word::Declined, None),
+            Kind::Refused => (Word::Refused, None),
+            Kind::TimedOut => (Word::TimedOut, Some(Unavailable::Unheard)),
+            Kind::Unreachable(whence) => (Word::Unreachable, Unavailable::from(whence)),
+            Kind::Tls => (Word::Tls, None),
+            Kind::BadSignature => (Word::BadSignature, None),
+            Kind::Cancelled => (Word::Interrupted, None),
+            Kind::NotUnderstood => (Word::BadAnswer, None),
+            Kind::Panicked => (Word::Panic, None),
+            _ => (Word::LocalFailure, None),
         };
-        let refusal = Self {
+        Self {
             unavailable,
             ..Self::new(word, error.to_string())
-        };
-        if error.request_sent() {
-            refusal.after_ringing()
-        } else {
-            refusal
         }
+        .after_request(error.request_sent())
+    }
+}
+
+impl From<airlock_iam::Error> for Refusal {
+    fn from(error: airlock_iam::Error) -> Self {
+        use airlock_iam::ErrorKind as Kind;
+        let (word, unavailable) = match error.kind() {
+            Kind::WrongPassword => (Word::WrongPassword, None),
+            Kind::WrongOtp => (Word::WrongOtp, None),
+            Kind::Locked | Kind::TemporarilyLocked => (Word::Locked, None),
+            Kind::Refused => (Word::Refused, None),
+            Kind::UnsupportedStep => (Word::UnsupportedStep, None),
+            Kind::NotUnderstood => (Word::BadAnswer, None),
+            Kind::TimedOut => (Word::TimedOut, Some(Unavailable::Unheard)),
+            Kind::Unreachable(whence) => (Word::Unreachable, Unavailable::from(whence)),
+            Kind::Tls => (Word::Tls, None),
+            Kind::Cancelled => (Word::Interrupted, None),
+            Kind::Panicked => (Word::Panic, None),
+            _ => (Word::LocalFailure, None),
+        };
+        Self {
+            unavailable,
+            ..Self::new(word, error.to_string())
+        }
+        .after_request(error.request_sent())
     }
 }

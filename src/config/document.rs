@@ -28,6 +28,16 @@ impl ConfigError {
     }
 }
 
+impl ConfigError {
+    /// About a key that does not stand in the file.
+    pub(super) fn about(path: &Path, key: &str, what: impl Into<String>) -> Self {
+        Self {
+            key: Some(key.to_owned()),
+            ..Self::whole_file(path, what)
+        }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())?;
@@ -127,12 +137,7 @@ impl<'s> Section<'s> {
         };
         check(&text).map_err(|what| match offset {
             Some(offset) => self.error(offset, key, &what),
-            None => ConfigError {
-                path: self.source.path.to_owned(),
-                line: None,
-                key: Some(self.full(key)),
-                what,
-            },
+            None => ConfigError::about(self.source.path, &self.full(key), what),
         })
     }
 

@@ -7,6 +7,7 @@ mod template;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use airlock_iam::BaseUrl;
 use logonbox_authenticator::{Algorithm, TenantAddress};
 
 pub use document::ConfigError;
@@ -14,11 +15,14 @@ use document::{NOT_YET, Section};
 use file::{Links, read_trusted};
 pub use template::{Placeholder, Template};
 
+use crate::host::Echo;
+use crate::qr::{Background, Style};
+
 /// A checked configuration, as the file has it.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `[logonbox]`: whom to ask what.
-    pub logonbox: LogonBox,
+    /// The way in, with the section that is about it.
+    pub mode: Mode,
     /// `[tls]`: how to get there.
     pub tls: Tls,
     /// `[wait]`: how long.
@@ -29,7 +33,16 @@ pub struct Config {
     pub policy: Policy,
 }
 
-/// `[logonbox]`.
+/// `mode`.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// `"push"`: a LogonBox tenant rings the phone.
+    Push(LogonBox),
+    /// `"airlock"`: the login flow of an Airlock IAM.
+    Airlock(Airlock),
+}
+
+/// `[logonbox]`: whom to ask what.
 #[derive(Debug, Clone)]
 pub struct LogonBox {
     /// Host and port of the tenant.
@@ -46,6 +59,23 @@ pub struct LogonBox {
     pub button: Template,
     /// Which keys may sign.
     pub algorithms: Vec<Algorithm>,
+}
+
+/// `[airlock]`: where to log in, and as whom.
+#[derive(Debug, Clone)]
+pub struct Airlock {
+    /// The Loginapp's REST API, up to `/public`.
+    pub url: BaseUrl,
+    /// The application to choose first, by its id.
+    pub application: Option<String>,
+    /// Airlock's name for a user.
+    pub account: Template,
+    /// Where the password comes from.
+    pub password: Password,
+    /// Which device is the second factor, where there are several.
+    pub device: AirlockDevice,
+    /// Whether a flow that is done after the password is a login.
+    pub allow_password_only: bool,
 }
 
 /// `[tls]`.
@@ -71,6 +101,12 @@ pub struct Wait {
 pub struct Conversation {
     /// How "look at your phone" is shown before the phone rings.
     pub announce: Announce,
+    /// How a QR code is drawn; not at all where there is nothing.
+    pub qr: Option<Style>,
+    /// What it is drawn on.
+    pub qr_background: Background,
+    /// Whether the terminal shows an OTP that is typed.
+    pub otp_echo: Echo,
 }
 
 /// `[policy]`.
@@ -86,6 +122,24 @@ pub enum Device {
     /// That of the first usable key.
     First,
     /// That of the key with this comment.
+    Named(String),
+}
+
+/// Where Airlock's password comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Password {
+    /// The person is asked.
+    Ask,
+    /// A module before this one has asked.
+    Stack,
+}
+
+/// Which of several devices is Airlock's second factor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AirlockDevice {
+    /// The person is asked.
+    Ask,
+    /// That with this display name; else those of this type.
     Named(String),
 }
 
@@ -140,15 +194,37 @@ impl Config {
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut top = Section::parse(path, text)?;
-        let sections = ["mode", "logonbox", "tls", "wait", "conversation", "policy"];
-        top.expect(&sections, &["airlock"])?;
-        top.string("mode", "push", |mode| match mode {
-            "push" => Ok(()),
-            "airlock" => Err(format!("\"airlock\" is {NOT_YET}")),
-            _ => Err(one_of(&["push"])),
+        let sections = [
+            "mode",
+            "logonbox",
+            "airlock",
+            "tls",
+            "wait",
+            "conversation",
+            "policy",
+        ];
+        top.expect(&sections, &[])?;
+        let push = top.string("mode", "push", |mode| match mode {
+            "push" => Ok(true),
+            "airlock" => Ok(false),
+            _ => Err(one_of(&["push", "airlock"])),
         })?;
+        // What is written in the section of the other mode must be right, too.
+        let logonbox = LogonBox::read(top.section("logonbox")?)?;
+        let airlock = Airlock::read(top.section("airlock")?)?;
+        let unset = |key, example| {
+            let what = format!("must be set, for instance \"{example}\"");
+            ConfigError::about(path, key, what)
+        };
+        let mode = if push {
+            let example = "acme.logonbox.directory";
+            Mode::Push(logonbox.ok_or_else(|| unset("logonbox.tenant", example))?)
+        } else {
+            let example = "https://iam.acme.com/auth/rest";
+            Mode::Airlock(airlock.ok_or_else(|| unset("airlock.url", example))?)
+        };
         Ok(Self {
-            logonbox: LogonBox::read(top.section("logonbox")?)?,
+            mode,
             tls: Tls::read(top.section("tls")?)?,
             wait: Wait::read(top.section("wait")?)?,
             conversation: Conversation::read(top.section("conversation")?)?,
@@ -158,7 +234,8 @@ impl Config {
 }
 
 impl LogonBox {
-    fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
+    /// Nothing where no tenant is set.
+    fn read(mut section: Section<'_>) -> Result<Option<Self>, ConfigError> {
         let known = [
             "tenant",
             "account",
@@ -169,34 +246,79 @@ impl LogonBox {
             "algorithms",
         ];
         section.expect(&known, &["pins"])?;
-        Ok(Self {
-            tenant: section.string("tenant", "", |text| {
-                if text.is_empty() {
-                    return Err("must be set, for instance \"acme.logonbox.directory\"".to_owned());
-                }
-                text.parse()
-                    .map_err(|error| format!("must be a host, or host:port: {error}"))
-            })?,
-            account: section.string("account", "{user}", |text| {
-                if text.is_empty() {
-                    return Err("must not be empty".to_owned());
-                }
-                Template::parse(text, &template::IN_ACCOUNT)
-            })?,
-            device: section.string("device", "first", |text| match text {
-                "" => Err("must be \"first\" or the name of a phone".to_owned()),
-                "first" => Ok(Device::First),
-                "ask" => Err(format!("\"ask\" is {NOT_YET}")),
-                name => Ok(Device::Named(name.to_owned())),
-            })?,
-            remote_name: section.string("remote_name", "{hostname}", shown)?,
-            prompt: section.string("prompt", PROMPT, shown)?,
-            button: section.string("button", "Authorize", shown)?,
-            algorithms: section.strings("algorithms", &Algorithm::ALL, |name| {
-                name.parse()
-                    .map_err(|_| one_of(&Algorithm::ALL.map(Algorithm::name)))
-            })?,
-        })
+        let tenant = section.string("tenant", "", |text| {
+            optional(text)
+                .map(str::parse)
+                .transpose()
+                .map_err(|error| format!("must be a host, or host:port: {error}"))
+        })?;
+        let account = section.string("account", "{user}", account)?;
+        let device = section.string("device", "first", |text| match text {
+            "" => Err("must be \"first\" or the name of a phone".to_owned()),
+            "first" => Ok(Device::First),
+            "ask" => Err(format!("\"ask\" is {NOT_YET}")),
+            name => Ok(Device::Named(name.to_owned())),
+        })?;
+        let remote_name = section.string("remote_name", "{hostname}", shown)?;
+        let prompt = section.string("prompt", PROMPT, shown)?;
+        let button = section.string("button", "Authorize", shown)?;
+        let algorithms = section.strings("algorithms", &Algorithm::ALL, |name| {
+            name.parse()
+                .map_err(|_| one_of(&Algorithm::ALL.map(Algorithm::name)))
+        })?;
+        Ok(tenant.map(|tenant| Self {
+            tenant,
+            account,
+            device,
+            remote_name,
+            prompt,
+            button,
+            algorithms,
+        }))
+    }
+}
+
+impl Airlock {
+    /// Nothing where no URL is set.
+    fn read(mut section: Section<'_>) -> Result<Option<Self>, ConfigError> {
+        let known = [
+            "url",
+            "application",
+            "account",
+            "password",
+            "device",
+            "allow_password_only",
+        ];
+        section.expect(&known, &[])?;
+        let url = section.string("url", "", |text| {
+            optional(text).map(str::parse).transpose().map_err(|error| {
+                format!("must be an HTTPS URL that ends right before /public: {error}")
+            })
+        })?;
+        let application = section.string("application", "", |text| match text {
+            "." | ".." => Err("no application has such an id".to_owned()),
+            text => Ok(optional(text).map(str::to_owned)),
+        })?;
+        let account = section.string("account", "{user}", account)?;
+        let password = section.string("password", "ask", |text| match text {
+            "ask" => Ok(Password::Ask),
+            "stack" => Ok(Password::Stack),
+            _ => Err(one_of(&["ask", "stack"])),
+        })?;
+        let device = section.string("device", "ask", |text| match text {
+            "" => Err("must be \"ask\", or the name or the type of a device".to_owned()),
+            "ask" => Ok(AirlockDevice::Ask),
+            name => Ok(AirlockDevice::Named(name.to_owned())),
+        })?;
+        let allow_password_only = section.boolean("allow_password_only", false)?;
+        Ok(url.map(|url| Self {
+            url,
+            application,
+            account,
+            password,
+            device,
+            allow_password_only,
+        }))
     }
 }
 
@@ -257,11 +379,28 @@ impl Conversation {
             "none" => Ok(Announce::None),
             _ => Err(one_of(&["auto", "info", "enter", "none"])),
         })?;
-        // Nothing draws or asks for a code yet; what is written must be right all the same.
-        section.string("qr", "unicode", among(&["unicode", "ascii", "none"]))?;
-        section.string("qr_background", "dark", among(&["dark", "light"]))?;
-        section.boolean("otp_echo", true)?;
-        Ok(Self { announce })
+        let qr = section.string("qr", "unicode", |text| match text {
+            "unicode" => Ok(Some(Style::HalfBlocks)),
+            "ascii" => Ok(Some(Style::Ascii)),
+            "none" => Ok(None),
+            _ => Err(one_of(&["unicode", "ascii", "none"])),
+        })?;
+        let qr_background = section.string("qr_background", "dark", |text| match text {
+            "dark" => Ok(Background::Dark),
+            "light" => Ok(Background::Light),
+            _ => Err(one_of(&["dark", "light"])),
+        })?;
+        let otp_echo = if section.boolean("otp_echo", true)? {
+            Echo::On
+        } else {
+            Echo::Off
+        };
+        Ok(Self {
+            announce,
+            qr,
+            qr_background,
+            otp_echo,
+        })
     }
 }
 
@@ -295,14 +434,16 @@ fn shown(text: &str) -> Result<Template, String> {
     Template::parse(text, &template::ALL)
 }
 
-fn among<'w>(words: &'w [&str]) -> impl Fn(&str) -> Result<(), String> + 'w {
-    |text| {
-        if words.contains(&text) {
-            Ok(())
-        } else {
-            Err(one_of(words))
-        }
+/// The server's name for a user.
+fn account(text: &str) -> Result<Template, String> {
+    if text.is_empty() {
+        return Err("must not be empty".to_owned());
     }
+    Template::parse(text, &template::IN_ACCOUNT)
+}
+
+fn optional(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn one_of(words: &[&str]) -> String {

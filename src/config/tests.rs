@@ -11,12 +11,12 @@ fn parse(text: &str) -> Result<Config, String> {
 #[test]
 fn a_tenant_is_enough() {
     let config = parse(MINIMAL).unwrap();
-    assert_eq!(
-        config.logonbox.tenant.to_string(),
-        "acme.logonbox.directory"
-    );
-    assert_eq!(config.logonbox.device, Device::First);
-    assert_eq!(config.logonbox.algorithms, Algorithm::ALL);
+    let Mode::Push(logonbox) = config.mode else {
+        panic!("{:?}", config.mode);
+    };
+    assert_eq!(logonbox.tenant.to_string(), "acme.logonbox.directory");
+    assert_eq!(logonbox.device, Device::First);
+    assert_eq!(logonbox.algorithms, Algorithm::ALL);
     assert_eq!(config.wait.connect, Duration::from_secs(5));
     assert_eq!(config.wait.person, Duration::from_secs(45));
     assert_eq!(config.conversation.announce, Announce::Auto);
@@ -176,19 +176,75 @@ fn errors_name_file_line_and_key() {
             "[policy]\nunapproved_pushes_per_10_minutes = 6",
             "policy.unapproved_pushes_per_10_minutes: not yet supported",
         ),
+        // The section of the other mode must be right, too.
         (
-            "[airlock]\nurl = \"x\"",
-            "line 3, airlock: not yet supported",
+            "[airlock]\nurl = \"http://iam.acme.com/auth/rest\"",
+            "line 4, airlock.url: must be an HTTPS URL that ends right before /public: it must begin with https://",
+        ),
+        (
+            "[airlock]\npassword = \"asked\"",
+            "line 4, airlock.password: must be \"ask\" or \"stack\"",
+        ),
+        (
+            "[airlock]\nallow_password_only = 1",
+            "line 4, airlock.allow_password_only: must be true or false, not integer",
+        ),
+        (
+            "[airlock]\ndevice = \"\"",
+            "line 4, airlock.device: must be",
+        ),
+        (
+            "[airlock]\naccount = \"\"",
+            "line 4, airlock.account: must not be empty",
+        ),
+        (
+            "[airlock]\napplication = \"..\"",
+            "line 4, airlock.application: no application",
+        ),
+        (
+            "[airlock]\nurls = \"\"",
+            "line 4, airlock.urls: unknown key; known here: url,",
         ),
     ] {
         let error = parse(&format!("{MINIMAL}{line}\n")).unwrap_err();
         assert!(error.contains(expected), "{line:?}: {error}");
     }
-    let error = parse(&format!("mode = \"airlock\"\n{MINIMAL}")).unwrap_err();
+    let error = parse("mode = \"pull\"").unwrap_err();
     assert!(
-        error.contains("line 1, mode: \"airlock\" is not yet supported"),
+        error.contains("line 1, mode: must be \"push\" or \"airlock\""),
         "{error}"
     );
+}
+
+#[test]
+fn a_url_is_enough_for_airlock() {
+    let url = "https://iam.acme.com/auth/rest";
+    let text = format!("mode = \"airlock\"\n[airlock]\nurl = {url:?}\n");
+    let config = parse(&text).unwrap();
+    let Mode::Airlock(airlock) = config.mode else {
+        panic!("{:?}", config.mode);
+    };
+    assert_eq!(airlock.url.to_string(), url);
+    assert_eq!(airlock.application, None);
+    // Never by default: it would send the host's password to Airlock.
+    assert_eq!(airlock.password, Password::Ask);
+    assert_eq!(airlock.device, AirlockDevice::Ask);
+    assert!(!airlock.allow_password_only);
+    assert_eq!(config.conversation.qr, Some(Style::HalfBlocks));
+    assert_eq!(config.conversation.qr_background, Background::Dark);
+    assert_eq!(config.conversation.otp_echo, Echo::On);
+    for text in [
+        "mode = \"airlock\"",
+        &format!("mode = \"airlock\"\n{MINIMAL}"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!(
+            error,
+            "/etc/x.toml, airlock.url: must be set, for instance \"https://iam.acme.com/auth/rest\""
+        );
+    }
+    let error = parse("mode = \"airlock\"\n[logonbox]\ntenant = \"//\"\n").unwrap_err();
+    assert!(error.contains("line 3, logonbox.tenant"), "{error}");
 }
 
 #[test]

@@ -7,47 +7,15 @@ use logonbox_authenticator::{
     Approval, Canceller, Client, Error, PublicKey, Response, SignRequest, Wording,
 };
 
-use crate::config::{Announce, Config, Device, Placeholder, Template};
+use super::announce::{AT_ONCE, announce};
+use super::hold::{below, hold, no_randomness};
+use super::{MakeClient, Notes, Parties, no_thread, stopped};
+use crate::config::{Config, Device, LogonBox, Placeholder, Template};
 use crate::host::{Host, System, User};
 use crate::policy;
 use crate::text::{for_phone, for_terminal};
-use crate::verdict::{Refusal, Unavailable, Word};
+use crate::verdict::{Refusal, Unavailable};
 use crate::wait::{GRACE, Pending, Stopped, Waiter, Worker, later, pause};
-
-/// A conversation that takes no longer was none: a host that fails a prompt so soon has not shown
-/// it (sshd's `password` method).
-const AT_ONCE: Duration = Duration::from_millis(500);
-/// The shortest and the longest hold before a refusal that is about the account, in
-/// milliseconds.
-const HOLD: (u32, u32) = (2000, 5000);
-
-/// Makes the client, on the thread that will own it.
-pub type MakeClient = Box<dyn FnOnce(&Canceller) -> Result<Client, Error> + Send>;
-
-/// Everybody who takes part in a login.
-pub struct Parties<'a> {
-    /// The person, through the host program.
-    pub host: &'a mut dyn Host,
-    /// This machine.
-    pub system: &'a dyn System,
-    /// The clock.
-    pub waiter: &'a mut dyn Waiter,
-    /// The way to the tenant.
-    pub make_client: MakeClient,
-}
-
-/// What became known on the way, for the log.
-#[derive(Debug, Default)]
-pub struct Notes {
-    /// The tenant's name for the user.
-    pub account: String,
-    /// The comment of the key that was asked.
-    pub device: String,
-    /// Its fingerprint.
-    pub key: String,
-    /// Something that the administrator should know, however the login ended.
-    pub hint: &'static str,
-}
 
 /// Rings the user's phone and waits for its signature.
 ///
@@ -56,8 +24,9 @@ pub struct Notes {
 /// Why not. Everything but a verified signature is an error.
 pub fn login(
     config: &Config,
+    logonbox: &LogonBox,
     user: &User,
-    parties: Parties<'_>,
+    parties: Parties<'_, Client, Error>,
     notes: &mut Notes,
 ) -> Result<Approval, Refusal> {
     let Parties {
@@ -67,9 +36,10 @@ pub fn login(
         make_client,
     } = parties;
     let code = code(system).map_err(|error| no_randomness(&error))?;
-    let texts = Texts::new(config, host, system, user, code);
+    let texts = Texts::new(logonbox, host, system, user, code);
     let mut login = Login {
         config,
+        logonbox,
         texts: &texts,
         host,
         announced: waiter.now(),
@@ -93,6 +63,7 @@ type Tenant = Result<Client, Error>;
 /// One login.
 struct Login<'a> {
     config: &'a Config,
+    logonbox: &'a LogonBox,
     texts: &'a Texts<'a>,
     host: &'a mut dyn Host,
     waiter: &'a mut dyn Waiter,
@@ -102,14 +73,14 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
-    fn known_user(&mut self, make_client: MakeClient) -> Result<Approval, Refusal> {
+    fn known_user(&mut self, make_client: MakeClient<Client, Error>) -> Result<Approval, Refusal> {
         self.notes.account.clone_from(&self.texts.account);
         policy::enough_memory()?;
         let canceller = Canceller::new();
         let making = canceller.clone();
         let worker: Worker<Tenant> =
             Worker::start(self.waiter, canceller, move || make_client(&making))
-                .map_err(|error| Refusal::new(Word::LocalFailure, format!("no thread: {error}")))?;
+                .map_err(|error| no_thread(&error))?;
         let result = self.ask_tenant(&worker);
         worker.end();
         result
@@ -138,7 +109,7 @@ impl Login<'_> {
 
     fn begin_fetch(&self, worker: &Worker<Tenant>) -> Fetch {
         let account = self.texts.account.clone();
-        let device = self.config.logonbox.device.clone();
+        let device = self.logonbox.device.clone();
         let key = worker.begin(move |tenant| {
             let client = tenant.as_ref().map_err(Error::clone)?;
             let keys = client.keys(&account)?;
@@ -190,41 +161,15 @@ impl Login<'_> {
 
     /// Tells the person to look at the phone, before it rings.
     fn announce(&mut self) -> Result<(), Refusal> {
-        let told = self.tell();
-        self.announced = self.waiter.now();
-        told
-    }
-
-    fn tell(&mut self) -> Result<(), Refusal> {
         let line = self.texts.announcement();
-        let announce = match self.config.conversation.announce {
-            Announce::Auto if self.texts.service == "sshd" => Announce::Enter,
-            Announce::Auto => Announce::Info,
-            chosen => chosen,
-        };
-        match announce {
-            Announce::None => Ok(()),
-            Announce::Auto | Announce::Info => {
-                self.host.inform(&line);
-                Ok(())
-            }
-            Announce::Enter => {
-                let asked_at = self.waiter.now();
-                let prompt = format!("{line}\nPress Enter to send it: ");
-                if self.host.press_enter(&prompt).is_ok() {
-                    return Ok(());
-                }
-                let at_once = self.waiter.now() < later(asked_at, AT_ONCE);
-                if self.config.conversation.announce == Announce::Enter || !at_once {
-                    let reason = "the person could not be asked, or broke off";
-                    return Err(Refusal::new(Word::Conversation, reason));
-                }
-                self.notes.hint = "sshd's password method shows the announcement too late; \
-                                   keyboard-interactive shows it in time";
-                self.host.inform(&line);
-                Ok(())
-            }
+        let configured = self.config.conversation.announce;
+        let end = "Press Enter to send it: ";
+        let told = announce(self.host, self.waiter, configured, &line, end);
+        self.announced = self.waiter.now();
+        if let Some(hint) = told? {
+            hint.clone_into(&mut self.notes.hint);
         }
+        Ok(())
     }
 }
 
@@ -235,43 +180,14 @@ struct Fetch {
     until: Instant,
 }
 
-/// The same for everybody who cannot get in, however fast the reason is known.
-fn hold(system: &dyn System, waiter: &mut dyn Waiter, announced: Instant) -> Result<(), Refusal> {
-    let (shortest, longest) = HOLD;
-    let extra =
-        below(system, longest.saturating_sub(shortest)).map_err(|error| no_randomness(&error))?;
-    let time = Duration::from_millis(u64::from(shortest.saturating_add(extra)));
-    let left = later(announced, time).saturating_duration_since(waiter.now());
-    pause(waiter, left).map_err(stopped)
-}
-
-fn stopped(why: Stopped) -> Refusal {
-    match why {
-        Stopped::Deadline => Refusal::new(Word::TimedOut, "no answer in time"),
-        Stopped::Interrupted(signal) => Refusal::new(Word::Interrupted, signal),
-        Stopped::Panicked => Refusal::new(Word::Panic, "a thread of the module panicked"),
-    }
-}
-
-fn no_randomness(error: &io::Error) -> Refusal {
-    Refusal::new(Word::LocalFailure, format!("no randomness: {error}"))
-}
-
 /// Four digits on both screens, so that a person can tell their own request from a stranger's.
 fn code(system: &dyn System) -> io::Result<String> {
     Ok(format!("{:04}", below(system, 10_000)?))
 }
 
-/// A random number below `bound`. The bias of the remainder is under one in 400,000 here.
-fn below(system: &dyn System, bound: u32) -> io::Result<u32> {
-    let mut bytes = [0; 4];
-    system.random(&mut bytes)?;
-    Ok(u32::from_be_bytes(bytes).checked_rem(bound).unwrap_or(0))
-}
-
 /// The words of one login, on both screens.
 struct Texts<'a> {
-    config: &'a Config,
+    logonbox: &'a LogonBox,
     service: String,
     user: String,
     account: String,
@@ -283,7 +199,7 @@ struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     fn new(
-        config: &'a Config,
+        logonbox: &'a LogonBox,
         host: &dyn Host,
         system: &dyn System,
         user: &User,
@@ -291,7 +207,7 @@ impl<'a> Texts<'a> {
     ) -> Self {
         let (User::Named(user) | User::Unreadable(user)) = user;
         let mut texts = Self {
-            config,
+            logonbox,
             service: host.service(),
             user: user.clone(),
             account: String::new(),
@@ -300,21 +216,15 @@ impl<'a> Texts<'a> {
             tty: host.tty(),
             code,
         };
-        // The tenant needs the name as it is; everything else is made harmless.
-        texts.account = config
-            .logonbox
+        let tenant = logonbox.tenant.host();
+        texts.account = logonbox
             .account
-            .fill(|placeholder| match placeholder {
-                Placeholder::User => texts.user.clone(),
-                Placeholder::Hostname => texts.hostname.clone(),
-                Placeholder::Tenant => config.logonbox.tenant.host().to_owned(),
-                _ => String::new(),
-            });
+            .account(&texts.user, &texts.hostname, tenant);
         texts
     }
 
     fn announcement(&self) -> String {
-        let on_device = match &self.config.logonbox.device {
+        let on_device = match &self.logonbox.device {
             Device::First => String::new(),
             Device::Named(name) => format!(" on {}", for_terminal(name)),
         };
@@ -326,9 +236,9 @@ impl<'a> Texts<'a> {
 
     fn wording(&self) -> Wording {
         Wording {
-            remote_name: self.fill(&self.config.logonbox.remote_name),
-            question: self.fill(&self.config.logonbox.prompt),
-            authorize: self.fill(&self.config.logonbox.button),
+            remote_name: self.fill(&self.logonbox.remote_name),
+            question: self.fill(&self.logonbox.prompt),
+            authorize: self.fill(&self.logonbox.button),
         }
     }
 
@@ -338,7 +248,7 @@ impl<'a> Texts<'a> {
                 Placeholder::User => &self.user,
                 Placeholder::Account => &self.account,
                 Placeholder::Hostname => &self.hostname,
-                Placeholder::Tenant => self.config.logonbox.tenant.host(),
+                Placeholder::Tenant => self.logonbox.tenant.host(),
                 Placeholder::Service => &self.service,
                 Placeholder::Rhost => first_of([&self.rhost, &self.tty, "this machine"]),
                 Placeholder::Tty => first_of([&self.tty, "no terminal", ""]),

@@ -1,13 +1,17 @@
 //! The PAM handle and its conversation, as a [`Host`].
 
+use std::ffi::CStr;
+
 use pam::constants::{
-    PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag, PamMessageStyle,
+    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag,
+    PamMessageStyle,
 };
 use pam::conv::Conv;
-use pam::items::{RHost, Service, Tty, User as UserItem};
+use pam::items::{AuthTok, Item, RHost, Service, Tty, User as UserItem};
 use pam::module::PamHandle;
+use zeroize::Zeroizing;
 
-use crate::host::{Host, NoAnswer, User};
+use crate::host::{Echo, Host, NoAnswer, Secret, User};
 
 /// A host that speaks PAM.
 pub struct PamHost<'h> {
@@ -78,17 +82,38 @@ impl Host for PamHost<'_> {
         self.tell(PAM_ERROR_MSG, text);
     }
 
-    fn press_enter(&mut self, prompt: &str) -> Result<(), NoAnswer> {
+    fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, NoAnswer> {
         let conversation = self
             .handle
             .get_item::<Conv<'_>>()
             .ok()
             .flatten()
             .ok_or(NoAnswer)?;
+        let style = match echo {
+            Echo::On => PAM_PROMPT_ECHO_ON,
+            Echo::Off => PAM_PROMPT_ECHO_OFF,
+        };
         // Pressing Enter is an empty answer; no answer at all is none.
-        match conversation.send(PAM_PROMPT_ECHO_ON, prompt) {
-            Ok(Some(_)) => Ok(()),
+        match conversation.send(style, prompt) {
+            Ok(Some(answer)) => Ok(Zeroizing::new(answer.as_bytes().to_vec())),
             Ok(None) | Err(_) => Err(NoAnswer),
         }
+    }
+
+    fn password(&self) -> Option<Secret> {
+        let password = self.handle.get_item::<AuthTok<'_>>().ok().flatten()?;
+        Some(Zeroizing::new(password.as_bytes().to_vec()))
+    }
+
+    fn leave_password(&mut self, password: &str) -> Result<(), NoAnswer> {
+        // In one piece: growing would leave a copy behind that is not wiped.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(password.len().saturating_add(1)));
+        bytes.extend_from_slice(password.as_bytes());
+        bytes.push(0);
+        let password = CStr::from_bytes_with_nul(&bytes).map_err(|_| NoAnswer)?;
+        // SAFETY: the pointer is to a C string that lives to the end of this function, and libpam
+        // makes a copy of it (pam_set_item(3)).
+        let item = unsafe { AuthTok::from_raw(password.as_ptr()) };
+        self.handle.set_item_str(item).map_err(|_| NoAnswer)
     }
 }

@@ -53,7 +53,10 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+    /// An error of your own, for instance where a client cannot be set up. `detail` is cut and
+    /// stripped as [`detail`](Self::detail) promises.
+    #[must_use]
+    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: printable(&detail.into()),

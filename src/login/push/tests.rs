@@ -8,7 +8,9 @@ use std::thread;
 use logonbox_authenticator::{ErrorKind, KeySource, Signature, SignatureSource};
 
 use super::*;
-use crate::host::NoAnswer;
+use crate::config::Mode;
+use crate::host::{Echo, NoAnswer, Secret};
+use crate::verdict::Word;
 use crate::wait::Woken;
 
 const LISTING: &str = "# Authorized Keys\nssh-ed25519 \
@@ -47,14 +49,23 @@ impl Host for Script {
         self.told.push(format!("error: {text}"));
     }
 
-    fn press_enter(&mut self, prompt: &str) -> Result<(), NoAnswer> {
+    fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, NoAnswer> {
+        assert_eq!(echo, Echo::On);
         self.told.push(format!("prompt: {prompt}"));
         let (after, answer) = self
             .answers
             .pop_front()
             .expect("a prompt that was expected");
         self.clock.set(later(self.clock.get(), after));
-        answer
+        answer.map(|()| Secret::default())
+    }
+
+    fn password(&self) -> Option<Secret> {
+        None
+    }
+
+    fn leave_password(&mut self, _: &str) -> Result<(), NoAnswer> {
+        Err(NoAnswer)
     }
 }
 
@@ -179,6 +190,9 @@ impl Play {
     fn play(self) -> Played {
         let text = "[logonbox]\ntenant = \"tenant.invalid\"\n";
         let config = Config::parse(Path::new("test"), text).unwrap();
+        let Mode::Push(logonbox) = &config.mode else {
+            panic!("no push");
+        };
         let clock = std::rc::Rc::new(std::cell::Cell::new(Instant::now()));
         let mut host = Script {
             service: self.service,
@@ -206,7 +220,7 @@ impl Play {
             }),
         };
         let user = User::Named(self.user.to_owned());
-        let refusal = login(&config, &user, parties, &mut notes).unwrap_err();
+        let refusal = login(&config, logonbox, &user, parties, &mut notes).unwrap_err();
         Played {
             refusal,
             told: host.told,
@@ -255,7 +269,7 @@ fn whoever_has_no_phone_is_held_for_two_to_five_seconds() {
     let declined = Play::default().play();
     assert_eq!(declined.refusal.word, Word::Declined);
     assert!(declined.refusal.rung);
-    assert_eq!(declined.paused, [], "nobody else is held");
+    assert!(declined.paused.is_empty(), "nobody else is held");
 }
 
 #[test]

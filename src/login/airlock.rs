@@ -1,0 +1,310 @@
+//! `mode = "airlock"`: through the login flow of an Airlock IAM, step by step.
+
+mod questions;
+mod words;
+
+use std::time::{Duration, Instant};
+
+use airlock_iam::{
+    Approval, Client, DeviceList, Error, LoggedIn, Next, OtpStep, POLL_INTERVAL, PasswordStep,
+    Polled, Rejected,
+};
+use logonbox_authenticator::Canceller;
+use zeroize::Zeroizing;
+
+use self::questions::Questions;
+use super::announce::announce;
+use super::hold::hold;
+use super::{MakeClient, Notes, Parties, no_thread, stopped};
+use crate::config::{Airlock, AirlockDevice, Config, Password};
+use crate::host::{Echo, Host, User};
+use crate::policy;
+use crate::text::for_terminal;
+use crate::verdict::{Refusal, Word};
+use crate::wait::{GRACE, Stopped, Waiter, Worker, later, pause};
+
+/// No flow has more steps; one that has goes round in circles.
+const MOST_STEPS: usize = 12;
+/// Airlock locks an account long before.
+const MOST_TRIES: usize = 10;
+/// Longer than any farewell to Airlock takes.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Takes the user through Airlock's login flow.
+///
+/// # Errors
+///
+/// Why not. Everything but a flow that Airlock says is done is an error, and so is one that was
+/// done without a second factor, unless the configuration allows it.
+pub fn login(
+    config: &Config,
+    airlock: &Airlock,
+    user: &User,
+    parties: Parties<'_, Client, Error>,
+    notes: &mut Notes,
+) -> Result<LoggedIn, Refusal> {
+    let Parties {
+        host,
+        system,
+        waiter,
+        make_client,
+    } = parties;
+    let (User::Named(name) | User::Unreadable(name)) = user;
+    let account = airlock
+        .account
+        .account(name, &system.hostname(), airlock.url.authority().host());
+    // Whoever does not exist is asked, too, and waits as long as for a wrong password.
+    let password = password(airlock, host)?;
+    let asked = waiter.now();
+    let known = policy::known_user(system, user);
+    let result = known.and_then(|()| {
+        notes.account.clone_from(&account);
+        policy::enough_memory()?;
+        let mut login = Login {
+            config,
+            airlock,
+            account,
+            password,
+            host: &mut *host,
+            waiter: &mut *waiter,
+            notes,
+        };
+        login.with_worker(make_client)
+    });
+    if result.as_ref().is_err_and(is_about_the_first_factor) {
+        hold(system, waiter, asked)?;
+    }
+    result
+}
+
+/// Whether the person must not learn, by the time it takes, whether there is such a user.
+fn is_about_the_first_factor(refusal: &Refusal) -> bool {
+    refusal.is_about_the_account() || refusal.word == Word::WrongPassword
+}
+
+/// What the worker thread owns.
+type Server = Result<Client, Error>;
+
+/// One login.
+struct Login<'a> {
+    config: &'a Config,
+    airlock: &'a Airlock,
+    account: String,
+    password: Zeroizing<String>,
+    host: &'a mut dyn Host,
+    waiter: &'a mut dyn Waiter,
+    notes: &'a mut Notes,
+}
+
+impl Login<'_> {
+    fn with_worker(&mut self, make_client: MakeClient<Client, Error>) -> Result<LoggedIn, Refusal> {
+        let canceller = Canceller::new();
+        let making = canceller.clone();
+        let worker: Worker<Server> =
+            Worker::start(self.waiter, canceller, move || make_client(&making))
+                .map_err(|error| no_thread(&error))?;
+        let result = self.flow(&worker);
+        worker.end();
+        result
+    }
+
+    /// From step to step, as Airlock says.
+    fn flow(&mut self, worker: &Worker<Server>) -> Result<LoggedIn, Refusal> {
+        let mut next = self.first_factor(worker)?;
+        for _ in 0..MOST_STEPS {
+            next = match next {
+                Next::DeviceChoice(choice) => {
+                    let list = self.call(worker, |_| choice.devices())?;
+                    self.choose(worker, list)?
+                }
+                Next::QrChallenge(challenge) => {
+                    Next::Otp(self.call(worker, |_| challenge.retrieve())?)
+                }
+                Next::Otp(step) => self.otp(worker, step)?,
+                Next::Approval(approval) => self.approval(worker, approval)?,
+                Next::PasswordOnly(done) if self.airlock.allow_password_only => {
+                    Next::Finished(done.accept_without_second_factor())
+                }
+                Next::PasswordOnly(done) => {
+                    self.give_up(worker, |_| done.abandon());
+                    let reason = "Airlock asked for no second factor, and allow_password_only is \
+                                  not set";
+                    return Err(Refusal::new(Word::Refused, reason).after_ringing());
+                }
+                // Logged out at once: the session has proven what it is for.
+                Next::Finished(finished) => {
+                    return self.call(worker, |_| Ok(finished.log_out()));
+                }
+            };
+        }
+        let reason = "Airlock's flow does not come to an end";
+        Err(Refusal::new(Word::BadAnswer, reason).after_ringing())
+    }
+
+    fn first_factor(&mut self, worker: &Worker<Server>) -> Result<Next, Refusal> {
+        // A Ctrl-C in the conversation, which the host has blocked.
+        pause(self.waiter, Duration::ZERO).map_err(stopped)?;
+        let begun = self.waiter.now();
+        let step: PasswordStep = self
+            .call(worker, |server| {
+                server.as_ref().map_err(Clone::clone)?.begin()
+            })
+            .map_err(|refusal| Refusal {
+                after: Some(self.waiter.now().saturating_duration_since(begun)),
+                ..refusal
+            })?;
+        let (account, password) = (self.account.clone(), self.password.clone());
+        self.call(worker, move |_| Ok(step.check(&account, &password)))?
+            .map_err(rejected)
+    }
+
+    /// Which device, by the configuration or by the person.
+    fn choose(&mut self, worker: &Worker<Server>, list: DeviceList) -> Result<Next, Refusal> {
+        let devices = list.devices();
+        let every: Vec<usize> = (0..devices.len()).collect();
+        let wanted = match &self.airlock.device {
+            AirlockDevice::Ask => every,
+            AirlockDevice::Named(name) => words::wanted(devices, name),
+        };
+        let chosen = match &*wanted {
+            [] => Err(Refusal::new(
+                Word::NoKey,
+                words::no_such_device(devices, &self.airlock.device),
+            )
+            .after_ringing()),
+            [only] if self.airlock.device != AirlockDevice::Ask => Ok(*only),
+            several => self.questions().device(devices, several),
+        };
+        let index = match chosen {
+            Ok(index) => index,
+            Err(refusal) => {
+                self.give_up(worker, |_| list.abandon());
+                return Err(refusal);
+            }
+        };
+        if let Some(device) = devices.get(index) {
+            device.display_name().clone_into(&mut self.notes.device);
+        }
+        self.call(worker, move |_| list.select(index))
+    }
+
+    /// Asks for the OTP, again only where Airlock allows it.
+    fn otp(&mut self, worker: &Worker<Server>, step: OtpStep) -> Result<Next, Refusal> {
+        let mut step = step;
+        let mut prompt = words::otp(step.hint(), self.config.conversation, &mut self.notes.hint);
+        for _ in 0..MOST_TRIES {
+            let otp = match self.questions().otp(&prompt) {
+                Ok(otp) => otp,
+                Err(refusal) => {
+                    self.give_up(worker, |_| step.abandon());
+                    return Err(refusal);
+                }
+            };
+            match self.call(worker, move |_| Ok(step.check(&otp)))? {
+                Ok(next) => return Ok(next),
+                Err(Rejected {
+                    again: Some(again), ..
+                }) => step = again,
+                Err(final_one) => return Err(rejected(final_one)),
+            }
+            prompt = format!("That OTP was wrong. Try again.\n{}", words::OTP);
+        }
+        self.give_up(worker, |_| step.abandon());
+        let reason = format!("wrong {MOST_TRIES} times");
+        Err(Refusal::new(Word::WrongOtp, reason).after_ringing())
+    }
+
+    /// Waits until the phone has answered.
+    fn approval(&mut self, worker: &Worker<Server>, approval: Approval) -> Result<Next, Refusal> {
+        let on_device = match &*self.notes.device {
+            "" => String::new(),
+            name => format!(" on {}", for_terminal(name)),
+        };
+        let line = format!("Approve the request on your phone{on_device}.");
+        let configured = self.config.conversation.announce;
+        let end = "Press Enter to go on: ";
+        match announce(self.host, self.waiter, configured, &line, end) {
+            Ok(None) => {}
+            Ok(Some(hint)) => hint.clone_into(&mut self.notes.hint),
+            Err(refusal) => {
+                self.give_up(worker, |_| approval.abandon());
+                return Err(refusal.after_ringing());
+            }
+        }
+        let until = later(self.waiter.now(), self.config.wait.person);
+        let mut approval = approval;
+        loop {
+            match self.call(worker, move |_| approval.poll())? {
+                Polled::Next(next) => return Ok(next),
+                Polled::Pending(pending) => approval = pending,
+            }
+            let left = until.saturating_duration_since(self.waiter.now());
+            if left.is_zero() {
+                self.give_up(worker, |_| approval.abandon());
+                return Err(stopped(Stopped::Deadline).after_ringing());
+            }
+            pause(self.waiter, left.min(POLL_INTERVAL))
+                .map_err(|why| stopped(why).after_ringing())?;
+        }
+    }
+
+    /// Has something done by the worker. Whatever ends that early, a request may have left.
+    fn call<T: Send + 'static>(
+        &mut self,
+        worker: &Worker<Server>,
+        work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let until = self.deadline();
+        match worker.begin(work).wait(self.waiter, until) {
+            Ok(result) => result.map_err(words::refusal),
+            Err(why) => Err(stopped(why).after_ringing()),
+        }
+    }
+
+    /// The client's own deadlines come first: two calls at most, and a farewell.
+    fn deadline(&self) -> Instant {
+        let connect = self.config.wait.connect;
+        let time = connect.saturating_mul(2).saturating_add(FAREWELL);
+        later(later(self.waiter.now(), time), GRACE)
+    }
+
+    /// Tells Airlock that this flow is not gone on with. That it hears it is not needed.
+    fn give_up(&mut self, worker: &Worker<Server>, work: impl FnOnce(&Server) + Send + 'static) {
+        let until = later(self.waiter.now(), FAREWELL);
+        let _ = worker.begin(work).wait(self.waiter, until);
+    }
+
+    fn questions(&mut self) -> Questions<'_> {
+        Questions {
+            host: &mut *self.host,
+            waiter: &*self.waiter,
+            echo: self.config.conversation.otp_echo,
+            password: &self.password,
+            hint: &mut self.notes.hint,
+        }
+    }
+}
+
+/// The password, from the person or from the module before.
+fn password(airlock: &Airlock, host: &mut dyn Host) -> Result<Zeroizing<String>, Refusal> {
+    let bytes = match airlock.password {
+        Password::Ask => host
+            .ask("Password: ", Echo::Off)
+            .map_err(|_| super::announce::broke_off())?,
+        Password::Stack => host.password().ok_or_else(|| {
+            let reason = "airlock.password = \"stack\", but no module before this one has asked \
+                          for a password";
+            Refusal::new(Word::Configuration, reason)
+        })?,
+    };
+    let password = questions::password(&bytes)?;
+    if airlock.password == Password::Ask {
+        host.leave_password(&password)
+            .map_err(|_| Refusal::new(Word::LocalFailure, "PAM does not take the password"))?;
+    }
+    Ok(password)
+}
+
+fn rejected<S>(rejected: Rejected<S>) -> Refusal {
+    words::refusal(rejected.error)
+}
