@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::accounts::Account;
+use crate::airlock;
 use crate::connection::Order;
 use crate::entry::{Entry, Verdict, plain};
 use crate::keys::{Hash, KeyPair};
@@ -105,6 +106,9 @@ impl Handler {
             } else {
                 not_allowed("GET", &http)
             };
+        }
+        if airlock::is_for(&path) {
+            return airlock::handle(&self.server, request, http).await;
         }
         match path.as_str() {
             "/app/api/authenticator/signPayload" if *request.method() == Method::POST => {

@@ -28,6 +28,7 @@
 )]
 
 mod accounts;
+mod airlock;
 mod connection;
 mod entry;
 mod handler;
@@ -46,6 +47,10 @@ mod tls;
 mod wire;
 
 pub use accounts::{Account, Accounts, AccountsError, Phone};
+pub use airlock::{
+    Airlock, AirlockRequest, Background, Device, DeviceList, Image, PASSWORD, Place, Refusal,
+    Token, Trouble, Twist, Unreadable, User, Way,
+};
 pub use keys::{KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
 pub use log::Log;
 pub use scenario::{Listing, Reaction};

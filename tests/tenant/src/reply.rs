@@ -103,6 +103,25 @@ impl Reply {
         self
     }
 
+    /// Adds cookies to an HTTP answer.
+    pub(crate) fn cookies(mut self, cookies: impl IntoIterator<Item = String>) -> Self {
+        if let Self::Http(response) = &mut self {
+            for cookie in cookies {
+                let cookie = HeaderValue::try_from(cookie).expect("cookies are plain text");
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+        }
+        self
+    }
+
+    /// Changes the status of an HTTP answer.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        if let Self::Http(response) = &mut self {
+            *response.status_mut() = status;
+        }
+        self
+    }
+
     /// For the log.
     pub(crate) fn outcome(&self) -> String {
         match self {

@@ -57,6 +57,7 @@ macro_rules! named {
         }
     };
 }
+pub(crate) use named;
 
 named! {
     /// What a phone, or the tenant on its way to the phone, does with a sign

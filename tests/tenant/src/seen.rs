@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::airlock::{AirlockRequest, AirlockSeen};
+
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
@@ -116,6 +118,8 @@ pub struct Seen {
     pub sign_requests: Vec<SignRequest>,
     /// Sign requests whose client hung up before the answer.
     pub abandoned: Vec<u64>,
+    /// The Airlock IAM's part.
+    pub(crate) airlock: AirlockSeen,
     /// Changes whenever `waiting` does.
     pub(crate) version: u64,
     /// The tenant is about to end, so that nobody hangs up any more.
@@ -124,6 +128,18 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Requests to Airlock IAM.
+    #[must_use]
+    pub fn airlock_requests(&self) -> &[AirlockRequest] {
+        &self.airlock.requests
+    }
+
+    /// How many sessions of Airlock IAM are alive.
+    #[must_use]
+    pub fn airlock_sessions(&self) -> usize {
+        self.airlock.sessions.len()
+    }
+
     /// What waits for a person, oldest first.
     #[must_use]
     pub fn waiting(&self) -> Vec<Waiting> {

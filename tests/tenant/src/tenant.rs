@@ -10,6 +10,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::accounts::{Account, Accounts};
+use crate::airlock::{self, Airlock, AirlockRequest};
 use crate::log::Log;
 use crate::seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting, Watched};
 use crate::server::{self, Server};
@@ -37,6 +38,8 @@ pub struct Options {
     pub tls_versions: TlsVersions,
     /// Who has an account.
     pub accounts: Accounts,
+    /// The Airlock IAM on the same port.
+    pub airlock: Airlock,
     /// Closes a connection this long after it served a key list, unless another
     /// request came in the meantime. The answer does not announce it.
     pub close_after_keys: Option<Duration>,
@@ -57,6 +60,7 @@ impl Default for Options {
             certificate: Certificate::Good,
             tls_versions: TlsVersions::Both,
             accounts: Accounts::default(),
+            airlock: Airlock::default(),
             close_after_keys: None,
             reset_on_sign: false,
             silence: None,
@@ -141,6 +145,12 @@ impl Tenant {
         &self.authority
     }
 
+    /// The base URL of the Airlock IAM, as in `https://localhost:8443/auth/rest`.
+    #[must_use]
+    pub fn airlock_url(&self) -> String {
+        format!("https://{}{}", self.authority, airlock::BASE)
+    }
+
     /// The certificate of the authority that a client has to trust.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
@@ -183,6 +193,25 @@ impl Tenant {
         self.watched.look(|seen| seen.sign_requests.clone())
     }
 
+    /// The requests to Airlock IAM so far.
+    #[must_use]
+    pub fn airlock_requests(&self) -> Vec<AirlockRequest> {
+        self.watched.look(|seen| seen.airlock_requests().to_vec())
+    }
+
+    /// What was wrong with the requests to Airlock IAM so far.
+    #[must_use]
+    pub fn airlock_problems(&self) -> Vec<String> {
+        let requests = self.airlock_requests().into_iter();
+        requests.filter_map(|request| request.problem).collect()
+    }
+
+    /// How many sessions of Airlock IAM are alive: opened, and not logged out.
+    #[must_use]
+    pub fn airlock_sessions(&self) -> usize {
+        self.watched.look(Seen::airlock_sessions)
+    }
+
     /// Whether anybody came to where the redirects point.
     #[must_use]
     pub fn redirect_followed(&self) -> bool {
@@ -215,6 +244,18 @@ impl Tenant {
     #[must_use]
     pub fn wait_for_sign_requests(&self, count: usize, timeout: Duration) -> bool {
         self.wait_for(timeout, |seen| seen.sign_requests.len() >= count)
+    }
+
+    /// Waits until there have been `count` requests to Airlock IAM.
+    #[must_use]
+    pub fn wait_for_airlock_requests(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_for(timeout, |seen| seen.airlock_requests().len() >= count)
+    }
+
+    /// Waits until exactly `count` sessions of Airlock IAM are alive.
+    #[must_use]
+    pub fn wait_for_airlock_sessions(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_for(timeout, |seen| seen.airlock_sessions() == count)
     }
 
     /// Waits until exactly `count` sign requests wait for a person.

@@ -130,7 +130,8 @@ impl Client {
         self.send_post(SIGN, FORM, &form(account, key));
     }
 
-    fn send(&mut self, text: &str) {
+    /// Sends these bytes, which should be a request.
+    pub fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).unwrap();
         self.0.flush().unwrap();
     }
@@ -138,10 +139,13 @@ impl Client {
     /// An answer with a length.
     pub fn response(&mut self) -> io::Result<Response> {
         let head = self.head()?;
-        let length = header(&head, "content-length").unwrap().parse().unwrap();
+        let status = head.get(9..12).unwrap().parse().unwrap();
+        let length = match status {
+            204 => 0,
+            _ => header(&head, "content-length").unwrap().parse().unwrap(),
+        };
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
-        let status = head.get(9..12).unwrap().parse().unwrap();
         Ok(Response { status, head, body })
     }
 

@@ -1,0 +1,106 @@
+//! Which step comes after which.
+
+use tenant::{Airlock, Device, Tenant, Token, User};
+
+use crate::browser::{Browser, DEVICES, POLL, QR_OTP, error, is_done, start, start_with, step};
+use crate::common::PATIENCE;
+
+fn tidy(tenant: &Tenant, browser: &mut Browser) {
+    assert_eq!(tenant.airlock_problems(), [""; 0]);
+    assert_eq!(tenant.airlock_sessions(), 1);
+    assert_eq!(browser.delete("").status, 204);
+    assert!(tenant.wait_for_airlock_sessions(0, PATIENCE));
+}
+
+#[test]
+fn one_token_is_used_without_a_choice() {
+    let tenant = start(Airlock::default());
+    let mut browser = Browser::new(&tenant);
+    assert_eq!(
+        step(&browser.log_in("token")),
+        "AIRLOCK_2FA_QR_CODE_OTP_REQUIRED"
+    );
+    let image = browser.challenge();
+    let otp = Token::new("GAQT12345678").read_image(&image).unwrap();
+    assert!(is_done(&browser.otp(QR_OTP, &otp)));
+    tidy(&tenant, &mut browser);
+    let paths: Vec<String> = tenant
+        .airlock_requests()
+        .into_iter()
+        .map(|one| one.path)
+        .collect();
+    assert_eq!(paths[0], "/public/authentication/password/check/");
+    assert_eq!(paths.len(), 4);
+    assert_eq!(tenant.airlock_requests()[1].user.as_deref(), Some("token"));
+    assert!(tenant.airlock_url().ends_with("/auth/rest"));
+}
+
+#[test]
+fn several_devices_are_listed_and_chosen() {
+    let tenant = start(Airlock::default());
+    for (nth, serial) in [(1, "GAQT12345678"), (2, "GAQT87654321")] {
+        let mut browser = Browser::new(&tenant);
+        assert_eq!(
+            step(&browser.log_in("lee")),
+            "AIRLOCK_2FA_DEVICE_CHOICE_REQUIRED"
+        );
+        let list = browser.post(DEVICES, "{}").json();
+        let names: Vec<_> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|device| {
+                assert_eq!(device["type"], "authentication.airlock-2fa.device");
+                let attributes = &device["attributes"];
+                (
+                    attributes["displayName"].as_str().unwrap(),
+                    attributes["deviceType"].as_str().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("Lee's iPhone", "IOS"),
+                ("GAQT12345678", "HWTOKEN"),
+                ("GAQT87654321", "HWTOKEN")
+            ]
+        );
+        let id = list["data"][nth]["id"].as_str().unwrap();
+        let chosen = browser.post(&format!("airlock-2fa/devices/{id}/select/"), "");
+        assert_eq!(step(&chosen), "AIRLOCK_2FA_QR_CODE_OTP_REQUIRED");
+        let otp = Token::new(serial).read_image(&browser.challenge()).unwrap();
+        assert!(is_done(&browser.otp(QR_OTP, &otp)));
+        tidy(&tenant, &mut browser);
+    }
+}
+
+#[test]
+fn a_phone_is_polled() {
+    let tenant = start_with(User::new("quick").devices([Device::phone("P").approves_after(0)]));
+    let pending = "AIRLOCK_2FA_POLLING_OR_OFFLINE_REQUIRED";
+    for (user, polls) in [("phone", 2), ("quick", 0)] {
+        let mut browser = Browser::new(&tenant);
+        assert_eq!(step(&browser.log_in(user)), pending);
+        for _ in 0..polls {
+            assert_eq!(step(&browser.post(POLL, "")), pending);
+        }
+        assert!(is_done(&browser.post(POLL, "")));
+        tidy(&tenant, &mut browser);
+    }
+    let mut browser = Browser::new(&tenant);
+    browser.log_in("phone-never");
+    for _ in 0..20 {
+        assert_eq!(step(&browser.post(POLL, "")), pending);
+    }
+    tidy(&tenant, &mut browser);
+    browser = Browser::new(&tenant);
+    browser.log_in("phone-error");
+    assert_eq!(step(&browser.post(POLL, "")), pending);
+    let (_, code, next) = error(&browser.post(POLL, ""));
+    assert_eq!((code.as_str(), next), ("AUTHENTICATION_FAILED", None));
+    assert_eq!(tenant.airlock_sessions(), 0);
+    // There is nothing to log out of, and no harm in trying.
+    assert_eq!(browser.delete("").status, 204);
+    assert_eq!(tenant.airlock_problems(), [""; 0]);
+}

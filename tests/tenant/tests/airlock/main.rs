@@ -1,0 +1,14 @@
+//! The simulated Airlock IAM over real HTTPS, by the letter of its
+//! documentation.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod browser;
+mod flow;
