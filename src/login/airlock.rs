@@ -234,7 +234,8 @@ impl Login<'_> {
         let until = later(self.waiter.now(), self.config.wait.person);
         let mut approval = approval;
         loop {
-            match self.call(worker, move |_| approval.poll())? {
+            let deadline = self.deadline().min(later(until, GRACE));
+            match self.call_until(worker, deadline, move |_| approval.poll())? {
                 Polled::Next(next) => return Ok(next),
                 Polled::Pending(pending) => approval = pending,
             }
@@ -255,6 +256,15 @@ impl Login<'_> {
         work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Refusal> {
         let until = self.deadline();
+        self.call_until(worker, until, work)
+    }
+
+    fn call_until<T: Send + 'static>(
+        &mut self,
+        worker: &Worker<Server>,
+        until: Instant,
+        work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Refusal> {
         match worker.begin(work).wait(self.waiter, until) {
             Ok(result) => result.map_err(words::refusal),
             Err(why) => Err(stopped(why).after_ringing()),

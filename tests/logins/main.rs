@@ -12,6 +12,7 @@
     reason = "a panic here fails a test, never a login"
 )]
 
+mod airlock;
 mod hostile;
 mod local;
 mod module;

@@ -40,6 +40,7 @@ static const char usage[] =
     "  answers=null                answer prompts with a NULL string\n"
     "  answers=none                fail every prompt\n"
     "  answers=password            fail visible prompts, as sshd's password method does\n"
+    "  types=TEXT                  answer every prompt with this\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
     "  slow                        messages take until a line comes in, as after Ctrl-S\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
@@ -55,7 +56,7 @@ static const char usage[] =
 
 static struct timespec started;
 static const char *answers = "";
-static const char *rename_to;
+static const char *rename_to, *types;
 static int fail_messages, slow_messages;
 static int quiet;
 static int log_reader = -1;
@@ -208,8 +209,8 @@ static char *answer(int style)
     int visible = style == PAM_PROMPT_ECHO_ON;
     if (!strcmp(answers, "none") || (!strcmp(answers, "password") && visible))
         return NULL;
-    if (quiet)
-        return strdup("");
+    if (types || quiet)
+        return strdup(types ? types : "");
     if (!fgets(line, sizeof line, stdin))
         return NULL;
     line[strcspn(line, "\n")] = 0;
@@ -328,6 +329,8 @@ int main(int argc, char **argv)
             answers = value;
         else if (!strncmp(argv[i], "rename=", 7))
             rename_to = value;
+        else if (!strncmp(argv[i], "types=", 6))
+            types = value;
         else if (!strncmp(argv[i], "times=", 6))
             times = atol(value);
         else if (!strncmp(argv[i], "files=", 6)) {

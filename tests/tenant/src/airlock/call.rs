@@ -148,8 +148,8 @@ impl Path {
             "password/check/" => strings(body, ["username", "password"])
                 .map(|[username, password]| Call::Password { username, password }),
             "airlock-2fa/offline-qr-code/otp/check/" => otp().map(Call::QrOtp),
-            "otp/check/" => otp().map(Call::Otp),
-            "mtan/otp/check/" => otp().map(Call::SmsOtp),
+            "otp/check" => otp().map(Call::Otp),
+            "mtan/otp/check" => otp().map(Call::SmsOtp),
             "airlock-2fa/devices/retrieve/" => nothing(body).map(|()| Call::Devices),
             "airlock-2fa/status/poll/" => nothing(body).map(|()| Call::Poll),
             _ => nothing(body).map(|()| Call::Challenge),
@@ -163,8 +163,9 @@ const POSTS: [&str; 7] = [
     "airlock-2fa/status/poll/",
     "airlock-2fa/offline-qr-code/challenge/retrieve/",
     "airlock-2fa/offline-qr-code/otp/check/",
-    "otp/check/",
-    "mtan/otp/check/",
+    // These are written without a slash at the end wherever they are named.
+    "otp/check",
+    "mtan/otp/check",
 ];
 
 /// What an id in a path stands for. It must be one segment, so all but
