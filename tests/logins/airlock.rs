@@ -888,12 +888,12 @@ fn many_logins_in_one_process_leave_nothing_behind() {
     let stage = stage("password-only", "allow_password_only = true", "");
     let login = stage.login("login", &["times=200", "types=correct-horse"]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    let state = |kind: &str| -> Vec<String> {
+    let counts = |kind: &str| -> Vec<String> {
         let all = login.all(kind).into_iter();
         all.map(|line| line.split(" kilobytes=").next().unwrap().to_owned())
             .collect()
     };
-    let before = state("before");
-    assert_eq!(state("state"), [&*before[0], &before[0]]);
+    let before = counts("before");
+    assert_eq!(counts("state"), [&*before[0], &before[0]]);
     assert_eq!(stage.tenant.airlock_sessions(), 0);
 }
