@@ -4,6 +4,7 @@
 //! take turns, shows where each module begins: so also uneven scales are read without a guess.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::image::Image;
 
@@ -110,7 +111,8 @@ fn thresholds(image: &Image) -> Vec<u8> {
     chosen
 }
 
-/// Otsu's method: the threshold that leaves the least variance on both its sides.
+/// Otsu's method, which parts the pixels so that both halves vary least: the middle between the
+/// means of the halves.
 fn otsu(histogram: &[u32; 256]) -> u8 {
     let weighted = || {
         histogram
@@ -121,20 +123,27 @@ fn otsu(histogram: &[u32; 256]) -> u8 {
     let all: f64 = weighted().map(|(count, _)| count).sum();
     let total: f64 = weighted().map(|(count, value)| count * value).sum();
     let (mut below, mut sum) = (0.0, 0.0);
-    let mut best = (0.0, 0);
-    for (threshold, (count, value)) in (0..=u8::MAX).zip(weighted()) {
-        let above = all - below;
-        if below > 0.0 && above > 0.0 {
-            let apart = sum / below - (total - sum) / above;
-            let variance = below * above * apart * apart;
-            if variance > best.0 {
-                best = (variance, threshold);
-            }
-        }
+    let (mut most, mut threshold) = (0.0, 0.0);
+    for (count, value) in weighted() {
         below += count;
         sum += count * value;
+        let above = all - below;
+        if below > 0.0 && above > 0.0 {
+            let (dark, light) = (sum / below, (total - sum) / above);
+            let variance = below * above * (light - dark) * (light - dark);
+            if variance > most {
+                most = variance;
+                threshold = f64::midpoint(dark, light);
+            }
+        }
     }
-    best.1
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 255"
+    )]
+    let threshold = threshold.ceil() as u8;
+    threshold
 }
 
 /// The image with each pixel either below the threshold or not.
@@ -164,7 +173,7 @@ impl Bitmap<'_> {
         for corner in &finders {
             for right in finders.iter().filter(|right| level(corner, right)) {
                 for lower in finders.iter().filter(|lower| plumb(corner, lower)) {
-                    match self.read(corner, right, lower) {
+                    match self.sharpened(corner).read(corner, right, lower) {
                         Ok(modules) => return Ok(modules),
                         Err(flaw) => worst = worst.max(flaw),
                     }
@@ -174,11 +183,43 @@ impl Bitmap<'_> {
         Err(worst)
     }
 
+    /// The same image, parted in the middle between the dark and the light of a finder pattern:
+    /// there a pixel on an edge belongs to what covers more of it, whatever is around the code.
+    fn sharpened(&self, finder: &Finder) -> Self {
+        let (x, y) = (middle(&finder.x), middle(&finder.y));
+        let [left, .., right] = finder.x;
+        let [top, .., bottom] = finder.y;
+        let cross = || {
+            let across = (left..right).filter_map(|x| self.image.pixel(x, y));
+            across.chain((top..bottom).filter_map(|y| self.image.pixel(x, y)))
+        };
+        let threshold = match (cross().min(), cross().max()) {
+            (Some(darkest), Some(lightest)) => darkest.midpoint(lightest).saturating_add(1),
+            _ => self.threshold,
+        };
+        Self {
+            image: self.image,
+            threshold,
+        }
+    }
+
     /// Outside of the image nothing is ink.
     fn is(&self, ink: bool, x: usize, y: usize) -> bool {
         self.image
             .pixel(x, y)
             .is_some_and(|pixel| (pixel < self.threshold) == ink)
+    }
+
+    /// Whether an area is ink on average.
+    fn mostly(&self, ink: bool, columns: &Range<usize>, rows: &Range<usize>) -> bool {
+        let (mut sum, mut count) = (0_usize, 0_usize);
+        for y in rows.clone() {
+            for pixel in columns.clone().filter_map(|x| self.image.pixel(x, y)) {
+                sum = sum.saturating_add(pixel.into());
+                count = count.saturating_add(1);
+            }
+        }
+        (sum < count.saturating_mul(self.threshold.into())) == ink
     }
 
     /// The finder patterns from top to bottom, one more than allowed at most.
@@ -233,17 +274,13 @@ impl Bitmap<'_> {
         if !is_finder(&down) || !is_finder(&across) || !square {
             return None;
         }
-        let rings = |edges: &Edges| -> Vec<(usize, usize)> {
-            let middles = edges.windows(2).filter_map(|run| match run {
-                [from, to] => Some(from.midpoint(*to)),
-                _ => None,
-            });
-            middles.zip([0, 1, 2, 1, 0]).collect()
+        let rings = |edges: &Edges| -> Vec<(Range<usize>, usize)> {
+            cores(edges).into_iter().zip([0, 1, 2, 1, 0]).collect()
         };
         let rows = rings(&down);
         let whole = rings(&across).iter().all(|(x, column)| {
             rows.iter()
-                .all(|(y, row)| self.is(ink, *x, *y) == (*column.min(row) != 1))
+                .all(|(y, row)| self.mostly(ink, x, y) == (*column.min(row) != 1))
         });
         whole.then_some(Finder {
             x: across,
@@ -255,11 +292,26 @@ impl Bitmap<'_> {
     /// The modules between three finder patterns.
     fn read(&self, corner: &Finder, right: &Finder, lower: &Finder) -> Result<Modules, Flaw> {
         let ink = corner.ink;
-        let [left, .., beside, inner_x] = corner.x;
-        let [top, .., below, inner_y] = corner.y;
+        let again = |finder: &Finder| {
+            let (x, y) = (middle(&finder.x), middle(&finder.y));
+            self.finder(ink, x, y, span(&finder.x)).ok_or(Flaw::Corners)
+        };
+        let (corner, right, lower) = (again(corner)?, again(right)?, again(lower)?);
+        let ([left, ..], [top, ..]) = (corner.x, corner.y);
         let [.., end_x] = right.x;
         let [.., end_y] = lower.y;
-        let (timing_x, timing_y) = (beside.midpoint(inner_x), below.midpoint(inner_y));
+        // The timing patterns go on where the finder pattern ends. Of two pixels, the better.
+        let last = |edges: &Edges, pixel: &dyn Fn(usize) -> Option<u8>| {
+            let depth = |at: &usize| pixel(*at).map(|pixel| if ink { pixel } else { !pixel });
+            cores(edges).pop()?.min_by_key(depth)
+        };
+        let pixel = |x, y| self.image.pixel(x, y);
+        let (Some(timing_x), Some(timing_y)) = (
+            last(&corner.x, &|x| pixel(x, middle(&corner.y))),
+            last(&corner.y, &|y| pixel(middle(&corner.x), y)),
+        ) else {
+            return Err(Flaw::Timing);
+        };
         let columns = divide(
             &corner.x,
             &right.x,
@@ -289,7 +341,7 @@ impl Bitmap<'_> {
             side: columns.len(),
             dark: rows
                 .iter()
-                .flat_map(|y| columns.iter().map(|x| self.is(ink, *x, *y)))
+                .flat_map(|y| columns.iter().map(|x| self.mostly(ink, x, y)))
                 .collect(),
         };
         if fixed_patterns_hold(&modules) {
@@ -300,14 +352,16 @@ impl Bitmap<'_> {
     }
 }
 
-/// Whether five runs are as wide as those through the middle of a finder pattern.
+/// Whether five runs are as wide as those through the middle of a finder pattern, give or take
+/// half a module, or the pixel by which whole pixels are off.
 fn is_finder(edges: &Edges) -> bool {
     let side = span(edges);
-    let slack = slack(side, FINDER).saturating_mul(FINDER);
+    let half = side.checked_div(2).unwrap_or(0);
     side >= FINDER
         && edges.windows(2).zip(FINDER_RUNS).all(|(run, modules)| {
             let [from, to] = run else { return false };
             let width = to.saturating_sub(*from).saturating_mul(FINDER);
+            let slack = half.max(FINDER.saturating_add(modules));
             width.abs_diff(side.saturating_mul(modules)) <= slack
         })
 }
@@ -345,7 +399,7 @@ fn runs_around(middle: usize, limit: usize, ink: impl Fn(usize) -> bool) -> Edge
     [start, inner_start, middle_start, middle_end, inner_end, end]
 }
 
-/// The middle pixel of each module between two finder patterns, theirs included. `line` goes
+/// Where each module is between two finder patterns, theirs included. `line` goes
 /// through the timing pattern; `changes` counts, over the whole code, the pixels that differ
 /// from their neighbours before.
 fn divide(
@@ -353,7 +407,7 @@ fn divide(
     far: &Edges,
     line: impl Fn(usize) -> bool,
     changes: impl Fn(usize) -> usize,
-) -> Result<Vec<usize>, Flaw> {
+) -> Result<Vec<Range<usize>>, Flaw> {
     let [start, near_1, near_2, near_3, near_4, near_end] = *near;
     let [far_start, far_1, far_2, far_3, far_4, end] = *far;
     let timing: Vec<usize> = (start.saturating_add(1)..end)
@@ -392,13 +446,20 @@ fn divide(
     if !even {
         return Err(Flaw::Uneven);
     }
-    Ok(edges
-        .windows(2)
-        .filter_map(|module| match module {
-            [from, to] => Some(from.midpoint(*to)),
-            _ => None,
-        })
-        .collect())
+    Ok(cores(&edges))
+}
+
+/// The pixels that are looked at of each module: the middle one, or the middle two.
+fn cores(edges: &[usize]) -> Vec<Range<usize>> {
+    let core = |module: &[usize]| match module {
+        [from, to] => {
+            let last = from.midpoint(*to);
+            let first = from.midpoint(to.saturating_sub(1));
+            Some(first..last.saturating_add(1))
+        }
+        _ => None,
+    };
+    edges.windows(2).filter_map(core).collect()
 }
 
 /// The two edges inside a run of three modules. Where they do not fall on whole pixels, they are

@@ -58,6 +58,14 @@ impl Image {
         let (width, height) = (side(header.width)?, side(header.height)?);
 
         let mut reader = decoder.read_info().map_err(damaged)?;
+        // Otherwise png 0.18.1 panics.
+        if let Some(palette) = &reader.info().palette
+            && palette.len().checked_rem(3) != Some(0)
+        {
+            return Err(NotDrawable(
+                "the PNG is damaged: part of a colour".to_owned(),
+            ));
+        }
         let (colour, _) = reader.output_color_type();
         let samples = colour.samples();
         let mut image = Self {

@@ -5,6 +5,9 @@ mod grid;
 mod image;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use self::grid::Flaw;
