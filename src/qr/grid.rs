@@ -64,13 +64,13 @@ impl fmt::Display for Flaw {
             Self::OneColour => formatter.write_str("it has one colour"),
             Self::Finders(found) => write!(
                 formatter,
-                "it has {found} finder patterns (the squares in three corners)"
+                "three finder patterns needed (the squares in the corners), {found} found"
             ),
             Self::Corners => {
                 formatter.write_str("its finder patterns are not in the three corners of a square")
             }
             Self::Timing => formatter.write_str("no timing pattern between the finder patterns"),
-            Self::Side(side) => write!(formatter, "{side} modules a side"),
+            Self::Side(side) => write!(formatter, "{side} modules a side are no version's"),
             Self::Uneven => formatter.write_str("its modules differ in size"),
             Self::Pattern => formatter.write_str("its fixed patterns are damaged"),
         }
@@ -274,13 +274,11 @@ impl Bitmap<'_> {
         if !is_finder(&down) || !is_finder(&across) || !square {
             return None;
         }
-        let rings = |edges: &Edges| -> Vec<(Range<usize>, usize)> {
-            cores(edges).into_iter().zip([0, 1, 2, 1, 0]).collect()
-        };
-        let rows = rings(&down);
-        let whole = rings(&across).iter().all(|(x, column)| {
-            rows.iter()
-                .all(|(y, row)| self.mostly(ink, x, y) == (*column.min(row) != 1))
+        let rings = [0, 1, 2, 1, 0];
+        let whole = cores(&across).zip(rings).all(|(x, column)| {
+            cores(&down)
+                .zip(rings)
+                .all(|(y, row)| self.mostly(ink, &x, &y) == (column.min(row) != 1))
         });
         whole.then_some(Finder {
             x: across,
@@ -303,7 +301,7 @@ impl Bitmap<'_> {
         // The timing patterns go on where the finder pattern ends. Of two pixels, the better.
         let last = |edges: &Edges, pixel: &dyn Fn(usize) -> Option<u8>| {
             let depth = |at: &usize| pixel(*at).map(|pixel| if ink { pixel } else { !pixel });
-            cores(edges).pop()?.min_by_key(depth)
+            cores(edges).last()?.min_by_key(depth)
         };
         let pixel = |x, y| self.image.pixel(x, y);
         let (Some(timing_x), Some(timing_y)) = (
@@ -446,11 +444,11 @@ fn divide(
     if !even {
         return Err(Flaw::Uneven);
     }
-    Ok(cores(&edges))
+    Ok(cores(&edges).collect())
 }
 
 /// The pixels that are looked at of each module: the middle one, or the middle two.
-fn cores(edges: &[usize]) -> Vec<Range<usize>> {
+fn cores(edges: &[usize]) -> impl Iterator<Item = Range<usize>> {
     let core = |module: &[usize]| match module {
         [from, to] => {
             let last = from.midpoint(*to);
@@ -459,7 +457,7 @@ fn cores(edges: &[usize]) -> Vec<Range<usize>> {
         }
         _ => None,
     };
-    edges.windows(2).filter_map(core).collect()
+    edges.windows(2).filter_map(core)
 }
 
 /// The two edges inside a run of three modules. Where they do not fall on whole pixels, they are

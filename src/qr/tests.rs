@@ -358,7 +358,7 @@ fn more_finder_patterns_than_three() {
     };
     assert_drawn(&with(1), &code, "one more");
     assert_drawn(&with(13), &code, "thirteen more");
-    assert!(error(&with(14)).contains("17 finder patterns"));
+    assert!(error(&with(14)).contains("17 found"));
 }
 
 #[test]
@@ -387,9 +387,15 @@ fn what_is_no_qr_code_says_so() {
         });
     }
     for (picture, expected) in [
-        (&noise, "no QR code in it: it has "),
-        (&photo, "no QR code in it: it has 0 finder patterns"),
-        (&squares, "no QR code in it: it has 0 finder patterns"),
+        (&noise, "no QR code in it: three finder patterns needed"),
+        (
+            &photo,
+            "no QR code in it: three finder patterns needed (the squares in the corners), 0 found",
+        ),
+        (
+            &squares,
+            "no QR code in it: three finder patterns needed (the squares in the corners), 0 found",
+        ),
         (
             &Picture::new(1, 1, BLACK),
             "no QR code in it: it has one colour",
@@ -441,7 +447,7 @@ fn a_missing_finder_pattern_is_an_error() {
         let error = error(&picture.png());
         assert_eq!(
             error,
-            "no QR code in it: it has 2 finder patterns (the squares in three corners)"
+            "no QR code in it: three finder patterns needed (the squares in the corners), 2 found"
         );
     }
 }
@@ -463,7 +469,10 @@ fn a_picture_with_columns_cut_out_is_an_error() {
     };
     // One module: its neighbours are one now.
     let one: Vec<usize> = (60..64).collect();
-    assert_eq!(without(&one), "no QR code in it: 23 modules a side");
+    assert_eq!(
+        without(&one),
+        "no QR code in it: 23 modules a side are no version's"
+    );
     // As many modules as one version has more than another.
     let four: Vec<usize> = (60..76).collect();
     assert!(without(&four).contains("three corners of a square"));
