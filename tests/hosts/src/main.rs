@@ -15,6 +15,7 @@
     clippy::print_stdout
 )]
 
+mod camera;
 mod cells;
 mod log;
 mod machine;

@@ -15,6 +15,8 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// High enough that nothing scrolls away.
 const ROWS: NonZero<u16> = NonZero::new(100).expect("not zero");
 const COLUMNS: NonZero<u16> = NonZero::new(80).expect("not zero");
+/// For a QR code in ASCII, of up to version 6 with its quiet zone: two columns a module.
+pub const WIDE: NonZero<u16> = NonZero::new(2 * (41 + 8)).expect("not zero");
 
 /// A program in a terminal of its own.
 pub struct Terminal {
@@ -33,6 +35,17 @@ impl Terminal {
     /// Starts `program` with its arguments as the user with these ids (0: root), in the given
     /// locale.
     pub fn start(id: u32, locale: &str, program: &str, arguments: &[&str]) -> Self {
+        Self::start_wide(COLUMNS, id, locale, program, arguments)
+    }
+
+    /// The same in a terminal of other than the usual 80 columns.
+    pub fn start_wide(
+        columns: NonZero<u16>,
+        id: u32,
+        locale: &str,
+        program: &str,
+        arguments: &[&str],
+    ) -> Self {
         let mut command = std::process::Command::new(program);
         command
             .args(arguments)
@@ -48,12 +61,12 @@ impl Terminal {
             command = command.uid(id).gid(id);
         }
         let (pty, pts) = pty_process::blocking::open().expect("a terminal");
-        pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get()))
+        pty.resize(pty_process::Size::new(ROWS.get(), columns.get()))
             .expect("a size");
         let child = command.spawn(pts).expect("the program starts");
         let pty = Arc::new(pty);
         let state = State {
-            parser: vt100::Parser::new(ROWS, COLUMNS, 0),
+            parser: vt100::Parser::new(ROWS, columns, 0),
             raw: Vec::new(),
             ended: None,
         };
@@ -98,6 +111,11 @@ impl Terminal {
     /// What is on the screen, without the blanks at the end of lines.
     pub fn screen(&self) -> String {
         self.lock().parser.screen().contents()
+    }
+
+    /// What is on the screen, cell by cell.
+    pub fn cells(&self) -> vt100::Screen {
+        self.lock().parser.screen().clone()
     }
 
     /// Whether one line of the screen is exactly this.

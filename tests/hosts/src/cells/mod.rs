@@ -1,5 +1,6 @@
 //! The matrix: one file for each host program.
 
+mod camera;
 mod controls;
 mod fedora;
 mod login;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Cell> {
         login::CELLS,
         controls::CELLS,
         fedora::CELLS,
+        camera::CELLS,
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,144 @@
+//! The camera itself: what it reads, and that it does not read what a scanner would not.
+
+use std::fs;
+
+use qrcode::{EcLevel, QrCode, Version};
+
+use crate::Cell;
+use crate::camera::{Background, scan};
+use crate::machine::Machine;
+use crate::terminal::{Terminal, WIDE};
+
+pub const CELLS: &[Cell] = &[
+    cell("camera/half-blocks", half_blocks),
+    cell("camera/ascii", ascii),
+    cell("camera/two-codes", two_codes),
+    cell("camera/wrong-background", wrong_background),
+];
+
+const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell::new(name, "/bin/cat", run)
+}
+
+const BACKGROUNDS: [Background; 2] = [Background::Dark, Background::Light];
+
+fn half_blocks(_: &mut Machine) {
+    for background in BACKGROUNDS {
+        for version in 2..=6 {
+            let terminal = shows("C.UTF-8", &blocks(&code(version), background));
+            assert_eq!(
+                scan(&terminal, background),
+                [payload(version)],
+                "{version}, {background:?}"
+            );
+        }
+    }
+}
+
+fn ascii(_: &mut Machine) {
+    for background in BACKGROUNDS {
+        for version in 2..=6 {
+            let terminal = shows("C", &letters(&code(version), background));
+            assert_eq!(
+                scan(&terminal, background),
+                [payload(version)],
+                "{version}, {background:?}"
+            );
+        }
+    }
+}
+
+/// Each by itself, be it bytes or text.
+fn two_codes(_: &mut Machine) {
+    let text = QrCode::with_error_correction_level("Some text", EcLevel::M).expect("a code");
+    for background in BACKGROUNDS {
+        let both = [blocks(&code(3), background), blocks(&text, background)].join("\n");
+        let mut seen = scan(&shows("C.UTF-8", &both), background);
+        seen.sort();
+        assert_eq!(seen, [payload(3), b"Some text".to_vec()]);
+    }
+}
+
+/// Scanners want dark on light, and a quiet zone that is light.
+fn wrong_background(_: &mut Machine) {
+    let [dark, light] = BACKGROUNDS;
+    for draw in [blocks, letters] {
+        for (meant, is) in [(dark, light), (light, dark)] {
+            let terminal = shows("C.UTF-8", &draw(&code(3), meant));
+            assert_eq!(scan(&terminal, is), <[Vec<u8>; 0]>::default(), "{meant:?}");
+        }
+    }
+}
+
+/// A terminal in which this has been printed.
+fn shows(locale: &str, drawing: &str) -> Terminal {
+    let path = "/tmp/drawing";
+    fs::write(path, drawing).expect(path);
+    let mut terminal = Terminal::start_wide(WIDE, 0, locale, "cat", &[path]);
+    assert!(terminal.end().success());
+    terminal
+}
+
+/// As many bytes as fit, most of them no text.
+fn payload(version: u8) -> Vec<u8> {
+    let length = [14, 26, 42, 62, 84]
+        .get(usize::from(version - 2))
+        .expect("2 to 6");
+    let bytes = (0..=u8::MAX).map(|byte| byte.wrapping_mul(37) ^ version);
+    let first = *b"\0\n\r\"'<]]>\xff\x80\xc3";
+    first.into_iter().chain(bytes).take(*length).collect()
+}
+
+fn code(version: u8) -> QrCode {
+    let level = EcLevel::M;
+    QrCode::with_version(payload(version), Version::Normal(version.into()), level).expect("a code")
+}
+
+/// The modules with four light ones around, `true` for those that are drawn: on dark the light ones.
+fn drawn(code: &QrCode, background: Background) -> Vec<Vec<bool>> {
+    let width = code.width();
+    let colors = code.to_colors();
+    let light = background == Background::Dark;
+    let mut rows = vec![vec![light; width + 8]; width + 8];
+    for (row, colors) in rows.iter_mut().skip(4).zip(colors.chunks(width)) {
+        for (module, color) in row.iter_mut().skip(4).zip(colors) {
+            *module = color.select(!light, light);
+        }
+    }
+    rows
+}
+
+fn blocks(code: &QrCode, background: Background) -> String {
+    let rows = drawn(code, background);
+    let line = |two: &[Vec<bool>]| -> String {
+        let (upper, lower) = match two {
+            [upper, lower] => (upper.clone(), lower.clone()),
+            [upper] => (upper.clone(), vec![false; upper.len()]),
+            _ => Default::default(),
+        };
+        let sign = |pair| match pair {
+            (true, true) => '█',
+            (true, false) => '▀',
+            (false, true) => '▄',
+            (false, false) => ' ',
+        };
+        upper
+            .into_iter()
+            .zip(lower)
+            .map(sign)
+            .chain(['\n'])
+            .collect()
+    };
+    rows.chunks(2).map(line).collect()
+}
+
+fn letters(code: &QrCode, background: Background) -> String {
+    // Of letters, whose lines never touch, these leave the least white between dark modules.
+    let ink = match background {
+        Background::Dark => "@@",
+        Background::Light => "{}",
+    };
+    let sign = |drawn| if drawn { ink } else { "  " };
+    let line = |row: Vec<bool>| row.into_iter().map(sign).chain(["\n"]).collect::<String>();
+    drawn(code, background).into_iter().map(line).collect()
+}
