@@ -286,10 +286,10 @@ fn a_canceller_ends_a_call_at_once() {
     let asked = |seen: &tenant::Seen| seen.airlock_requests().len() == 2;
     assert!(tenant.wait_for(PATIENCE, asked));
     canceller.cancel();
-    let cancelled = Instant::now();
+    let since = Instant::now();
     let (kind, ended) = waiting.join().unwrap();
     assert_eq!(kind, ErrorKind::Cancelled);
-    assert!(ended < cancelled + PATIENCE);
+    assert!(ended < since + PATIENCE);
     assert_eq!(client.begin().unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
@@ -298,9 +298,9 @@ fn nothing_secret_is_in_debug_output() {
     let tenant = tenant(Airlock::default());
     let client = client(&tenant);
     let begun = client.begin().unwrap();
-    let mut shown = format!("{client:?} {begun:?}");
+    let first = format!("{client:?} {begun:?}");
     let step = otp_step(begun.check("token", PASSWORD).unwrap());
-    shown += &format!("{step:?}");
+    let shown = format!("{first} {step:?}");
     let requests = tenant.airlock_requests();
     let (_, value) = requests
         .last()
