@@ -69,6 +69,13 @@ pub fn configure(more: &str) {
     fs::write(CONFIGURATION, text).expect("the package has installed a configuration");
 }
 
+/// Configures the module for the tenant's Airlock IAM.
+pub fn configure_airlock(more: &str) {
+    let url = format!("https://{TENANT}/auth/rest");
+    let text = format!("mode = \"airlock\"\n\n[airlock]\nurl = {url:?}\n\n{more}\n");
+    fs::write(CONFIGURATION, text).expect("the package has installed a configuration");
+}
+
 /// Installs one of the package's examples as /etc/pam.d/`service`.
 pub fn stack(service: &str, example: &str) {
     install(
@@ -169,6 +176,13 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "{what}: still not so");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Gives a user of this host another password.
+pub fn set_password(user: &str, password: &str) {
+    let line = format!("{user}:{password}\n");
+    let output = piped(0, "chpasswd", &[], &line).end();
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Adds lines to a file.

@@ -1,4 +1,5 @@
-//! The tenant, and the phone of [`USER`](crate::machine::USER) in the test's hand.
+//! The tenant with its Airlock IAM, and the phone of [`USER`](crate::machine::USER) in the test's
+//! hand.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -85,6 +86,25 @@ impl Phone {
         assert!(hung_up, "the request is still there");
     }
 
+    /// How often Airlock has been asked this, by the end of the path. Everything that it was asked
+    /// was as it must be.
+    #[track_caller]
+    pub fn airlock_calls(&self, path: &str) -> usize {
+        let calls = self.tenant.airlock_requests();
+        for call in &calls {
+            assert_eq!(call.problem, None, "{call:#?}");
+        }
+        calls
+            .iter()
+            .filter(|call| call.path.ends_with(path))
+            .count()
+    }
+
+    /// How many of Airlock's sessions have not been ended.
+    pub fn airlock_sessions(&self) -> usize {
+        self.tenant.airlock_sessions()
+    }
+
     /// What the tenant got, for a person to read.
     pub fn account(&self) -> String {
         let mut text = String::new();
@@ -93,6 +113,9 @@ impl Phone {
         }
         for sign in self.tenant.sign_requests() {
             let _ = writeln!(text, "push to {:?}: {:?}", sign.username, sign.text);
+        }
+        for call in self.tenant.airlock_requests() {
+            let _ = writeln!(text, "{} {}: {}", call.method, call.path, call.did);
         }
         text
     }

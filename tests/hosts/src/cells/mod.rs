@@ -1,5 +1,6 @@
 //! The matrix: one file for each host program.
 
+mod airlock;
 mod camera;
 mod controls;
 mod fedora;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Cell> {
         controls::CELLS,
         fedora::CELLS,
         camera::CELLS,
+        airlock::CELLS,
     ]
     .into_iter()
     .flatten()

@@ -104,7 +104,11 @@ impl Token {
         self.answer(&payload)
     }
 
-    fn answer(&self, payload: &[u8]) -> Result<String, Unreadable> {
+    /// The OTP for what a QR code says.
+    ///
+    /// # Errors
+    /// When it is for another token.
+    pub fn answer(&self, payload: &[u8]) -> Result<String, Unreadable> {
         let rest = payload.strip_prefix(self.serial.as_bytes());
         match rest {
             Some([0, ..]) => Ok(self.otp(payload)),
