@@ -13,11 +13,11 @@ use logonbox_authenticator::Canceller;
 use zeroize::Zeroizing;
 
 use self::questions::Questions;
-use super::announce::announce;
+use super::announce::{announce, broke_off};
 use super::hold::hold;
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Airlock, AirlockDevice, Config, Password};
-use crate::host::{Echo, Host, User};
+use crate::host::{Echo, Host, Secret, User};
 use crate::policy;
 use crate::text::for_terminal;
 use crate::verdict::{Refusal, Word};
@@ -54,11 +54,16 @@ pub fn login(
         .account
         .account(name, &system.hostname(), airlock.url.authority().host());
     // Whoever does not exist is asked, too, and waits as long as for a wrong password.
-    let password = password(airlock, host)?;
+    let typed = ask(airlock, host)?;
     let asked = waiter.now();
     let known = policy::known_user(system, user);
     let result = known.and_then(|()| {
         notes.account.clone_from(&account);
+        let password = questions::password(&typed)?;
+        if airlock.password == Password::Ask {
+            host.leave_password(&password)
+                .map_err(|_| Refusal::new(Word::LocalFailure, "PAM does not take the password"))?;
+        }
         policy::enough_memory()?;
         let mut login = Login {
             config,
@@ -295,24 +300,16 @@ impl Login<'_> {
     }
 }
 
-/// The password, from the person or from the module before.
-fn password(airlock: &Airlock, host: &mut dyn Host) -> Result<Zeroizing<String>, Refusal> {
-    let bytes = match airlock.password {
-        Password::Ask => host
-            .ask("Password: ", Echo::Off)
-            .map_err(|_| super::announce::broke_off())?,
+/// What is to be the password, from the person or from the module before.
+fn ask(airlock: &Airlock, host: &mut dyn Host) -> Result<Secret, Refusal> {
+    match airlock.password {
+        Password::Ask => host.ask("Password: ", Echo::Off).map_err(|_| broke_off()),
         Password::Stack => host.password().ok_or_else(|| {
             let reason = "airlock.password = \"stack\", but no module before this one has asked \
                           for a password";
             Refusal::new(Word::Configuration, reason)
-        })?,
-    };
-    let password = questions::password(&bytes)?;
-    if airlock.password == Password::Ask {
-        host.leave_password(&password)
-            .map_err(|_| Refusal::new(Word::LocalFailure, "PAM does not take the password"))?;
+        }),
     }
-    Ok(password)
 }
 
 fn rejected<S>(rejected: Rejected<S>) -> Refusal {

@@ -687,16 +687,21 @@ fn what_cannot_be_an_otp_is_not_sent() {
 /// Among others what sshd says in place of a password for users that it will refuse.
 #[test]
 fn what_cannot_be_a_password_is_not_sent() {
+    let stage = stage("otp", "", "");
     for typed in [&b""[..], b"\x08\r\x7fINCORRECT", b"caf\xe9", &[b'x'; 2000]] {
-        let stage = stage("otp", "", "");
         let mut running = stage.start("sshd", &[]);
         running.wait_for("hidden");
         running.type_line(typed);
         let login = running.finish();
+        // As for a wrong one.
+        assert!(
+            login.took() >= Duration::from_secs(2),
+            "{:#?}",
+            login.events
+        );
         login.assert_refused("PAM_AUTH_ERR", "wrong-password");
         assert_eq!(stage.tenant.airlock_requests().len(), 0);
     }
-    let stage = stage("otp", "", "");
     let login = stage.login("sshd", &["answers=none"]);
     login.assert_refused("PAM_CONV_ERR", "conversation");
     let login = stage.login("sshd", &["answers=null"]);

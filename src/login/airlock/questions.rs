@@ -21,8 +21,8 @@ const CHANCES: usize = 3;
 ///
 /// # Errors
 ///
-/// It cannot be one. Not sshd's, either, for users that it will refuse anyway: that begins with
-/// control characters.
+/// It cannot be one. What sshd answers for users that it will refuse anyway cannot be one, either:
+/// it begins with control characters.
 pub(super) fn password(typed: &[u8]) -> Result<Zeroizing<String>, Refusal> {
     let refused = |why| Err(Refusal::new(Word::WrongPassword, why));
     match str::from_utf8(typed) {
