@@ -1,15 +1,18 @@
 //! The simulated tenant as a program.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tenant::{Accounts, Listing, Log, Options, Reaction, Tenant};
+use tenant::{
+    Accounts, DeviceList, Image, Listing, Log, Options, PASSWORD, Place, Reaction, Tenant, Token,
+    Trouble, Twist, Way,
+};
 
 const ABOUT: &str = "\
 A simulated LogonBox tenant: a real HTTPS server with simulated phones.
@@ -17,7 +20,10 @@ A simulated LogonBox tenant: a real HTTPS server with simulated phones.
 Point a LogonBox client at the host and port that are printed at the start, let \
 it trust the CA file, and log in. Who logs in decides what happens: `approve` \
 gets a signature, `decline` does not, `page` waits for a person who opens the \
-tenant's page in a browser and presses a button there.";
+tenant's page in a browser and presses a button there.
+
+It is a simulated Airlock IAM as well, at the URL that is printed, where `lee` \
+and others log in with a password, a phone or a hardware token.";
 
 const MORE: &str = "\
 Accounts:
@@ -41,6 +47,16 @@ Accounts:
   All but the name may be left out. Keys are ed25519, rsa, rsa-1024 or
   weak-ed25519; `published = false` keeps a phone's key out of the key list.
 
+Airlock IAM:
+  A user's name says what happens, and the password is correct-horse:
+    lee                           chooses among a phone and two hardware tokens
+    token                         has one hardware token
+    otp.one-try                   has an OTP (A1b2C3), and one try at it
+    token.gateway.last-html       parts as above, with dots between them
+  --list-scenarios names and explains all parts. A hardware token scans a QR
+  code on the screen and answers with an OTP:
+    logonbox-tenant token GAQT12345678 < screen.txt
+
 Examples:
   logonbox-tenant --listen 127.0.0.1:8443 --seconds 2
   curl --cacert logonbox-tenant-ca.pem https://localhost:8443/app/api/authenticator/keys/approve
@@ -51,13 +67,17 @@ Examples:
     run-my-tests \"localhost:$(cat port)\" ca.pem
     kill $tenant
 
-The phones' private keys are known to everybody who has this program. Let no
-real system trust them.";
+The phones' private keys and the tokens' secrets are known to everybody who has
+this program. Let no real system trust them.";
 
 #[derive(Debug, Parser)]
 #[command(name = "logonbox-tenant", version, about = "A simulated LogonBox tenant with phones", long_about = ABOUT)]
 #[command(after_long_help = MORE, after_help = "--help says more.")]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Task>,
+
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -94,6 +114,17 @@ struct Arguments {
     list_scenarios: bool,
 }
 
+/// What the program can do instead of being a tenant.
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Be a hardware token: read the QR code on the screen that comes in on the
+    /// standard input, and print the OTP
+    Token {
+        /// The token's serial number, which is its name in the device list
+        serial: String,
+    },
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -101,10 +132,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = if arguments.list_scenarios {
-        list_scenarios()
-    } else {
-        run(&arguments)
+    let result = match &arguments.command {
+        Some(Task::Token { serial }) => scan(serial),
+        None if arguments.list_scenarios => list_scenarios(),
+        None => run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -132,28 +163,76 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Is a hardware token.
+fn scan(serial: &str) -> Result<(), Failure> {
+    let mut screen = Vec::new();
+    io::stdin().lock().read_to_end(&mut screen)?;
+    let otp = Token::new(serial)
+        .read(&String::from_utf8_lossy(&screen))
+        .map_err(|error| Failure::Said(format!("the token {serial:?} shows nothing: {error}")))?;
+    writeln!(io::stdout(), "{otp}")?;
+    Ok(())
+}
+
 fn list_scenarios() -> Result<(), Failure> {
+    /// The names and explanations of an enum, behind a prefix.
+    macro_rules! all {
+        ($type:ident, $prefix:literal) => {
+            $type::ALL
+                .iter()
+                .map(|one| (format!("{}{}", $prefix, one.name()), one.about()))
+                .collect::<Vec<_>>()
+        };
+    }
+    let keys = [
+        ("ed25519".to_owned(), "a phone with an Ed25519 key"),
+        ("rsa".to_owned(), "a phone with an RSA key of 2048 bits"),
+    ];
+    let mut ways = all!(Way, "");
+    ways.push((
+        "step-NAME".into(),
+        "a step of this name, which goes no further",
+    ));
+    let lists = [
+        ("What the phone does:", all!(Reaction, "")),
+        (
+            "How the key list is served (alone, the phone approves):",
+            all!(Listing, "keys-"),
+        ),
+        (
+            "Which phones there are, in this order (without: ed25519, then rsa):",
+            keys.to_vec(),
+        ),
+        (
+            "Airlock IAM: the second factor of a user (without: token, or what the other parts need):",
+            ways,
+        ),
+        ("Airlock IAM: what is different", all!(Twist, "")),
+        (
+            "Airlock IAM: how the device list is served:",
+            all!(DeviceList, "devices-"),
+        ),
+        (
+            "Airlock IAM: how the QR code's image is made:",
+            all!(Image, "image-"),
+        ),
+        (
+            "Airlock IAM: where there is trouble; each goes with each of the next, as in last-html:",
+            all!(Place, ""),
+        ),
+        ("Airlock IAM: what the trouble is:", all!(Trouble, "")),
+    ];
     let mut out = io::stdout().lock();
-    writeln!(out, "What the phone does:")?;
-    for one in Reaction::ALL {
-        writeln!(out, "  {:<22} {}", one.name(), one.about())?;
+    for (title, parts) in lists {
+        writeln!(out, "{title}")?;
+        for (name, about) in parts {
+            writeln!(out, "  {name:<22} {about}")?;
+        }
+        writeln!(out)?;
     }
     writeln!(
         out,
-        "\nHow the key list is served (alone, the phone approves):"
-    )?;
-    for one in Listing::ALL {
-        writeln!(out, "  keys-{:<17} {}", one.name(), one.about())?;
-    }
-    writeln!(
-        out,
-        "\nWhich phones there are, in this order (without: ed25519, then rsa):"
-    )?;
-    writeln!(out, "  {:<22} a phone with an Ed25519 key", "ed25519")?;
-    writeln!(out, "  {:<22} a phone with an RSA key of 2048 bits", "rsa")?;
-    writeln!(
-        out,
-        "\nPut dots between parts, and any @domain at the end: decline.rsa.keys-crlf@acme.example"
+        "Put dots between parts, and any @domain at the end: decline.rsa.keys-crlf@acme.example"
     )?;
     Ok(())
 }
@@ -229,6 +308,11 @@ fn greet(tenant: &Tenant, arguments: &Arguments, accounts: &Accounts) -> io::Res
     writeln!(
         out,
         "Phones:    https://{authority}/   (where a person answers for the account `page`)"
+    )?;
+    let airlock = tenant.airlock_url();
+    writeln!(
+        out,
+        "Airlock:   {airlock}   (log in as `lee` with the password {PASSWORD})"
     )?;
     if arguments.accounts.is_some() {
         writeln!(out, "Accounts:  {}", accounts.names().join(", "))?;

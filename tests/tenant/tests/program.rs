@@ -80,11 +80,21 @@ fn help_teaches() {
         "[[account]]",
         "curl --cacert",
         "--list-scenarios",
+        "correct-horse",
+        "token GAQT12345678 <",
     ] {
         assert!(text(&help.stdout).contains(part), "{part}");
     }
     let scenarios = output(&["--list-scenarios"]);
-    for part in ["wrong-key ", "keys-unknown-first ", "hostile-reason "] {
+    for part in [
+        "wrong-key ",
+        "keys-unknown-first ",
+        "hostile-reason ",
+        "otp-locked-until ",
+        "devices-odd-ids ",
+        "image-bomb ",
+        "two-attributes ",
+    ] {
         assert!(text(&scenarios.stdout).contains(part), "{part}");
     }
 }

@@ -43,7 +43,7 @@ fn file(payload: &[u8], image: Image) -> Vec<u8> {
     let picture = Picture::of(payload, image);
     match image {
         Image::NotPng => b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0".to_vec(),
-        Image::Bomb => blank(20_000),
+        Image::Bomb => blank(10_000),
         Image::NoCode => blank(200),
         Image::Interlaced => picture.interlaced(),
         Image::OneBit => picture.one_bit(ColorType::Grayscale, &[]),

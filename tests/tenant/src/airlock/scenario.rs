@@ -137,7 +137,7 @@ named! {
         Truncated "truncated" "a PNG that stops in the middle"
         WrongCrc "wrong-crc" "a PNG with a flipped bit"
         NoCode "no-code" "a PNG without a QR code"
-        Bomb "bomb" "a PNG of some 50 kilobytes with 20,000 pixels a side"
+        Bomb "bomb" "a PNG of some 30 kilobytes with 10,000 pixels a side"
         Empty "empty" "an empty string"
         Missing "missing" "no challengeImage"
         Null "null" "challengeImage is null"

@@ -104,3 +104,128 @@ fn a_phone_is_polled() {
     assert_eq!(browser.delete("").status, 204);
     assert_eq!(tenant.airlock_problems(), [""; 0]);
 }
+
+#[test]
+fn codes_come_by_other_ways() {
+    let tenant = start(Airlock::default());
+    let mut browser = Browser::new(&tenant);
+    assert_eq!(step(&browser.log_in("otp@acme.example")), "OTP_REQUIRED");
+    assert!(is_done(&browser.otp("otp/check/", "A1b2C3")));
+    tidy(&tenant, &mut browser);
+    let mut browser = Browser::new(&tenant);
+    let answer = browser.log_in("sms");
+    assert_eq!(step(&answer), "MTAN_OTP_REQUIRED");
+    let attributes = &answer.json()["data"]["attributes"];
+    assert_eq!(attributes["phoneNumber"], "+41 ** *** ** 12");
+    assert!(is_done(&browser.otp("mtan/otp/check/", "482913")));
+    tidy(&tenant, &mut browser);
+}
+
+#[test]
+fn some_logins_end_after_the_password() {
+    let tenant = start(Airlock::default());
+    let mut browser = Browser::new(&tenant);
+    assert!(is_done(&browser.log_in("password-only")));
+    tidy(&tenant, &mut browser);
+    let named = [
+        ("fido", "FIDO_AUTHENTICATION_CHALLENGE_RETRIEVAL_REQUIRED"),
+        (
+            "mobile-only",
+            "AIRLOCK_2FA_MOBILE_ONLY_CHALLENGE_RETRIEVAL_REQUIRED",
+        ),
+        ("step-PASSWORD_CHANGE_REQUIRED", "PASSWORD_CHANGE_REQUIRED"),
+    ];
+    for (user, name) in named {
+        let mut browser = Browser::new(&tenant);
+        assert_eq!(step(&browser.log_in(user)), name);
+        tidy(&tenant, &mut browser);
+    }
+}
+
+#[test]
+fn a_flow_can_be_cleared_and_begun_again() {
+    let tenant = start(Airlock::default());
+    let mut browser = Browser::new(&tenant);
+    // Also before there is any.
+    assert_eq!(browser.delete("/flow/").status, 204);
+    browser.log_in("lee");
+    assert_eq!(browser.delete("/flow/").status, 204);
+    browser.log_in("otp");
+    assert!(is_done(&browser.otp("otp/check/", "A1b2C3")));
+    tidy(&tenant, &mut browser);
+}
+
+#[test]
+fn an_application_can_be_demanded() {
+    let not_yet = (
+        401,
+        "NOT_AUTHORIZED".to_owned(),
+        Some("PASSWORD_REQUIRED".to_owned()),
+    );
+    for (id, path) in [
+        ("ssh", "applications/ssh/access"),
+        ("", "default-application/access/"),
+    ] {
+        let tenant = start(Airlock::default().application(id));
+        let mut browser = Browser::new(&tenant);
+        assert_eq!(error(&browser.post(path, "")), not_yet);
+        assert!(is_done(&browser.log_in("password-only")));
+        tidy(&tenant, &mut browser);
+
+        let mut browser = Browser::new(&tenant);
+        browser.post("applications/other/access", "");
+        browser.log_in("password-only");
+        assert_eq!(
+            tenant.airlock_problems(),
+            [
+                "\"other\" is not the application",
+                "a password before the access to the application"
+            ]
+        );
+    }
+    // Where it is not demanded, it may be there.
+    let tenant = start(Airlock::default());
+    let mut browser = Browser::new(&tenant);
+    assert_eq!(error(&browser.post("applications/ssh/access", "")), not_yet);
+    assert!(is_done(&browser.log_in("password-only")));
+    tidy(&tenant, &mut browser);
+}
+
+#[test]
+fn a_test_has_its_own_users() {
+    let lee = User::new("lee").password("else").otp("1");
+    let tenant = start_with(lee);
+    let mut browser = Browser::new(&tenant);
+    assert_eq!(error(&browser.log_in("lee")).1, "USERNAME_PASSWORD_WRONG");
+    assert_eq!(step(&browser.password("lee", "else")), "OTP_REQUIRED");
+    // The others are still there.
+    assert_eq!(
+        step(&Browser::new(&tenant).log_in("devices")),
+        "AIRLOCK_2FA_DEVICE_CHOICE_REQUIRED"
+    );
+}
+
+#[test]
+fn sessions_cannot_be_guessed() {
+    let tenant = start(Airlock::default().session_cookie("SID"));
+    let mut first = Browser::new(&tenant);
+    let answer = first.log_in("token");
+    assert!(
+        answer.head.contains("; Secure; HttpOnly"),
+        "{}",
+        answer.head
+    );
+    let mut second = Browser::new(&tenant);
+    second.log_in("token");
+    assert_eq!(first.cookies.keys().collect::<Vec<_>>(), ["SID"]);
+    assert_ne!(first.cookies["SID"], second.cookies["SID"]);
+    assert_eq!(first.cookies["SID"].len(), 32);
+    assert_eq!(tenant.airlock_sessions(), 2);
+    // Each has a challenge of its own.
+    let token = Token::new("GAQT12345678");
+    let otp = token.read_image(&first.challenge()).unwrap();
+    let other = token.read_image(&second.challenge()).unwrap();
+    assert_ne!(otp, other);
+    assert!(!is_done(&second.otp(QR_OTP, &otp)));
+    assert!(is_done(&first.otp(QR_OTP, &otp)));
+}

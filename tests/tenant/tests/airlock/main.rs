@@ -11,4 +11,11 @@
 mod common;
 
 mod browser;
+mod devices;
 mod flow;
+mod gateway;
+mod image;
+mod protocol;
+mod screen;
+mod trouble;
+mod wrong;

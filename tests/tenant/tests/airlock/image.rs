@@ -1,0 +1,92 @@
+//! The QR code's image in all kinds.
+
+use tenant::{Airlock, Image, Token, Unreadable};
+
+use crate::browser::{Browser, CHALLENGE, QR_OTP, is_done, start};
+
+/// What the token makes of an image that can be had.
+fn scan(image: Image) -> Result<String, Unreadable> {
+    let tenant = start(Airlock::default());
+    let mut browser = Browser::new(&tenant);
+    browser.log_in(&format!("image-{image}"));
+    let png = browser.challenge();
+    let otp = Token::new("GAQT12345678").read_image(&png)?;
+    assert!(is_done(&browser.otp(QR_OTP, &otp)), "{image}");
+    assert_eq!(tenant.airlock_problems(), [""; 0]);
+    Ok(otp)
+}
+
+#[test]
+fn good_images_can_be_scanned() {
+    for image in [
+        Image::Plain,
+        Image::OneBit,
+        Image::Palette,
+        Image::Rgb,
+        Image::Rgba,
+        Image::Transparent,
+        Image::SixteenBit,
+        Image::Interlaced,
+        Image::OnePixel,
+        Image::Uneven,
+        Image::NoQuietZone,
+        Image::WideQuietZone,
+        Image::OffCentre,
+        Image::Large,
+    ] {
+        let otp = scan(image).unwrap_or_else(|error| panic!("{image}: {error}"));
+        assert!(otp.len() == 6 && otp.bytes().all(|digit| digit.is_ascii_digit()));
+    }
+}
+
+#[test]
+fn bad_images_cannot() {
+    for image in [Image::NotPng, Image::Truncated, Image::WrongCrc] {
+        assert_eq!(scan(image), Err(Unreadable::NoImage), "{image}");
+    }
+    assert_eq!(scan(Image::NoCode), Err(Unreadable::NoCode));
+}
+
+#[test]
+fn some_are_no_base64_png_at_all() {
+    let tenant = start(Airlock::default());
+    let told = |image: Image| {
+        let mut browser = Browser::new(&tenant);
+        browser.log_in(&format!("image-{image}"));
+        let answer = browser.post(CHALLENGE, "").json();
+        answer["data"]["attributes"].get("challengeImage").cloned()
+    };
+    assert_eq!(told(Image::Missing), None);
+    assert!(told(Image::Null).unwrap().is_null());
+    assert_eq!(told(Image::Empty).unwrap(), "");
+    assert!(
+        told(Image::NotBase64)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .contains('!')
+    );
+    let data_url = told(Image::DataUrl).unwrap();
+    assert!(
+        data_url
+            .as_str()
+            .unwrap()
+            .starts_with("data:image/png;base64,iVBOR")
+    );
+    let bomb = told(Image::Bomb).unwrap().as_str().unwrap().len();
+    assert!(bomb < 50_000, "{bomb}");
+}
+
+#[test]
+fn only_the_right_token_answers() {
+    let tenant = start(Airlock::default());
+    let mut browser = Browser::new(&tenant);
+    browser.log_in("token");
+    let png = browser.challenge();
+    for serial in ["GAQT87654321", "GAQT1234567", ""] {
+        assert_eq!(
+            Token::new(serial).read_image(&png),
+            Err(Unreadable::NotForThisToken)
+        );
+    }
+}
