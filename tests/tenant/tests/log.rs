@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use common::{Client, FORM, PATIENCE, PAYLOAD, SIGN, form, key_path};
+use common::{Client, FORM, PATIENCE, PAYLOAD, SIGN, form, header, key_path};
 use tenant::{Log, Options, Press, Tenant};
 
 fn start() -> (Tenant, Arc<Mutex<Vec<String>>>) {
@@ -99,4 +99,47 @@ fn waiting_and_hanging_up_are_told() {
     let lines = lines.lock().unwrap();
     assert_eq!(lines.len(), 4, "{lines:#?}");
     assert!(lines[3].ends_with("-> waits for a person on the page"));
+}
+
+#[test]
+fn a_login_to_airlock_is_told_without_its_secrets() {
+    const PATH: &str = "/auth/rest/public/authentication";
+    let (tenant, lines) = start();
+    let mut client = Client::new(&tenant);
+    let mut cookie = String::new();
+    let mut post = |path: &str, body: &str| {
+        let length = body.len();
+        client.send(&format!(
+            "POST {PATH}/{path} HTTP/1.1\r\nHost: localhost\r\nX-Same-Domain: 1\r\n{cookie}\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        ));
+        let answer = client.response().unwrap();
+        if let Some(set) = header(&answer.head, "set-cookie") {
+            cookie = format!("Cookie: {}\r\n", set.split(';').next().unwrap());
+        }
+    };
+    post(
+        "password/check/",
+        r#"{"username":"otp","password":"correct-horse"}"#,
+    );
+    post("otp/check/", r#"{"otp":"654321"}"#);
+    post("otp/check/", r#""654321""#);
+    post("otp/check/", r#"{"otp":"A1b2C3"}"#);
+    let secret = cookie.trim().rsplit('=').next().unwrap().to_owned();
+    assert_eq!(secret.len(), 32);
+
+    let lines = lines.lock().unwrap();
+    let expected = [
+        "password/check/ user=\"otp\" did=\"next OTP_REQUIRED\" -> 200",
+        "otp/check/ user=\"otp\" did=\"wrong OTP\" -> 400",
+        "otp/check/ user=\"otp\" problem=\"the body is not a JSON object\" -> 400",
+        "otp/check/ user=\"otp\" did=\"done\" -> 200",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, end) in lines.iter().zip(expected) {
+        assert!(line.ends_with(&format!("#1 POST {PATH}/{end}")), "{line}");
+    }
+    for secret in ["correct-horse", "654321", "A1b2C3", secret.as_str()] {
+        assert!(!lines.concat().contains(secret), "{secret}");
+    }
 }

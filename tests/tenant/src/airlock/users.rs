@@ -346,3 +346,59 @@ impl Device {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_part_is_a_name_and_no_two_are_the_same() {
+        let mut parts: Vec<String> = vec!["step-A_STEP".into()];
+        parts.extend(Way::ALL.iter().map(ToString::to_string));
+        parts.extend(Twist::ALL.iter().map(ToString::to_string));
+        parts.extend(DeviceList::ALL.iter().map(|list| format!("devices-{list}")));
+        parts.extend(Image::ALL.iter().map(|image| format!("image-{image}")));
+        for place in Place::ALL {
+            let troubles = Trouble::ALL.iter();
+            parts.extend(troubles.map(|trouble| format!("{place}-{trouble}")));
+        }
+        let different: BTreeSet<&String> = parts.iter().collect();
+        assert_eq!(different.len(), parts.len());
+        for part in &parts {
+            assert!(User::built_in(part).is_some(), "{part}");
+            let user = User::built_in(&format!("gateway.{part}@acme.example"));
+            assert!(user.is_some_and(|user| user.gateway), "{part}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_nobodys() {
+        for name in [
+            "",
+            "root",
+            "lee.",
+            ".lee",
+            "lee.token",
+            "step-A.fido",
+            "last-",
+            "password-",
+        ] {
+            assert!(User::built_in(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_brings_the_second_factor_that_it_needs() {
+        let devices = |name: &str| match User::built_in(name).map(|user| user.factor) {
+            Some(Factor::Devices(devices)) => devices.len(),
+            _ => 0,
+        };
+        assert_eq!(devices("select-html"), 3);
+        assert_eq!(devices("devices-many"), 3);
+        assert_eq!(devices("devices.devices-many"), 2);
+        assert_eq!(devices("last-html"), 1);
+        assert_eq!(devices("otp.last-html"), 0);
+    }
+}
