@@ -131,7 +131,7 @@ fn steps_are_taken_in_turn() {
             "{path}"
         );
     }
-    for path in ["otp/check/", "mtan/otp/check/"] {
+    for path in ["otp/check", "mtan/otp/check"] {
         let answer = browser.otp(path, "123456");
         assert!(
             problem(&tenant, &answer).contains("is out of turn"),

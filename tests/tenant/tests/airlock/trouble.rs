@@ -26,7 +26,7 @@ fn each_trouble_at_the_password_and_at_the_last_step() {
             step(&browser.log_in(&format!("otp.last-{trouble}"))),
             "OTP_REQUIRED"
         );
-        browser.send("POST", "/otp/check/", OTP);
+        browser.send("POST", "/otp/check", OTP);
         meet(*trouble, &mut browser, true);
     }
     assert_eq!(tenant.airlock_problems(), [""; 0]);

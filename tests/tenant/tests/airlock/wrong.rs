@@ -15,8 +15,8 @@ fn a_wrong_otp_has_further_tries_until_the_user_is_locked() {
     let tenant = start(Airlock::default());
     let ways = [
         ("token", QR_OTP, QR),
-        ("otp", "otp/check/", "OTP_REQUIRED"),
-        ("sms", "mtan/otp/check/", "MTAN_OTP_REQUIRED"),
+        ("otp", "otp/check", "OTP_REQUIRED"),
+        ("sms", "mtan/otp/check", "MTAN_OTP_REQUIRED"),
     ];
     for (user, path, name) in ways {
         let mut browser = Browser::new(&tenant);
@@ -50,9 +50,9 @@ fn a_login_clears_the_count() {
     for _ in 0..3 {
         let mut browser = Browser::new(&tenant);
         browser.log_in("otp");
-        browser.otp("otp/check/", "no");
-        browser.otp("otp/check/", "no");
-        assert!(is_done(&browser.otp("otp/check/", "A1b2C3")));
+        browser.otp("otp/check", "no");
+        browser.otp("otp/check", "no");
+        assert!(is_done(&browser.otp("otp/check", "A1b2C3")));
     }
 }
 
@@ -81,9 +81,9 @@ fn one_try_is_one() {
     let tenant = start(Airlock::default());
     let mut browser = Browser::new(&tenant);
     browser.log_in("otp.one-try");
-    let answer = browser.otp("otp/check/", "no");
+    let answer = browser.otp("otp/check", "no");
     assert_eq!(error(&answer), told(400, "OTP_WRONG", None));
-    browser.otp("otp/check/", "A1b2C3");
+    browser.otp("otp/check", "A1b2C3");
     assert_eq!(
         tenant.airlock_problems(),
         ["an OTP is out of turn: the next step is none: the flow has ended"]
@@ -127,7 +127,7 @@ fn a_lock_expiry_is_told() {
     let mut browser = Browser::new(&tenant);
     let password = browser.password("otp.lock-expiry", "wrong");
     browser.log_in("otp.lock-expiry");
-    let otp = browser.otp("otp/check/", "no");
+    let otp = browser.otp("otp/check", "no");
     for answer in [password, otp] {
         let json = answer.json();
         let expiry = json["meta"]["temporaryLockExpiry"].as_str().unwrap();
@@ -160,7 +160,7 @@ fn refusals_come_at_the_password_and_at_the_otp() {
         let mut browser = Browser::new(&tenant);
         browser.log_in(&format!("otp.otp-{part}"));
         let before = tenant.airlock_sessions();
-        let answer = browser.otp("otp/check/", "A1b2C3");
+        let answer = browser.otp("otp/check", "A1b2C3");
         assert_eq!(error(&answer).1, code);
         let expires = answer.json()["meta"]["temporaryLockExpiry"].is_string();
         assert_eq!(expires, part == "locked-until");
@@ -186,7 +186,7 @@ fn an_errors_status_is_a_number_or_a_string() {
     );
     let mut browser = Browser::new(&tenant);
     browser.log_in("otp.status-text");
-    assert_eq!(status(&browser.otp("otp/check/", "no")), "400");
+    assert_eq!(status(&browser.otp("otp/check", "no")), "400");
     let tenant = start(Airlock::default().status_text());
     assert_eq!(status(&Browser::new(&tenant).log_in("locked")), "403");
     assert_eq!(status(&Browser::new(&tenant).post(CHALLENGE, "")), "400");
