@@ -1,5 +1,6 @@
 # make            build the module: target/release/libpam_logonbox.so
-# make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser
+# make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser;
+#                 MODE=airlock: through Airlock IAM, with the QR code of a hardware token
 # make test       everything, from a clean clone; needs no root, but for test-hosts
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
@@ -28,12 +29,13 @@ build:
 	$(CARGO) build --release --locked --package pam_logonbox
 
 demo:
-	@tests/demo.sh
+	@MODE="$(MODE)" tests/demo.sh
 
 # The logins are tested with the module as it is installed, built without the tests' features.
 test: build
 	PAM_LOGONBOX_SO=$(MODULE) $(CARGO) test --workspace --locked
 	tests/demo.sh
+	MODE=airlock tests/demo.sh
 	@if tests/hosts/engine >/dev/null 2>&1; then $(MAKE) test-hosts; \
 	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
 

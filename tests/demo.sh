@@ -1,10 +1,19 @@
 #!/bin/sh
-# Real logins through libpam against a simulated tenant: see `make demo`.
+# Real logins through libpam against a simulated tenant: see `make demo`, and for its Airlock IAM
+# `make demo MODE=airlock`.
 #
 # Needs no root, except to install the PAM headers where they are missing. Everything it writes
 # is in a directory of its own, which is gone at the end.
 set -eu
 
+mode=${MODE:-push}
+case $mode in
+push | airlock) ;;
+*)
+    echo "demo: MODE=$mode is not known; leave it out, or say MODE=airlock" >&2
+    exit 2
+    ;;
+esac
 phone=${PHONE:-simulated}
 case $phone in
 simulated | page) ;;
@@ -68,25 +77,26 @@ while [ ! -s "$dir/port" ]; do
 done
 authority=localhost:$(cat "$dir/port")
 
-# One login: the account decides what the phone does. Prints what each side sees.
-login() {
-    account=$1
-    cat >"$dir/pam_logonbox.toml" <<END
-[logonbox]
-tenant = "$authority"
-account = "$account"
-
-[tls]
-ca_file = "$dir/ca.pem"
-
-[wait]
-login_seconds = 120
-END
+# configure: writes the configuration, of which the first part comes on standard input.
+configure() {
+    {
+        cat
+        printf '\n[tls]\nca_file = "%s"\n\n[wait]\nlogin_seconds = 120\n' "$dir/ca.pem"
+    } >"$dir/pam_logonbox.toml"
     chmod 600 "$dir/pam_logonbox.toml"
     mkdir -p "$dir/pam.d"
     echo "auth required $target/debug/libpam_logonbox.so conf=$dir/pam_logonbox.toml" >"$dir/pam.d/sshd"
-    before=$(wc -l <"$dir/tenant.log")
     : >"$dir/seen"
+}
+
+# One login: the account decides what the phone does. Prints what each side sees.
+login() {
+    configure <<END
+[logonbox]
+tenant = "$authority"
+account = "$1"
+END
+    before=$(wc -l <"$dir/tenant.log")
     # The person presses Enter at every prompt. `|| true`: a refused login is no failed demo.
     if ! { yes '' | head -n 5 | "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7; } \
         >"$dir/seen" 2>&1; then :; fi &
@@ -97,6 +107,50 @@ END
     wait $host
     tail -n +"$((before + 1))" "$dir/tenant.log" | sed -n \
         's/.*signPayload .* text="\(.*\)" button="\(.*\)" phone="\(.*\)" (.*) did=\([a-z-]*\).*/  phone    | \1\n           | on \3, button "\2": \4/p'
+    verdict
+}
+
+# begin_at_airlock ACCOUNT: starts a login, whose keyboard is descriptor 3.
+begin_at_airlock() {
+    configure <<END
+mode = "airlock"
+
+[airlock]
+url = "https://$authority/auth/rest"
+account = "$1"
+
+[conversation]
+qr = "$drawing"
+END
+    rm -f "$dir/keyboard"
+    mkfifo "$dir/keyboard"
+    { "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7 <"$dir/keyboard" || true; } \
+        >"$dir/seen" 2>&1 &
+    host=$!
+    exec 3>"$dir/keyboard"
+}
+
+# screen N: waits for the Nth prompt, and prints it as a terminal would.
+screen() {
+    until [ "$(grep -cE '^[0-9]+ (visible|hidden|result) ' "$dir/seen")" -ge "$1" ]; do sleep 0.05; done
+    grep -E '^[0-9]+ (visible|hidden) ' "$dir/seen" | sed -n "$1s/^[0-9]* [a-z]* //p" |
+        sed 's/\\x0a/\
+/g'
+}
+
+# answer N TEXT [SHOWN]: types TEXT at the Nth prompt.
+answer() {
+    screen "$1" | sed -e "\$s/\$/${3-$2}/" -e '1s/^/  terminal | /' -e '2,$s/^/           | /'
+    echo "$2" >&3
+}
+
+end_at_airlock() {
+    exec 3>&-
+    wait $host
+    verdict
+}
+
+verdict() {
     show 's/^[0-9]* error /  terminal | /p'
     show 's/^[0-9]* result /  verdict  | /p'
     show 's/^[0-9]* log [^:]*: /  log      | /p'
@@ -116,6 +170,31 @@ expect() {
         exit 1
     fi
 }
+
+if [ "$mode" = airlock ]; then
+    # What this terminal can show.
+    case $(locale charmap 2>/dev/null) in
+    UTF-8) drawing=unicode ;;
+    *) drawing=ascii ;;
+    esac
+    printf '\n1. The person chooses a hardware token. It scans the code on the screen, and shows an OTP.\n\n'
+    begin_at_airlock lee
+    answer 1 correct-horse '(a password)'
+    answer 2 2
+    # The token sees what is on the screen, and nothing else.
+    screen 3 >"$dir/screen"
+    answer 3 "$("$target/debug/logonbox-tenant" token GAQT12345678 <"$dir/screen")"
+    end_at_airlock
+    expect PAM_SUCCESS approved
+    printf '\n2. The OTP is wrong. It is asked for again where Airlock allows it: here, not.\n\n'
+    begin_at_airlock otp.one-try
+    answer 1 correct-horse '(a password)'
+    answer 2 000000
+    end_at_airlock
+    expect PAM_MAXTRIES wrong-otp
+    printf '\nBoth came out right.\n'
+    exit 0
+fi
 
 if [ "$phone" = page ]; then
     cat <<END
