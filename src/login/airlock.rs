@@ -82,9 +82,12 @@ pub fn login(
     result
 }
 
-/// Whether the person must not learn, by the time it takes, whether there is such a user.
+/// Whether the time that it takes must not tell if there is such a user, here or at Airlock.
 fn is_about_the_first_factor(refusal: &Refusal) -> bool {
-    refusal.is_about_the_account() || refusal.word == Word::WrongPassword
+    matches!(
+        refusal.word,
+        Word::UnknownUser | Word::WrongPassword | Word::Refused
+    )
 }
 
 /// What the worker thread owns.
