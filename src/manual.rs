@@ -12,18 +12,28 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use logonbox_authenticator::{Error, ErrorKind, Unreachable};
+use airlock_iam::Hint;
+use logonbox_authenticator::Unreachable;
 
 use super::*;
+use crate::config::Conversation;
 use crate::host::{Echo, NoAnswer, Secret};
+use crate::login::airlock::words;
 use crate::text::for_log;
-use crate::verdict::Unavailable;
 use crate::wait::Woken;
 use page::{Page, quoted};
 
 const MODULE: &str = include_str!("../packaging/man/pam_logonbox.8");
 const CONFIGURATION: &str = include_str!("../packaging/man/pam_logonbox.toml.5");
+/// Where what people see cannot be had without an Airlock, it stands here.
+const SOURCE: &str = concat!(
+    include_str!("login/airlock.rs"),
+    include_str!("login/airlock/questions.rs"),
+    include_str!("login/airlock/words.rs")
+);
+/// The shortest file of each mode. A section may follow, or more keys of the last one.
 const TENANT: &str = "[logonbox]\ntenant = \"acme.logonbox.directory\"\n";
+const URL: &str = "mode = \"airlock\"\n[airlock]\nurl = \"https://iam.acme.com/auth/rest\"\n";
 
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(Path::new("/x.toml"), text).map_err(|error| error.to_string())
@@ -43,14 +53,26 @@ struct Key {
 }
 
 impl Key {
-    /// A file in which this key has `value`.
+    /// The shortest file in which this key counts.
+    fn shortest(&self) -> &'static str {
+        match self.section.as_str() {
+            "airlock" => URL,
+            _ => TENANT,
+        }
+    }
+
+    /// The same, in which this key has `value`.
     fn with(&self, value: &str) -> String {
         let (section, name) = (&self.section, &self.name);
+        let file = self.shortest();
         match (section.as_str(), name.as_str()) {
-            ("", _) => format!("{name} = {value}\n{TENANT}"),
-            ("logonbox", "tenant") => format!("[logonbox]\ntenant = {value}\n"),
-            ("logonbox", _) => format!("{TENANT}{name} = {value}\n"),
-            _ => format!("{TENANT}[{section}]\n{name} = {value}\n"),
+            ("", _) => format!("{name} = {value}\n{file}"),
+            (_, "tenant" | "url") => {
+                let (before, _) = file.split_once(name).unwrap();
+                format!("{before}{name} = {value}\n")
+            }
+            ("logonbox" | "airlock", _) => format!("{file}{name} = {value}\n"),
+            _ => format!("{file}[{section}]\n{name} = {value}\n"),
         }
     }
 }
@@ -127,7 +149,6 @@ fn the_page_has_the_keys_of_the_code_and_no_others() {
 
 #[test]
 fn the_page_has_the_defaults_of_the_code() {
-    let minimal = format!("{:?}", parse(TENANT).unwrap());
     let mut without = Vec::new();
     for key in keys() {
         let Some(default) = &key.default else {
@@ -135,19 +156,23 @@ fn the_page_has_the_defaults_of_the_code() {
             continue;
         };
         let config = parse(&key.with(default)).unwrap();
-        assert_eq!(format!("{config:?}"), minimal, "{}", key.name);
+        let shortest = parse(key.shortest()).unwrap();
+        assert_eq!(
+            format!("{config:?}"),
+            format!("{shortest:?}"),
+            "{}",
+            key.name
+        );
     }
-    // One must be set; the others do nothing yet, whatever their value.
-    let (must, inert): (Vec<_>, Vec<_>) = without.into_iter().partition(|key| key.name == "tenant");
-    assert_eq!(must.len(), 1);
-    for key in inert {
-        let values = quoted(&key.body);
-        assert!(values.len() > 1, "{}", key.name);
-        for value in values {
-            let config = parse(&key.with(&value)).unwrap();
-            assert_eq!(format!("{config:?}"), minimal, "{} = {value}", key.name);
-        }
-        assert!(key.body.contains("without effect"), "{}", key.name);
+    assert_eq!(
+        set(without.iter().map(|key| &*key.name)),
+        set(["tenant", "url"])
+    );
+    for key in without {
+        let error = parse(&key.with("\"\"")).unwrap_err();
+        let must_be_set = format!("{}.{}: must be set", key.section, key.name);
+        assert!(error.contains(&must_be_set), "{error}");
+        assert!(key.body.contains("Must be set"), "{}", key.name);
     }
 }
 
@@ -202,16 +227,14 @@ fn the_page_has_the_placeholders_of_the_code() {
         in_page,
         set(known(&format!("{TENANT}prompt = \"{{x}}\"\n")))
     );
-    let account = keys()
-        .into_iter()
-        .find(|key| key.name == "account")
-        .unwrap();
-    let in_page = quoted(&account.body);
-    let in_page = in_page.iter().filter(|name| name.starts_with('{'));
-    assert_eq!(
-        set(in_page),
-        set(known(&format!("{TENANT}account = \"{{x}}\"\n")))
-    );
+    let mut accounts = 0;
+    for account in keys().into_iter().filter(|key| key.name == "account") {
+        let in_page = quoted(&account.body);
+        let in_page = in_page.iter().filter(|name| name.starts_with('{'));
+        assert_eq!(set(in_page), set(known(&account.with("\"{x}\""))));
+        accounts += 1;
+    }
+    assert_eq!(accounts, 2);
 }
 
 #[test]
@@ -219,9 +242,9 @@ fn every_file_in_the_page_is_a_configuration() {
     let files: Vec<_> = Page::new(CONFIGURATION)
         .displays()
         .into_iter()
-        .filter(|display| display.starts_with('['))
+        .filter(|display| display.starts_with('[') || display.starts_with("mode"))
         .collect();
-    assert!(files.len() > 3, "{files:?}");
+    assert!(files.len() > 5, "{files:?}");
     for file in files {
         parse(&file).unwrap_or_else(|error| panic!("{file}\n{error}"));
     }
@@ -254,6 +277,8 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
         format!("{TENANT}[policy]\non_unavailable = \"allow\"\n"),
         format!("{TENANT}account = \"{{usr}}\"\n"),
         format!("{TENANT}pins = \"off\"\n"),
+        "mode = \"airlock\"\n".to_owned(),
+        "[airlock]\nurl = \"iam.acme.com\"\n".to_owned(),
     ] {
         complaints.push(parse(&file).unwrap_err());
     }
@@ -418,60 +443,125 @@ fn the_page_has_the_codes_that_the_module_returns() {
     assert_eq!(codes, returned);
 }
 
-#[test]
-fn the_page_names_what_on_unavailable_covers() {
-    use Unreachable::{Cut, Lookup, NoRoute, Proxy, Refused, ServerError};
+/// Every way in which the server cannot be talked to.
+const UNREACHABLE: [Unreachable; 6] = [
+    Unreachable::Lookup,
+    Unreachable::Refused,
+    Unreachable::NoRoute,
+    Unreachable::Cut,
+    Unreachable::Proxy,
+    Unreachable::ServerError,
+];
 
-    let covered = [Lookup, Refused, NoRoute, Cut, Proxy, ServerError]
-        .map(ErrorKind::Unreachable)
-        .into_iter()
-        .chain([
-            ErrorKind::NoSuchAccount,
-            ErrorKind::NoUsableKey,
-            ErrorKind::Declined,
-            ErrorKind::Refused,
-            ErrorKind::TimedOut,
-            ErrorKind::Tls,
-            ErrorKind::NotUnderstood,
-            ErrorKind::BadSignature,
-            ErrorKind::Local,
-            ErrorKind::Panicked,
-            ErrorKind::Cancelled,
-            ErrorKind::InvalidInput,
-        ])
-        .map(|kind| Refusal::from(Error::new(kind, "")))
-        .filter(|refusal| {
-            matches!(
-                refusal.unavailable,
-                Some(Unavailable::Said | Unavailable::Unheard)
-            )
-        })
-        .map(|refusal| refusal.word.as_str());
-    let items = Page::new(MODULE).section("RESULT CODES").items();
-    let ignore = items.iter().find(|item| item.head == "PAM_IGNORE").unwrap();
-    let named = quoted(&ignore.body);
-    let named = named.iter().filter(|name| word(name).is_some());
-    assert_eq!(set(named), set(covered));
+/// What each error of LogonBox's client is here.
+fn logonbox_refusals() -> Vec<Refusal> {
+    use logonbox_authenticator::{Error, ErrorKind as Kind};
+    [
+        Kind::NoSuchAccount,
+        Kind::NoUsableKey,
+        Kind::Declined,
+        Kind::Refused,
+        Kind::TimedOut,
+        Kind::Tls,
+        Kind::NotUnderstood,
+        Kind::BadSignature,
+        Kind::Local,
+        Kind::Panicked,
+        Kind::Cancelled,
+        Kind::InvalidInput,
+    ]
+    .into_iter()
+    .chain(UNREACHABLE.map(Kind::Unreachable))
+    .map(|kind| Refusal::from(Error::new(kind, "")))
+    .collect()
+}
+
+/// The same for Airlock's, with the words for the person.
+fn airlock_refusals() -> Vec<Refusal> {
+    use airlock_iam::{Error, ErrorKind as Kind};
+    [
+        Kind::WrongPassword,
+        Kind::WrongOtp,
+        Kind::Locked,
+        Kind::TemporarilyLocked,
+        Kind::Refused,
+        Kind::UnsupportedStep,
+        Kind::NotUnderstood,
+        Kind::TimedOut,
+        Kind::Tls,
+        Kind::Local,
+        Kind::Panicked,
+        Kind::Cancelled,
+        Kind::InvalidInput,
+    ]
+    .into_iter()
+    .chain(UNREACHABLE.map(Kind::Unreachable))
+    .map(|kind| words::refusal(Error::new(kind, "")))
+    .collect()
 }
 
 #[test]
-fn the_page_has_the_words_that_people_see() {
-    let section = Page::new(MODULE).section("WHAT PEOPLE SEE");
+fn the_page_names_what_on_unavailable_covers() {
+    let items = Page::new(MODULE).section("RESULT CODES").items();
+    let ignore = items.iter().find(|item| item.head == "PAM_IGNORE").unwrap();
+    let named = quoted(&ignore.body);
+    let named = set(named.iter().filter(|name| word(name).is_some()));
+    for refusals in [logonbox_refusals(), airlock_refusals()] {
+        let covered = refusals
+            .iter()
+            .filter(|refusal| refusal.unavailable.is_some())
+            .map(|refusal| refusal.word.as_str());
+        assert_eq!(named, set(covered));
+    }
+    // Nothing is, once the phone may have rung, or Airlock been asked.
+    for refusal in logonbox_refusals().into_iter().chain(airlock_refusals()) {
+        assert_eq!(refusal.after_ringing().unavailable, None);
+    }
+}
+
+/// A part of what people see, by its heading.
+fn seen(heading: &str) -> Page<'static> {
+    let parts = Page::new(MODULE).section("WHAT PEOPLE SEE").subsections();
+    let (_, part) = parts.into_iter().find(|part| part.0 == heading).unwrap();
+    part
+}
+
+/// The items of a list of words that people see.
+fn words_in(page: Page<'_>) -> BTreeSet<String> {
+    let items = page.items().into_iter().filter(|item| item.style == "Ql");
+    set(items.map(|item| item.head))
+}
+
+#[test]
+fn the_page_has_the_words_after_a_refusal() {
     let report = Report {
         person: Duration::from_secs(45),
         ..Report::default()
     };
-    let last_words = WORDS.into_iter().flat_map(|word| {
-        let refusal = Refusal::new(word, "");
+    let plain = WORDS.into_iter().map(|word| Refusal::new(word, ""));
+    let said = plain.chain(airlock_refusals()).flat_map(|refusal| {
         [refusal.clone(), refusal.after_ringing()]
             .map(|refusal| report.words(&Outcome::Refused(refusal)).unwrap())
     });
-    let in_page = section
-        .items()
+    let in_page = words_in(seen("After a refusal"));
+    let (timed, in_page): (BTreeSet<_>, BTreeSet<_>) = in_page
         .into_iter()
-        .filter(|item| item.style == "Ql");
-    assert_eq!(set(in_page.map(|item| item.head)), set(last_words));
+        .partition(|words| words.contains(" until ") || words.contains("try again"));
+    assert_eq!(in_page, set(said));
+    // A lock with its end: Airlock alone can make one.
+    assert_eq!(timed.len(), 3);
+    for words in timed {
+        let words = words
+            .replace("12 minutes", "{}")
+            .replace("2026-11-22 14:05 UTC", "{until}");
+        let literal = format!("\"{words}\"");
+        assert!(SOURCE.contains(&literal), "{literal}");
+    }
+}
 
+#[test]
+fn the_page_has_the_words_of_mode_push() {
+    let section = seen("With the phone");
     let displays = section.displays();
     let [announcement, enter] = &displays[..] else {
         panic!("{displays:?}")
@@ -479,19 +569,86 @@ fn the_page_has_the_words_that_people_see() {
     let announcement = announcement.trim_end().replace("4821", "0000");
     let on_device = announcement.replace("phone", "phone on Pixel 8");
     assert!(section.quoted().contains(&"on Pixel 8".to_owned()));
-    let named = "device = \"Pixel 8\"\n";
-    assert_eq!(Screen::of("login", ""), [&*announcement, "Login refused."]);
-    assert_eq!(Screen::of("login", named), [&*on_device, "Login refused."]);
+    let named = format!("{TENANT}device = \"Pixel 8\"\n");
+    assert_eq!(
+        Screen::of("login", TENANT),
+        [&*announcement, "Login refused."]
+    );
+    assert_eq!(Screen::of("login", &named), [&*on_device, "Login refused."]);
     let prompt = format!("{announcement}\n{} ", enter.trim_end());
-    assert_eq!(Screen::of("sshd", ""), [&*prompt, "Login refused."]);
+    assert_eq!(Screen::of("sshd", TENANT), [&*prompt, "Login refused."]);
+}
+
+#[test]
+fn the_page_has_the_words_of_mode_airlock() {
+    let section = seen("With Airlock");
+    let displays = section.displays();
+    let [password, devices, qr, approval] = &displays[..] else {
+        panic!("{displays:?}")
+    };
+    let prompt = |display: &str| format!("{} ", display.trim_end());
+    assert_eq!(
+        Screen::of("sshd", URL),
+        [&*prompt(password), "Login refused."]
+    );
+
+    let (heading, list) = devices.split_at(devices.find('\n').unwrap() + 1);
+    assert_eq!(words::device_list(&[], &[]), heading);
+    let (_, question) = list.split_at(list.find("Device (").unwrap());
+    assert_eq!(prompt(question), words::device_question(2));
+
+    let conversation = |qr: &str| -> Conversation {
+        let file = format!("{TENANT}[conversation]\nqr = \"{qr}\"\n");
+        parse(&file).unwrap().conversation
+    };
+    let otp = |hint, qr| words::otp(hint, conversation(qr), &mut String::new());
+    let (scan, question) = qr.split_once('\n').unwrap();
+    assert!(
+        SOURCE.contains(&format!("\"{scan}\\n{{picture}}{{OTP}}\"")),
+        "{scan}"
+    );
+    assert_eq!(prompt(question), words::OTP);
+
+    let mut said = set([
+        otp(Hint::QrCode(b"no picture"), "none"),
+        otp(Hint::QrCode(b"no picture"), "ascii"),
+        otp(Hint::UnreadableQrCode, "unicode"),
+        otp(Hint::Sms(None), "unicode"),
+    ]
+    .map(|words| {
+        words
+            .strip_suffix(&format!("\n{}", words::OTP))
+            .unwrap()
+            .to_owned()
+    }));
+    assert!(otp(Hint::Sms(Some("*** 123")), "none").starts_with("A code was sent by SMS to "));
+    said.remove("A code was sent by SMS.");
+    said.insert("A code was sent by SMS to".to_owned());
+    let in_page = words_in(section);
+    for again in in_page.difference(&said) {
+        assert!(again.ends_with("Try again."), "{again}");
+        let literal = format!("\"{again}\\n{{}}\"");
+        assert!(SOURCE.contains(&literal), "{literal}");
+    }
+    assert_eq!(in_page.len(), said.len() + 2);
+    assert!(said.is_subset(&in_page), "{said:?}");
+
+    // What is said to a phone needs an Airlock that rings one.
+    let (line, end) = approval.split_once('\n').unwrap();
+    let line = line.replace(" on Joe's iPhone", "{on_device}");
+    for literal in [format!("\"{line}\""), format!("\"{}\"", prompt(end))] {
+        assert!(SOURCE.contains(&literal), "{literal}");
+    }
 }
 
 #[test]
 fn the_page_has_the_arguments() {
     let error = Args::parse([c"nonsense"]).unwrap_err();
     let (_, known) = error.split_once("known are ").unwrap();
-    let items = Page::new(MODULE).section("DESCRIPTION").items();
-    let in_page = items
+    let description = Page::new(MODULE).section("DESCRIPTION");
+    let (_, arguments) = description.split_at("The arguments are:");
+    let in_page = arguments
+        .items()
         .into_iter()
         .map(|item| item.head.replace(" Ns Ar path", "PATH"));
     assert_eq!(set(in_page), set(known.split(" and ")));
@@ -507,10 +664,10 @@ struct Screen {
 }
 
 impl Screen {
-    fn of(service: &'static str, rest: &str) -> Vec<String> {
+    fn of(service: &'static str, file: &str) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.toml");
-        fs::write(&path, format!("{TENANT}{rest}")).unwrap();
+        fs::write(&path, file).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let argument = format!("conf={}\0", path.display());
         let mut screen = Self {

@@ -1,7 +1,7 @@
 //! `mode = "airlock"`: through the login flow of an Airlock IAM, step by step.
 
 mod questions;
-mod words;
+pub(crate) mod words;
 
 use std::time::{Duration, Instant};
 

@@ -97,6 +97,27 @@ phone_decides() {
     stack postlogin
 }
 
+# alone SERVICE: the module stands alone. It says who gets in, and whoever it takes no part in is refused,
+# with a right password, too.
+alone() {
+    phone_decides "$1"
+    log_in "$1" auth_err success
+    expect SUCCESS yes "$1, logged in"
+    log_in "$1" success ignore
+    expect AUTH_ERR yes "$1, ignored"
+}
+
+# host_password_for_the_ignored SERVICE: nobody else is asked for the host's password, and theirs decides.
+host_password_for_the_ignored() {
+    phone_decides "$1"
+    log_in "$1" auth_err success
+    expect SUCCESS yes "$1 with the host's password, logged in"
+    log_in "$1" auth_err ignore
+    expect AUTH_ERR yes "$1 with the host's password, ignored, and it is wrong"
+    log_in "$1" success ignore
+    expect SUCCESS yes "$1 with the host's password, ignored, and it is right"
+}
+
 # lock SERVICE: two wrong passwords, where the stack has pam_faillock. The tally stays in $dir/locked.
 lock() {
     local _

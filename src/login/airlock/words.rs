@@ -11,14 +11,14 @@ use crate::text::for_terminal;
 use crate::verdict::Refusal;
 
 /// The question, also after a picture.
-pub(super) const OTP: &str = "OTP: ";
+pub(crate) const OTP: &str = "OTP: ";
 
 pub(super) const USE_KEYBOARD_INTERACTIVE: &str =
     "sshd's password method cannot ask for more than a password; use keyboard-interactive";
 
 /// The prompt for an OTP: how to come by it, and the question. A line break stands before a
 /// picture, since hosts put words of their own in front of a prompt.
-pub(super) fn otp(hint: Hint<'_>, conversation: Conversation, log: &mut String) -> String {
+pub(crate) fn otp(hint: Hint<'_>, conversation: Conversation, log: &mut String) -> String {
     let picture = match (hint, conversation.qr) {
         (Hint::QrCode(png), Some(style)) => {
             qr::draw(png, style, conversation.qr_background).map_err(|why| why.to_string())
@@ -47,7 +47,7 @@ pub(super) fn otp(hint: Hint<'_>, conversation: Conversation, log: &mut String) 
 }
 
 /// The devices at these places, numbered from 1.
-pub(super) fn device_list(devices: &[Device], wanted: &[usize]) -> String {
+pub(crate) fn device_list(devices: &[Device], wanted: &[usize]) -> String {
     let mut list = "Which device?\n".to_owned();
     let chosen = wanted.iter().filter_map(|index| devices.get(*index));
     for (number, device) in (1..).zip(chosen) {
@@ -56,7 +56,7 @@ pub(super) fn device_list(devices: &[Device], wanted: &[usize]) -> String {
     list
 }
 
-pub(super) fn device_question(count: usize) -> String {
+pub(crate) fn device_question(count: usize) -> String {
     format!("Device (1-{count}): ")
 }
 
@@ -96,7 +96,7 @@ fn described(device: &Device) -> String {
 }
 
 /// An error as a refusal, with words where the word for the log does not say enough.
-pub(super) fn refusal(error: Error) -> Refusal {
+pub(crate) fn refusal(error: Error) -> Refusal {
     let say = match (error.kind(), error.locked_until()) {
         (_, Some(lock)) => Some(locked_until(lock)),
         (ErrorKind::Locked, None) => Some("Login refused. The account is locked.".to_owned()),
