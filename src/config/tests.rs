@@ -39,6 +39,13 @@ fn the_shipped_file_says_what_the_defaults_are() {
         format!("{:?}", parse(&uncommented).unwrap()),
         format!("{:?}", parse(MINIMAL).unwrap()),
     );
+    let (push, airlock) = ("mode = \"push\"", "mode = \"airlock\"");
+    assert!(uncommented.contains(push));
+    let url = "[airlock]\nurl = \"https://iam.acme.com/auth/rest\"";
+    assert_eq!(
+        format!("{:?}", parse(&uncommented.replace(push, airlock)).unwrap()),
+        format!("{:?}", parse(&format!("{airlock}\n{url}\n")).unwrap()),
+    );
     // As it is, it sends nothing anywhere.
     let error = parse(shipped).unwrap_err();
     assert!(error.contains("logonbox.tenant: must be set"), "{error}");
