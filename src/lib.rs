@@ -1,4 +1,4 @@
-//! `pam_logonbox`: Linux login with a second factor on the phone.
+//! `pam_logonbox`: Linux login with a second factor, by phone or through Airlock IAM.
 //!
 //! A login flows one way: hook → [`config`] → [`policy`] → [`login`] → client crate →
 //! [`verdict`] → one line in the [`log`] → PAM code. [`run`] is that way; everything C is in
