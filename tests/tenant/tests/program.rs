@@ -108,7 +108,11 @@ fn it_says_where_it_is_and_ends_on_a_signal() {
         let port = std::fs::read_to_string(directory.path().join("port")).unwrap();
         let authority = format!("localhost:{}", port.trim());
         assert!(
-            tenant.greeting.contains(&authority) && tenant.greeting.contains("ca.pem"),
+            tenant.greeting.contains(&authority)
+                && tenant
+                    .greeting
+                    .contains(&format!("https://{authority}/auth/rest"))
+                && tenant.greeting.contains("ca.pem"),
             "{}",
             tenant.greeting
         );

@@ -76,8 +76,13 @@ fn each_cookie_has_to_come_back() {
         browser.otp("otp/check", "A1b2C3");
         let missing = format!("the cookie {name} was not returned");
         assert_eq!(tenant.airlock_problems(), [missing]);
+
+        let tenant = start(Airlock::default().gateway());
+        let mut browser = log_in(&tenant, "otp");
         browser.cookies.insert(name.into(), format!("{value}x"));
         browser.otp("otp/check", "A1b2C3");
+        let other = format!("the cookie {name} has another value than it was given");
+        assert_eq!(tenant.airlock_problems(), [other]);
     }
 }
 

@@ -40,6 +40,54 @@ fn good_images_can_be_scanned() {
 }
 
 #[test]
+fn images_are_of_their_kind() {
+    use png::{BitDepth::*, ColorType::*};
+    let tenant = start(Airlock::default());
+    let look = |image: Image| {
+        let mut browser = Browser::new(&tenant);
+        browser.log_in(&format!("image-{image}"));
+        let file = browser.challenge();
+        let decoder = png::Decoder::new(std::io::Cursor::new(file));
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        let info = reader.info();
+        let shape = (info.color_type, info.bit_depth, info.interlaced);
+        (shape, info.width, info.height, pixels)
+    };
+    let shapes = [
+        (Image::Plain, (Grayscale, Eight, false)),
+        (Image::OneBit, (Grayscale, One, false)),
+        (Image::Palette, (Indexed, One, false)),
+        (Image::Rgb, (Rgb, Eight, false)),
+        (Image::Rgba, (Rgba, Eight, false)),
+        (Image::Transparent, (Rgba, Eight, false)),
+        (Image::SixteenBit, (Grayscale, Sixteen, false)),
+        (Image::Interlaced, (Grayscale, Eight, true)),
+    ];
+    for (image, shape) in shapes {
+        assert_eq!(look(image).0, shape, "{image}");
+    }
+    // The first pixel belongs to the quiet zone, if there is one.
+    let corner = |image| look(image).3[..4].to_vec();
+    assert_eq!(corner(Image::Plain), [255; 4]);
+    assert_eq!(corner(Image::NoQuietZone), [0; 4]);
+    assert_eq!(corner(Image::Inverted), [0; 4]);
+    assert_eq!(corner(Image::Rgba), [255; 4]);
+    assert_eq!(corner(Image::Transparent), [0; 4]);
+    // 25 modules a side, and the quiet zone.
+    let size = |image| (look(image).1, look(image).2);
+    assert_eq!(size(Image::Plain), (33 * 8, 33 * 8));
+    assert_eq!(size(Image::OnePixel), (33, 33));
+    assert_eq!(size(Image::Uneven), (112, 112));
+    assert_eq!(size(Image::NoQuietZone), (25 * 8, 25 * 8));
+    assert_eq!(size(Image::WideQuietZone), (65 * 8, 65 * 8));
+    assert_eq!(size(Image::Large), ((97 + 8) * 8, (97 + 8) * 8));
+    let (width, height) = size(Image::OffCentre);
+    assert!(width > 2 * height);
+}
+
+#[test]
 fn bad_images_cannot() {
     for image in [Image::NotPng, Image::Truncated, Image::WrongCrc] {
         assert_eq!(scan(image), Err(Unreadable::NoImage), "{image}");
