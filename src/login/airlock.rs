@@ -53,17 +53,13 @@ pub fn login(
     let account = airlock
         .account
         .account(name, &system.hostname(), airlock.url.authority().host());
-    // Whoever does not exist is asked, too, and waits as long as for a wrong password.
+    // Whoever does not exist is asked, too.
     let typed = ask(airlock, host)?;
     let asked = waiter.now();
     let known = policy::known_user(system, user);
     let result = known.and_then(|()| {
         notes.account.clone_from(&account);
         let password = questions::password(&typed)?;
-        if airlock.password == Password::Ask {
-            host.leave_password(&password)
-                .map_err(|_| Refusal::new(Word::LocalFailure, "PAM does not take the password"))?;
-        }
         policy::enough_memory()?;
         let mut login = Login {
             config,
@@ -74,15 +70,22 @@ pub fn login(
             waiter: &mut *waiter,
             notes,
         };
-        login.with_worker(make_client)
+        let proof = login.with_worker(make_client)?;
+        login.leave_password()?;
+        Ok(proof)
     });
-    if result.as_ref().is_err_and(is_about_the_first_factor) {
-        hold(system, waiter, asked)?;
+    match result {
+        // The same time and the same code, whatever it was: sshd asks again for some codes, and
+        // would tell with it who exists here.
+        Err(refusal) if is_about_the_first_factor(&refusal) => {
+            hold(system, waiter, asked)?;
+            Err(refusal.after_ringing())
+        }
+        result => result,
     }
-    result
 }
 
-/// Whether the time that it takes must not tell if there is such a user, here or at Airlock.
+/// Whether nothing must tell if there is such a user, here or at Airlock.
 fn is_about_the_first_factor(refusal: &Refusal) -> bool {
     matches!(
         refusal.word,
@@ -114,6 +117,17 @@ impl Login<'_> {
         let result = self.flow(&worker);
         worker.end();
         result
+    }
+
+    /// For the modules after this one. Only now: where this one takes no part, they ask.
+    fn leave_password(&mut self) -> Result<(), Refusal> {
+        if self.airlock.password == Password::Stack {
+            return Ok(());
+        }
+        self.host.leave_password(&self.password).map_err(|_| {
+            let reason = "PAM does not take the password";
+            Refusal::new(Word::LocalFailure, reason).after_ringing()
+        })
     }
 
     /// From step to step, as Airlock says.
@@ -243,14 +257,17 @@ impl Login<'_> {
         let mut approval = approval;
         loop {
             let deadline = self.deadline().min(later(until, GRACE));
-            match self.call_until(worker, deadline, move |_| approval.poll())? {
-                Polled::Next(next) => return Ok(next),
-                Polled::Pending(pending) => approval = pending,
+            match self.call_until(worker, deadline, move |_| approval.poll()) {
+                Ok(Ok(Polled::Next(next))) => return Ok(next),
+                Ok(Ok(Polled::Pending(pending))) => approval = pending,
+                Ok(Err(error)) => return Err(words::refusal(error)),
+                Err(Stopped::Deadline) => return Err(nobody_approved()),
+                Err(why) => return Err(stopped(why).after_ringing()),
             }
             let left = until.saturating_duration_since(self.waiter.now());
             if left.is_zero() {
                 self.give_up(worker, |_| approval.abandon());
-                return Err(stopped(Stopped::Deadline).after_ringing());
+                return Err(nobody_approved());
             }
             pause(self.waiter, left.min(POLL_INTERVAL))
                 .map_err(|why| stopped(why).after_ringing())?;
@@ -264,7 +281,13 @@ impl Login<'_> {
         work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Refusal> {
         let until = self.deadline();
-        self.call_until(worker, until, work)
+        match self.call_until(worker, until, work) {
+            Ok(result) => result.map_err(words::refusal),
+            Err(why) => Err(Refusal {
+                say: (why == Stopped::Deadline).then(|| words::UNREACHABLE.to_owned()),
+                ..stopped(why).after_ringing()
+            }),
+        }
     }
 
     fn call_until<T: Send + 'static>(
@@ -272,11 +295,8 @@ impl Login<'_> {
         worker: &Worker<Server>,
         until: Instant,
         work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        match worker.begin(work).wait(self.waiter, until) {
-            Ok(result) => result.map_err(words::refusal),
-            Err(why) => Err(stopped(why).after_ringing()),
-        }
+    ) -> Result<Result<T, Error>, Stopped> {
+        worker.begin(work).wait(self.waiter, until)
     }
 
     /// The client's own deadlines come first: two calls at most, and a farewell.
@@ -313,6 +333,10 @@ fn ask(airlock: &Airlock, host: &mut dyn Host) -> Result<Secret, Refusal> {
             Refusal::new(Word::Configuration, reason)
         }),
     }
+}
+
+fn nobody_approved() -> Refusal {
+    Refusal::new(Word::TimedOut, "nobody approved in time").after_ringing()
 }
 
 fn rejected<S>(rejected: Rejected<S>) -> Refusal {

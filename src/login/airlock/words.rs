@@ -13,6 +13,8 @@ use crate::verdict::Refusal;
 /// The question, also after a picture.
 pub(crate) const OTP: &str = "OTP: ";
 
+pub(super) const UNREACHABLE: &str = "The login service cannot be reached.";
+
 pub(super) const USE_KEYBOARD_INTERACTIVE: &str =
     "sshd's password method cannot ask for more than a password; use keyboard-interactive";
 
@@ -103,9 +105,7 @@ pub(crate) fn refusal(error: Error) -> Refusal {
         (ErrorKind::TemporarilyLocked, None) => {
             Some("Login refused. The account is locked for some time.".to_owned())
         }
-        (ErrorKind::TimedOut | ErrorKind::Unreachable(_), None) => {
-            Some("The login service cannot be reached.".to_owned())
-        }
+        (ErrorKind::TimedOut | ErrorKind::Unreachable(_), None) => Some(UNREACHABLE.to_owned()),
         _ => None,
     };
     Refusal {

@@ -213,17 +213,24 @@ fn password_of_the_stack(machine: &mut Machine) {
     assert_eq!(client.screen().matches("Password:").count(), 1);
 }
 
-/// Whoever does not exist is asked for a password, too, and Airlock is not.
+/// Whoever does not exist sees what a person with a wrong password sees, and Airlock is not asked.
 fn unknown_user(machine: &mut Machine) {
     let _sshd = start("");
-    let mut client = ssh(&["nobody-such@localhost"]);
-    client.see("Password:");
-    client.answer(AIRLOCK_PASSWORD);
-    client.see("Login refused.");
+    let wrong = |user: &str| {
+        let mut client = ssh(&[&format!("{user}@localhost")]);
+        client.see("Password:");
+        client.answer(PASSWORD);
+        assert!(!client.end().success());
+        client.screen().replace(user, "USER")
+    };
+    let unknown = wrong("nobody-such");
     machine.phone.is_left_alone();
-    logged(&["pam_logonbox(sshd:auth): unknown-user user=\"nobody-such\""]);
-    client.press("\x03");
-    assert!(!client.end().success());
+    assert_eq!(unknown, wrong("lee"));
+    assert!(unknown.contains("Login refused."), "{unknown}");
+    logged(&[
+        "pam_logonbox(sshd:auth): unknown-user user=\"nobody-such\"",
+        "pam_logonbox(sshd:auth): wrong-password user=\"lee\"",
+    ]);
 }
 
 /// The file of a service in which nothing stands but the module.
