@@ -588,7 +588,7 @@ fn the_page_has_the_words_of_mode_airlock() {
     };
     let prompt = |display: &str| format!("{} ", display.trim_end());
     assert_eq!(
-        Screen::with("sshd", URL, PamResultCode::PAM_MAXTRIES),
+        Screen::with("sshd", URL, &PamResultCode::PAM_MAXTRIES),
         [&*prompt(password), "Login refused."]
     );
 
@@ -665,10 +665,10 @@ struct Screen {
 
 impl Screen {
     fn of(service: &'static str, file: &str) -> Vec<String> {
-        Self::with(service, file, PamResultCode::PAM_AUTH_ERR)
+        Self::with(service, file, &PamResultCode::PAM_AUTH_ERR)
     }
 
-    fn with(service: &'static str, file: &str, expected: PamResultCode) -> Vec<String> {
+    fn with(service: &'static str, file: &str, expected: &PamResultCode) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.toml");
         fs::write(&path, file).unwrap();
@@ -685,7 +685,7 @@ impl Screen {
             &mut Nowhere,
             &Silent,
         );
-        assert_eq!(code, expected);
+        assert_eq!(code, *expected);
         screen.shown
     }
 }

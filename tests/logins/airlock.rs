@@ -429,19 +429,26 @@ fn ctrl_c_ends_the_wait_for_a_phone() {
     login.assert_refused("PAM_ABORT", "interrupted");
 }
 
-/// Nobody else's modules: one of this kind, and then another that takes its password.
-#[test]
-fn the_password_is_left_to_the_modules_after() {
+/// A login that comes to the module twice: first with a code, then, with these lines for
+/// `[airlock]`, by SMS. And the second line of its stack.
+fn stage_of_two(airlock: &str) -> (Stage, String) {
     let stage = stage("otp", "", "");
-    write_config(&stage, "second.toml", "sms", "password = \"stack\"", "");
+    write_config(&stage, "second.toml", "sms", airlock, "");
     let module = crate::stage::module().display().to_string();
-    let lines = ["pam_logonbox.toml", "second.toml"].map(|name| {
+    let [first, second] = ["pam_logonbox.toml", "second.toml"].map(|name| {
         format!(
             "auth requisite {module} conf={}\n",
             stage.path(name).display()
         )
     });
-    stage.write("pam.d/login", &lines.concat());
+    stage.write("pam.d/login", &format!("{first}{second}"));
+    (stage, second)
+}
+
+/// Nobody else's modules: one of this kind, and then another that takes its password.
+#[test]
+fn the_password_is_left_to_the_modules_after() {
+    let (stage, second) = stage_of_two("password = \"stack\"");
     let mut running = stage.start("login", &[]);
     let answers = [
         ("hidden", "Password: ", Types(PASSWORD)),
@@ -459,7 +466,7 @@ fn the_password_is_left_to_the_modules_after() {
     assert_eq!(login.all("hidden").len(), 1);
 
     // Without a module before, there is no password to take.
-    stage.write("pam.d/login", &lines[1]);
+    stage.write("pam.d/login", &second);
     let login = stage.login("login", &[]);
     login.assert_refused("PAM_SERVICE_ERR", "configuration");
     assert_eq!(login.screen(), ["Login refused."]);
@@ -468,16 +475,7 @@ fn the_password_is_left_to_the_modules_after() {
 /// A password that a module before has asked for is not touched, unless that is wanted.
 #[test]
 fn a_password_of_the_stack_is_not_sent_by_default() {
-    let stage = stage("otp", "", "");
-    write_config(&stage, "second.toml", "sms", "", "");
-    let module = crate::stage::module().display().to_string();
-    let lines = ["pam_logonbox.toml", "second.toml"].map(|name| {
-        format!(
-            "auth requisite {module} conf={}\n",
-            stage.path(name).display()
-        )
-    });
-    stage.write("pam.d/login", &lines.concat());
+    let (stage, _) = stage_of_two("");
     let mut running = stage.start("login", &[]);
     let answers = [
         ("hidden", "Password: ", Types(PASSWORD)),

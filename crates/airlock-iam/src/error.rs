@@ -103,6 +103,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unreachable;
         f.write_str(match self.kind {
             ErrorKind::WrongPassword => "wrong user or password",
             ErrorKind::WrongOtp => "wrong OTP",
@@ -111,16 +112,11 @@ impl fmt::Display for Error {
             ErrorKind::Refused => "refused by Airlock",
             ErrorKind::UnsupportedStep => "Airlock wants a step that is not supported here",
             ErrorKind::NotUnderstood => "the answer was not understood",
-            ErrorKind::TimedOut => "no answer in time",
-            ErrorKind::Unreachable(Unreachable::Lookup) => {
-                "the server's name could not be looked up"
+            ErrorKind::Unreachable(whence) => {
+                unreachable = whence.of("the server");
+                &unreachable
             }
-            ErrorKind::Unreachable(Unreachable::Refused) => "the server refused the connection",
-            ErrorKind::Unreachable(Unreachable::NoRoute) => "the server could not be reached",
-            ErrorKind::Unreachable(Unreachable::Cut) => "the connection to the server was cut",
-            ErrorKind::Unreachable(Unreachable::Proxy) => "the proxy would not connect",
-            ErrorKind::Unreachable(Unreachable::ServerError) => "the server has an error",
-            ErrorKind::Unreachable(_) => "the server cannot be talked to",
+            ErrorKind::TimedOut => "no answer in time",
             ErrorKind::Tls => "TLS failed",
             ErrorKind::Local => "this machine failed",
             ErrorKind::Panicked => "a thread of the client panicked",

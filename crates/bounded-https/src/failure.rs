@@ -51,6 +51,21 @@ pub enum Unreachable {
     ServerError,
 }
 
+impl Unreachable {
+    /// In words, in which `server` is what the caller calls it, such as "the tenant".
+    #[must_use]
+    pub fn of(self, server: &str) -> String {
+        match self {
+            Self::Lookup => format!("{server}'s name could not be looked up"),
+            Self::Refused => format!("{server} refused the connection"),
+            Self::NoRoute => format!("{server} could not be reached"),
+            Self::Cut => format!("the connection to {server} was cut"),
+            Self::Proxy => "the proxy would not connect".to_owned(),
+            Self::ServerError => format!("{server} has an error"),
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self {
@@ -87,7 +102,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.kind)?;
+        match self.kind {
+            FailureKind::Unreachable(whence) => f.write_str(&whence.of("the server")),
+            kind => write!(f, "{kind:?}"),
+        }?;
         if self.detail.is_empty() {
             Ok(())
         } else {

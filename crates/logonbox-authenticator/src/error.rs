@@ -94,21 +94,17 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unreachable;
         f.write_str(match self.kind {
             ErrorKind::NoSuchAccount => "the tenant knows no such account",
             ErrorKind::NoUsableKey => "no usable key is published",
             ErrorKind::Declined => "declined on the phone",
             ErrorKind::Refused => "refused by the tenant",
-            ErrorKind::TimedOut => "no answer in time",
-            ErrorKind::Unreachable(Unreachable::Lookup) => {
-                "the tenant's name could not be looked up"
+            ErrorKind::Unreachable(whence) => {
+                unreachable = whence.of("the tenant");
+                &unreachable
             }
-            ErrorKind::Unreachable(Unreachable::Refused) => "the tenant refused the connection",
-            ErrorKind::Unreachable(Unreachable::NoRoute) => "the tenant could not be reached",
-            ErrorKind::Unreachable(Unreachable::Cut) => "the connection to the tenant was cut",
-            ErrorKind::Unreachable(Unreachable::Proxy) => "the proxy would not connect",
-            ErrorKind::Unreachable(Unreachable::ServerError) => "the tenant has an error",
-            ErrorKind::Unreachable(_) => "the tenant cannot be talked to",
+            ErrorKind::TimedOut => "no answer in time",
             ErrorKind::Tls => "TLS failed",
             ErrorKind::NotUnderstood => "the answer was not understood",
             ErrorKind::BadSignature => "the signature is wrong",
