@@ -31,6 +31,7 @@ pub const CELLS: &[Cell] = &[
     Cell::new("airlock/sudo", "/usr/bin/sudo", sudo),
     Cell::new("airlock/sudo-rs", "/usr/bin/sudo-rs", sudo),
     Cell::new("airlock/su", "/usr/bin/su", su),
+    Cell::new("airlock/login", "/usr/bin/login", login),
 ];
 
 const fn sshd(name: &'static str, run: fn(&mut Machine)) -> Cell {
@@ -255,14 +256,36 @@ fn su(machine: &mut Machine) {
     with_token(machine, &mut terminal, "lee");
 }
 
+fn login(machine: &mut Machine) {
+    only_the_module("login");
+    configure_airlock("");
+    let mut terminal = terminal(0, "login", &[]);
+    terminal.see("login:");
+    terminal.answer("lee");
+    answer_with_token(&terminal);
+    // What is typed before the shell is there is lost.
+    terminal.see("$ ");
+    terminal.answer("echo in-$((40+2))");
+    terminal.see("in-42");
+    terminal.answer("exit");
+    terminal.end();
+    assert_eq!(machine.phone.airlock_sessions(), 0);
+    logged(&["pam_logonbox(login:auth): approved user=\"lee\""]);
+}
+
 #[track_caller]
-fn with_token(machine: &Machine, terminal: &mut Terminal, becomes: &str) {
+fn answer_with_token(terminal: &Terminal) {
     terminal.see("assword");
     terminal.answer(AIRLOCK_PASSWORD);
     terminal.see("Device (1-3):");
     terminal.answer("2");
     terminal.see("OTP:");
     terminal.answer(&otp(terminal, Background::Dark));
+}
+
+#[track_caller]
+fn with_token(machine: &Machine, terminal: &mut Terminal, becomes: &str) {
+    answer_with_token(terminal);
     assert!(terminal.end().success(), "{}", terminal.screen());
     assert!(terminal.has_line(becomes), "{}", terminal.screen());
     assert_eq!(machine.phone.airlock_sessions(), 0);
