@@ -107,7 +107,7 @@ impl Template {
             .collect()
     }
 
-    /// The server's name for a user, of a template with [`IN_ACCOUNT`]. The server needs it as it
+    /// The server's name for a user, of a template with `IN_ACCOUNT`. The server needs it as it
     /// is, so nothing is made harmless here.
     #[must_use]
     pub fn account(&self, user: &str, hostname: &str, server: &str) -> String {

@@ -258,7 +258,7 @@ fn data<'r, T: Deserialize<'r>>(reply: &'r Reply) -> Result<(T, Meta), Error> {
 }
 
 /// What an answer that is no success means.
-pub(crate) fn failure(reply: &Reply) -> Error {
+fn failure(reply: &Reply) -> Error {
     if let Some(code) = code(reply) {
         return refused(reply, &code);
     }

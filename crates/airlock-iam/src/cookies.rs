@@ -45,8 +45,8 @@ impl Jar {
     /// The header fields that return them.
     ///
     /// A Gateway's token against cross-site requests comes as the cookie `CSRFT<N>-S`, and is
-    /// echoed as `X-CSRFT<N>` (seen in public clients of live systems).
-    pub(crate) fn headers(&self, echo: bool) -> Vec<Header> {
+    /// echoed as `X-CSRFT<N>` (seen in public clients of live systems, on all that is no GET).
+    pub(crate) fn headers(&self) -> Vec<Header> {
         let mut headers = Vec::new();
         if !self.0.is_empty() {
             let room = self.0.iter().fold(0_usize, |room, (name, value)| {
@@ -76,7 +76,7 @@ impl Jar {
                 value: value.clone(),
             })
         });
-        headers.extend(tokens.filter(|_| echo));
+        headers.extend(tokens);
         headers
     }
 }
@@ -113,8 +113,8 @@ mod tests {
         }
     }
 
-    fn sent(jar: &Jar, echo: bool) -> Vec<String> {
-        let headers = jar.headers(echo);
+    fn sent(jar: &Jar) -> Vec<String> {
+        let headers = jar.headers();
         headers
             .iter()
             .map(|header| format!("{}: {}", header.name, *header.value))
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn all_are_returned_until_they_are_taken_back() {
         let mut jar = Jar::default();
-        assert_eq!(sent(&jar, true), [""; 0]);
+        assert_eq!(sent(&jar), [""; 0]);
         jar.keep(&reply(&[
             ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
             ("set-cookie", "AL_SESS-S=a=b; Path=/auth; Secure; HttpOnly"),
@@ -133,7 +133,7 @@ mod tests {
             ("set-cookie", "no cookie"),
         ]))
         .unwrap();
-        assert_eq!(sent(&jar, true), ["cookie: AL_SESS-S=a=b; x=1; y=2"]);
+        assert_eq!(sent(&jar), ["cookie: AL_SESS-S=a=b; x=1; y=2"]);
         jar.keep(&reply(&[
             ("date", "Sun, 06 Nov 1994 10:49:37 GMT"),
             ("set-cookie", "x=; Max-Age=0"),
@@ -141,7 +141,7 @@ mod tests {
             ("set-cookie", "AL_SESS-S=c"),
         ]))
         .unwrap();
-        assert_eq!(sent(&jar, true), ["cookie: AL_SESS-S=c"]);
+        assert_eq!(sent(&jar), ["cookie: AL_SESS-S=c"]);
     }
 
     #[test]
@@ -154,8 +154,7 @@ mod tests {
         ]))
         .unwrap();
         let cookies = "cookie: CSRFT123-S=token; CSRFT-S=no; CSRFTx-S=no";
-        assert_eq!(sent(&jar, true), [cookies, "x-csrft123: token"]);
-        assert_eq!(sent(&jar, false), [cookies]);
+        assert_eq!(sent(&jar), [cookies, "x-csrft123: token"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bounded_https::{Body, Call, Failure, Header, Method, Reply, Transport};
 use serde::Serializer as _;
 use zeroize::Zeroizing;
 
-use crate::answer::{failure, not_understood};
+use crate::answer::not_understood;
 use crate::base_url::BaseUrl;
 use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
@@ -70,20 +70,16 @@ impl Session {
         self.call(Method::Post, path, Some(bytes), self.server.timeout)
     }
 
-    /// Clears a flow that an earlier login may have left, before anything else is said.
+    /// Clears a flow that an earlier login may have left, before anything else is said. What is
+    /// answered does not matter: a Gateway may refuse what comes without its cookies, and sends
+    /// them along.
     ///
     /// # Errors
     ///
-    /// The server does not answer. What it answers does not matter, unless it sends elsewhere.
+    /// The server does not answer.
     pub(crate) fn clear_stale_flow(&mut self) -> Result<(), Error> {
         let timeout = self.server.timeout.saturating_add(SLACK);
-        match self.call(Method::Delete, "flow/", None, timeout) {
-            Ok(reply) if (300..=399).contains(&reply.status) => {
-                Err(failure(&reply).after_sending(true))
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.call(Method::Delete, "flow/", None, timeout).map(drop)
     }
 
     /// Ends a flow that is not gone on with. Whether that works does not matter: it ends by
@@ -109,8 +105,7 @@ impl Session {
         // The documented way to log out has no slash at its end.
         let slash = if path.is_empty() { "" } else { "/" };
         let url = format!("{}/public/authentication{slash}{path}", self.server.base);
-        let post = method == Method::Post;
-        let mut headers = self.jar.headers(post);
+        let mut headers = self.jar.headers();
         // Airlock's check against cross-site requests: any value will do (vendor documentation).
         headers.push(Header {
             name: "x-same-domain".to_owned(),

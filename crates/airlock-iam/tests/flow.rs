@@ -88,6 +88,14 @@ fn the_documented_flow() {
     assert_eq!(tenant.airlock_sessions(), 0);
     assert_eq!(tenant.connections(), 1);
     without_problems(&tenant);
+    for request in tenant.airlock_requests() {
+        let length = (request.method == "POST").then(|| request.body.len().to_string());
+        assert_eq!(
+            request.http.header("content-length"),
+            length.as_deref(),
+            "{request:#?}"
+        );
+    }
 }
 
 #[test]

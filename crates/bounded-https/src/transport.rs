@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zeroize::Zeroizing;
 
@@ -262,6 +262,10 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure
         request = request.header(&header.name, value);
     }
     if let Some(body) = call.body {
+        // RFC 9110, section 8.6: a POST says so where its content is empty. The library does not.
+        if call.method == Method::Post && body.bytes.is_empty() {
+            request = request.header(CONTENT_LENGTH, 0);
+        }
         request = request
             .header(CONTENT_TYPE, body.content_type)
             .body(Bytes::from_owner(body.bytes));
