@@ -52,7 +52,6 @@ pub(super) enum Flaw {
     OneColour,
     Finders(usize),
     Corners,
-    Timing,
     Side(usize),
     Uneven,
     Pattern,
@@ -69,8 +68,10 @@ impl fmt::Display for Flaw {
             Self::Corners => {
                 formatter.write_str("its finder patterns are not in the three corners of a square")
             }
-            Self::Timing => formatter.write_str("no timing pattern between the finder patterns"),
-            Self::Side(side) => write!(formatter, "{side} modules a side are no version's"),
+            Self::Side(side) => write!(
+                formatter,
+                "it has {side} modules a side, going by its timing pattern"
+            ),
             Self::Uneven => formatter.write_str("its modules differ in size"),
             Self::Pattern => formatter.write_str("its fixed patterns are damaged"),
         }
@@ -248,9 +249,7 @@ impl Bitmap<'_> {
                     continue;
                 }
                 let x = middle(&runs);
-                let known = |finder: &Finder| {
-                    finder.ink == ink && within(&finder.x, x) && within(&finder.y, y)
-                };
+                let known = |finder: &Finder| in_middle(&finder.x, x) && in_middle(&finder.y, y);
                 if finders.iter().any(known) {
                     continue;
                 }
@@ -308,7 +307,7 @@ impl Bitmap<'_> {
             last(&corner.x, &|x| pixel(x, middle(&corner.y))),
             last(&corner.y, &|y| pixel(middle(&corner.x), y)),
         ) else {
-            return Err(Flaw::Timing);
+            return Err(Flaw::Corners);
         };
         let columns = divide(
             &corner.x,
@@ -406,19 +405,11 @@ fn divide(
     line: impl Fn(usize) -> bool,
     changes: impl Fn(usize) -> usize,
 ) -> Result<Vec<Range<usize>>, Flaw> {
-    let [start, near_1, near_2, near_3, near_4, near_end] = *near;
-    let [far_start, far_1, far_2, far_3, far_4, end] = *far;
+    let [start, near_1, near_2, near_3, near_4, _] = *near;
+    let [_, far_1, far_2, far_3, far_4, end] = *far;
     let timing: Vec<usize> = (start.saturating_add(1)..end)
         .filter(|at| line(*at) != line(at.saturating_sub(1)))
         .collect();
-    let (Some(first), Some(last)) = (timing.first(), timing.last()) else {
-        return Err(Flaw::Timing);
-    };
-    if first.abs_diff(near_end) > slack(span(near), FINDER)
-        || last.abs_diff(far_start) > slack(span(far), FINDER)
-    {
-        return Err(Flaw::Timing);
-    }
     let side = timing.len().saturating_sub(1).saturating_add(2 * FINDER);
     let beyond = side
         .checked_sub(MIN_SIDE)
@@ -435,6 +426,7 @@ fn divide(
     edges.extend(thirds(far_2, far_3, &changes));
     edges.extend([far_3, far_4, end]);
 
+    // Half a module is for ink that has spread.
     let length = end.saturating_sub(start);
     let slack = slack(length, side).saturating_mul(side);
     let even = edges.iter().enumerate().all(|(module, edge)| {
@@ -521,9 +513,9 @@ fn middle(edges: &Edges) -> usize {
     from.midpoint(*to)
 }
 
-fn within(edges: &Edges, at: usize) -> bool {
-    let [start, .., end] = edges;
-    (*start..*end).contains(&at)
+fn in_middle(edges: &Edges, at: usize) -> bool {
+    let [_, _, from, to, ..] = edges;
+    (*from..*to).contains(&at)
 }
 
 /// Whether `right` is to the right of `corner`, at its height.

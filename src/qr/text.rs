@@ -3,6 +3,12 @@
 use super::grid::Modules;
 use super::{Background, Style};
 
+/// Measured: of 240 pictures (two codes in four fonts of three sizes, on dark and on light, blurred
+/// or shrunk as by a camera) zbar read 117 with M, 101 of them on dark; 116 with W, 115 with @,
+/// 100 with #. On light the strokes of any character are too thin to look dark.
+const FILL: &str = "MM";
+const BLANK: &str = "  ";
+
 /// Light modules that a scanner wants on each side.
 const QUIET: usize = 4;
 
@@ -34,7 +40,7 @@ pub(super) fn draw(modules: &Modules, style: Style, background: Background) -> S
         Style::Ascii => {
             for row in 0..side {
                 let characters =
-                    (0..side).map(|column| if drawn(column, row) { "##" } else { "  " });
+                    (0..side).map(|column| if drawn(column, row) { FILL } else { BLANK });
                 end_line(&mut lines, &characters.collect::<String>());
             }
         }
