@@ -79,8 +79,7 @@ fn parse(text: &str, style: Style, background: Background, side: usize) -> Matri
             }
             Style::Ascii => {
                 for (x, pair) in characters.chunks(2).enumerate() {
-                    assert_eq!(pair[0], pair[1]);
-                    assert!(matches!(pair[0], ' '..='~'));
+                    assert!(matches!(pair, [' '] | [' ', ' '] | ['!'..='~', '!'..='~']));
                     rows[y][x] = (pair[0] != ' ') == ink;
                 }
             }
