@@ -18,13 +18,13 @@ pub struct LockExpiry {
 impl LockExpiry {
     /// `now` is the server's time, so that a wrong clock on this machine changes nothing.
     pub(crate) fn new(text: &str, now: Option<OffsetDateTime>) -> Self {
-        // Without an offset it is taken for UTC.
-        let at = OffsetDateTime::parse(text, &Iso8601::DEFAULT)
-            .map(|at| at.to_offset(UtcOffset::UTC))
-            .or_else(|_| {
-                PrimitiveDateTime::parse(text, &Iso8601::DEFAULT).map(PrimitiveDateTime::assume_utc)
-            })
-            .ok();
+        // Without an offset it is taken for UTC. In UTC, 9999 can become the year 10000: no time.
+        let at = match OffsetDateTime::parse(text, &Iso8601::DEFAULT) {
+            Ok(at) => at.checked_to_offset(UtcOffset::UTC),
+            Err(_) => PrimitiveDateTime::parse(text, &Iso8601::DEFAULT)
+                .map(PrimitiveDateTime::assume_utc)
+                .ok(),
+        };
         Self {
             text: printable(text).chars().take(40).collect(),
             at,
@@ -93,6 +93,10 @@ mod tests {
         }
         let over = LockExpiry::new("2020-01-01T00:00:00Z", now);
         assert_eq!(over.remaining(), Some(Duration::ZERO));
+        for edge in ["9999-12-31T23:59:59-23:59", "-9999-01-01T00:00:00+23:59"] {
+            let lock = LockExpiry::new(edge, now);
+            assert_eq!((lock.to_string().as_str(), lock.remaining()), (edge, None));
+        }
         let odd = LockExpiry::new(&format!("soon\x1b[2J{}", "x".repeat(99)), now);
         assert_eq!(odd.remaining(), None);
         assert!(odd.to_string().starts_with("soon [2Jxxx"));
