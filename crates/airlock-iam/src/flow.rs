@@ -322,7 +322,7 @@ pub struct Approval {
 pub enum Polled {
     /// The person has not answered yet: poll again, in [`POLL_INTERVAL`].
     Pending(Approval),
-    /// The person has.
+    /// Airlock goes on: the login is done, or something else is wanted.
     Next(Next),
 }
 
@@ -334,10 +334,19 @@ impl Approval {
     /// Any error ends the login. Which one tells that the person declined is not documented.
     pub fn poll(mut self) -> Result<Polled, Error> {
         let reply = self.flow.post("airlock-2fa/status/poll/")?;
-        match answer::session(&reply).map_err(sent)? {
-            answer::Session::Next { step, .. } if step == POLLING => Ok(Polled::Pending(self)),
-            _ => self.flow.passed().next(&reply).map(Polled::Next),
-        }
+        self.answered(&reply)
+    }
+
+    fn answered(self, reply: &Reply) -> Result<Polled, Error> {
+        let flow = match answer::session(reply).map_err(sent)? {
+            answer::Session::Next { step, .. } if step == POLLING => {
+                return Ok(Polled::Pending(self));
+            }
+            // Nobody knows what a person who declined is offered: this is no second factor yet.
+            answer::Session::Next { .. } => self.flow,
+            answer::Session::Done => self.flow.passed(),
+        };
+        flow.next(reply).map(Polled::Next)
     }
 
     /// Gives up.
@@ -453,3 +462,65 @@ macro_rules! opaque {
 
 // None of their insides is for a log.
 opaque!(PasswordStep DeviceChoice DeviceList QrChallenge OtpStep Approval PasswordOnly Finished);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bounded_https::{Canceller, Options, Roots, Transport};
+    use tenant::Tenant;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::session::Server;
+
+    /// A login that has come to One-Touch, with a server that is not asked.
+    fn approval() -> Approval {
+        let tenant = Tenant::start(tenant::Options::default()).unwrap();
+        let server = Server {
+            base: tenant.airlock_url().parse().unwrap(),
+            transport: Transport::start(Options {
+                roots: Roots::Pem(tenant.ca_pem().into()),
+                proxy: None,
+                connect_timeout: Duration::from_secs(1),
+                canceller: Canceller::new(),
+                user_agent: "test",
+            })
+            .unwrap(),
+            timeout: Duration::from_secs(1),
+        };
+        Approval {
+            flow: Flow {
+                session: Box::new(Session::new(Arc::new(server))),
+                second_factor: false,
+            },
+        }
+    }
+
+    fn session(attributes: &str) -> Reply {
+        let body =
+            format!(r#"{{"data":{{"type":"authentication.session","attributes":{attributes}}}}}"#);
+        Reply {
+            status: 200,
+            headers: Vec::new(),
+            body: Zeroizing::new(body.into_bytes()),
+        }
+    }
+
+    #[test]
+    fn one_touch_is_a_second_factor_only_where_it_ends_the_login() {
+        let polled = |attributes: &str| approval().answered(&session(attributes)).unwrap();
+        assert!(matches!(
+            polled(&format!(r#"{{"nextAuthStep":"{POLLING}"}}"#)),
+            Polled::Pending(_)
+        ));
+        assert!(matches!(polled("{}"), Polled::Next(Next::Finished(_))));
+        let Polled::Next(Next::DeviceChoice(choice)) =
+            polled(&format!(r#"{{"nextAuthStep":"{DEVICE_CHOICE}"}}"#))
+        else {
+            panic!("no choice");
+        };
+        let next = choice.flow.next(&session("{}")).unwrap();
+        assert!(matches!(next, Next::PasswordOnly(_)), "{next:?}");
+    }
+}
