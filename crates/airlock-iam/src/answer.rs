@@ -83,7 +83,8 @@ struct Resource<A> {
 struct Meta {
     #[serde(deserialize_with = "present")]
     next_auth_step: Option<Value>,
-    temporary_lock_expiry: Option<String>,
+    /// What is no text says nothing, and takes nothing from the refusal.
+    temporary_lock_expiry: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -275,7 +276,10 @@ fn failure(reply: &Reply) -> Error {
 fn refused(reply: &Reply, code: &str) -> Error {
     let lock = refusal(reply)
         .and_then(|(_, meta)| meta.temporary_lock_expiry)
-        .map(|text| LockExpiry::new(&text, cookies::date(reply)));
+        .as_ref()
+        .and_then(Value::as_str)
+        .filter(|text| !text.trim().is_empty())
+        .map(|text| LockExpiry::new(text, cookies::date(reply)));
     let (kind, detail) = match code {
         "USERNAME_PASSWORD_WRONG" => (ErrorKind::WrongPassword, ""),
         "OTP_WRONG" => (ErrorKind::WrongOtp, ""),

@@ -125,6 +125,21 @@ fn a_lock_and_another_try_are_in_meta() {
 }
 
 #[test]
+fn a_lock_that_is_no_text_takes_nothing_from_the_refusal() {
+    for lock in ["null", "1795356000", "{}", "[]", r#""""#, r#"" ""#] {
+        let body = format!(
+            r#"{{"errors":[{{"code":"USERNAME_PASSWORD_WRONG"}}],
+            "meta":{{"nextAuthStep":"PASSWORD_REQUIRED","temporaryLockExpiry":{lock}}}}}"#
+        );
+        let reply = reply(400, &body);
+        let error = session(&reply).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongPassword, "{lock}");
+        assert_eq!(error.locked_until(), None, "{lock}");
+        assert_eq!(next_step(&reply).as_deref(), Some("PASSWORD_REQUIRED"));
+    }
+}
+
+#[test]
 fn what_a_server_says_is_never_quoted_from_a_document_that_is_not_understood() {
     let body = r#"{"data":{"type":"authentication.session","attributes":"geheim"}}"#;
     let error = session(&reply(200, body)).unwrap_err();
