@@ -76,20 +76,21 @@ pub fn login(
     });
     match result {
         // The same time and the same code, whatever it was: sshd asks again for some codes, and
-        // would tell with it who exists here.
-        Err(refusal) if is_about_the_first_factor(&refusal) => {
-            hold(system, waiter, asked)?;
+        // would tell with it who exists here. Whoever breaks off changes nothing about it.
+        Err(refusal) if could_tell_names_apart(&refusal) => {
+            let _ = hold(system, waiter, asked);
             Err(refusal.after_ringing())
         }
         result => result,
     }
 }
 
-/// Whether nothing must tell if there is such a user, here or at Airlock.
-fn is_about_the_first_factor(refusal: &Refusal) -> bool {
+/// Whether nothing must tell if there is such a user, or whether the password was right: Airlock's
+/// word comes at once.
+fn could_tell_names_apart(refusal: &Refusal) -> bool {
     matches!(
         refusal.word,
-        Word::UnknownUser | Word::WrongPassword | Word::Refused
+        Word::UnknownUser | Word::WrongPassword | Word::Refused | Word::Locked
     )
 }
 
@@ -342,3 +343,6 @@ fn nobody_approved() -> Refusal {
 fn rejected<S>(rejected: Rejected<S>) -> Refusal {
     words::refusal(rejected.error)
 }
+
+#[cfg(test)]
+mod tests;
