@@ -258,7 +258,7 @@ impl Login<'_> {
         let mut approval = approval;
         loop {
             let deadline = self.deadline().min(later(until, GRACE));
-            match self.call_until(worker, deadline, move |_| approval.poll()) {
+            match self.wait_for(worker, deadline, move |_| approval.poll()) {
                 Ok(Ok(Polled::Next(next))) => return Ok(next),
                 Ok(Ok(Polled::Pending(pending))) => approval = pending,
                 Ok(Err(error)) => return Err(words::refusal(error)),
@@ -282,21 +282,19 @@ impl Login<'_> {
         work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Refusal> {
         let until = self.deadline();
-        match self.call_until(worker, until, work) {
-            Ok(result) => result.map_err(words::refusal),
-            Err(why) => Err(Refusal {
-                say: (why == Stopped::Deadline).then(|| words::UNREACHABLE.to_owned()),
-                ..stopped(why).after_ringing()
-            }),
-        }
+        self.wait_for(worker, until, work)
+            .map_err(no_answer)?
+            .map_err(words::refusal)
     }
 
-    fn call_until<T: Send + 'static>(
+    fn wait_for<T: Send + 'static>(
         &mut self,
         worker: &Worker<Server>,
         until: Instant,
         work: impl FnOnce(&Server) -> Result<T, Error> + Send + 'static,
     ) -> Result<Result<T, Error>, Stopped> {
+        // A Ctrl-C in the conversation, which the host has blocked: nothing more is sent.
+        pause(self.waiter, Duration::ZERO)?;
         worker.begin(work).wait(self.waiter, until)
     }
 
@@ -338,6 +336,18 @@ fn ask(airlock: &Airlock, host: &mut dyn Host) -> Result<Secret, Refusal> {
 
 fn nobody_approved() -> Refusal {
     Refusal::new(Word::TimedOut, "nobody approved in time").after_ringing()
+}
+
+/// Airlock has not answered, which says nothing about a phone.
+fn no_answer(why: Stopped) -> Refusal {
+    let refusal = stopped(why).after_ringing();
+    match why {
+        Stopped::Deadline => Refusal {
+            say: Some(words::UNREACHABLE.to_owned()),
+            ..refusal
+        },
+        Stopped::Interrupted(_) | Stopped::Panicked => refusal,
+    }
 }
 
 fn rejected<S>(rejected: Rejected<S>) -> Refusal {

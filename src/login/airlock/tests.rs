@@ -177,3 +177,21 @@ fn so_does_a_user_whom_nobody_knows_in_the_same_way() {
     assert_eq!((refusal.word, refusal.rung), (Word::UnknownUser, true));
     assert_eq!(held, 1);
 }
+
+#[test]
+fn an_otp_after_ctrl_c_is_not_sent() {
+    let tenant = tenant();
+    let (refusal, _) = log_in(&tenant, "lee", "otp", "correct-horse");
+    assert_eq!((refusal.word, refusal.rung), (Word::Interrupted, true));
+    let requests = tenant.airlock_requests();
+    let last = requests.last().unwrap();
+    assert!(last.path.ends_with("/password/check/"), "{last:#?}");
+}
+
+#[test]
+fn a_server_without_an_answer_is_not_taken_for_a_phone() {
+    let refusal = no_answer(Stopped::Deadline);
+    assert_eq!((refusal.word, refusal.rung), (Word::TimedOut, true));
+    assert_eq!(refusal.say.as_deref(), Some(words::UNREACHABLE));
+    assert_eq!(no_answer(Stopped::Interrupted("SIGINT")).say, None);
+}
