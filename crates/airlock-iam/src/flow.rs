@@ -1,5 +1,5 @@
 //! The login flow, as types: each step can do what Airlock allows there, and is used up by doing
-//! it. Which step comes next is Airlock's `nextAuthStep`, read in one place, [`Session::next`].
+//! it. Which step comes next is Airlock's `nextAuthStep`, read in one place, [`Flow::next`].
 //!
 //! All of it is from vendor documentation, but for the SMS code and for logging out, which were
 //! seen in public clients of live systems.
