@@ -83,7 +83,16 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
 
 /// The innermost two causes: the outer ones say no more than that a request failed.
 pub(crate) fn chain(error: &reqwest::Error) -> String {
-    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let mut texts: Vec<String> = causes(error)
+        .map(ToString::to_string)
+        // rustls puts a link to its documentation there.
+        .map(|text| {
+            text.split(": https://")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect();
     texts.dedup();
     let start = texts.len().saturating_sub(2);
     match texts.get(start..) {
