@@ -218,6 +218,10 @@ impl<'s> Section<'s> {
             if later.contains(&name) {
                 return Err(self.error(key.span().start, name, NOT_YET));
             }
+            if name == "mode" && !self.name.is_empty() {
+                let what = "belongs above the first section";
+                return Err(self.error(key.span().start, name, what));
+            }
             if !known.contains(&name) {
                 let what = format!("unknown key; known here: {}", known.join(", "));
                 return Err(self.error(key.span().start, name, &what));

@@ -212,23 +212,38 @@ impl Config {
         // What is written in the section of the other mode must be right, too.
         let logonbox = LogonBox::read(top.section("logonbox")?)?;
         let airlock = Airlock::read(top.section("airlock")?)?;
-        let unset = |key, example| {
-            let what = format!("must be set, for instance \"{example}\"");
+        let tls = Tls::read(top.section("tls")?)?;
+        let wait = Wait::read(top.section("wait")?)?;
+        let conversation = Conversation::read(top.section("conversation")?)?;
+        let policy = Policy::read(top.section("policy")?)?;
+        // Last: what is written wrong says more than what is missing.
+        let unset = |key, example, more| {
+            let what = format!("must be set, for instance \"{example}\"{more}");
             ConfigError::about(path, key, what)
         };
-        let mode = if push {
-            let example = "acme.logonbox.directory";
-            Mode::Push(logonbox.ok_or_else(|| unset("logonbox.tenant", example))?)
-        } else {
-            let example = "https://iam.acme.com/auth/rest";
-            Mode::Airlock(airlock.ok_or_else(|| unset("airlock.url", example))?)
+        let mode = match (push, logonbox, airlock) {
+            (true, Some(logonbox), _) => Mode::Push(logonbox),
+            (false, _, Some(airlock)) => Mode::Airlock(airlock),
+            (true, None, airlock) => {
+                let more = if airlock.is_some() {
+                    "; or set mode = \"airlock\", above the first section"
+                } else {
+                    ""
+                };
+                let example = "acme.logonbox.directory";
+                return Err(unset("logonbox.tenant", example, more));
+            }
+            (false, _, None) => {
+                let example = "https://iam.acme.com/auth/rest";
+                return Err(unset("airlock.url", example, ""));
+            }
         };
         Ok(Self {
             mode,
-            tls: Tls::read(top.section("tls")?)?,
-            wait: Wait::read(top.section("wait")?)?,
-            conversation: Conversation::read(top.section("conversation")?)?,
-            policy: Policy::read(top.section("policy")?)?,
+            tls,
+            wait,
+            conversation,
+            policy,
         })
     }
 }

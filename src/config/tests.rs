@@ -255,6 +255,21 @@ fn a_url_is_enough_for_airlock() {
 }
 
 #[test]
+fn a_mode_that_is_not_at_the_top_is_found() {
+    let airlock = "[airlock]\nurl = \"https://iam.acme.com/auth/rest\"\n";
+    let error = parse(airlock).unwrap_err();
+    assert!(
+        error.ends_with("; or set mode = \"airlock\", above the first section"),
+        "{error}"
+    );
+    let error = parse(&format!("{airlock}[policy]\nmode = \"airlock\"\n")).unwrap_err();
+    assert_eq!(
+        error,
+        "/etc/x.toml line 4, policy.mode: belongs above the first section"
+    );
+}
+
+#[test]
 fn errors_do_not_quote_a_file_that_may_be_the_wrong_one() {
     let shadow = "root:$6$secret:19000:0:99999:7:::\n";
     let error = parse(shadow).unwrap_err();
