@@ -733,7 +733,7 @@ fn what_stands_beside_the_image_is_passed_over_or_refused() {
     assert_drawn(&with(b"tEXt", vec![b'x'], 50_000), &code, "many chunks");
     assert!(error(&with(b"eXIf", mebibyte, 1)).contains("limits"));
     let file = vec![b'x'; image::MAX_FILE];
-    assert_eq!(error(&with(b"tEXt", file, 1)), "larger than 4194304 bytes");
+    assert_eq!(error(&with(b"tEXt", file, 1)), "larger than 1572864 bytes");
 }
 
 #[test]

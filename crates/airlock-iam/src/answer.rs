@@ -268,6 +268,7 @@ fn failure(reply: &Reply) -> Error {
         300..=399 => not_understood(format!(
             "{status}, a redirect: it may be a block by the Airlock Gateway"
         )),
+        404 => not_understood(format!("{status}: no Airlock IAM answers at this URL")),
         500..=599 => Error::new(ErrorKind::Unreachable(Unreachable::ServerError), status),
         _ => not_understood(status),
     }

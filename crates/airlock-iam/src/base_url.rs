@@ -68,7 +68,7 @@ impl FromStr for BaseUrl {
                 return bad("its path may hold letters, digits and - . _ ~ between single slashes");
             }
             if segment == "public" {
-                return bad("it ends right before /public");
+                return bad("leave out /public and what follows");
             }
         }
         Ok(Self {

@@ -221,7 +221,8 @@ impl QrChallenge {
     pub fn retrieve(mut self) -> Result<OtpStep, Error> {
         let reply = self
             .flow
-            .post("airlock-2fa/offline-qr-code/challenge/retrieve/")?;
+            .session
+            .post_for_image("airlock-2fa/offline-qr-code/challenge/retrieve/")?;
         Ok(OtpStep {
             kind: Kind::Qr(answer::challenge(&reply).map_err(sent)?),
             flow: self.flow,

@@ -12,9 +12,10 @@ use crate::base_url::BaseUrl;
 use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
 
-/// A challenge's image: a QR code of the largest version with ten pixels a module has well under
-/// 100 kB. Everything else is smaller.
-const ANSWER_LIMIT: usize = 512 << 10;
+/// For all answers but an image.
+const ANSWER_LIMIT: usize = 64 << 10;
+/// For a challenge: in base64, an image of 700 by 700 pixels that nobody compressed.
+const IMAGE_LIMIT: usize = 2 << 20;
 /// The first call takes this much longer than a connection may: that tells one that was never
 /// made from an answer that never came.
 const SLACK: Duration = Duration::from_millis(100);
@@ -48,7 +49,12 @@ impl Session {
 
     /// A POST below `/public/authentication/`.
     pub(crate) fn post(&mut self, path: &str) -> Result<Reply, Error> {
-        self.call(Method::Post, path, None, self.server.timeout)
+        self.call(Method::Post, path, None, self.server.timeout, ANSWER_LIMIT)
+    }
+
+    /// The same, for an answer with an image in it.
+    pub(crate) fn post_for_image(&mut self, path: &str) -> Result<Reply, Error> {
+        self.call(Method::Post, path, None, self.server.timeout, IMAGE_LIMIT)
     }
 
     /// The same with a JSON object of these members.
@@ -67,7 +73,13 @@ impl Session {
         serde_json::Serializer::new(&mut *bytes)
             .collect_map(members.iter().copied())
             .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
-        self.call(Method::Post, path, Some(bytes), self.server.timeout)
+        self.call(
+            Method::Post,
+            path,
+            Some(bytes),
+            self.server.timeout,
+            ANSWER_LIMIT,
+        )
     }
 
     /// Clears a flow that an earlier login may have left, before anything else is said. What is
@@ -79,20 +91,21 @@ impl Session {
     /// The server does not answer.
     pub(crate) fn clear_stale_flow(&mut self) -> Result<(), Error> {
         let timeout = self.server.timeout.saturating_add(SLACK);
-        self.call(Method::Delete, "flow/", None, timeout).map(drop)
+        self.call(Method::Delete, "flow/", None, timeout, ANSWER_LIMIT)
+            .map(drop)
     }
 
     /// Ends a flow that is not gone on with. Whether that works does not matter: it ends by
     /// itself in the end.
     pub(crate) fn abandon(mut self) {
         let timeout = self.server.timeout.min(FAREWELL);
-        let _ = self.call(Method::Delete, "flow/", None, timeout);
+        let _ = self.call(Method::Delete, "flow/", None, timeout, ANSWER_LIMIT);
     }
 
     /// Logs out: the session has proven what it is for.
     pub(crate) fn log_out(mut self) {
         let timeout = self.server.timeout.min(FAREWELL);
-        let _ = self.call(Method::Delete, "", None, timeout);
+        let _ = self.call(Method::Delete, "", None, timeout, ANSWER_LIMIT);
     }
 
     fn call(
@@ -101,6 +114,7 @@ impl Session {
         path: &str,
         document: Option<Zeroizing<Vec<u8>>>,
         timeout: Duration,
+        limit: usize,
     ) -> Result<Reply, Error> {
         // The documented way to log out has no slash at its end.
         let slash = if path.is_empty() { "" } else { "/" };
@@ -120,7 +134,7 @@ impl Session {
                 bytes: document.unwrap_or_default(),
             }),
             timeout,
-            limit: ANSWER_LIMIT,
+            limit,
         });
         let sent_before = self.sent;
         self.sent |= result.as_ref().map_or_else(Failure::request_sent, |_| true);
