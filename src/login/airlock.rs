@@ -325,7 +325,14 @@ impl Login<'_> {
 /// What is to be the password, from the person or from the module before.
 fn ask(airlock: &Airlock, host: &mut dyn Host) -> Result<Secret, Refusal> {
     match airlock.password {
-        Password::Ask => host.ask("Password: ", Echo::Off).map_err(|_| broke_off()),
+        Password::Ask => {
+            // Where another module has asked for one already, this is not that one.
+            let prompt = match host.password() {
+                None => "Password: ",
+                Some(_) => "Airlock password: ",
+            };
+            host.ask(prompt, Echo::Off).map_err(|_| broke_off())
+        }
         Password::Stack => host.password().ok_or_else(|| {
             let reason = "airlock.password = \"stack\", but no module before this one has asked \
                           for a password";

@@ -354,7 +354,7 @@ fn an_image_that_cannot_be_drawn_still_leaves_the_question() {
             assert_eq!(running.finish().code(), "PAM_SUCCESS", "{image}");
         } else {
             assert_eq!(
-                prompt, "The QR code cannot be shown here.\nOTP: ",
+                prompt, "The QR code cannot be shown here: please tell your administrator.\nOTP: ",
                 "{image}"
             );
             running.type_line(b"000000");
@@ -480,7 +480,8 @@ fn a_password_of_the_stack_is_not_sent_by_default() {
     let answers = [
         ("hidden", "Password: ", Types(PASSWORD)),
         ("visible", "OTP: ", Types("A1b2C3")),
-        ("hidden", "Password: ", Types("another")),
+        // Nobody shall take it for the same one.
+        ("hidden", "Airlock password: ", Types("another")),
     ];
     converse(&mut running, &answers);
     let login = running.finish();
@@ -656,7 +657,8 @@ fn a_step_that_is_not_supported_is_refused_by_name() {
         let login = log_in(&stage, &[]);
         login.assert_refused("PAM_MAXTRIES", "unsupported-step");
         assert!(login.log().contains(step), "{}", login.log());
-        assert_eq!(login.all("error"), ["Login refused."]);
+        let said = format!("Login refused. Airlock wants a step that is not possible here: {step}");
+        assert_eq!(login.all("error"), [said]);
         assert_eq!(paths(&stage).last().unwrap(), "DELETE /flow/");
     }
 }

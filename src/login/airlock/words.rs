@@ -43,7 +43,7 @@ pub(crate) fn otp(hint: Hint<'_>, conversation: Conversation, log: &mut String) 
         }
         Err(why) => {
             *log = format!("the QR code could not be drawn: {why}");
-            format!("The QR code cannot be shown here.\n{OTP}")
+            format!("The QR code cannot be shown here: please tell your administrator.\n{OTP}")
         }
     }
 }
@@ -105,6 +105,10 @@ pub(crate) fn refusal(error: Error) -> Refusal {
         (ErrorKind::TemporarilyLocked, None) => {
             Some("Login refused. The account is locked for some time.".to_owned())
         }
+        (ErrorKind::UnsupportedStep, None) => Some(format!(
+            "Login refused. Airlock wants a step that is not possible here: {}",
+            for_terminal(error.detail())
+        )),
         (ErrorKind::TimedOut | ErrorKind::Unreachable(_), None) => Some(UNREACHABLE.to_owned()),
         _ => None,
     };
