@@ -192,7 +192,7 @@ if [ "$mode" = airlock ]; then
     answer 2 000000
     end_at_airlock
     expect PAM_MAXTRIES wrong-otp
-    printf '\nBoth came out right.\n'
+    printf '\nBoth came out right. To type yourself: tests/tenant/README.md, "Airlock IAM".\n'
     exit 0
 fi
 
