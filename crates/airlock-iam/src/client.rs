@@ -15,8 +15,8 @@ use crate::session::{Server, Session};
 /// Logs people in through an Airlock IAM.
 ///
 /// A client keeps one connection open between its calls, on a thread of its own; dropping the
-/// client, and all the steps that came from it, closes both. Calls block, each at most for the
-/// client's timeout, and end at once when its [`Canceller`] is used.
+/// client, and all the steps that came from it, closes both. Calls block, each of their
+/// requests at most for the client's timeout, and end at once when its [`Canceller`] is used.
 pub struct Client {
     server: Arc<Server>,
     /// The path of the call that chooses it.

@@ -45,7 +45,7 @@ impl Jar {
     /// The header fields that return them.
     ///
     /// A Gateway's token against cross-site requests comes as the cookie `CSRFT<N>-S`, and is
-    /// echoed as `X-CSRFT<N>` (seen in public clients of live systems, on all that is no GET).
+    /// echoed as `X-CSRFT<N>` (seen in public clients of live systems; on a DELETE, too, it can do no harm).
     pub(crate) fn headers(&self) -> Vec<Header> {
         let mut headers = Vec::new();
         if !self.0.is_empty() {

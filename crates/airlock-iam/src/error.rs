@@ -44,7 +44,7 @@ pub enum ErrorKind {
     Tls,
     /// This machine failed: no descriptors, threads, memory or CA certificates left.
     Local,
-    /// This library failed, which is a mistake in it: a thread of its panicked.
+    /// This library failed, which is a mistake in it: one of its threads panicked.
     Panicked,
     /// [`Canceller::cancel`](crate::Canceller::cancel) was called.
     Cancelled,
@@ -113,7 +113,7 @@ impl fmt::Display for Error {
             ErrorKind::UnsupportedStep => "Airlock wants a step that is not supported here",
             ErrorKind::NotUnderstood => "the answer was not understood",
             ErrorKind::Unreachable(whence) => {
-                unreachable = whence.of("the server");
+                unreachable = whence.of("Airlock");
                 &unreachable
             }
             ErrorKind::TimedOut => "no answer in time",

@@ -1,8 +1,8 @@
 //! The login flow, as types: each step can do what Airlock allows there, and is used up by doing
 //! it. Which step comes next is Airlock's `nextAuthStep`, read in one place, [`Flow::next`].
 //!
-//! All of it is from vendor documentation, but for the SMS code and for logging out, which were
-//! seen in public clients of live systems.
+//! All of it is from vendor documentation, but for the SMS code, clearing a flow and logging out,
+//! which were seen in public clients of live systems.
 
 use std::fmt;
 use std::time::Duration;
@@ -316,6 +316,21 @@ impl Flow {
 /// The person's phone shows a request (One-Touch).
 pub struct Approval {
     flow: Flow,
+}
+
+impl Next {
+    /// Gives up, whatever comes next.
+    pub fn abandon(self) {
+        match self {
+            Self::DeviceChoice(DeviceChoice { flow })
+            | Self::QrChallenge(QrChallenge { flow })
+            | Self::Approval(Approval { flow })
+            | Self::Otp(OtpStep { flow, .. }) => flow.session.abandon(),
+            Self::PasswordOnly(PasswordOnly { flow }) | Self::Finished(Finished { flow }) => {
+                flow.session.log_out();
+            }
+        }
+    }
 }
 
 /// What a poll found.

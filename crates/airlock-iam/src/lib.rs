@@ -10,7 +10,7 @@ mod flow;
 mod lock;
 mod session;
 
-pub use bounded_https::{Canceller, SYSTEM_CA_FILES, Unreachable};
+pub use bounded_https::{Canceller, Unreachable};
 
 pub use answer::Device;
 pub use base_url::{BadBaseUrl, BaseUrl};

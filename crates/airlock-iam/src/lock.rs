@@ -32,7 +32,7 @@ impl LockExpiry {
         }
     }
 
-    /// How much longer it lasts, by the server's clock; rounded up to seconds. `None` where that
+    /// How much longer it lasts, by the server's clock, in whole seconds. `None` where that
     /// cannot be told.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
@@ -41,12 +41,6 @@ impl LockExpiry {
             .unix_timestamp()
             .checked_sub(self.now?.unix_timestamp())?;
         Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
-    }
-
-    /// Seconds since 1970, where the server's text is a time (ISO 8601).
-    #[must_use]
-    pub fn unix_seconds(&self) -> Option<i64> {
-        Some(self.at?.unix_timestamp())
     }
 }
 

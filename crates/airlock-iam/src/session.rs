@@ -14,7 +14,8 @@ use crate::error::{Error, ErrorKind};
 
 /// For all answers but an image.
 const ANSWER_LIMIT: usize = 64 << 10;
-/// For a challenge: in base64, an image of 700 by 700 pixels that nobody compressed.
+/// For a challenge: in base64, an RGB image of 700 by 700 pixels that nobody compressed. What the
+/// module draws (`MAX_FILE` in its qr/image.rs) is no larger.
 const IMAGE_LIMIT: usize = 2 << 20;
 /// The first call takes this much longer than a connection may: that tells one that was never
 /// made from an answer that never came.
@@ -116,7 +117,7 @@ impl Session {
         timeout: Duration,
         limit: usize,
     ) -> Result<Reply, Error> {
-        // The documented way to log out has no slash at its end.
+        // Seen without a slash at its end, unlike the others.
         let slash = if path.is_empty() { "" } else { "/" };
         let url = format!("{}/public/authentication{slash}{path}", self.server.base);
         let mut headers = self.jar.headers();

@@ -38,7 +38,7 @@ pub enum ErrorKind {
     BadSignature,
     /// This machine failed: no descriptors, threads, memory, randomness or CA certificates left.
     Local,
-    /// This library failed, which is a mistake in it: a thread of its panicked.
+    /// This library failed, which is a mistake in it: one of its threads panicked.
     Panicked,
     /// [`Canceller::cancel`](crate::Canceller::cancel) was called.
     Cancelled,

@@ -140,7 +140,7 @@ fn a_lock_that_is_no_text_takes_nothing_from_the_refusal() {
 }
 
 #[test]
-fn what_a_server_says_is_never_quoted_from_a_document_that_is_not_understood() {
+fn what_stands_in_a_document_that_is_not_understood_is_not_quoted() {
     let body = r#"{"data":{"type":"authentication.session","attributes":"geheim"}}"#;
     let error = session(&reply(200, body)).unwrap_err();
     assert!(!error.to_string().contains("geheim"), "{error}");
