@@ -42,7 +42,7 @@ use crate::config::{Airlock, Config, LogonBox, Mode};
 use crate::host::{Host, System, User};
 use crate::log::{Line, Log, Severity};
 use crate::login::{MakeClient, Notes, Parties, airlock, push};
-use crate::verdict::{Outcome, Proof, Refusal, Word};
+use crate::verdict::{NOT_REACHED, Outcome, Proof, Refusal, Word};
 use crate::wait::Waiter;
 
 /// One authentication, from the arguments to the PAM code.
@@ -240,7 +240,7 @@ impl Report {
                 )
             }
             Word::Unreachable | Word::Tls | Word::TimedOut if !refusal.rung => {
-                "The login service cannot be reached.".to_owned()
+                NOT_REACHED.to_owned()
             }
             _ => "Login refused.".to_owned(),
         })
@@ -248,7 +248,13 @@ impl Report {
 
     fn line(&self, outcome: &Outcome, rhost: &str, time: Duration) -> (Severity, String) {
         let (severity, word, reason) = match outcome {
-            Outcome::Approved(_) => (Severity::Info, "approved", String::new()),
+            Outcome::Approved(proof) => {
+                let reason = match proof {
+                    Proof::Flow(login) if !login.had_second_factor() => "without a second factor",
+                    Proof::Flow(_) | Proof::Signature(_) => "",
+                };
+                (Severity::Info, "approved", reason.to_owned())
+            }
             Outcome::Ignored(refusal) => (
                 Severity::Warning,
                 refusal.word.as_str(),

@@ -1,4 +1,5 @@
-//! How a login ended: the word for the log, and whether a phone may have rung.
+//! How a login ended: the word for the log, and whether a phone may have rung, or Airlock have been
+//! asked.
 
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub enum Proof {
     /// Airlock's login flow is done.
     Flow(LoggedIn),
 }
+
+/// Said where the tenant or Airlock does not answer.
+pub(crate) const NOT_REACHED: &str = "The login service cannot be reached.";
 
 /// Why a login is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,9 +26,7 @@ impl ConfigError {
             what: what.into(),
         }
     }
-}
 
-impl ConfigError {
     /// About a key that does not stand in the file.
     pub(super) fn about(path: &Path, key: &str, what: impl Into<String>) -> Self {
         Self {

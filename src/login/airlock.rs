@@ -20,12 +20,12 @@ use crate::config::{Airlock, AirlockDevice, Config, Password};
 use crate::host::{Echo, Host, Secret, User};
 use crate::policy;
 use crate::text::for_terminal;
-use crate::verdict::{Refusal, Word};
+use crate::verdict::{NOT_REACHED, Refusal, Word};
 use crate::wait::{GRACE, Stopped, Waiter, Worker, later, pause};
 
 /// No flow has more steps; one that has goes round in circles.
 const MOST_STEPS: usize = 12;
-/// Airlock locks an account long before.
+/// More than any sensible set-up allows before it locks an account.
 const MOST_TRIES: usize = 10;
 /// Longer than any farewell to Airlock takes.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -85,8 +85,8 @@ pub fn login(
     }
 }
 
-/// Whether nothing must tell if there is such a user, or whether the password was right: Airlock's
-/// word comes at once.
+/// Refusals that are known at once: neither the time that they take nor their code must tell one
+/// from the other.
 fn could_tell_names_apart(refusal: &Refusal) -> bool {
     matches!(
         refusal.word,
@@ -160,12 +160,13 @@ impl Login<'_> {
                 }
             };
         }
+        self.give_up(worker, |_| next.abandon());
         let reason = "Airlock's flow does not come to an end";
         Err(Refusal::new(Word::BadAnswer, reason).after_ringing())
     }
 
     fn first_factor(&mut self, worker: &Worker<Server>) -> Result<Next, Refusal> {
-        // A Ctrl-C in the conversation, which the host has blocked.
+        // A Ctrl-C in the conversation: nothing has left yet, and that is what the host is told.
         pause(self.waiter, Duration::ZERO).map_err(stopped)?;
         let begun = self.waiter.now();
         let step: PasswordStep = self
@@ -177,8 +178,13 @@ impl Login<'_> {
                 ..refusal
             })?;
         let (account, password) = (self.account.clone(), self.password.clone());
-        self.call(worker, move |_| Ok(step.check(&account, &password)))?
-            .map_err(rejected)
+        let checked = self.call(worker, move |_| Ok(step.check(&account, &password)))?;
+        checked.map_err(|Rejected { error, again }| {
+            if let Some(step) = again {
+                self.give_up(worker, |_| step.abandon());
+            }
+            words::refusal(error)
+        })
     }
 
     /// Which device, by the configuration or by the person.
@@ -350,7 +356,7 @@ fn no_answer(why: Stopped) -> Refusal {
     let refusal = stopped(why).after_ringing();
     match why {
         Stopped::Deadline => Refusal {
-            say: Some(words::UNREACHABLE.to_owned()),
+            say: Some(NOT_REACHED.to_owned()),
             ..refusal
         },
         Stopped::Interrupted(_) | Stopped::Panicked => refusal,

@@ -11,7 +11,7 @@ use crate::wait::{Waiter, later};
 /// it (sshd's `password` method).
 pub(super) const AT_ONCE: Duration = Duration::from_millis(500);
 
-/// Shows `line`; where it is a prompt, that ends in `end`. Gives a hint for the log where the
+/// Shows `line`; as a prompt, it ends in `end`. Gives a hint for the log where the
 /// person will not see it in time.
 pub(super) fn announce(
     host: &mut dyn Host,

@@ -18,8 +18,9 @@ pub(super) fn hold(
     since: Instant,
 ) -> Result<(), Refusal> {
     let (shortest, longest) = HOLD;
-    let extra =
-        below(system, longest.saturating_sub(shortest)).map_err(|error| no_randomness(&error))?;
+    let range = longest.saturating_sub(shortest);
+    // Without randomness, the longest for all.
+    let extra = below(system, range).unwrap_or(range);
     let time = Duration::from_millis(u64::from(shortest.saturating_add(extra)));
     let left = later(since, time).saturating_duration_since(waiter.now());
     pause(waiter, left).map_err(stopped)

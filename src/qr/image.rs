@@ -10,7 +10,7 @@ use crate::text;
 
 /// The largest QR code has 185 modules a side with its quiet zone: 11 pixels for each, and 4 MiB.
 pub(super) const MAX_SIDE: usize = 2048;
-/// What the largest answer of Airlock that is read can hold in base64.
+/// What the largest answer that airlock-iam reads (`IMAGE_LIMIT`) can hold in base64.
 pub(super) const MAX_FILE: usize = 1536 * 1024;
 /// For one row and the small chunks; the decoder keeps about as much again for decompression.
 const MAX_DECODER: usize = 256 * 1024;

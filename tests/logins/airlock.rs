@@ -472,6 +472,59 @@ fn the_password_is_left_to_the_modules_after() {
     assert_eq!(login.screen(), ["Login refused."]);
 }
 
+/// A module after this one that takes the password finds none.
+#[test]
+fn the_password_is_left_by_nothing_but_a_login() {
+    let (stage, second) = stage_of_two("password = \"stack\"");
+    let module = crate::stage::module().display().to_string();
+    let first = format!(
+        "auth [default=ignore] {module} conf={}\n",
+        stage.path("pam_logonbox.toml").display()
+    );
+    stage.write("pam.d/login", &format!("{first}{second}"));
+    let finds_none = |login: &Login| {
+        let last = login.all("log").pop().unwrap().to_owned();
+        assert!(last.contains("no module before this one"), "{last}");
+    };
+
+    // A refusal.
+    let mut running = stage.start("login", &[]);
+    converse(&mut running, &[("hidden", "Password: ", Types("wrong"))]);
+    finds_none(&running.finish());
+
+    // Nobody listens, and the module takes no part.
+    configure(&stage, "otp", "", "[policy]\non_unavailable = \"ignore\"");
+    let text = std::fs::read_to_string(stage.path("pam_logonbox.toml")).unwrap();
+    let there = format!("https://{}/auth/rest", nobody());
+    let text = text.replace(&stage.tenant.airlock_url(), &there);
+    stage.write("pam_logonbox.toml", &text);
+    let mut running = stage.start("login", &[]);
+    converse(&mut running, &[("hidden", "Password: ", Types(PASSWORD))]);
+    let login = running.finish();
+    assert!(login.all("log")[0].contains("ignored by on_unavailable"));
+    finds_none(&login);
+}
+
+/// However often Airlock allows it.
+#[test]
+fn nobody_types_wrong_otps_for_ever() {
+    let patient = tenant::User::new("patient").otp("A1b2C3").further_tries(20);
+    let options = Options {
+        airlock: Airlock::default().user(patient),
+        ..Options::default()
+    };
+    let stage = Stage::with(options, "approve", "", "");
+    configure(&stage, "patient", "", "");
+    let answers: Vec<_> = (0..10)
+        .map(|_| ("visible", "OTP: ", Types("wrong")))
+        .collect();
+    let login = log_in(&stage, &answers);
+    login.assert_refused("PAM_MAXTRIES", "wrong-otp");
+    assert_eq!(login.all("visible").len(), 10, "{:#?}", login.events);
+    assert_eq!(otps_checked(&stage), 10);
+    assert_eq!(paths(&stage).last().unwrap(), "DELETE /flow/");
+}
+
 /// A password that a module before has asked for is not touched, unless that is wanted.
 #[test]
 fn a_password_of_the_stack_is_not_sent_by_default() {
@@ -495,8 +548,13 @@ fn a_password_of_the_stack_is_not_sent_by_default() {
 
 #[test]
 fn a_wrong_password_is_not_asked_again_and_takes_its_time() {
-    for (service, code) in [("sshd", "PAM_MAXTRIES"), ("sudo", "PAM_ABORT")] {
-        let stage = stage("token", "", "");
+    for (service, code, account) in [
+        ("sshd", "PAM_MAXTRIES", "token"),
+        ("sudo", "PAM_ABORT", "token"),
+        // Whoever does not exist has no lock, so nobody is told of one.
+        ("sshd", "PAM_MAXTRIES", "token.lock-expiry"),
+    ] {
+        let stage = stage(account, "", "");
         let mut running = stage.start(service, &[]);
         converse(&mut running, &[("hidden", "Password: ", Types("wrong"))]);
         let login = running.finish();
@@ -634,7 +692,12 @@ fn a_password_alone_is_no_login_without_leave() {
     assert_eq!(stage.tenant.airlock_sessions(), 0);
 
     configure(&stage, "password-only", "allow_password_only = true", "");
-    assert_eq!(log_in(&stage, &[]).code(), "PAM_SUCCESS");
+    let login = log_in(&stage, &[]);
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    assert_eq!(
+        value(login.log(), "reason"),
+        Some("without a second factor")
+    );
     assert_eq!(stage.tenant.airlock_sessions(), 0);
     // That leave is for nothing else.
     configure(&stage, "otp.one-try", "allow_password_only = true", "");
@@ -793,6 +856,7 @@ fn refused(account: &str, answers: &[(&str, &str, Answer<'_>)], trouble: Trouble
         "{account}: {:#?}",
         login.events
     );
+    assert!(!stage.tenant.redirect_followed());
     let said = login.all("error");
     assert!(
         said.iter()

@@ -39,7 +39,7 @@ pub(super) fn password(typed: &[u8]) -> Result<Zeroizing<String>, Refusal> {
 /// Why an answer is not sent as an OTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unfit {
-    /// The password: a program answers, not a person.
+    /// The password: most likely a program answers, not a person.
     ThePassword,
     Other(&'static str),
 }
@@ -106,7 +106,9 @@ impl Questions<'_> {
                 Ok(otp) => return Ok(Zeroizing::new(otp.to_owned())),
                 Err(Unfit::Other(why)) => last = why,
                 Err(Unfit::ThePassword) => {
-                    words::USE_KEYBOARD_INTERACTIVE.clone_into(self.hint);
+                    if self.host.service() == "sshd" {
+                        words::USE_KEYBOARD_INTERACTIVE.clone_into(self.hint);
+                    }
                     let reason = "the answer was the password, and was not sent";
                     return Err(Refusal::new(Word::WrongOtp, reason).after_ringing());
                 }

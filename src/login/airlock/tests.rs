@@ -192,6 +192,6 @@ fn an_otp_after_ctrl_c_is_not_sent() {
 fn a_server_without_an_answer_is_not_taken_for_a_phone() {
     let refusal = no_answer(Stopped::Deadline);
     assert_eq!((refusal.word, refusal.rung), (Word::TimedOut, true));
-    assert_eq!(refusal.say.as_deref(), Some(words::UNREACHABLE));
+    assert_eq!(refusal.say.as_deref(), Some(NOT_REACHED));
     assert_eq!(no_answer(Stopped::Interrupted("SIGINT")).say, None);
 }

@@ -8,19 +8,17 @@ use airlock_iam::{Device, Error, ErrorKind, Hint, LockExpiry};
 use crate::config::{AirlockDevice, Conversation};
 use crate::qr;
 use crate::text::for_terminal;
-use crate::verdict::Refusal;
+use crate::verdict::{NOT_REACHED, Refusal};
 
 /// The question, also after a picture.
 pub(crate) const OTP: &str = "OTP: ";
-
-pub(super) const UNREACHABLE: &str = "The login service cannot be reached.";
 
 pub(super) const USE_KEYBOARD_INTERACTIVE: &str =
     "sshd's password method cannot ask for more than a password; use keyboard-interactive";
 
 /// The prompt for an OTP: how to come by it, and the question. A line break stands before a
 /// picture, since hosts put words of their own in front of a prompt.
-pub(crate) fn otp(hint: Hint<'_>, conversation: Conversation, log: &mut String) -> String {
+pub(crate) fn otp(hint: Hint<'_>, conversation: Conversation, note: &mut String) -> String {
     let picture = match (hint, conversation.qr) {
         (Hint::QrCode(png), Some(style)) => {
             qr::draw(png, style, conversation.qr_background).map_err(|why| why.to_string())
@@ -42,7 +40,7 @@ pub(crate) fn otp(hint: Hint<'_>, conversation: Conversation, log: &mut String) 
             format!("Scan this with your token, and type the OTP that it shows.\n{picture}{OTP}")
         }
         Err(why) => {
-            *log = format!("the QR code could not be drawn: {why}");
+            *note = format!("the QR code could not be drawn: {why}");
             format!("The QR code cannot be shown here: please tell your administrator.\n{OTP}")
         }
     }
@@ -100,6 +98,8 @@ fn described(device: &Device) -> String {
 /// An error as a refusal, with words where the word for the log does not say enough.
 pub(crate) fn refusal(error: Error) -> Refusal {
     let say = match (error.kind(), error.locked_until()) {
+        // Whoever does not exist is told nothing more, either.
+        (ErrorKind::WrongPassword, _) => None,
         (_, Some(lock)) => Some(locked_until(lock)),
         (ErrorKind::Locked, None) => Some("Login refused. The account is locked.".to_owned()),
         (ErrorKind::TemporarilyLocked, None) => {
@@ -109,7 +109,7 @@ pub(crate) fn refusal(error: Error) -> Refusal {
             "Login refused. Airlock wants a step that is not possible here: {}",
             for_terminal(error.detail())
         )),
-        (ErrorKind::TimedOut | ErrorKind::Unreachable(_), None) => Some(UNREACHABLE.to_owned()),
+        (ErrorKind::TimedOut | ErrorKind::Unreachable(_), None) => Some(NOT_REACHED.to_owned()),
         _ => None,
     };
     Refusal {
@@ -131,7 +131,7 @@ fn locked_until(lock: &LockExpiry) -> String {
     }
 }
 
-/// A time as a person would say it, rounded up.
+/// A time as a person would say it; from minutes on, rounded up.
 fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     let (count, unit) = if seconds <= 90 {
