@@ -23,6 +23,11 @@ simulated | page) ;;
     ;;
 esac
 
+if [ "$mode" = airlock ] && [ "$phone" = page ]; then
+    echo "demo: PHONE=page goes without MODE=airlock: a token reads the screen" >&2
+    exit 2
+fi
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }

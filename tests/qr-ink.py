@@ -8,6 +8,7 @@
 Draws two codes as a terminal would, two characters a module, in three fonts of three sizes, blurs them by up to
 half a module and shrinks them to eight pixels a module, as a camera does, and counts what zbar reads.
 """
+import io
 import subprocess
 import sys
 
@@ -48,9 +49,10 @@ def screen(rows, ink, on_dark, font, size):
 
 
 def is_read(picture):
-    picture.save("/tmp/qr-ink.png")
+    png = io.BytesIO()
+    picture.save(png, "PNG")
     options = ["--quiet", "--nodbus", "--raw", "-Sdisable", "-Sqrcode.enable", "-Sbinary"]
-    done = subprocess.run(["zbarimg", *options, "/tmp/qr-ink.png"], capture_output=True)
+    done = subprocess.run(["zbarimg", *options, "-"], input=png.getvalue(), capture_output=True)
     return done.returncode == 0 and len(done.stdout) > 5
 
 

@@ -133,10 +133,10 @@ fn blocks(code: &QrCode, background: Background) -> String {
 }
 
 fn letters(code: &QrCode, background: Background) -> String {
-    // Of letters, whose lines never touch, these leave the least white between dark modules.
+    // What the module draws with.
     let ink = match background {
-        Background::Dark => "@@",
-        Background::Light => "{}",
+        Background::Dark => "MM",
+        Background::Light => "[]",
     };
     let sign = |drawn| if drawn { ink } else { "  " };
     let line = |row: Vec<bool>| row.into_iter().map(sign).chain(["\n"]).collect::<String>();
