@@ -279,6 +279,8 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
         format!("{TENANT}pins = \"off\"\n"),
         "mode = \"airlock\"\n".to_owned(),
         "[airlock]\nurl = \"iam.acme.com\"\n".to_owned(),
+        URL.replace("mode = \"airlock\"\n", ""),
+        format!("{TENANT}mode = \"airlock\"\n"),
     ] {
         complaints.push(parse(&file).unwrap_err());
     }
