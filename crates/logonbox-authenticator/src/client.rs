@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bounded_https::{Authority as TenantAddress, Canceller, Options, Roots, Transport};
 
@@ -11,6 +11,7 @@ use crate::authorized_keys::AuthorizedKeys;
 use crate::error::{Error, ErrorKind};
 use crate::https::HttpsTenant;
 use crate::key::{Algorithm, PublicKey};
+use crate::redirect::{DEFAULT_REDIRECT_TIME, Redirect, RedirectRequest};
 use crate::request::{Response, SignRequest, Wording};
 use crate::source::{
     KeySource, Payload, RandomSource, SignatureSource, SystemRandom, fresh_payload,
@@ -26,9 +27,10 @@ pub struct Client {
     keys: Arc<dyn KeySource>,
     signatures: Arc<dyn SignatureSource>,
     random: Box<dyn RandomSource>,
-    hostname: String,
+    tenant: TenantAddress,
     algorithms: Vec<Algorithm>,
     texts: Texts,
+    redirect_time: Duration,
 }
 
 impl Client {
@@ -62,6 +64,7 @@ impl Client {
                 user_agent: concat!("logonbox-authenticator-rust/", env!("CARGO_PKG_VERSION")),
             },
             person_timeout: Duration::from_secs(60),
+            redirect_time: DEFAULT_REDIRECT_TIME,
             ca_file: None,
         }
     }
@@ -136,7 +139,7 @@ impl Client {
     pub fn request(&self, principal: &str, key: &PublicKey) -> Result<SignRequest, Error> {
         let wording = Wording {
             remote_name: self.texts.remote_name.clone(),
-            question: self.texts.question(principal, &self.hostname),
+            question: self.texts.question(principal, self.tenant.host()),
             authorize: self.texts.authorize.clone(),
         };
         Ok(SignRequest::new(principal, key, wording, self.payload()?))
@@ -165,6 +168,32 @@ impl Client {
         );
         let signature = self.signatures.request_signature(&request)?;
         Ok(Response::new(request, signature))
+    }
+
+    /// A request for a person's browser to carry to the tenant. `redirect_url` is where the tenant
+    /// sends the browser back to; it holds `{response}` once
+    /// ([`RESPONSE_PLACEHOLDER`](crate::RESPONSE_PLACEHOLDER)).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for another `redirect_url`, [`ErrorKind::Local`] when there is
+    /// no randomness.
+    #[expect(clippy::disallowed_methods, reason = "the time of a web application")]
+    pub fn redirect(
+        &self,
+        principal: &str,
+        key: &PublicKey,
+        redirect_url: &str,
+    ) -> Result<Redirect, Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_err(|_| Error::new(ErrorKind::Local, "the clock is before 1970"))?;
+        let expires = now.saturating_add(self.redirect_time).as_secs();
+        let (texts, random) = (&self.texts, &*self.random);
+        let request = RedirectRequest::new(principal, key, texts, redirect_url, random, expires)?;
+        Ok(Redirect {
+            url: request.url(&self.tenant),
+            request,
+        })
     }
 
     /// All in one: lists the keys, chooses the first, asks its phone. What is left to do is
@@ -196,7 +225,7 @@ fn no_usable_key(keys: &AuthorizedKeys) -> Error {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("hostname", &self.hostname)
+            .field("tenant", &self.tenant)
             .field("algorithms", &self.algorithms)
             .field("texts", &self.texts)
             .finish_non_exhaustive()
@@ -215,6 +244,7 @@ pub struct ClientBuilder {
     texts: Texts,
     options: Options,
     person_timeout: Duration,
+    redirect_time: Duration,
     ca_file: Option<PathBuf>,
 }
 
@@ -241,6 +271,12 @@ impl ClientBuilder {
     /// For the person, from the moment that the phone is rung; 60 s by default.
     pub fn person_timeout(mut self, timeout: Duration) -> Self {
         self.person_timeout = timeout;
+        self
+    }
+
+    /// How long a redirect's response is waited for; five minutes by default.
+    pub fn redirect_time(mut self, time: Duration) -> Self {
+        self.redirect_time = time;
         self
     }
 
@@ -304,7 +340,7 @@ impl ClientBuilder {
             })?;
             self.options.roots = Roots::Pem(pem);
         }
-        let hostname = self.tenant.host().to_owned();
+        let address = self.tenant.clone();
         let (keys, signatures) = match (self.keys, self.signatures) {
             (Some(keys), Some(signatures)) => (keys, signatures),
             (keys, signatures) => {
@@ -325,9 +361,10 @@ impl ClientBuilder {
             keys,
             signatures,
             random: self.random,
-            hostname,
+            tenant: address,
             algorithms: self.algorithms,
             texts: self.texts,
+            redirect_time: self.redirect_time,
         })
     }
 }

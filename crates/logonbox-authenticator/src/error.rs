@@ -36,6 +36,11 @@ pub enum ErrorKind {
     NotUnderstood,
     /// The signature does not verify with the key that was asked.
     BadSignature,
+    /// A redirect's response came too late.
+    Expired,
+    /// A redirect's response is one to another request: for another user, with another key, or
+    /// of another kind.
+    Mismatch,
     /// This machine failed: no descriptors, threads, memory, randomness or CA certificates left.
     Local,
     /// This library failed, which is a mistake in it: one of its threads panicked.
@@ -108,6 +113,8 @@ impl fmt::Display for Error {
             ErrorKind::Tls => "TLS failed",
             ErrorKind::NotUnderstood => "the answer was not understood",
             ErrorKind::BadSignature => "the signature is wrong",
+            ErrorKind::Expired => "the request has expired",
+            ErrorKind::Mismatch => "the response is for another request",
             ErrorKind::Local => "this machine failed",
             ErrorKind::Panicked => "a thread of the client panicked",
             ErrorKind::Cancelled => "cancelled",

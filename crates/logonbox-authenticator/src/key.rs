@@ -203,6 +203,10 @@ impl PublicKey {
         &self.comment
     }
 
+    pub(crate) fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
     /// `SHA256:` and the unpadded base64 of the SHA-256 over the key blob, as OpenSSH prints it.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -62,6 +62,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Four bytes, big-endian.
+    pub(crate) fn uint32(&mut self) -> Result<u32, Malformed> {
+        let bytes = self.take(4)?;
+        Ok(bytes
+            .iter()
+            .fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
+    }
+
     /// Nothing may follow the last value.
     pub(crate) fn end(self) -> Result<(), Malformed> {
         if self.rest.is_empty() {
@@ -70,6 +78,14 @@ impl<'a> Reader<'a> {
             Err(Malformed("bytes follow its end"))
         }
     }
+}
+
+/// Writes a string: a big-endian length of four bytes, then the bytes.
+pub(crate) fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
+    // What is longer than a length can say is cut: nothing here comes near.
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    out.extend(length.to_be_bytes());
+    out.extend(bytes.iter().take(length as usize));
 }
 
 #[cfg(test)]
