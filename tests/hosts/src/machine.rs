@@ -4,7 +4,7 @@
 //! users are there.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -145,7 +145,11 @@ pub fn piped(id: u32, program: &str, arguments: &[&str], input: &str) -> Piped {
     }
     let mut child = command.spawn().expect(program);
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(input.as_bytes()).expect("a pipe");
+    match stdin.write_all(input.as_bytes()) {
+        // It may have ended before it read anything: that is its answer.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        written => written.expect("a pipe"),
+    }
     Piped(child)
 }
 
