@@ -48,6 +48,21 @@ pub enum Next {
     Finished(Finished),
 }
 
+impl Next {
+    /// Gives up, whatever comes next.
+    pub fn abandon(self) {
+        match self {
+            Self::DeviceChoice(DeviceChoice { flow })
+            | Self::QrChallenge(QrChallenge { flow })
+            | Self::Approval(Approval { flow })
+            | Self::Otp(OtpStep { flow, .. }) => flow.session.abandon(),
+            Self::PasswordOnly(PasswordOnly { flow }) | Self::Finished(Finished { flow }) => {
+                flow.session.log_out();
+            }
+        }
+    }
+}
+
 /// The session of a login, and whether a second factor is behind it.
 pub(crate) struct Flow {
     session: Box<Session>,
@@ -56,8 +71,7 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// The one place where a login is taken for finished, and where `nextAuthStep` is obeyed.
-    fn next(self, reply: &Reply) -> Result<Next, Error> {
-        let session = answer::session(reply).map_err(sent)?;
+    fn next(self, session: answer::Session) -> Result<Next, Error> {
         log::debug!("Airlock answers {}", step_name(&session));
         let answer::Session::Next { step, phone_number } = session else {
             return Ok(if self.second_factor {
@@ -85,8 +99,13 @@ impl Flow {
         })
     }
 
-    fn post(&mut self, path: &str) -> Result<Reply, Error> {
-        self.session.post(path)
+    /// What has just been answered is about a second factor. That alone decides nothing: what
+    /// follows is read from the answer.
+    fn passed(self) -> Self {
+        Self {
+            second_factor: true,
+            ..self
+        }
     }
 }
 
@@ -132,9 +151,13 @@ impl PasswordStep {
     pub fn check(mut self, username: &str, password: &str) -> Result<Next, Rejected<Self>> {
         let members = [("username", username), ("password", password)];
         let reply = self.flow.session.post_json("password/check/", &members)?;
-        again(&reply, PASSWORD, ErrorKind::WrongPassword, self, |step| {
-            step.flow.next(&reply)
-        })
+        again(
+            &reply,
+            PASSWORD,
+            ErrorKind::WrongPassword,
+            self,
+            |step, session| step.flow.next(session),
+        )
     }
 
     /// Gives up.
@@ -155,7 +178,7 @@ impl DeviceChoice {
     ///
     /// Why there is none.
     pub fn devices(mut self) -> Result<DeviceList, Error> {
-        let reply = self.flow.post("airlock-2fa/devices/retrieve/")?;
+        let reply = self.flow.session.post("airlock-2fa/devices/retrieve/")?;
         Ok(DeviceList {
             devices: answer::devices(&reply).map_err(sent)?,
             flow: self.flow,
@@ -187,10 +210,9 @@ impl DeviceList {
             return Err(sent(Error::new(ErrorKind::InvalidInput, "no such device")));
         };
         let id = utf8_percent_encode(&device.id, RESERVED);
-        let reply = self
-            .flow
-            .post(&format!("airlock-2fa/devices/{id}/select/"))?;
-        self.flow.next(&reply)
+        let path = format!("airlock-2fa/devices/{id}/select/");
+        let reply = self.flow.session.post(&path)?;
+        self.flow.next(answer::session(&reply).map_err(sent)?)
     }
 
     /// Gives up.
@@ -291,8 +313,8 @@ impl OtpStep {
     pub fn check(mut self, otp: &str) -> Result<Next, Rejected<Self>> {
         let (name, path) = self.kind.step();
         let reply = self.flow.session.post_json(path, &[("otp", otp)])?;
-        again(&reply, name, ErrorKind::WrongOtp, self, |step| {
-            step.flow.passed().next(&reply)
+        again(&reply, name, ErrorKind::WrongOtp, self, |step, session| {
+            step.flow.passed().next(session)
         })
     }
 
@@ -302,35 +324,9 @@ impl OtpStep {
     }
 }
 
-impl Flow {
-    /// What has just been answered is about a second factor. That alone decides nothing: what
-    /// follows is read from the answer.
-    fn passed(self) -> Self {
-        Self {
-            second_factor: true,
-            ..self
-        }
-    }
-}
-
 /// The person's phone shows a request (One-Touch).
 pub struct Approval {
     flow: Flow,
-}
-
-impl Next {
-    /// Gives up, whatever comes next.
-    pub fn abandon(self) {
-        match self {
-            Self::DeviceChoice(DeviceChoice { flow })
-            | Self::QrChallenge(QrChallenge { flow })
-            | Self::Approval(Approval { flow })
-            | Self::Otp(OtpStep { flow, .. }) => flow.session.abandon(),
-            Self::PasswordOnly(PasswordOnly { flow }) | Self::Finished(Finished { flow }) => {
-                flow.session.log_out();
-            }
-        }
-    }
 }
 
 /// What a poll found.
@@ -349,12 +345,13 @@ impl Approval {
     ///
     /// Any error ends the login. Which one tells that the person declined is not documented.
     pub fn poll(mut self) -> Result<Polled, Error> {
-        let reply = self.flow.post("airlock-2fa/status/poll/")?;
+        let reply = self.flow.session.post("airlock-2fa/status/poll/")?;
         self.answered(&reply)
     }
 
     fn answered(self, reply: &Reply) -> Result<Polled, Error> {
-        let flow = match answer::session(reply).map_err(sent)? {
+        let session = answer::session(reply).map_err(sent)?;
+        let flow = match &session {
             answer::Session::Next { step, .. } if step == POLLING => {
                 return Ok(Polled::Pending(self));
             }
@@ -362,7 +359,7 @@ impl Approval {
             answer::Session::Next { .. } => self.flow,
             answer::Session::Done => self.flow.passed(),
         };
-        flow.next(reply).map(Polled::Next)
+        flow.next(session).map(Polled::Next)
     }
 
     /// Gives up.
@@ -402,12 +399,6 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Whether there was a second factor.
-    #[must_use]
-    pub fn had_second_factor(&self) -> bool {
-        self.flow.second_factor
-    }
-
     /// Ends the session on the server, which is of no more use. Whether that works does not
     /// matter.
     #[must_use]
@@ -438,10 +429,10 @@ fn again<S>(
     name: &str,
     wrong: ErrorKind,
     step: S,
-    on: impl FnOnce(S) -> Result<Next, Error>,
+    on: impl FnOnce(S, answer::Session) -> Result<Next, Error>,
 ) -> Result<Next, Rejected<S>> {
     match answer::session(reply).map_err(sent) {
-        Ok(_) => Ok(on(step)?),
+        Ok(session) => Ok(on(step, session)?),
         Err(error)
             if error.kind() == wrong && answer::next_step(reply).as_deref() == Some(name) =>
         {
@@ -536,7 +527,7 @@ mod tests {
         else {
             panic!("no choice");
         };
-        let next = choice.flow.next(&session("{}")).unwrap();
+        let next = choice.flow.next(answer::Session::Done).unwrap();
         assert!(matches!(next, Next::PasswordOnly(_)), "{next:?}");
     }
 }

@@ -83,9 +83,9 @@ impl Session {
         )
     }
 
-    /// Clears a flow that an earlier login may have left, before anything else is said. What is
-    /// answered does not matter: a Gateway may refuse what comes without its cookies, and sends
-    /// them along.
+    /// Clears a flow that an earlier login may have left, as public clients of live systems do
+    /// first. What is answered does not matter, but for its cookies: a Gateway's token has to be
+    /// there before the password is sent.
     ///
     /// # Errors
     ///
