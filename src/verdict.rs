@@ -129,8 +129,22 @@ impl Refusal {
         self
     }
 
-    fn after_request(self, sent: bool) -> Self {
-        if sent { self.after_ringing() } else { self }
+    /// What a request came to, which may have been sent.
+    fn of_request(
+        word: Word,
+        unavailable: Option<Unavailable>,
+        reason: String,
+        sent: bool,
+    ) -> Self {
+        let refusal = Self {
+            unavailable,
+            ..Self::new(word, reason)
+        };
+        if sent {
+            refusal.after_ringing()
+        } else {
+            refusal
+        }
     }
 
     /// Whether the person must not learn more than that the login is refused: who would be told
@@ -172,11 +186,7 @@ impl From<logonbox_authenticator::Error> for Refusal {
             Kind::Panicked => (Word::Panic, None),
             _ => (Word::LocalFailure, None),
         };
-        Self {
-            unavailable,
-            ..Self::new(word, error.to_string())
-        }
-        .after_request(error.request_sent())
+        Self::of_request(word, unavailable, error.to_string(), error.request_sent())
     }
 }
 
@@ -197,10 +207,6 @@ impl From<airlock_iam::Error> for Refusal {
             Kind::Panicked => (Word::Panic, None),
             _ => (Word::LocalFailure, None),
         };
-        Self {
-            unavailable,
-            ..Self::new(word, error.to_string())
-        }
-        .after_request(error.request_sent())
+        Self::of_request(word, unavailable, error.to_string(), error.request_sent())
     }
 }

@@ -190,19 +190,19 @@ impl Login<'_> {
     /// Which device, by the configuration or by the person.
     fn choose(&mut self, worker: &Worker<Server>, list: DeviceList) -> Result<Next, Refusal> {
         let devices = list.devices();
-        let every: Vec<usize> = (0..devices.len()).collect();
-        let wanted = match &self.airlock.device {
-            AirlockDevice::Ask => every,
-            AirlockDevice::Named(name) => words::wanted(devices, name),
-        };
-        let chosen = match &*wanted {
-            [] => Err(Refusal::new(
-                Word::NoKey,
-                words::no_such_device(devices, &self.airlock.device),
-            )
-            .after_ringing()),
-            [only] if self.airlock.device != AirlockDevice::Ask => Ok(*only),
-            several => self.questions().device(devices, several),
+        let chosen = match &self.airlock.device {
+            AirlockDevice::Ask => {
+                let every: Vec<usize> = (0..devices.len()).collect();
+                self.questions().device(devices, &every)
+            }
+            AirlockDevice::Named(name) => match &*words::wanted(devices, name) {
+                [] => {
+                    let reason = words::no_such_device(devices, name);
+                    Err(Refusal::new(Word::NoKey, reason).after_ringing())
+                }
+                [only] => Ok(*only),
+                several => self.questions().device(devices, several),
+            },
         };
         let index = match chosen {
             Ok(index) => index,
@@ -234,7 +234,7 @@ impl Login<'_> {
                 Err(Rejected {
                     again: Some(again), ..
                 }) => step = again,
-                Err(final_one) => return Err(rejected(final_one)),
+                Err(rejected) => return Err(words::refusal(rejected.error)),
             }
             prompt = format!("That OTP was wrong. Try again.\n{}", words::OTP);
         }
@@ -361,10 +361,6 @@ fn no_answer(why: Stopped) -> Refusal {
         },
         Stopped::Interrupted(_) | Stopped::Panicked => refusal,
     }
-}
-
-fn rejected<S>(rejected: Rejected<S>) -> Refusal {
-    words::refusal(rejected.error)
 }
 
 #[cfg(test)]

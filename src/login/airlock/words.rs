@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airlock_iam::{Device, Error, ErrorKind, Hint, LockExpiry};
 
-use crate::config::{AirlockDevice, Conversation};
+use crate::config::Conversation;
 use crate::qr;
 use crate::text::for_terminal;
 use crate::verdict::{NOT_REACHED, Refusal};
@@ -75,11 +75,7 @@ pub(super) fn wanted(devices: &[Device], name: &str) -> Vec<usize> {
 }
 
 /// For the log: what was looked for, and what there is.
-pub(super) fn no_such_device(devices: &[Device], wanted: &AirlockDevice) -> String {
-    let name = match wanted {
-        AirlockDevice::Ask => "any",
-        AirlockDevice::Named(name) => name,
-    };
+pub(super) fn no_such_device(devices: &[Device], name: &str) -> String {
     let there: Vec<String> = devices.iter().map(described).collect();
     format!(
         "no device has the name or the type {name}; there are: {}",
