@@ -24,7 +24,7 @@ impl Resolve for SystemResolver {
             .spawn(move || {
                 let found = (name.as_str(), 0)
                     .to_socket_addrs()
-                    .map(|found| with_a_route(found.collect()));
+                    .map(|found| with_a_route(found, has_route));
                 // Nobody may be waiting any more.
                 let _ = sender.send(found);
             });
@@ -40,8 +40,11 @@ impl Resolve for SystemResolver {
 
 /// Leaves out what this host has no route to, unless that is all there is. Else the error of such
 /// an address (on a host without IPv6, say) hides what the others say.
-fn with_a_route(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let (routed, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(has_route);
+fn with_a_route(
+    found: impl Iterator<Item = SocketAddr>,
+    has_route: impl Fn(&SocketAddr) -> bool,
+) -> Vec<SocketAddr> {
+    let (routed, rest): (Vec<_>, Vec<_>) = found.partition(has_route);
     if routed.is_empty() { rest } else { routed }
 }
 
@@ -53,9 +56,21 @@ fn has_route(address: &SocketAddr) -> bool {
     };
     // Any port will do, but 0.
     let target = SocketAddr::new(address.ip(), 443);
-    UdpSocket::bind((any, 0))
-        .and_then(|socket| socket.connect(target))
-        .is_ok()
+    let asked = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(target));
+    !asked.is_err_and(|error| means_no_route(&error))
+}
+
+/// Whether an error is about the way. Others, such as no descriptors or ports left, the caller may
+/// have brought about, and they must not choose between addresses.
+fn means_no_route(error: &io::Error) -> bool {
+    // Linux, errno(3): no IPv6 at all.
+    const EAFNOSUPPORT: i32 = 97;
+    matches!(
+        error.kind(),
+        io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::AddrNotAvailable
+    ) || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
 #[cfg(test)]
@@ -64,12 +79,22 @@ mod tests {
 
     #[test]
     fn addresses_without_a_route_count_only_where_there_is_no_other() {
-        // To everybody, which needs leave (socket(7), SO_BROADCAST): nobody is there.
-        let nowhere: SocketAddr = "255.255.255.255:443".parse().unwrap();
-        let here: SocketAddr = "127.0.0.1:443".parse().unwrap();
-        assert_eq!(with_a_route(vec![nowhere, here]), [here]);
-        assert_eq!(with_a_route(vec![nowhere]), [nowhere]);
-        assert_eq!(with_a_route(vec![here, here]), [here, here]);
-        assert!(with_a_route(Vec::new()).is_empty());
+        let [near, far]: [SocketAddr; 2] =
+            ["127.0.0.1:0", "[2001:db8::1]:0"].map(|address| address.parse().unwrap());
+        let kept = |found: &[SocketAddr]| with_a_route(found.iter().copied(), SocketAddr::is_ipv4);
+        assert_eq!(kept(&[far, near]), [near]);
+        assert_eq!(kept(&[far]), [far]);
+        assert_eq!(kept(&[near, near]), [near, near]);
+        assert!(kept(&[]).is_empty());
+        assert!(has_route(&near));
+    }
+
+    #[test]
+    fn only_the_lack_of_a_way_leaves_an_address_out() {
+        let means = |errno| means_no_route(&io::Error::from_raw_os_error(errno));
+        // ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT.
+        assert!([101, 113, 99, 97].into_iter().all(means));
+        // EPERM, EAGAIN, EACCES, ENFILE, EMFILE, EADDRINUSE, ENOBUFS.
+        assert!(![1, 11, 13, 23, 24, 98, 105].into_iter().any(means));
     }
 }
