@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use crate::keys::{KeyPair, KeyType, PublicKey};
-use crate::scenario::{Listing, Reaction};
+use crate::scenario::{Comeback, Listing, Reaction};
 
 /// A phone with a key.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -59,6 +60,8 @@ pub struct Account {
     pub think: Duration,
     /// How the key list is served.
     pub listing: Listing,
+    /// What a browser takes back from a redirect.
+    pub redirect: Comeback,
 }
 
 impl Account {
@@ -75,6 +78,7 @@ impl Account {
             reaction: Reaction::Approve,
             think: Duration::ZERO,
             listing: Listing::Normal,
+            redirect: Comeback::Normal,
         }
     }
 
@@ -103,6 +107,13 @@ impl Account {
     #[must_use]
     pub fn listing(mut self, listing: Listing) -> Self {
         self.listing = listing;
+        self
+    }
+
+    /// With this way of sending browsers back.
+    #[must_use]
+    pub fn redirect(mut self, redirect: Comeback) -> Self {
+        self.redirect = redirect;
         self
     }
 
@@ -231,10 +242,12 @@ impl Accounts {
         match &self.0 {
             Source::Scenarios { .. } => {
                 let lists = Listing::ALL.iter().map(|listing| format!("keys-{listing}"));
+                let redirects = Comeback::ALL.iter().map(|one| format!("redirect-{one}"));
                 Reaction::ALL
                     .iter()
                     .map(ToString::to_string)
                     .chain(lists)
+                    .chain(redirects)
                     .collect()
             }
             Source::Listed(accounts) => {
@@ -250,27 +263,43 @@ fn scenario(name: &str) -> Option<Account> {
     let (parts, _domain) = name.split_once('@').unwrap_or((name, ""));
     let mut reaction = None;
     let mut listing = None;
+    let mut redirect = None;
     let mut phones = Vec::new();
     for part in parts.split('.') {
         match part {
             "ed25519" => phones.push(Phone::new("Pixel 8", KeyType::Ed25519)),
             "rsa" => phones.push(Phone::new("Old phone", KeyType::Rsa)),
-            _ => match part.strip_prefix("keys-") {
-                Some(part) if listing.is_none() => listing = Some(part.parse().ok()?),
-                None if reaction.is_none() => reaction = Some(part.parse().ok()?),
-                _ => return None,
-            },
+            _ => {
+                if let Some(part) = part.strip_prefix("keys-") {
+                    once(&mut listing, part)?;
+                } else if let Some(part) = part.strip_prefix("redirect-") {
+                    once(&mut redirect, part)?;
+                } else {
+                    once(&mut reaction, part)?;
+                }
+            }
         }
     }
     let mut account = Account::new(name);
     account.reaction = reaction.unwrap_or(account.reaction);
     account.listing = listing.unwrap_or(account.listing);
-    if phones.is_empty() && account.reaction == Reaction::Sha1 {
+    account.redirect = redirect.unwrap_or(account.redirect);
+    let for_rsa = account.reaction == Reaction::Sha1 || account.redirect == Comeback::LowerFlags;
+    if phones.is_empty() && for_rsa {
         account.phones.reverse();
     } else if !phones.is_empty() {
         account.phones = phones;
     }
     Some(account)
+}
+
+/// Takes a part's name, of which there may be one of each kind.
+fn once<T: FromStr>(place: &mut Option<T>, name: &str) -> Option<()> {
+    if place.is_some() {
+        return None;
+    }
+    *place = Some(name.parse().ok()?);
+    Some(())
 }
 
 /// An account file that cannot be read or understood.
@@ -300,6 +329,7 @@ struct Entry {
     #[serde(default, deserialize_with = "seconds")]
     seconds: Duration,
     list: Option<Listing>,
+    redirect: Option<Comeback>,
 }
 
 impl From<Entry> for Account {
@@ -308,6 +338,7 @@ impl From<Entry> for Account {
         account.phones = entry.phones.unwrap_or(account.phones);
         account.reaction = entry.phone.unwrap_or(account.reaction);
         account.listing = entry.list.unwrap_or(account.listing);
+        account.redirect = entry.redirect.unwrap_or(account.redirect);
         account
     }
 }

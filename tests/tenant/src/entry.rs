@@ -22,6 +22,7 @@ pub(crate) fn plain(http: &HttpRequest) -> String {
 pub(crate) struct Entry<'a> {
     server: &'a Server,
     connection: u64,
+    /// Empty for a request that is not worth a line.
     pub(crate) line: String,
     pub(crate) since: Instant,
     /// Set when this is a sign request.
@@ -71,7 +72,7 @@ impl Drop for Entry<'_> {
             }
             seen.ending
         });
-        if !ending {
+        if !ending && !self.line.is_empty() {
             let seconds = self.since.elapsed().as_secs_f64();
             self.log(
                 &self.line,

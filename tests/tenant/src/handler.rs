@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -11,24 +11,26 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
-use crate::accounts::Account;
 use crate::airlock;
+use crate::ask::{Outcome, ask, choose};
 use crate::connection::Order;
 use crate::entry::{Entry, Verdict, plain};
-use crate::keys::{Hash, KeyPair};
 use crate::listing;
-use crate::page;
+use crate::pages::phones::{Phones, Said, View};
+use crate::pages::{self, sign};
 use crate::phone;
+use crate::redirect::{self, Redirect};
 use crate::reply::{Flow, Reply, TEXT};
-use crate::scenario::Reaction;
-use crate::seen::{HttpRequest, KeyRequest, Press, SignRequest, Waiting};
+use crate::seen::{HttpRequest, KeyRequest, Seen};
 use crate::server::Server;
 use crate::wire::{Answer, SignForm};
 
 /// More than any client has reason to send.
 const MAX_BODY: usize = 1 << 20;
+
+/// How long the phones' page waits for news before it asks again.
+const LONG_POLL: Duration = Duration::from_secs(20);
 
 /// Answers the requests of one connection.
 pub(crate) struct Handler {
@@ -94,8 +96,9 @@ impl Handler {
         http: HttpRequest,
         entry: &mut Entry<'_>,
     ) -> Verdict {
-        let page = &self.server.page;
+        let phones = &self.server.phones;
         let path = request.uri().path().to_owned();
+        let query = request.uri().query().unwrap_or_default().to_owned();
         let get = matches!(*request.method(), Method::GET | Method::HEAD);
         if let Some(principal) = path
             .strip_prefix("/app/api/authenticator/keys/")
@@ -115,26 +118,28 @@ impl Handler {
                 self.sign(request, http, entry).await
             }
             "/app/api/authenticator/signPayload" => not_allowed("POST", &http),
-            // The redirect flow, at /authenticator/sign/, will go here.
+            path if path.starts_with(redirect::PATH) => {
+                if get {
+                    self.redirect(path, http, entry).await
+                } else {
+                    not_allowed("GET", &http)
+                }
+            }
             "/" if get => {
-                let late = http.path == page::TOO_LATE;
+                let view = View::read(&query);
                 Verdict {
-                    reply: self.server.watched.look(|seen| page.whole(seen, late)),
+                    reply: self.server.watched.look(|seen| phones.whole(seen, &view)),
                     line: plain(&http),
                 }
             }
-            "/page.css" if get => Verdict {
-                reply: page::style(),
-                line: String::new(),
-            },
-            "/page.js" if get => Verdict {
-                reply: page::script(),
-                line: String::new(),
-            },
             "/waiting" if get => {
-                // Asked every second: not worth a line.
+                // Asked for as long as the page is open: not worth a line.
+                entry.line.clear();
+                let view = View::read(&query);
+                let changed = |seen: &Seen| !view.is_up_to_date(seen);
+                self.server.watched.changed(LONG_POLL, changed).await;
                 Verdict {
-                    reply: self.server.watched.look(|seen| page.waiting(seen)),
+                    reply: self.server.watched.look(|seen| phones.changes(seen, &view)),
                     line: String::new(),
                 }
             }
@@ -143,9 +148,15 @@ impl Handler {
                 reply: Reply::ok(TEXT, "A client followed a redirect.\n"),
                 line: plain(&http),
             },
-            _ => Verdict {
-                reply: Reply::status(StatusCode::NOT_FOUND),
-                line: plain(&http),
+            path => match pages::file(path).filter(|_| get) {
+                Some(reply) => Verdict {
+                    reply,
+                    line: String::new(),
+                },
+                None => Verdict {
+                    reply: Reply::status(StatusCode::NOT_FOUND),
+                    line: plain(&http),
+                },
             },
         }
     }
@@ -197,143 +208,63 @@ impl Handler {
                 };
             }
         };
-        let mut form = SignForm::read(content_type, &body);
-        let chosen = self.choose(&mut form);
-        let mut line = format!(
-            "POST signPayload account={:?} text={:?} button={:?}",
-            form.username, form.text, form.authorize_text
-        );
-        let id = self.note(&form, http);
-        entry.sign_request = Some(id);
-        entry.line.clone_from(&line);
-
-        if self.server.options.reset_on_sign && self.served_keys.load(Ordering::Relaxed) {
-            return Verdict {
-                reply: Reply::Reset,
-                line,
-            };
-        }
-        let Ok(chosen) = chosen else {
-            let problem = form.problem.unwrap_or_default();
-            line = format!("{line} problem={problem:?}");
-            return Verdict {
-                reply: phone::json(&Answer::refused(problem)),
-                line,
-            };
+        let form = SignForm::read(content_type, &body);
+        let line = format!("POST signPayload {}", form.line());
+        let reset = self.server.options.reset_on_sign && self.served_keys.load(Ordering::Relaxed);
+        let asked = ask(&self.server, &form, http, entry, line, reset).await;
+        let reply = match &asked.outcome {
+            Outcome::Reset => Reply::Reset,
+            Outcome::Problem(problem) => phone::json(&Answer::refused(problem)),
+            Outcome::Did(reaction, chosen) => {
+                phone::answer(*reaction, &chosen.key, &form.payload, chosen.hash)
+            }
         };
-        line = format!(
-            "{line} phone={:?} ({})",
-            chosen.phone,
-            chosen.key.algorithm()
-        );
-        entry.line.clone_from(&line);
-        let reaction = self.react(&chosen, &form, entry, id).await;
-        line = format!(
-            "{line} did={reaction} seconds={:.1}",
-            entry.since.elapsed().as_secs_f64()
-        );
         Verdict {
-            reply: phone::answer(reaction, &chosen.key, &form.payload, chosen.hash),
-            line,
+            reply,
+            line: asked.line,
         }
     }
 
-    /// The phone that the form is for; what is wrong goes into the form.
-    fn choose(&self, form: &mut SignForm) -> Result<Chosen, ()> {
-        let chosen = self.find(form);
-        if let Err(problem) = &chosen {
-            // What is wrong with the form itself says more.
-            form.problem.get_or_insert_with(|| problem.clone());
-        }
-        match chosen {
-            Ok(chosen) if form.problem.is_none() => Ok(chosen),
-            _ => Err(()),
-        }
-    }
-
-    fn find(&self, form: &SignForm) -> Result<Chosen, String> {
-        let username = &form.username;
-        let account = self.server.options.accounts.find(username);
-        let account = account.ok_or_else(|| format!("there is no account {username:?}"))?;
-        let (phone, key) = account
-            .phone_with(&form.fingerprint)
-            .ok_or_else(|| format!("{:?} is no key of {username:?}", form.fingerprint))?;
-        let hash = match (form.flags, key.is_rsa()) {
-            (4, true) => Hash::Sha512,
-            (2, true) => Hash::Sha256,
-            // Ed25519 has a hash of its own.
-            (0, _) => Hash::Sha1,
-            (flags, _) => {
-                return Err(format!(
-                    "the flags {flags} do not go with an {} key",
-                    key.algorithm()
-                ));
+    /// A browser that an application sent here. It sees a page, which asks the phone by coming
+    /// here again; whoever wants no page is spared it.
+    async fn redirect(&self, path: &str, http: HttpRequest, entry: &mut Entry<'_>) -> Verdict {
+        let blob = path.strip_prefix(redirect::PATH).unwrap_or_default();
+        let hostname = self.server.phones.hostname();
+        let redirect = match Redirect::read(blob, hostname) {
+            Ok(redirect) => redirect,
+            Err(problem) => {
+                let line = format!("GET redirect problem={problem:?}");
+                return Verdict {
+                    reply: sign::unusable(&problem),
+                    line,
+                };
             }
         };
-        Ok(Chosen {
-            account,
-            phone: phone.name,
-            key,
-            hash,
-        })
-    }
-
-    fn note(&self, form: &SignForm, http: HttpRequest) -> u64 {
-        self.server.watched.change(|seen| {
-            let id = seen.sign_requests.len() as u64 + 1;
-            seen.sign_requests.push(SignRequest {
-                id,
-                connection: http.connection,
-                at: http.at,
-                username: form.username.clone(),
-                fingerprint: form.fingerprint.clone(),
-                remote_name: form.remote_name.clone(),
-                text: form.text.clone(),
-                authorize_text: form.authorize_text.clone(),
-                flags: form.flags,
-                payload: form.payload.clone(),
-                problem: form.problem.clone(),
-                http,
-            });
-            id
-        })
-    }
-
-    /// Lets the person think, or waits for a real one.
-    async fn react(
-        &self,
-        chosen: &Chosen,
-        form: &SignForm,
-        entry: &Entry<'_>,
-        id: u64,
-    ) -> Reaction {
-        match chosen.account.reaction {
-            Reaction::Page => {}
-            Reaction::Never => return Reaction::Never,
-            reaction => {
-                sleep(chosen.account.think).await;
-                return reaction;
-            }
+        let (form, site) = (&redirect.form, redirect.site());
+        let wants_page = http
+            .header("accept")
+            .is_some_and(|accept| accept.contains("text/html"));
+        let asks = http.path.ends_with(sign::ASKS) || !wants_page;
+        if !asks || http.method == "HEAD" {
+            let chosen = choose(&self.server, form).ok();
+            return Verdict {
+                reply: sign::waiting(&redirect, chosen.as_ref()),
+                line: format!(
+                    "GET redirect account={:?} site={site:?} page",
+                    form.username
+                ),
+            };
         }
-        let waiting = Waiting {
-            id,
-            account: form.username.clone(),
-            phone: chosen.phone.clone(),
-            remote_name: form.remote_name.clone(),
-            text: form.text.clone(),
-            authorize_text: form.authorize_text.clone(),
+        let line = format!("GET redirect {} site={site:?}", form.line());
+        let asked = ask(&self.server, form, http, entry, line, false).await;
+        let reply = match &asked.outcome {
+            Outcome::Reset => Reply::Reset,
+            Outcome::Problem(problem) => redirect.send_back(&redirect::declined(problem)),
+            Outcome::Did(reaction, chosen) => redirect.answer(*reaction, chosen),
         };
-        let pressed = self
-            .server
-            .watched
-            .change(|seen| seen.wait_for_press(waiting));
-        // Nothing else would tell the person to look there.
-        entry.interim("waits for a person on the page");
-        match pressed.await {
-            Ok(Press::Authorize) => Reaction::Approve,
-            Ok(Press::Decline) => Reaction::Decline,
-            Ok(Press::WrongKey) => Reaction::WrongKey,
-            Err(_) => Reaction::Never,
+        Verdict {
+            reply,
+            line: asked.line,
         }
     }
 
@@ -343,14 +274,17 @@ impl Handler {
         let body = body
             .map(http_body_util::Collected::to_bytes)
             .unwrap_or_default();
-        let reply = match self.server.page.read_press(&body) {
+        let for_script = http.header("accept") == Some("application/json");
+        let reply = match self.server.phones.read_press(&body) {
             Err(status) => Reply::status(status),
-            Ok((id, press)) => {
+            Ok((id, press, view)) => {
                 let pressed = self.server.watched.change(|seen| seen.press(id, press));
-                Reply::redirect(
-                    StatusCode::SEE_OTHER,
-                    if pressed { "/" } else { page::TOO_LATE },
-                )
+                let said = if pressed {
+                    Said::Pressed(press)
+                } else {
+                    Said::TooLate
+                };
+                Phones::pressed(said, &view, for_script)
             }
         };
         Verdict {
@@ -369,14 +303,6 @@ impl Handler {
         self.order(order);
         pending().await
     }
-}
-
-/// The phone that a sign request is for.
-struct Chosen {
-    account: Account,
-    phone: String,
-    key: KeyPair,
-    hash: Hash,
 }
 
 fn not_allowed(instead: &'static str, http: &HttpRequest) -> Verdict {

@@ -29,15 +29,17 @@
 
 mod accounts;
 mod airlock;
+mod ask;
 mod connection;
 mod entry;
 mod handler;
 mod keys;
 mod listing;
 mod log;
-mod page;
+mod pages;
 mod phone;
 mod primes;
+mod redirect;
 mod reply;
 mod scenario;
 mod seen;
@@ -53,7 +55,7 @@ pub use airlock::{
 };
 pub use keys::{KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
 pub use log::Log;
-pub use scenario::{Listing, Reaction};
+pub use scenario::{Comeback, Listing, Reaction};
 pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting};
 pub use tenant::{Options, Silence, Tenant};
 pub use tls::{Certificate, TlsVersions};

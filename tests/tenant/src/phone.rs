@@ -8,29 +8,54 @@ use crate::reply::{JSON, Reply};
 use crate::scenario::Reaction;
 use crate::wire::{Answer, padded_base64url};
 
-const DECLINED: &str = "The request was declined on the phone.";
+pub(crate) const DECLINED: &str = "The request was declined on the phone.";
+pub(crate) const REFUSED: &str = "The phone cannot be reached.";
+
+/// What the phone with `key` signs when asked for `payload`, right or wrong; nothing where the
+/// answer goes wrong elsewhere.
+pub(crate) fn signature(
+    reaction: Reaction,
+    key: &KeyPair,
+    payload: &[u8],
+    hash: Hash,
+) -> Option<Vec<u8>> {
+    let right = || key.sign(payload, hash);
+    Some(match reaction {
+        Reaction::Approve | Reaction::Padded => right(),
+        Reaction::WrongKey => key.stranger().sign(payload, hash),
+        Reaction::WrongPayload => key.sign(&[payload, b"?"].concat(), hash),
+        Reaction::Sha1 => key.sign(payload, Hash::Sha1),
+        Reaction::Zeros => vec![0; right().len()],
+        Reaction::Random => random(right().len()),
+        Reaction::Truncated => {
+            let mut signature = right();
+            signature.pop();
+            signature
+        }
+        Reaction::Long => [&right(), "and more".as_bytes()].concat(),
+        _ => return None,
+    })
+}
 
 /// What the phone with `key` makes of the request to sign `payload`.
 pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Hash) -> Reply {
     let right = || key.sign(payload, hash);
     let signed = |signature: &[u8]| json(&Answer::signed(signature));
     match reaction {
-        Reaction::Approve => signed(&right()),
+        Reaction::Approve
+        | Reaction::WrongKey
+        | Reaction::WrongPayload
+        | Reaction::Sha1
+        | Reaction::Zeros
+        | Reaction::Random
+        | Reaction::Truncated
+        | Reaction::Long => {
+            signed(&signature(reaction, key, payload, hash).expect("these sign something"))
+        }
         Reaction::Decline => json(&Answer::unsigned(false, DECLINED)),
-        Reaction::Refuse => json(&Answer::refused("The phone cannot be reached.")),
+        Reaction::Refuse => json(&Answer::refused(REFUSED)),
         // A person or nobody: the server waits, and asks here afterwards.
         Reaction::Page | Reaction::Never => Reply::Never,
-        Reaction::WrongKey => signed(&key.stranger().sign(payload, hash)),
-        Reaction::WrongPayload => signed(&key.sign(&[payload, b"?"].concat(), hash)),
-        Reaction::Sha1 => signed(&key.sign(payload, Hash::Sha1)),
-        Reaction::Zeros => signed(&vec![0; right().len()]),
-        Reaction::Random => signed(&random(right().len())),
-        Reaction::Truncated => {
-            let mut signature = right();
-            signature.pop();
-            signed(&signature)
-        }
-        Reaction::Long => signed(&[&right(), "and more".as_bytes()].concat()),
         Reaction::Padded => json(&Answer {
             success: true,
             signature: padded_base64url(&right()),
@@ -89,7 +114,7 @@ fn random(length: usize) -> Vec<u8> {
 }
 
 /// What must reach neither a terminal nor a log as it is.
-fn hostile_reason() -> String {
+pub(crate) fn hostile_reason() -> String {
     let nasty = "\u{1b}[2J\u{1b}]0;title\u{7}\r\n\nApproved. \u{202e}moc.elpmaxe\u{2066}\u{9b}31m\u{0}%s%n ";
     nasty.repeat(100_000 / nasty.len() + 1)
 }

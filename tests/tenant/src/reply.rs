@@ -48,6 +48,12 @@ impl Reply {
         Self::status(status).header(header::LOCATION, HeaderValue::from_static(to))
     }
 
+    /// Where a browser goes on, as a plain GET.
+    pub(crate) fn see_other(to: &str) -> Self {
+        let to = HeaderValue::try_from(to).expect("an address that may stand in a header");
+        Self::status(StatusCode::SEE_OTHER).header(header::LOCATION, to)
+    }
+
     /// What a proxy or a login page in between would say.
     pub(crate) fn web_page() -> Self {
         Self::ok(

@@ -97,6 +97,18 @@ named! {
 }
 
 named! {
+    /// What a tenant says that a phone did, when a browser goes back from a redirect.
+    Comeback: "redirect behaviour" {
+        Normal "normal" "as it was"
+        OtherUser "other-user" "the signature is said to be another user's"
+        OtherKey "other-key" "the signature is said to be of another key"
+        LowerFlags "lower-flags" "RSA signs with SHA-1, and the flags say so: published clients believe them"
+        TrailingBytes "trailing-bytes" "a byte follows the response"
+        SpareBits "spare-bits" "base64url whose spare bits are not zero"
+    }
+}
+
+named! {
     /// How a key list is served.
     Listing: "key list behaviour" {
         Normal "normal" "as a tenant does"
@@ -133,6 +145,9 @@ mod tests {
             assert_eq!(one.name().parse(), Ok(*one));
         }
         for one in Listing::ALL {
+            assert_eq!(one.name().parse(), Ok(*one));
+        }
+        for one in Comeback::ALL {
             assert_eq!(one.name().parse(), Ok(*one));
         }
         let error = "aprove".parse::<Reaction>().expect_err("no such name");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::airlock::{AirlockRequest, AirlockSeen};
 
@@ -179,6 +179,8 @@ impl Seen {
 pub(crate) struct Watched {
     seen: Mutex<Seen>,
     changed: Condvar,
+    /// The same for tasks.
+    notify: Notify,
 }
 
 impl Watched {
@@ -189,7 +191,24 @@ impl Watched {
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {
         let result = change(&mut self.lock());
         self.changed.notify_all();
+        self.notify.notify_waiters();
         result
+    }
+
+    /// Ready as soon as `enough` is true, or after `timeout`.
+    pub(crate) async fn changed(&self, timeout: Duration, enough: impl Fn(&Seen) -> bool) {
+        let change = async {
+            loop {
+                // Before the look, so that no change falls between the two.
+                let next = self.notify.notified();
+                if self.look(&enough) {
+                    return;
+                }
+                next.await;
+            }
+        };
+        // What there is after that time is as good an answer.
+        let _ = tokio::time::timeout(timeout, change).await;
     }
 
     /// True as soon as `enough` is, false when it still is not after `timeout`.

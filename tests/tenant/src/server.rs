@@ -9,23 +9,23 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection::Connection;
-use crate::page::Page;
+use crate::pages::phones::Phones;
 use crate::seen::Watched;
 use crate::tenant::Options;
 
 /// What all connections share.
 pub(crate) struct Server {
     pub(crate) options: Options,
-    pub(crate) page: Page,
+    pub(crate) phones: Phones,
     pub(crate) watched: Arc<Watched>,
 }
 
 impl Server {
     pub(crate) fn new(options: Options, authority: String, watched: Arc<Watched>) -> Self {
-        let page = Page::new(authority, options.accounts.names());
+        let phones = Phones::new(authority, &options.accounts);
         Self {
             options,
-            page,
+            phones,
             watched,
         }
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::keys::put_string;
 
 /// Clients pad the payload, but some leave the padding out.
-const PADDED_OR_NOT: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const PADDED_OR_NOT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -134,6 +134,14 @@ impl SignForm {
         }
         form.problem = (!problems.is_empty()).then(|| problems.join("; "));
         form
+    }
+
+    /// For the log.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "account={:?} text={:?} button={:?}",
+            self.username, self.text, self.authorize_text
+        )
     }
 }
 

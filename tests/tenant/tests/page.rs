@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{Client, FORM, PATIENCE, header};
-use tenant::{Options, Press, PublicKey, Tenant};
+use common::{Client, FORM, MOMENT, PATIENCE, header};
+use serde_json::json;
+use tenant::{Options, Press, PublicKey, Reaction, Tenant};
 
 fn start() -> (Tenant, PublicKey) {
     let tenant = Tenant::start(Options::default()).unwrap();
@@ -39,7 +40,7 @@ fn the_buttons_answer() {
         let answer = person.post("/press", FORM, &body);
         assert_eq!(
             (answer.status, header(&answer.head, "location")),
-            (303, Some("/"))
+            (303, Some(format!("/?said={press}").as_str()))
         );
         let answer = client.response().unwrap();
         if press == "decline" {
@@ -51,14 +52,15 @@ fn the_buttons_answer() {
 
         // Twice is once too often.
         let answer = person.post("/press", FORM, &body);
-        assert_eq!(header(&answer.head, "location"), Some("/?too-late"));
+        assert_eq!(header(&answer.head, "location"), Some("/?said=too-late"));
     }
     assert!(
         person
-            .get("/?too-late")
+            .get("/?said=too-late")
             .text()
-            .contains("does not wait any more")
+            .contains("role=\"status\">That request does not wait any more.<")
     );
+    assert!(!person.get("/?said=%3Cb%3E").text().contains("<b>"));
 }
 
 #[test]
@@ -135,21 +137,132 @@ fn a_press_without_the_token_is_nothing() {
 }
 
 #[test]
-fn an_abandoned_request_leaves_the_page() {
+fn the_script_is_told_of_changes_at_once() {
     let (tenant, key) = start();
     let mut person = Client::new(&tenant);
     let before = person.get("/waiting").json();
-    assert_eq!(before["waiting"], 0);
+    assert_eq!(before["requests"], json!([]));
+
+    // Nothing is said until there is news.
+    person.send_get(&format!("/waiting?after={}", before["version"]));
+    person.patience(MOMENT);
+    assert!(person.response().is_err());
+    person.patience(PATIENCE);
+    let mut client = Client::new(&tenant);
+    client.send_sign("page", &key);
+    let during = person.response().unwrap().json();
+    let request = &during["requests"][0];
+    assert!(request["html"].as_str().unwrap().contains("Let it"));
+    assert_eq!(
+        request["news"],
+        "New request for page on Pixel 8: May a test log in? <b>&\"'"
+    );
+
+    person.send_get(&format!("/waiting?after={}", during["version"]));
+    drop(client);
+    let after = person.response().unwrap().json();
+    assert_eq!(
+        (&after["requests"], &after["nav"]),
+        (&before["requests"], &before["nav"])
+    );
+    // A page that has missed something is told at once.
+    person.get(&format!("/waiting?after={}", during["version"]));
+}
+
+#[test]
+fn a_press_by_the_script_stays_on_the_page() {
+    let (tenant, key) = start();
     let mut client = Client::new(&tenant);
     client.send_sign("page", &key);
     assert!(tenant.wait_for_waiting(1, PATIENCE));
-    let during = person.get("/waiting").json();
-    assert!(during["waiting"] == 1 && during["html"].as_str().unwrap().contains("Let it"));
-    drop(client);
-    assert!(tenant.wait_for_waiting(0, PATIENCE));
-    let after = person.get("/waiting").json();
-    assert_eq!(after["html"], before["html"]);
-    assert!(before["version"] != during["version"] && during["version"] != after["version"]);
+    let mut person = Client::new(&tenant);
+    let token = person.get("/waiting").json()["token"].clone();
+    let body = format!("token={}&id=1&press=decline", token.as_str().unwrap());
+    let mut press = || {
+        person.send(&format!(
+            "POST /press HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\
+             Content-Type: {FORM}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        person.response().unwrap()
+    };
+    let answer = press();
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({ "said": "Declined." }))
+    );
+    assert!(!client.response().unwrap().verdict().0);
+    assert_eq!(
+        press().json()["said"],
+        "That request does not wait any more."
+    );
+}
+
+#[test]
+fn each_phone_can_have_a_page_of_its_own() {
+    let accounts =
+        ["lee & co", "kim"].map(|name| tenant::Account::new(name).reaction(Reaction::Page));
+    let tenant = Tenant::start(Options {
+        accounts: accounts.iter().cloned().collect(),
+        ..Options::default()
+    })
+    .unwrap();
+    let mut clients = Vec::new();
+    for account in &accounts {
+        for key in account.public_keys() {
+            let mut client = Client::new(&tenant);
+            client.send_sign(&account.name, &key);
+            clients.push(client);
+        }
+    }
+    assert!(tenant.wait_for_waiting(4, PATIENCE));
+    let mut person = Client::new(&tenant);
+    let page = person.get("/");
+    assert_eq!(page.text().matches("<section").count(), 4);
+    assert!(
+        page.text().contains("All phones <strong>4</strong>"),
+        "{}",
+        page.text()
+    );
+
+    let own = "/?account=lee+%26+co&phone=Pixel+8";
+    let link = own.replace('&', "&amp;");
+    assert!(page.text().contains(&format!("<a href=\"{link}\">")));
+    let page = person.get(own);
+    assert_eq!(page.text().matches("<section").count(), 1);
+    assert!(
+        page.text()
+            .contains("<h1 id=\"top\" tabindex=\"-1\"><bdi>Pixel 8 of lee &amp; co</bdi>")
+    );
+    assert!(
+        page.text()
+            .contains(&format!("<a href=\"{link}\" aria-current=\"page\">"))
+    );
+    let changes = person.get(&own.replacen('/', "/waiting", 1)).json();
+    assert_eq!(changes["requests"].as_array().unwrap().len(), 1);
+
+    // Without the script, a press leads back to the same phone.
+    let body = format!(
+        "token={}&id={}&press=decline&back={}",
+        input(page.text(), "token"),
+        input(page.text(), "id"),
+        own.replace('%', "%25")
+            .replace('&', "%26")
+            .replace('+', "%2B"),
+    );
+    assert_eq!(input(page.text(), "back"), link);
+    let answer = person.post("/press", FORM, &body);
+    assert_eq!(
+        header(&answer.head, "location"),
+        Some(format!("{own}&said=decline").as_str())
+    );
+    // To nowhere else.
+    for elsewhere in ["https%3A%2F%2Felsewhere.example", "//elsewhere.example"] {
+        let token = input(page.text(), "token");
+        let body = format!("token={token}&id=9&press=decline&back={elsewhere}");
+        let answer = person.post("/press", FORM, &body);
+        assert_eq!(header(&answer.head, "location"), Some("/?said=too-late"));
+    }
 }
 
 #[test]
@@ -157,7 +270,11 @@ fn script_and_style_are_served() {
     let (tenant, _) = start();
     let mut person = Client::new(&tenant);
     let page = person.get("/");
-    for (path, kind) in [("/page.css", "text/css"), ("/page.js", "text/javascript")] {
+    for (path, kind) in [
+        ("/page.css", "text/css"),
+        ("/phones.js", "text/javascript"),
+        ("/icon.svg", "image/svg+xml"),
+    ] {
         assert!(page.text().contains(path));
         let answer = person.get(path);
         assert_eq!(

@@ -1,0 +1,85 @@
+//! The pages that a person sees in a browser. No build step: what is here is what is served.
+
+use hyper::header::{self, HeaderName, HeaderValue};
+
+use crate::reply::{HTML, Reply};
+
+pub(crate) mod phones;
+pub(crate) mod sign;
+
+/// What the pages share, by path.
+pub(crate) fn file(path: &str) -> Option<Reply> {
+    let (content_type, text) = match path {
+        "/page.css" => ("text/css", include_str!("page.css")),
+        "/phones.js" => ("text/javascript", include_str!("phones.js")),
+        "/icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
+        _ => return None,
+    };
+    Some(guard(Reply::ok(content_type, text)))
+}
+
+/// A whole page. `head` and `body` are HTML, `title` is text.
+fn page(title: &str, head: &str, body: &str) -> Reply {
+    let title = escape(title);
+    guard(Reply::ok(
+        HTML,
+        format!(
+            r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="/icon.svg">
+<link rel="stylesheet" href="/page.css">
+{head}</head>
+<body>
+<main>
+{body}</main>
+<footer>This is a simulation. Its keys are known to everybody.</footer>
+</body>
+</html>
+"#
+        ),
+    ))
+}
+
+/// Nobody may frame a page, keep it, or load anything into it; and where it leads to is not told
+/// where it was.
+fn guard(reply: Reply) -> Reply {
+    const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                          img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ]
+    .into_iter()
+    .fold(reply, |reply, (name, value): (HeaderName, _)| {
+        reply.header(name, HeaderValue::from_static(value))
+    })
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// The words on the button that lets somebody in.
+fn button(authorize_text: &str) -> &str {
+    match authorize_text.trim() {
+        "" => "Authorize",
+        text => text,
+    }
+}

@@ -1,0 +1,60 @@
+//! Where a redirect brings a person: what is asked, and that the phone is waited for.
+
+use hyper::StatusCode;
+
+use super::{button, escape, page, phones};
+use crate::ask::Chosen;
+use crate::redirect::Redirect;
+use crate::reply::Reply;
+use crate::scenario::Reaction;
+
+/// How the address of the request ends that asks the phone. The page sends its browser there at once, and
+/// stays on the screen for as long as that takes: no script is needed.
+pub(crate) const ASKS: &str = "?ask";
+
+/// The page of a request.
+pub(crate) fn waiting(redirect: &Redirect, chosen: Option<&Chosen>) -> Reply {
+    let form = &redirect.form;
+    let phone = chosen.map_or("your phone", |chosen| &chosen.phone);
+    let at_the_page = chosen.filter(|chosen| chosen.account.reaction == Reaction::Page);
+    let simulated = match at_the_page {
+        // In another tab: this one waits.
+        Some(chosen) => format!(
+            "<p><a href=\"{href}\" target=\"_blank\" rel=\"noopener\">Play {phone}</a> (opens in a new tab)</p>\n",
+            href = escape(&phones::href(&form.username, &chosen.phone)),
+            phone = escape(phone),
+        ),
+        None => "<p>This phone answers by itself.</p>\n".to_owned(),
+    };
+    let body = format!(
+        "<h1>Confirm on your phone</h1>\n\
+         <p class=\"text\"><bdi>{text}</bdi></p>\n\
+         <dl>\n\
+         <dt>Account</dt><dd><bdi>{account}</bdi></dd>\n\
+         <dt>Asked by</dt><dd><bdi>{remote}</bdi></dd>\n\
+         <dt>Then back to</dt><dd>{site}</dd>\n\
+         </dl>\n\
+         <p>Open the request on <b><bdi>{phone}</bdi></b> and press <b><bdi>{button}</bdi></b>.</p>\n\
+         <p id=\"status\" role=\"status\">Waiting for <bdi>{phone}</bdi><span class=\"dots\" aria-hidden=\"true\"></span></p>\n\
+         {simulated}",
+        text = escape(&form.text),
+        account = escape(&form.username),
+        remote = escape(&form.remote_name),
+        site = escape(redirect.site()),
+        phone = escape(phone),
+        button = escape(button(&form.authorize_text)),
+    );
+    let head = format!("<meta http-equiv=\"refresh\" content=\"0; url={ASKS}\">\n");
+    page("Confirm on your phone", &head, &body)
+}
+
+/// The page of a request that nobody can answer.
+pub(crate) fn unusable(problem: &str) -> Reply {
+    let body = format!(
+        "<h1>This request cannot be used</h1>\n\
+         <p role=\"alert\">{}.</p>\n\
+         <p>Go back to where you came from, and try again.</p>\n",
+        escape(problem)
+    );
+    page("This request cannot be used", "", &body).with_status(StatusCode::BAD_REQUEST)
+}
