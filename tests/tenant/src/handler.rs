@@ -256,14 +256,18 @@ impl Handler {
             };
         }
         let line = format!("GET redirect {} site={site:?}", form.line());
-        let asked = ask(&self.server, form, http, entry, line, false).await;
+        let asked = ask(&self.server, form, http.clone(), entry, line, false).await;
         let reply = match &asked.outcome {
             Outcome::Reset => Reply::Reset,
             Outcome::Problem(problem) => redirect.send_back(&redirect::declined(problem)),
             Outcome::Did(reaction, chosen) => redirect.answer(*reaction, chosen),
         };
         Verdict {
-            reply,
+            reply: if for_script(&http) {
+                reply.location_as_json()
+            } else {
+                reply
+            },
             line: asked.line,
         }
     }
@@ -274,7 +278,6 @@ impl Handler {
         let body = body
             .map(http_body_util::Collected::to_bytes)
             .unwrap_or_default();
-        let for_script = http.header("accept") == Some("application/json");
         let reply = match self.server.phones.read_press(&body) {
             Err(status) => Reply::status(status),
             Ok((id, press, view)) => {
@@ -284,7 +287,7 @@ impl Handler {
                 } else {
                     Said::TooLate
                 };
-                Phones::pressed(said, &view, for_script)
+                Phones::pressed(said, &view, for_script(http))
             }
         };
         Verdict {
@@ -303,6 +306,11 @@ impl Handler {
         self.order(order);
         pending().await
     }
+}
+
+/// Whether a page's script asks, and goes on by itself.
+fn for_script(http: &HttpRequest) -> bool {
+    http.header("accept") == Some("application/json")
 }
 
 fn not_allowed(instead: &'static str, http: &HttpRequest) -> Verdict {

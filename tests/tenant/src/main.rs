@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tenant::{
-    Accounts, DeviceList, Image, Listing, Log, Options, PASSWORD, Place, Reaction, Tenant, Token,
-    Trouble, Twist, Way,
+    Accounts, Comeback, DeviceList, Image, Listing, Log, Options, PASSWORD, Place, Reaction,
+    Tenant, Token, Trouble, Twist, Way,
 };
 
 const ABOUT: &str = "\
@@ -20,7 +20,8 @@ A simulated LogonBox tenant: a real HTTPS server with simulated phones.
 Point a LogonBox client at the host and port that are printed at the start, let \
 it trust the CA file, and log in. Who logs in decides what happens: `approve` \
 gets a signature, `decline` does not, `page` waits for a person who opens the \
-tenant's page in a browser and presses a button there.
+tenant's page in a browser and presses a button there. Web applications can send \
+their browsers there, too (the server redirect).
 
 It is a simulated Airlock IAM as well, at the URL that is printed, where `lee` \
 and others log in with a password, a phone or a hardware token.";
@@ -44,6 +45,7 @@ Accounts:
     phone = \"approve\"    # what happens to a sign request
     seconds = 1.5        # how long the person takes
     list = \"normal\"      # how the key list is served
+    redirect = \"normal\"  # what a browser takes back
   All but the name may be left out. Keys are ed25519, rsa, rsa-1024 or
   weak-ed25519; `published = false` keeps a phone's key out of the key list.
 
@@ -198,6 +200,10 @@ fn list_scenarios() -> Result<(), Failure> {
         (
             "How the key list is served (alone, the phone approves):",
             all!(Listing, "keys-"),
+        ),
+        (
+            "What a browser takes back from a redirect (alone, the phone approves):",
+            all!(Comeback, "redirect-"),
         ),
         (
             "Which phones there are, in this order (without: ed25519, then rsa):",

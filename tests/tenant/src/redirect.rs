@@ -43,7 +43,7 @@ impl Redirect {
         let back = string(&mut rest, "the redirect URL")?;
         take::<16>(&mut rest, "the random bytes at the end")?;
         if !rest.is_empty() {
-            return Err(format!("{} bytes follow the request", rest.len()));
+            return Err("the request goes on after its end".into());
         }
         check(&back)?;
         form.text = form

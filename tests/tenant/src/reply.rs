@@ -54,6 +54,24 @@ impl Reply {
         Self::status(StatusCode::SEE_OTHER).header(header::LOCATION, to)
     }
 
+    /// The same for a script, which is to go there itself. Other answers stay as they are.
+    pub(crate) fn location_as_json(self) -> Self {
+        let Self::Http(response) = &self else {
+            return self;
+        };
+        match response
+            .headers()
+            .get(header::LOCATION)
+            .map(HeaderValue::to_str)
+        {
+            Some(Ok(to)) => {
+                let to = serde_json::json!({ "location": to }).to_string();
+                Self::ok(JSON, to)
+            }
+            _ => self,
+        }
+    }
+
     /// What a proxy or a login page in between would say.
     pub(crate) fn web_page() -> Self {
         Self::ok(

@@ -11,6 +11,7 @@ pub(crate) mod sign;
 pub(crate) fn file(path: &str) -> Option<Reply> {
     let (content_type, text) = match path {
         "/page.css" => ("text/css", include_str!("page.css")),
+        "/sign.js" => ("text/javascript", include_str!("sign.js")),
         "/phones.js" => ("text/javascript", include_str!("phones.js")),
         "/icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
         _ => return None,

@@ -3,6 +3,7 @@ const requests = document.getElementById("requests");
 const nothing = document.getElementById("nothing");
 const phones = document.getElementById("phones");
 const said = document.getElementById("said");
+const news = document.getElementById("news");
 const lost = document.getElementById("lost");
 const title = document.title;
 let version = requests.dataset.version;
@@ -13,18 +14,21 @@ function show(state) {
   version = state.version;
   // What is there stays as it is, so that a button keeps its focus.
   const gone = new Map([...requests.children].map((section) => [section.dataset.request, section]));
-  const news = [];
+  const arrived = [];
+  const over = [];
   for (const request of state.requests) {
     if (gone.delete(request.id)) continue;
     requests.insertAdjacentHTML("beforeend", request.html);
-    news.push(request.news);
+    arrived.push(request.news);
   }
   for (const section of gone.values()) {
     // Whoever pressed a button is told by the answer to that.
-    if (!("pressed" in section.dataset)) news.push(`The request for ${name(section)} is over.`);
+    if (!("pressed" in section.dataset)) over.push(`The request for ${name(section)} is over.`);
     remove(section);
   }
-  if (news.length) said.textContent = news.join(" ");
+  // What has come is seen without being said.
+  if (arrived.length) news.textContent = arrived.join(" ");
+  if (over.length) said.textContent = over.join(" ");
   if (phones.innerHTML !== state.nav) keepingFocus(phones, () => (phones.innerHTML = state.nav));
   count();
 }

@@ -146,6 +146,7 @@ impl Phones {
              <nav aria-label=\"Phones\" id=\"phones\">{nav}</nav>\n\
              <p id=\"lost\" role=\"alert\" hidden>The tenant does not answer any more.</p>\n\
              <p id=\"said\" role=\"status\">{said}</p>\n\
+             <p id=\"news\" role=\"status\" class=\"unseen\"></p>\n\
              <div id=\"requests\" data-version=\"{version}\" data-token=\"{token}\">{html}</div>\n\
              <p id=\"nothing\"{hidden}>Nothing waits for you. Log in as {who}, and the request appears here.</p>\n\
              <details><summary>Accounts</summary>\n<ul><li><code>{accounts}</code></li></ul>\n</details>\n",
@@ -244,9 +245,9 @@ impl Phones {
     fn request(&self, waiting: &Waiting, view: &View) -> String {
         format!(
             "<section data-request=\"{id}\" aria-labelledby=\"r{id}\">\n\
-             <h2 id=\"r{id}\" tabindex=\"-1\"><bdi>{account}</bdi></h2>\n\
+             <h2 id=\"r{id}\" tabindex=\"-1\"><bdi>{account}</bdi> on <bdi>{phone}</bdi></h2>\n\
              <p class=\"text\" id=\"t{id}\"><bdi>{text}</bdi></p>\n\
-             <p class=\"from\">From <bdi>{remote}</bdi>, on <bdi>{phone}</bdi></p>\n\
+             <p class=\"from\">From <bdi>{remote}</bdi></p>\n\
              <form method=\"post\" action=\"/press\">\n\
              <input type=\"hidden\" name=\"token\" value=\"{token}\">\n\
              <input type=\"hidden\" name=\"id\" value=\"{id}\">\n\

@@ -8,8 +8,8 @@ use crate::redirect::Redirect;
 use crate::reply::Reply;
 use crate::scenario::Reaction;
 
-/// How the address of the request ends that asks the phone. The page sends its browser there at once, and
-/// stays on the screen for as long as that takes: no script is needed.
+/// How the address of the request ends that asks the phone, and is answered when the phone is.
+/// The page's script sends it; without scripts, the browser does.
 pub(crate) const ASKS: &str = "?ask";
 
 /// The page of a request.
@@ -36,6 +36,7 @@ pub(crate) fn waiting(redirect: &Redirect, chosen: Option<&Chosen>) -> Reply {
          </dl>\n\
          <p>Open the request on <b><bdi>{phone}</bdi></b> and press <b><bdi>{button}</bdi></b>.</p>\n\
          <p id=\"status\" role=\"status\">Waiting for <bdi>{phone}</bdi><span class=\"dots\" aria-hidden=\"true\"></span></p>\n\
+         <p id=\"lost\" role=\"alert\" hidden>The tenant does not answer any more. <a href=\"\">Try again</a></p>\n\
          {simulated}",
         text = escape(&form.text),
         account = escape(&form.username),
@@ -44,7 +45,10 @@ pub(crate) fn waiting(redirect: &Redirect, chosen: Option<&Chosen>) -> Reply {
         phone = escape(phone),
         button = escape(button(&form.authorize_text)),
     );
-    let head = format!("<meta http-equiv=\"refresh\" content=\"0; url={ASKS}\">\n");
+    let head = format!(
+        "<noscript><meta http-equiv=\"refresh\" content=\"0; url={ASKS}\"></noscript>\n\
+         <script src=\"/sign.js\" defer></script>\n"
+    );
     page("Confirm on your phone", &head, &body)
 }
 
