@@ -93,6 +93,7 @@ fn help_teaches() {
         "otp-locked-until ",
         "devices-odd-ids ",
         "image-bomb ",
+        "redirect-lower-flags ",
         "two-attributes ",
     ] {
         assert!(text(&scenarios.stdout).contains(part), "{part}");
