@@ -1,6 +1,10 @@
 //! The program that asks for a login, and the person in front of it.
 
+use std::ffi::CString;
+
 use logonbox_authenticator::{RandomSource, SystemRandom};
+use nix::errno::Errno;
+use nix::unistd::{Group, getgrouplist};
 use zeroize::Zeroizing;
 
 /// The person could not be asked: no terminal, a closed connection, or a host that does not
@@ -79,6 +83,17 @@ pub enum User {
     Unreadable(String),
 }
 
+/// What a user is to a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// It is their primary group, or one of their others.
+    Member,
+    /// Not in it, or not known to the system.
+    Other,
+    /// The system knows no group of this name.
+    NoSuchGroup,
+}
+
 /// What is known about this machine.
 pub trait System {
     /// Whether the system knows the user (getpwnam(3)).
@@ -87,6 +102,13 @@ pub trait System {
     ///
     /// The user database could not be asked.
     fn knows(&self, user: &str) -> std::io::Result<bool>;
+
+    /// Whether the user is in the group.
+    ///
+    /// # Errors
+    ///
+    /// The user database could not be asked.
+    fn membership(&self, user: &str, group: &str) -> std::io::Result<Membership>;
 
     /// The name of this host.
     fn hostname(&self) -> String;
@@ -102,22 +124,49 @@ pub trait System {
     fn random(&self, bytes: &mut [u8]) -> std::io::Result<()>;
 }
 
+/// Asks the user database for a name.
+fn look_up<T>(
+    name: &str,
+    find: impl FnOnce(&str) -> nix::Result<Option<T>>,
+) -> std::io::Result<Option<T>> {
+    // It cannot be asked for a name with a NUL, and nobody has one.
+    if name.contains('\0') {
+        return Ok(None);
+    }
+    match find(name) {
+        // getpwnam(3), getgrnam(3): some databases say "not found" this way.
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+        found => Ok(found?),
+    }
+}
+
 /// The machine that this runs on.
 #[derive(Debug, Clone, Copy)]
 pub struct ThisMachine;
 
 impl System for ThisMachine {
     fn knows(&self, user: &str) -> std::io::Result<bool> {
-        // getpwnam(3) cannot be asked for a name with a NUL, and nobody has one.
-        if user.contains('\0') {
-            return Ok(false);
-        }
-        match nix::unistd::User::from_name(user) {
-            Ok(found) => Ok(found.is_some()),
-            // getpwnam(3): some databases say "not found" this way.
-            Err(nix::errno::Errno::ENOENT | nix::errno::Errno::ESRCH) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(look_up(user, nix::unistd::User::from_name)?.is_some())
+    }
+
+    fn membership(&self, user: &str, group: &str) -> std::io::Result<Membership> {
+        let Some(group) = look_up(group, Group::from_name)? else {
+            return Ok(Membership::NoSuchGroup);
+        };
+        let Some(user) = look_up(user, nix::unistd::User::from_name)? else {
+            return Ok(Membership::Other);
+        };
+        // Both ways: initgroups(3) finds what the group's own list does not have, and cannot say
+        // that it failed.
+        let name = CString::new(user.name.as_str())?;
+        let is_member = user.gid == group.gid
+            || group.mem.contains(&user.name)
+            || getgrouplist(&name, user.gid)?.contains(&group.gid);
+        Ok(if is_member {
+            Membership::Member
+        } else {
+            Membership::Other
+        })
     }
 
     fn hostname(&self) -> String {

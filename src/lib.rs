@@ -42,6 +42,7 @@ use crate::config::{Airlock, Config, LogonBox, Mode};
 use crate::host::{Host, System, User};
 use crate::log::{Line, Log, Severity};
 use crate::login::{MakeClient, Notes, Parties, airlock, push};
+use crate::policy::Exemption;
 use crate::verdict::{NOT_REACHED, Outcome, Proof, Refusal, Word};
 use crate::wait::Waiter;
 
@@ -98,6 +99,11 @@ fn authenticate(
         Err(refusal) => return Outcome::Refused(refusal),
     };
     report.person = config.wait.person;
+    let hint = match policy::exemption(&config.policy, system, &user, &host.rhost()) {
+        Ok(Exemption::Exempt(why)) => return Outcome::Exempt(why),
+        Ok(Exemption::Asked(hint)) => hint,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
     let debug = args.debug.then(|| host.service());
     let notes = &mut report.notes;
     let result = match &config.mode {
@@ -120,6 +126,7 @@ fn authenticate(
             airlock::login(&config, airlock, &user, parties, notes).map(Proof::Flow)
         }
     };
+    notes.hint(&hint);
     match result {
         Ok(_) if host.user() != Ok(user) => {
             let reason = "the host changed the user during the login";
@@ -196,7 +203,7 @@ fn airlock_client(
 fn code(outcome: &Outcome, service: &str) -> PamResultCode {
     let refusal = match outcome {
         Outcome::Approved(_) => return PamResultCode::PAM_SUCCESS,
-        Outcome::Ignored(_) => return PamResultCode::PAM_IGNORE,
+        Outcome::Exempt(_) | Outcome::Ignored(_) => return PamResultCode::PAM_IGNORE,
         Outcome::Refused(refusal) => refusal,
     };
     match refusal.word {
@@ -255,6 +262,7 @@ impl Report {
                 };
                 (Severity::Info, "approved", reason.to_owned())
             }
+            Outcome::Exempt(why) => (Severity::Info, "exempt", why.clone()),
             Outcome::Ignored(refusal) => (
                 Severity::Warning,
                 refusal.word.as_str(),

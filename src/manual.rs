@@ -17,7 +17,7 @@ use logonbox_authenticator::Unreachable;
 
 use super::*;
 use crate::config::Conversation;
-use crate::host::{Echo, NoAnswer, Secret};
+use crate::host::{Echo, Membership, NoAnswer, Secret};
 use crate::login::airlock::words;
 use crate::text::for_log;
 use crate::wait::Woken;
@@ -387,10 +387,14 @@ fn the_page_explains_every_word_of_the_log_with_its_priority() {
     let in_code = WORDS.map(Word::as_str);
     assert_eq!(
         set(in_page.iter().map(|(word, _)| *word)),
-        set(in_code.into_iter().chain(["approved"]))
+        set(in_code.into_iter().chain(["approved", "exempt"]))
     );
     for (name, priority) in in_page {
         let severity = match word(name) {
+            None if name == "exempt" => {
+                let exempt = Outcome::Exempt(String::new());
+                Report::default().line(&exempt, "", Duration::ZERO).0
+            }
             None => Severity::Info,
             Some(word) => {
                 let outcome = Outcome::Refused(Refusal::new(word, ""));
@@ -737,6 +741,10 @@ struct Nowhere;
 impl System for Nowhere {
     fn knows(&self, _: &str) -> io::Result<bool> {
         Ok(false)
+    }
+
+    fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
+        Ok(Membership::Other)
     }
 
     fn hostname(&self) -> String {

@@ -11,6 +11,8 @@ use logonbox_authenticator::{Approval, Unreachable};
 pub enum Outcome {
     /// The person is who they say.
     Approved(Proof),
+    /// The configuration says that this person is not asked, and why.
+    Exempt(String),
     /// The tenant cannot be reached, and the configuration says to go on without it.
     Ignored(Refusal),
     /// Everything else.

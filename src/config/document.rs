@@ -183,8 +183,27 @@ impl<'s> Section<'s> {
     where
         T: Clone,
     {
+        let items = self.list(key, 1, check)?;
+        Ok(items.unwrap_or_else(|| default.to_vec()))
+    }
+
+    /// A list of texts, which may be empty, and is by default.
+    pub(super) fn any_strings<T>(
+        &mut self,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ConfigError> {
+        Ok(self.list(key, 0, check)?.unwrap_or_default())
+    }
+
+    fn list<T>(
+        &mut self,
+        key: &str,
+        least: usize,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<Vec<T>>, ConfigError> {
         let Some(value) = self.take(key) else {
-            return Ok(default.to_vec());
+            return Ok(None);
         };
         let offset = value.span().start;
         let wanted = "a list of strings";
@@ -192,7 +211,7 @@ impl<'s> Section<'s> {
             .get_ref()
             .as_array()
             .ok_or_else(|| self.error(offset, key, &wrong_type(value.get_ref(), wanted)))?;
-        if items.is_empty() {
+        if items.len() < least {
             return Err(self.error(offset, key, "must not be empty"));
         }
         items
@@ -205,7 +224,8 @@ impl<'s> Section<'s> {
                     .ok_or_else(|| self.error(offset, key, &wrong_type(item.get_ref(), wanted)))?;
                 check(text).map_err(|what| self.error(offset, key, &what))
             })
-            .collect()
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// Refuses keys that are unknown, or that this version knows by name only: ignoring those

@@ -16,6 +16,7 @@ use file::{Links, read_trusted};
 pub use template::{Placeholder, Template};
 
 use crate::host::Echo;
+use crate::policy::Network;
 use crate::qr::{Background, Style};
 
 /// A checked configuration, as the file has it.
@@ -110,8 +111,16 @@ pub struct Conversation {
 }
 
 /// `[policy]`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Policy {
+    /// Where there are any, everybody else is exempt.
+    pub only_groups: Vec<String>,
+    /// Who is not asked.
+    pub exempt_users: Vec<String>,
+    /// Whose members are not asked.
+    pub exempt_groups: Vec<String>,
+    /// From where nobody is asked.
+    pub exempt_networks: Vec<Network>,
     /// What happens while the tenant cannot be reached.
     pub on_unavailable: OnUnavailable,
 }
@@ -421,21 +430,39 @@ impl Conversation {
 
 impl Policy {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        let later = [
+        let known = [
             "only_groups",
             "exempt_users",
             "exempt_groups",
             "exempt_networks",
-            "unapproved_pushes_per_10_minutes",
+            "on_unavailable",
         ];
-        section.expect(&["on_unavailable"], &later)?;
+        section.expect(&known, &["unapproved_pushes_per_10_minutes"])?;
+        let only_groups = section.any_strings("only_groups", name)?;
+        let exempt_users = section.any_strings("exempt_users", name)?;
+        let exempt_groups = section.any_strings("exempt_groups", name)?;
+        let exempt_networks = section.any_strings("exempt_networks", str::parse)?;
         let on_unavailable = section.string("on_unavailable", "deny", |text| match text {
             "deny" => Ok(OnUnavailable::Deny),
             "ignore" => Ok(OnUnavailable::Ignore),
             _ => Err(one_of(&["deny", "ignore"])),
         })?;
-        Ok(Self { on_unavailable })
+        Ok(Self {
+            only_groups,
+            exempt_users,
+            exempt_groups,
+            exempt_networks,
+            on_unavailable,
+        })
     }
+}
+
+/// The name of a user or a group.
+fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains([':', ',', '/']) || text.contains(char::is_control) {
+        return Err(format!("{text:?} is nobody's name"));
+    }
+    Ok(text.to_owned())
 }
 
 /// A text that a person will read on the phone.

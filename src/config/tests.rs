@@ -164,20 +164,20 @@ fn errors_name_file_line_and_key() {
             "must be \"deny\" or \"ignore\"",
         ),
         (
-            "[policy]\nonly_groups = []",
-            "line 4, policy.only_groups: not yet supported",
+            "[policy]\nonly_groups = \"push\"",
+            "line 4, policy.only_groups: must be a list of strings, not string",
         ),
         (
-            "[policy]\nexempt_users = []",
-            "policy.exempt_users: not yet supported",
+            "[policy]\nexempt_users = [\n\"lee\",\n\"\"]",
+            "line 6, policy.exempt_users: \"\" is nobody's name",
         ),
         (
-            "[policy]\nexempt_groups = []",
-            "policy.exempt_groups: not yet supported",
+            "[policy]\nexempt_groups = [\"a,b\"]",
+            "policy.exempt_groups: \"a,b\" is nobody's name",
         ),
         (
-            "[policy]\nexempt_networks = []",
-            "policy.exempt_networks: not yet supported",
+            "[policy]\nexempt_networks = [\"192.0.2.7/24\"]",
+            "policy.exempt_networks: \"192.0.2.7/24\" has bits beyond its prefix: write 192.0.2.0/24",
         ),
         (
             "[policy]\nunapproved_pushes_per_10_minutes = 6",

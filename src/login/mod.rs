@@ -39,6 +39,16 @@ pub struct Notes {
     pub hint: String,
 }
 
+impl Notes {
+    /// Adds a hint.
+    pub fn hint(&mut self, text: &str) {
+        if !self.hint.is_empty() && !text.is_empty() {
+            self.hint.push_str("; ");
+        }
+        self.hint.push_str(text);
+    }
+}
+
 fn stopped(why: Stopped) -> Refusal {
     match why {
         Stopped::Deadline => Refusal::new(Word::TimedOut, "no answer in time"),

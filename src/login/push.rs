@@ -167,7 +167,7 @@ impl Login<'_> {
         let told = announce(self.host, self.waiter, configured, &line, end);
         self.announced = self.waiter.now();
         if let Some(hint) = told? {
-            hint.clone_into(&mut self.notes.hint);
+            self.notes.hint(hint);
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod airlock;
 mod hostile;
 mod local;
 mod module;
+mod policy;
 mod proxy;
 mod push;
 mod stage;

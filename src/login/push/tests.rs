@@ -9,7 +9,7 @@ use logonbox_authenticator::{ErrorKind, KeySource, Signature, SignatureSource};
 
 use super::*;
 use crate::config::Mode;
-use crate::host::{Echo, NoAnswer, Secret};
+use crate::host::{Echo, Membership, NoAnswer, Secret};
 use crate::verdict::Word;
 use crate::wait::Woken;
 
@@ -77,6 +77,10 @@ struct Machine {
 impl System for Machine {
     fn knows(&self, user: &str) -> io::Result<bool> {
         Ok(user == "lee")
+    }
+
+    fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
+        Ok(Membership::Other)
     }
 
     fn hostname(&self) -> String {

@@ -1,5 +1,8 @@
 //! Who is asked at all, and when the module steps aside.
 
+mod exempt;
+mod network;
+
 use std::env;
 use std::fs::File;
 use std::time::Duration;
@@ -8,6 +11,9 @@ use crate::config::{Config, OnUnavailable};
 use crate::host::{System, User};
 use crate::verdict::{Refusal, Unavailable, Word};
 use crate::wait::Waiter;
+
+pub use exempt::{Exemption, exemption};
+pub use network::Network;
 
 /// The system must know the user. PAM asks for others, too: nobody's phone rings for those.
 ///
@@ -116,6 +122,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::host::Membership;
     use crate::wait::Woken;
 
     struct Machine {
@@ -127,6 +134,10 @@ mod tests {
         fn knows(&self, user: &str) -> io::Result<bool> {
             assert!(user.len() <= LONGEST_NAME, "not asked for such");
             Ok(user == "lee")
+        }
+
+        fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
+            Ok(Membership::Other)
         }
 
         fn hostname(&self) -> String {

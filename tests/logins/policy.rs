@@ -1,0 +1,130 @@
+//! Who is asked at all: the exemptions of `[policy]`, against the real user database.
+
+use crate::stage::{Login, Stage, value};
+use tenant::Options;
+
+const EXEMPT: &str = "PAM_IGNORE";
+const ASKED: &str = "PAM_SUCCESS";
+
+fn stage(policy: &str) -> Stage {
+    Stage::with(
+        Options::default(),
+        "approve",
+        "",
+        &format!("[policy]\n{policy}\n"),
+    )
+}
+
+/// A login of root, whose primary group is `root`.
+fn login(policy: &str, options: &[&str]) -> Login {
+    let stage = stage(policy);
+    let login = stage.login("login", options);
+    let asked = usize::from(login.code() == ASKED);
+    // Whoever is exempt is not even looked up.
+    assert_eq!(stage.pushes(), asked, "{policy}");
+    assert_eq!(stage.tenant.requests().len(), 2 * asked, "{policy}");
+    if asked == 0 && login.code() == EXEMPT {
+        // Of the module, nothing: this is what the stack makes of that.
+        assert_eq!(login.screen(), ["auth=acct_expired"]);
+    }
+    login
+}
+
+#[test]
+fn groups_and_users() {
+    for (policy, code, why) in [
+        ("exempt_users = [\"root\"]", EXEMPT, "exempt_users"),
+        ("exempt_users = [\"toor\", \"Root\"]", ASKED, ""),
+        (
+            "exempt_groups = [\"daemon\", \"root\"]",
+            EXEMPT,
+            "exempt_groups: root",
+        ),
+        ("exempt_groups = [\"daemon\"]", ASKED, ""),
+        ("only_groups = [\"daemon\", \"root\"]", ASKED, ""),
+        (
+            "only_groups = [\"daemon\"]",
+            EXEMPT,
+            "in none of only_groups",
+        ),
+        ("only_groups = []", ASKED, ""),
+        (
+            "only_groups = [\"root\"]\nexempt_users = [\"root\"]",
+            EXEMPT,
+            "exempt_users",
+        ),
+        // A group that does not exist holds nobody.
+        (
+            "only_groups = [\"no-such-group\"]",
+            EXEMPT,
+            "in none of only_groups; there is no group no-such-group",
+        ),
+    ] {
+        let login = login(policy, &[]);
+        assert_eq!(login.code(), code, "{policy}: {:#?}", login.events);
+        let word = if code == EXEMPT {
+            ": exempt user="
+        } else {
+            ": approved user="
+        };
+        assert!(login.log().contains(word), "{}", login.log());
+        assert_eq!(value(login.log(), "reason").unwrap_or(""), why);
+    }
+    let asked = login("exempt_groups = [\"no-such-group\"]", &[]);
+    assert_eq!(
+        (asked.code(), value(asked.log(), "hint")),
+        (ASKED, Some("there is no group no-such-group"))
+    );
+}
+
+#[test]
+fn networks() {
+    let policy = "exempt_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]";
+    for (rhost, code) in [
+        ("192.0.2.7", EXEMPT),
+        ("::ffff:192.0.2.7", EXEMPT),
+        ("2001:db8::7", EXEMPT),
+        ("192.0.3.7", ASKED),
+        ("2001:db9::7", ASKED),
+    ] {
+        let login = login(policy, &[&format!("rhost={rhost}")]);
+        assert_eq!(login.code(), code, "{rhost}");
+        assert_eq!(value(login.log(), "hint"), None);
+    }
+    // Names decide nothing, whatever they look like.
+    for rhost in [
+        "office.acme.com",
+        "192.0.2.7.acme.com",
+        "192.0.2.7/24",
+        "192.0.2.7 ",
+        "192.0.2.007",
+        "3221225991",
+        "0xc0000207",
+        "2001:db8::7%eth0",
+    ] {
+        let login = login(policy, &[&format!("rhost={rhost}")]);
+        assert_eq!(login.code(), ASKED, "{rhost}");
+        assert_eq!(
+            value(login.log(), "hint"),
+            Some("exempt_networks: a name, or an address with a zone, is never exempt")
+        );
+    }
+    assert_eq!(value(login(policy, &[]).log(), "hint"), None);
+}
+
+/// Whoever calls sudo can take it its descriptors, and the user database then tells of fewer groups.
+#[test]
+fn nobody_gets_out_of_a_group_by_starving_the_host() {
+    for policy in ["only_groups = [\"root\"]", "only_groups = [\"daemon\"]"] {
+        let stage = stage(policy);
+        for limit in 4..40 {
+            let login = stage.login("sudo", &[&format!("files={limit}")]);
+            let member = policy.contains("root");
+            assert!(
+                !member || login.code() != EXEMPT,
+                "{limit}: {:#?}",
+                login.events
+            );
+        }
+    }
+}
