@@ -5,6 +5,7 @@ mod camera;
 mod controls;
 mod fedora;
 mod login;
+mod policy;
 mod sshd;
 mod su;
 mod sudo;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Cell> {
         su::CELLS,
         login::CELLS,
         controls::CELLS,
+        policy::CELLS,
         fedora::CELLS,
         camera::CELLS,
         airlock::CELLS,
