@@ -5,14 +5,11 @@ use tenant::Press;
 use super::{enter, password};
 use crate::Cell;
 use crate::log::logged;
-use crate::machine::{Machine, PASSWORD, USER_ID, command, configure, piped, stack, terminal};
+use crate::machine::{Machine, PASSWORD, USER_ID, command, configure, stack, terminal};
 
 const SUDO: &str = "/usr/bin/sudo";
 
-pub const CELLS: &[Cell] = &[
-    Cell::new("policy/groups", SUDO, groups),
-    Cell::new("policy/starved", SUDO, starved),
-];
+pub const CELLS: &[Cell] = &[Cell::new("policy/groups", SUDO, groups)];
 
 fn only_push() {
     stack("sudo", "sudo");
@@ -38,18 +35,4 @@ fn groups(machine: &mut Machine) {
         "pam_logonbox(sudo:auth): exempt user=\"lee\"",
         "pam_logonbox(sudo:auth): approved user=\"lee\"",
     ]);
-}
-
-/// The user database tells a process that cannot open files, quietly, of fewer groups. Whoever
-/// calls sudo can make it one.
-fn starved(machine: &mut Machine) {
-    only_push();
-    command("usermod", &["--append", "--groups", "push", "lee"]);
-    for limit in 3..32 {
-        let script = format!("ulimit -n {limit}; exec sudo -k -S id -un");
-        // The password, and then nothing that could be taken for Enter.
-        let output = piped(USER_ID, "sh", &["-c", &script], &format!("{PASSWORD}\n")).end();
-        assert_eq!(output.stdout, b"", "{limit}: {output:?}");
-    }
-    assert_eq!(machine.phone.rings(), 0);
 }
