@@ -228,9 +228,11 @@ impl Handler {
     /// A browser that an application sent here. It sees a page, which asks the phone by coming
     /// here again; whoever wants no page is spared it.
     async fn redirect(&self, path: &str, http: HttpRequest, entry: &mut Entry<'_>) -> Verdict {
+        // Some browsers write the padding as %3D.
         let blob = path.strip_prefix(redirect::PATH).unwrap_or_default();
+        let blob = percent_decode_str(blob).decode_utf8_lossy();
         let hostname = self.server.phones.hostname();
-        let redirect = match Redirect::read(blob, hostname) {
+        let redirect = match Redirect::read(&blob, hostname) {
             Ok(redirect) => redirect,
             Err(problem) => {
                 let line = format!("GET redirect problem={problem:?}");

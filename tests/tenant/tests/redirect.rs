@@ -10,7 +10,7 @@ use common::{Client, FORM, PATIENCE, Response, header};
 use ed25519_dalek::{Signature, VerifyingKey};
 use tenant::{Comeback, Options, Press, PublicKey, Tenant};
 
-const BACK: &str = "https://wiki.example/finish?response={response}&from=tenant";
+const BACK: &str = "https://wiki.example/finish?response={response}&from=a-tenant";
 
 fn start() -> Tenant {
     Tenant::start(Options::default()).unwrap()
@@ -151,15 +151,18 @@ fn the_phone_signs_the_request_and_the_browser_takes_that_back() {
     let key = key(&tenant, "page");
     let request = Request::new("page", &key);
     // A browser without scripts, one with, and a program that wants no page.
-    for (suffix, accept) in [
-        ("?ask", "text/html"),
-        ("?ask", "application/json"),
-        ("", "*/*"),
+    let path = request.path();
+    let encoded = path.replace('=', "%3D");
+    assert_ne!(path, encoded);
+    for (path, accept) in [
+        (format!("{path}?ask"), "text/html"),
+        (format!("{path}?ask"), "application/json"),
+        (path, "*/*"),
+        (encoded, "*/*"),
     ] {
         let mut client = Client::new(&tenant);
         client.send(&format!(
-            "GET {}{suffix} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n",
-            request.path()
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n",
         ));
         assert!(tenant.wait_for_waiting(1, PATIENCE));
         let waiting = tenant.waiting().remove(0);
@@ -178,7 +181,7 @@ fn the_phone_signs_the_request_and_the_browser_takes_that_back() {
         assert!(verifies(&key, &request.blob(), &signature));
     }
     let seen = tenant.sign_requests();
-    assert_eq!((seen.len(), &seen[0].payload), (3, &request.blob()));
+    assert_eq!((seen.len(), &seen[0].payload), (4, &request.blob()));
 }
 
 #[test]
