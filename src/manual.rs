@@ -19,6 +19,7 @@ use super::*;
 use crate::config::Conversation;
 use crate::host::{Echo, Membership, NoAnswer, Secret};
 use crate::login::airlock::words;
+use crate::login::choice;
 use crate::text::for_log;
 use crate::wait::Woken;
 use page::{Page, quoted};
@@ -599,9 +600,9 @@ fn the_page_has_the_words_of_mode_airlock() {
     );
 
     let (heading, list) = devices.split_at(devices.find('\n').unwrap() + 1);
-    assert_eq!(words::device_list(&[], &[]), heading);
+    assert_eq!(choice::list(&[]), heading);
     let (_, question) = list.split_at(list.find("Device (").unwrap());
-    assert_eq!(prompt(question), words::device_question(2));
+    assert_eq!(prompt(question), choice::question(2));
 
     let conversation = |qr: &str| -> Conversation {
         let file = format!("{TENANT}[conversation]\nqr = \"{qr}\"\n");

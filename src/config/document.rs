@@ -271,7 +271,7 @@ impl<'s> Section<'s> {
 }
 
 /// The answer to what design and documentation already name.
-pub(super) const NOT_YET: &str = "not yet supported by this version";
+const NOT_YET: &str = "not yet supported by this version";
 
 fn wrong_type(value: &DeValue<'_>, wanted: &str) -> String {
     format!("must be {wanted}, not {}", value.type_str())

@@ -11,7 +11,7 @@ use airlock_iam::BaseUrl;
 use logonbox_authenticator::{Algorithm, TenantAddress};
 
 pub use document::ConfigError;
-use document::{NOT_YET, Section};
+use document::Section;
 use file::{Links, read_trusted};
 pub use template::{Placeholder, Template};
 
@@ -130,6 +130,8 @@ pub struct Policy {
 pub enum Device {
     /// That of the first usable key.
     First,
+    /// The person is asked, where there are several.
+    Ask,
     /// That of the key with this comment.
     Named(String),
 }
@@ -278,9 +280,9 @@ impl LogonBox {
         })?;
         let account = section.string("account", "{user}", account)?;
         let device = section.string("device", "first", |text| match text {
-            "" => Err("must be \"first\" or the name of a phone".to_owned()),
+            "" => Err("must be \"first\", \"ask\" or the name of a phone".to_owned()),
             "first" => Ok(Device::First),
-            "ask" => Err(format!("\"ask\" is {NOT_YET}")),
+            "ask" => Ok(Device::Ask),
             name => Ok(Device::Named(name.to_owned())),
         })?;
         let remote_name = section.string("remote_name", "{hostname}", shown)?;

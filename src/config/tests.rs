@@ -102,10 +102,6 @@ fn errors_name_file_line_and_key() {
         ),
         ("account = \"\"", "must not be empty"),
         ("device = \"\"", "line 3, logonbox.device"),
-        (
-            "device = \"ask\"",
-            "logonbox.device: \"ask\" is not yet supported",
-        ),
         ("prompt = \"{code\"", "logonbox.prompt"),
         ("algorithms = []", "must not be empty"),
         (

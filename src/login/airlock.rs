@@ -13,7 +13,8 @@ use logonbox_authenticator::Canceller;
 use zeroize::Zeroizing;
 
 use self::questions::Questions;
-use super::announce::{announce, broke_off};
+use super::announce::announce;
+use super::ask::broke_off;
 use super::hold::hold;
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Airlock, AirlockDevice, Config, Password};
@@ -190,19 +191,21 @@ impl Login<'_> {
     /// Which device, by the configuration or by the person.
     fn choose(&mut self, worker: &Worker<Server>, list: DeviceList) -> Result<Next, Refusal> {
         let devices = list.devices();
-        let chosen = match &self.airlock.device {
-            AirlockDevice::Ask => {
-                let every: Vec<usize> = (0..devices.len()).collect();
-                self.questions().device(devices, &every)
+        let wanted = match &self.airlock.device {
+            AirlockDevice::Ask => (0..devices.len()).collect(),
+            AirlockDevice::Named(name) => words::wanted(devices, name),
+        };
+        let chosen = match (&*wanted, &self.airlock.device) {
+            ([], AirlockDevice::Named(name)) => {
+                let reason = words::no_such_device(devices, name);
+                Err(Refusal::new(Word::NoKey, reason).after_ringing())
             }
-            AirlockDevice::Named(name) => match &*words::wanted(devices, name) {
-                [] => {
-                    let reason = words::no_such_device(devices, name);
-                    Err(Refusal::new(Word::NoKey, reason).after_ringing())
-                }
-                [only] => Ok(*only),
-                several => self.questions().device(devices, several),
-            },
+            ([only], AirlockDevice::Named(_)) => Ok(*only),
+            _ => {
+                let names = words::described_at(devices, &wanted);
+                let place = self.questions().device(&names);
+                place.map(|place| wanted.get(place).copied().unwrap_or_default())
+            }
         };
         let index = match chosen {
             Ok(index) => index,

@@ -1,15 +1,10 @@
 //! "Look at your phone", in a way that is seen in time.
 
-use std::time::Duration;
-
+use super::ask::{AT_ONCE, broke_off};
 use crate::config::Announce;
 use crate::host::Host;
-use crate::verdict::{Refusal, Word};
+use crate::verdict::Refusal;
 use crate::wait::{Waiter, later};
-
-/// A conversation that takes no longer was none: a host that fails a prompt so soon has not shown
-/// it (sshd's `password` method).
-pub(super) const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Shows `line`; as a prompt, it ends in `end`. Gives a hint for the log where the
 /// person will not see it in time.
@@ -47,9 +42,4 @@ pub(super) fn announce(
             ))
         }
     }
-}
-
-pub(super) fn broke_off() -> Refusal {
-    let reason = "the person could not be asked, or broke off";
-    Refusal::new(Word::Conversation, reason)
 }

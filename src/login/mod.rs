@@ -2,6 +2,8 @@
 
 pub mod airlock;
 mod announce;
+mod ask;
+pub(crate) mod choice;
 mod hold;
 pub mod push;
 

@@ -7,11 +7,13 @@ use logonbox_authenticator::{
     Approval, Canceller, Client, Error, PublicKey, Response, SignRequest, Wording,
 };
 
-use super::announce::{AT_ONCE, announce};
+use super::announce::announce;
+use super::ask::{AT_ONCE, ask};
+use super::choice::choose;
 use super::hold::{below, hold, no_randomness};
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Config, Device, LogonBox, Placeholder, Template};
-use crate::host::{Host, System, User};
+use crate::host::{Echo, Host, System, User};
 use crate::policy;
 use crate::text::{for_phone, for_terminal};
 use crate::verdict::{Refusal, Unavailable};
@@ -41,6 +43,10 @@ pub fn login(
         config,
         logonbox,
         texts: &texts,
+        on: match &logonbox.device {
+            Device::Named(name) => Some(for_terminal(name)),
+            Device::First | Device::Ask => None,
+        },
         host,
         announced: waiter.now(),
         waiter,
@@ -65,6 +71,8 @@ struct Login<'a> {
     config: &'a Config,
     logonbox: &'a LogonBox,
     texts: &'a Texts<'a>,
+    /// The phone, where it was configured by name or chosen.
+    on: Option<String>,
     host: &'a mut dyn Host,
     waiter: &'a mut dyn Waiter,
     notes: &'a mut Notes,
@@ -87,18 +95,9 @@ impl Login<'_> {
     }
 
     fn ask_tenant(&mut self, worker: &Worker<Tenant>) -> Result<Approval, Refusal> {
-        // While the person reads the announcement, the key is already being fetched.
-        let fetch = self.begin_fetch(worker);
-        self.announce()?;
-        let unwatched = self.announced.saturating_duration_since(fetch.begun);
-        let key = match self.finish_fetch(&fetch) {
-            // The person's time counts towards nothing: this process may have been stopped in the
-            // conversation (with Ctrl-Z), and the fetch with it.
-            Err(late) if unwatched >= AT_ONCE && late.unavailable.is_some() => {
-                let fetch = self.begin_fetch(worker);
-                self.finish_fetch(&fetch)?
-            }
-            key => key?,
+        let key = match self.logonbox.device {
+            Device::Ask => self.chosen_key(worker)?,
+            Device::First | Device::Named(_) => self.configured_key(worker)?,
         };
         key.comment().clone_into(&mut self.notes.device);
         self.notes.key = key.fingerprint();
@@ -107,29 +106,84 @@ impl Login<'_> {
         self.ring(worker, key)
     }
 
+    /// The key that the configuration chooses. While the person reads the announcement, it is
+    /// already being fetched.
+    fn configured_key(&mut self, worker: &Worker<Tenant>) -> Result<PublicKey, Refusal> {
+        let fetch = self.begin_fetch(worker);
+        self.announce()?;
+        let unwatched = self.announced.saturating_duration_since(fetch.begun);
+        let keys = match self.finish_fetch(&fetch) {
+            // The person's time counts towards nothing: this process may have been stopped in the
+            // conversation (with Ctrl-Z), and the fetch with it.
+            Err(late) if unwatched >= AT_ONCE && late.unavailable.is_some() => {
+                let fetch = self.begin_fetch(worker);
+                self.finish_fetch(&fetch)?
+            }
+            keys => keys?,
+        };
+        Ok(keys.chosen)
+    }
+
+    /// The key that the person chooses, where there are several, before the announcement, which
+    /// then names its phone.
+    fn chosen_key(&mut self, worker: &Worker<Tenant>) -> Result<PublicKey, Refusal> {
+        let fetch = self.begin_fetch(worker);
+        let keys = match self.finish_fetch(&fetch) {
+            // Who has no phone sees what others see.
+            Err(refusal) if refusal.is_about_the_account() => {
+                return self.announce().and(Err(refusal));
+            }
+            keys => keys?,
+        };
+        let chosen = if keys.others.is_empty() {
+            keys.chosen
+        } else {
+            let mut every = keys.others;
+            every.insert(0, keys.chosen);
+            let (host, waiter) = (&mut *self.host, &*self.waiter);
+            let hint = &mut self.notes.hint;
+            let place = choose(&names(&every), |prompt| {
+                ask(host, waiter, hint, prompt, Echo::On)
+            })?;
+            let key = every.swap_remove(place);
+            self.on = Some(for_terminal(&name(&key)));
+            key
+        };
+        self.announce()?;
+        Ok(chosen)
+    }
+
     fn begin_fetch(&self, worker: &Worker<Tenant>) -> Fetch {
         let account = self.texts.account.clone();
         let device = self.logonbox.device.clone();
-        let key = worker.begin(move |tenant| {
+        let algorithms = self.logonbox.algorithms.clone();
+        let keys = worker.begin(move |tenant| {
             let client = tenant.as_ref().map_err(Error::clone)?;
             let keys = client.keys(&account)?;
-            match &device {
-                Device::First => client.choose(&keys),
+            let chosen = match &device {
+                Device::First | Device::Ask => client.choose(&keys),
                 Device::Named(name) => client.choose_by_comment(&keys, name),
-            }
-            .cloned()
+            }?;
+            let others = keys
+                .keys()
+                .iter()
+                .filter(|key| *key != chosen && algorithms.contains(&key.algorithm()));
+            Ok(Keys {
+                chosen: chosen.clone(),
+                others: others.take(MOST_OTHERS).cloned().collect(),
+            })
         });
         let begun = self.waiter.now();
         Fetch {
-            key,
+            keys,
             begun,
             until: later(later(begun, self.config.wait.connect), GRACE),
         }
     }
 
-    fn finish_fetch(&mut self, fetch: &Fetch) -> Result<PublicKey, Refusal> {
-        let refusal = match fetch.key.wait(self.waiter, fetch.until) {
-            Ok(Ok(key)) => return Ok(key),
+    fn finish_fetch(&mut self, fetch: &Fetch) -> Result<Keys, Refusal> {
+        let refusal = match fetch.keys.wait(self.waiter, fetch.until) {
+            Ok(Ok(keys)) => return Ok(keys),
             Ok(Err(error)) => Refusal::from(error),
             Err(Stopped::Deadline) => Refusal {
                 unavailable: Some(Unavailable::Unheard),
@@ -161,7 +215,7 @@ impl Login<'_> {
 
     /// Tells the person to look at the phone, before it rings.
     fn announce(&mut self) -> Result<(), Refusal> {
-        let line = self.texts.announcement();
+        let line = self.texts.announcement(self.on.as_deref());
         let configured = self.config.conversation.announce;
         let end = "Press Enter to send it: ";
         let told = announce(self.host, self.waiter, configured, &line, end);
@@ -173,11 +227,43 @@ impl Login<'_> {
     }
 }
 
-/// A key on its way.
+/// The most phones that a person chooses from, besides the first.
+const MOST_OTHERS: usize = 19;
+
+/// The keys of an account.
+struct Keys {
+    /// The one that the configuration chooses, or the first.
+    chosen: PublicKey,
+    /// Those that it could choose as well.
+    others: Vec<PublicKey>,
+}
+
+/// Keys on their way.
 struct Fetch {
-    key: Pending<Result<PublicKey, Error>>,
+    keys: Pending<Result<Keys, Error>>,
     begun: Instant,
     until: Instant,
+}
+
+/// What a person calls the phone with this key.
+fn name(key: &PublicKey) -> String {
+    match key.comment() {
+        "" => key.fingerprint(),
+        name => name.to_owned(),
+    }
+}
+
+/// The same for a list, in which no two are alike.
+fn names(keys: &[PublicKey]) -> Vec<String> {
+    keys.iter()
+        .map(|key| {
+            let alike = keys.iter().filter(|other| name(other) == name(key));
+            for_terminal(&match alike.count() {
+                1 => name(key),
+                _ => format!("{} ({})", name(key), key.fingerprint()),
+            })
+        })
+        .collect()
 }
 
 /// Four digits on both screens, so that a person can tell their own request from a stranger's.
@@ -223,15 +309,9 @@ impl<'a> Texts<'a> {
         texts
     }
 
-    fn announcement(&self) -> String {
-        let on_device = match &self.logonbox.device {
-            Device::First => String::new(),
-            Device::Named(name) => format!(" on {}", for_terminal(name)),
-        };
-        format!(
-            "Approve the request on your phone{on_device}. Code: {}",
-            self.code
-        )
+    fn announcement(&self, on: Option<&str>) -> String {
+        let on = on.map_or_else(String::new, |name| format!(" on {name}"));
+        format!("Approve the request on your phone{on}. Code: {}", self.code)
     }
 
     fn wording(&self) -> Wording {

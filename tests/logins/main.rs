@@ -13,6 +13,7 @@
 )]
 
 mod airlock;
+mod device;
 mod hostile;
 mod local;
 mod module;

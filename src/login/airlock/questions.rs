@@ -1,21 +1,19 @@
 //! What the person is asked, and which answers are never sent: each wrong one counts towards a
 //! lock of the account.
 
-use airlock_iam::Device;
 use zeroize::Zeroizing;
 
-use super::super::announce::{AT_ONCE, broke_off};
+use super::super::ask::{self, CHANCES, USE_KEYBOARD_INTERACTIVE};
+use super::super::choice::choose;
 use super::words;
 use crate::host::{Echo, Host, Secret};
 use crate::verdict::{Refusal, Word};
-use crate::wait::{Waiter, later};
+use crate::wait::Waiter;
 
 /// The longest password that is sent, in bytes.
 const LONGEST_PASSWORD: usize = 1024;
 /// The longest OTP that is sent, in characters.
 const LONGEST_OTP: usize = 64;
-/// How often a person may answer with what cannot be sent.
-const CHANCES: usize = 3;
 
 /// The password that somebody typed.
 ///
@@ -73,27 +71,9 @@ pub(super) struct Questions<'q> {
 }
 
 impl Questions<'_> {
-    /// Which of `wanted`, by place in `devices`.
-    pub(super) fn device(
-        &mut self,
-        devices: &[Device],
-        wanted: &[usize],
-    ) -> Result<usize, Refusal> {
-        let question = words::device_question(wanted.len());
-        let mut prompt = format!("{}{question}", words::device_list(devices, wanted));
-        for _ in 0..CHANCES {
-            let answer = self.ask(&prompt, Echo::On)?;
-            let number = str::from_utf8(&answer)
-                .ok()
-                .and_then(|text| text.trim().parse().ok());
-            let place = number.and_then(|number: usize| number.checked_sub(1));
-            if let Some(index) = place.and_then(|place| wanted.get(place)) {
-                return Ok(*index);
-            }
-            prompt = format!("Please type one of the numbers.\n{question}");
-        }
-        let reason = "the person chose no device from the list";
-        Err(Refusal::new(Word::Conversation, reason).after_ringing())
+    /// Which of these, by place.
+    pub(super) fn device(&mut self, devices: &[String]) -> Result<usize, Refusal> {
+        choose(devices, |prompt| self.ask(prompt, Echo::On)).map_err(Refusal::after_ringing)
     }
 
     /// An OTP that can be sent. `prompt` ends in the question.
@@ -107,7 +87,7 @@ impl Questions<'_> {
                 Err(Unfit::Other(why)) => last = why,
                 Err(Unfit::ThePassword) => {
                     if self.host.service() == "sshd" {
-                        words::USE_KEYBOARD_INTERACTIVE.clone_into(self.hint);
+                        USE_KEYBOARD_INTERACTIVE.clone_into(self.hint);
                     }
                     let reason = "the answer was the password, and was not sent";
                     return Err(Refusal::new(Word::WrongOtp, reason).after_ringing());
@@ -120,14 +100,7 @@ impl Questions<'_> {
     }
 
     fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, Refusal> {
-        let asked_at = self.waiter.now();
-        self.host.ask(prompt, echo).map_err(|_| {
-            let at_once = self.waiter.now() < later(asked_at, AT_ONCE);
-            if at_once && self.host.service() == "sshd" {
-                words::USE_KEYBOARD_INTERACTIVE.clone_into(self.hint);
-            }
-            broke_off().after_ringing()
-        })
+        ask::ask(self.host, self.waiter, self.hint, prompt, echo).map_err(Refusal::after_ringing)
     }
 }
 

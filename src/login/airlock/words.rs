@@ -1,6 +1,5 @@
 //! What the person reads.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use airlock_iam::{Device, Error, ErrorKind, Hint, LockExpiry};
@@ -12,9 +11,6 @@ use crate::verdict::{NOT_REACHED, Refusal};
 
 /// The question, also after a picture.
 pub(crate) const OTP: &str = "OTP: ";
-
-pub(super) const USE_KEYBOARD_INTERACTIVE: &str =
-    "sshd's password method cannot ask for more than a password; use keyboard-interactive";
 
 /// The prompt for an OTP: how to come by it, and the question. A line break stands before a
 /// picture, since hosts put words of their own in front of a prompt.
@@ -46,18 +42,10 @@ pub(crate) fn otp(hint: Hint<'_>, conversation: Conversation, note: &mut String)
     }
 }
 
-/// The devices at these places, numbered from 1.
-pub(crate) fn device_list(devices: &[Device], wanted: &[usize]) -> String {
-    let mut list = "Which device?\n".to_owned();
+/// The devices at these places, as the person reads them.
+pub(super) fn described_at(devices: &[Device], wanted: &[usize]) -> Vec<String> {
     let chosen = wanted.iter().filter_map(|index| devices.get(*index));
-    for (number, device) in (1..).zip(chosen) {
-        let _ = writeln!(list, "{number:3}. {}", described(device));
-    }
-    list
-}
-
-pub(crate) fn device_question(count: usize) -> String {
-    format!("Device (1-{count}): ")
+    chosen.map(described).collect()
 }
 
 /// The places of the devices with this display name; where there are none, of those of this type.
