@@ -288,9 +288,11 @@ impl LogonBox {
         let remote_name = section.string("remote_name", "{hostname}", shown)?;
         let prompt = section.string("prompt", PROMPT, shown)?;
         let button = section.string("button", "Authorize", shown)?;
-        let algorithms = section.strings("algorithms", &Algorithm::ALL, |name| {
-            name.parse()
-                .map_err(|_| one_of(&Algorithm::ALL.map(Algorithm::name)))
+        let algorithms = section.strings("algorithms", Algorithm::ALL, |name| {
+            name.parse().map_err(|_| {
+                let names: Vec<_> = Algorithm::ALL.iter().map(|one| one.name()).collect();
+                one_of(&names)
+            })
         })?;
         Ok(tenant.map(|tenant| Self {
             tenant,

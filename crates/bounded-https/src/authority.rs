@@ -5,14 +5,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// The host and port of a server (RFC 3986, section 3.2), without user information.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Authority {
     host: String,
     port: u16,
 }
 
 /// Not a host name or address with an optional port. Says what is wrong with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BadAuthority(&'static str);
 
 impl fmt::Display for BadAuthority {

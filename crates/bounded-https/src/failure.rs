@@ -33,7 +33,7 @@ pub enum FailureKind {
 }
 
 /// Where the way to the server ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreachable {
     /// The name could not be looked up.

@@ -14,7 +14,7 @@ use crate::failure::{Failure, FailureKind};
 /// Where distributions keep the bundle of CA certificates: Debian, Ubuntu, Alpine and Arch;
 /// Fedora and RHEL (two names); SUSE; the BSD-like `/etc/ssl/cert.pem`. The first that exists
 /// is used.
-pub const SYSTEM_CA_FILES: [&str; 5] = [
+pub const SYSTEM_CA_FILES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",

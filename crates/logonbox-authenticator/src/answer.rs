@@ -8,6 +8,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
+use crate::secret::Signature;
 use crate::wire::{Malformed, Reader};
 
 /// base64url, usually without padding; both are seen.
@@ -15,9 +16,6 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// A signature as the phone made it, not yet verified. Wiped when dropped.
-pub type Signature = Zeroizing<Vec<u8>>;
 
 /// All but `success` may be null or missing. A field that comes twice is refused.
 #[derive(Deserialize)]
@@ -57,7 +55,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Signature, Error> {
     if !signature.is_empty() {
         return BASE64URL
             .decode(signature.as_bytes())
-            .map(Zeroizing::new)
+            .map(Signature::from)
             .map_err(|_| not_understood("the signature is not base64url"));
     }
     let response = answer.response.unwrap_or_default();
@@ -96,7 +94,8 @@ mod tests {
     fn a_signature_comes_with_or_without_padding() {
         for signature in ["-_8", "-_8="] {
             let body = format!(r#"{{"success":true,"signature":"{signature}"}}"#);
-            assert_eq!(*parse(body.as_bytes()).unwrap(), [0xfb, 0xff]);
+            let signature = parse(body.as_bytes()).unwrap();
+            assert_eq!(signature.as_bytes(), [0xfb, 0xff]);
         }
     }
 

@@ -12,14 +12,15 @@ const LOGGED: usize = 10;
 
 /// A parsed authorized-keys listing: the usable keys in the order in which they are published,
 /// and what had to be skipped.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizedKeys {
     keys: Vec<PublicKey>,
     skipped: Vec<Skipped>,
 }
 
 /// A line that holds no usable key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Skipped {
     /// The line in the listing, counted from 1.
     pub line: usize,
@@ -34,7 +35,7 @@ impl fmt::Display for Skipped {
 }
 
 /// The text is not an authorized-keys listing: its first line does not start with `# Authorized`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NotAKeyList;
 
 impl fmt::Display for NotAKeyList {

@@ -13,9 +13,8 @@ use crate::https::HttpsTenant;
 use crate::key::{Algorithm, PublicKey};
 use crate::redirect::{DEFAULT_REDIRECT_TIME, Redirect, RedirectRequest};
 use crate::request::{Response, SignRequest, Wording};
-use crate::source::{
-    KeySource, Payload, RandomSource, SignatureSource, SystemRandom, fresh_payload,
-};
+use crate::secret::Payload;
+use crate::source::{KeySource, RandomSource, SignatureSource, SystemRandom, fresh_payload};
 use crate::text::Texts;
 
 /// Asks a tenant for keys and signatures.
@@ -41,10 +40,7 @@ impl Client {
     /// [`ErrorKind::InvalidInput`] when `tenant` is no host with an optional port, and
     /// [`ErrorKind::Local`] when this machine has no thread, descriptors or CA certificates.
     pub fn new(tenant: &str) -> Result<Self, Error> {
-        let address = tenant
-            .parse()
-            .map_err(|error| Error::new(ErrorKind::InvalidInput, format!("the tenant: {error}")))?;
-        Self::builder(address).build()
+        Self::builder(tenant.parse()?).build()
     }
 
     /// A client to be set up.
@@ -85,8 +81,7 @@ impl Client {
     /// As [`listing`](Self::listing), and [`ErrorKind::NotUnderstood`] when what comes is no
     /// key list.
     pub fn keys(&self, principal: &str) -> Result<AuthorizedKeys, Error> {
-        let keys = AuthorizedKeys::parse(&self.listing(principal)?)
-            .map_err(|error| Error::new(ErrorKind::NotUnderstood, error.to_string()))?;
+        let keys = AuthorizedKeys::parse(&self.listing(principal)?)?;
         log::debug!(
             "key list: {} usable keys, {} lines skipped",
             keys.keys().len(),
@@ -248,6 +243,17 @@ pub struct ClientBuilder {
     ca_file: Option<PathBuf>,
 }
 
+impl fmt::Debug for ClientBuilder {
+    /// Without the proxy, whose URL may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("tenant", &self.tenant)
+            .field("algorithms", &self.algorithms)
+            .field("texts", &self.texts)
+            .finish_non_exhaustive()
+    }
+}
+
 impl ClientBuilder {
     /// The words on the phone.
     pub fn texts(mut self, texts: Texts) -> Self {
@@ -347,7 +353,7 @@ impl ClientBuilder {
                 let connect_timeout = self.options.connect_timeout;
                 let tenant = Arc::new(HttpsTenant {
                     address: self.tenant,
-                    transport: Transport::start(self.options)?,
+                    transport: Transport::start(self.options).map_err(Error::of_transport)?,
                     connect_timeout,
                     person_timeout: self.person_timeout,
                 });

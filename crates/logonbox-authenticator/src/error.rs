@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use bounded_https::{Failure, FailureKind, Unreachable, printable};
+use bounded_https::{BadAuthority as BadAddress, Failure, FailureKind, Unreachable, printable};
+
+use crate::authorized_keys::NotAKeyList;
 
 /// A request to the tenant that did not end in an answer to the question asked.
 ///
@@ -14,8 +16,8 @@ pub struct Error {
     request_sent: bool,
 }
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What happened, as far as a caller would do something else about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The tenant knows no such principal (404 on the key list).
@@ -130,8 +132,22 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<BadAddress> for Error {
+    /// So that `?` does for a tenant's address what [`Client::new`](crate::Client::new) does.
+    fn from(bad: BadAddress) -> Self {
+        Self::new(ErrorKind::InvalidInput, format!("the tenant: {bad}"))
+    }
+}
+
+impl From<NotAKeyList> for Error {
+    fn from(not: NotAKeyList) -> Self {
+        Self::new(ErrorKind::NotUnderstood, not.to_string())
+    }
+}
+
+impl Error {
+    /// What the transport's failure is here. No `From`: the transport is nobody else's business.
+    pub(crate) fn of_transport(failure: Failure) -> Self {
         let kind = match failure.kind() {
             FailureKind::TimedOut => ErrorKind::TimedOut,
             FailureKind::Unreachable(whence) => ErrorKind::Unreachable(whence),

@@ -10,9 +10,10 @@ use bounded_https::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use crate::answer::{self, Signature};
+use crate::answer;
 use crate::error::{Error, ErrorKind};
 use crate::request::SignRequest;
+use crate::secret::Signature;
 use crate::source::{KeySource, SignatureSource};
 
 /// All but the unreserved characters of RFC 3986, section 2.3.
@@ -55,8 +56,8 @@ impl HttpsTenant {
             }),
             timeout,
             limit,
-        })?;
-        Ok(reply)
+        });
+        reply.map_err(Error::of_transport)
     }
 }
 

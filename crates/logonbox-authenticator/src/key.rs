@@ -1,6 +1,7 @@
 //! Public keys: what an authorized-keys line says, its fingerprint, and whether a signature is good.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use base64::Engine;
@@ -26,6 +27,7 @@ pub const RSA_MAX_BITS: usize = 8192;
 
 /// The kind of a public key, by its SSH name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// `ssh-ed25519` (RFC 8709).
     Ed25519,
@@ -35,7 +37,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm that this crate can verify.
-    pub const ALL: [Self; 2] = [Self::Ed25519, Self::Rsa];
+    pub const ALL: &'static [Self] = &[Self::Ed25519, Self::Rsa];
 
     /// The SSH name: `ssh-ed25519` or `ssh-rsa`.
     #[must_use]
@@ -69,14 +71,15 @@ impl FromStr for Algorithm {
 
     fn from_str(name: &str) -> Result<Self, KeyError> {
         Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|algorithm| algorithm.name() == name)
             .ok_or(KeyError::UnknownAlgorithm)
     }
 }
 
 /// Why a line of a key list holds no usable key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyError {
     /// Not `ALGORITHM BASE64 [COMMENT]`, or the blob is not what its algorithm demands.
@@ -113,7 +116,7 @@ impl From<Malformed> for KeyError {
 }
 
 /// The signature is not one that the key made over the payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BadSignature;
 
 impl fmt::Display for BadSignature {
@@ -259,6 +262,12 @@ impl PartialEq for PublicKey {
 }
 
 impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.blob.hash(state);
+    }
+}
 
 fn ed25519(reader: &mut Reader<'_>) -> Result<Verifier, KeyError> {
     let point = reader

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod answer;
 mod authorized_keys;
@@ -9,20 +10,23 @@ mod https;
 mod key;
 mod redirect;
 mod request;
+mod secret;
 mod source;
 mod text;
 mod wire;
 
 /// Where a tenant is: `name` or `name:port`. Always HTTPS.
+#[doc(inline)]
 pub use bounded_https::Authority as TenantAddress;
+#[doc(inline)]
 pub use bounded_https::{BadAuthority as BadAddress, Canceller, SYSTEM_CA_FILES, Unreachable};
 
-pub use answer::Signature;
 pub use authorized_keys::{AuthorizedKeys, NotAKeyList, Skipped};
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorKind};
 pub use key::{Algorithm, BadSignature, KeyError, PublicKey, RSA_MAX_BITS, RSA_MIN_BITS};
 pub use redirect::{DEFAULT_REDIRECT_TIME, RESPONSE_PLACEHOLDER, Redirect, RedirectRequest};
 pub use request::{Approval, Response, SignRequest, Wording};
-pub use source::{KeySource, Payload, RandomSource, SignatureSource, SystemRandom};
+pub use secret::{Payload, SavedRequest, Signature};
+pub use source::{KeySource, RandomSource, SignatureSource, SystemRandom};
 pub use text::{DEFAULT_AUTHORIZE_TEXT, DEFAULT_PROMPT_TEXT, DEFAULT_REMOTE_NAME, Texts};

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, ErrorKind};
 use crate::key::PublicKey;
 use crate::request::{Approval, Response, SignRequest, Wording};
+use crate::secret::{Payload, SavedRequest, Signature};
 use crate::source::RandomSource;
 use crate::text::Texts;
 use crate::wire::{Malformed, Reader, put_string};
@@ -38,13 +39,23 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The first half of a redirect.
-#[derive(Debug)]
+/// The first half of a redirect: what [`Client::redirect`](crate::Client::redirect) makes.
+#[non_exhaustive]
+#[must_use = "the browser is sent nowhere by itself"]
 pub struct Redirect {
-    /// Where to send the browser.
+    /// Where to send the browser: `https://TENANT/authenticator/sign/...`, some 700 characters. It
+    /// holds what the phone signs, so it is for this browser alone, and for no log.
     pub url: String,
-    /// What to keep until it comes back.
+    /// What to keep until the browser comes back.
     pub request: RedirectRequest,
+}
+
+impl fmt::Debug for Redirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redirect")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A request that a browser carries to the tenant, and what is needed to judge the response.
@@ -54,7 +65,7 @@ pub struct RedirectRequest {
     principal: String,
     key: PublicKey,
     /// What the phone signs.
-    blob: Zeroizing<Vec<u8>>,
+    blob: Payload,
     /// Seconds since 1970.
     expires: u64,
 }
@@ -77,7 +88,7 @@ impl RedirectRequest {
         let mut after = [0; 16];
         random.fill(&mut before)?;
         random.fill(&mut after)?;
-        let mut blob = Zeroizing::new(Vec::new());
+        let mut blob = Vec::new();
         for text in [
             principal,
             &key.fingerprint(),
@@ -95,14 +106,14 @@ impl RedirectRequest {
         Ok(Self {
             principal: principal.to_owned(),
             key: key.clone(),
-            blob,
+            blob: blob.into(),
             expires,
         })
     }
 
     /// The URL to send the browser to, at `tenant`.
     pub(crate) fn url(&self, tenant: &TenantAddress) -> String {
-        let blob = URL_SAFE.encode(&*self.blob);
+        let blob = URL_SAFE.encode(&self.blob);
         format!("https://{tenant}/authenticator/sign/{blob}")
     }
 
@@ -133,13 +144,13 @@ impl RedirectRequest {
     /// take it out of there **before** [`finish`](Self::finish), so that it is good for one
     /// response.
     #[must_use]
-    pub fn save(&self) -> Zeroizing<String> {
+    pub fn save(&self) -> SavedRequest {
         let mut saved = Zeroizing::new(SAVED.to_vec());
         saved.extend(self.expires.to_be_bytes());
         put_string(&mut saved, self.key.blob());
         put_string(&mut saved, self.key.comment().as_bytes());
-        put_string(&mut saved, &self.blob);
-        Zeroizing::new(BASE64URL.encode(&*saved))
+        put_string(&mut saved, self.blob.as_bytes());
+        SavedRequest::new(BASE64URL.encode(&*saved))
     }
 
     /// A request that was [`save`](Self::save)d.
@@ -170,7 +181,7 @@ impl RedirectRequest {
             principal: principal.to_owned(),
             key: PublicKey::from_blob(key.to_vec(), comment)
                 .map_err(|why| bad(&why.to_string()))?,
-            blob: Zeroizing::new(blob.to_vec()),
+            blob: blob.to_vec().into(),
             expires: u64::from_be_bytes(*expires),
         })
     }
@@ -236,7 +247,7 @@ impl RedirectRequest {
             authorize: String::new(),
         };
         let request = SignRequest::new(&self.principal, &self.key, asked, self.blob);
-        Response::new(request, Zeroizing::new(signature.to_vec())).verify()
+        Response::new(request, Signature::from(signature.to_vec())).verify()
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use crate::answer::Signature;
 use crate::error::{Error, ErrorKind};
 use crate::key::PublicKey;
-use crate::source::Payload;
+use crate::secret::{Payload, Signature};
 
 /// The words of one request, as they are shown: nothing in them is replaced any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wording {
     /// Who asks.
     pub remote_name: String,
@@ -60,7 +59,7 @@ impl SignRequest {
     /// What the phone signs. A secret until the request has ended.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        self.payload.as_bytes()
     }
 }
 
@@ -100,7 +99,7 @@ impl Response {
             payload,
             ..
         } = &self.request;
-        key.verify(payload, &self.signature)
+        key.verify(payload.as_bytes(), self.signature.as_bytes())
             .map_err(|_| Error::new(ErrorKind::BadSignature, "").after_sending())?;
         Ok(Approval {
             principal: principal.clone(),

@@ -1,11 +1,11 @@
 //! What a client is made of. Each part can be replaced, as in every LogonBox client: for tests,
-//! for pinned keys, or for another way to the tenant.
+//! for pinned keys, or for another way to the tenant. An `Arc` of one is one, too.
 
-use zeroize::Zeroizing;
+use std::sync::Arc;
 
-use crate::answer::Signature;
 use crate::error::{Error, ErrorKind};
 use crate::request::SignRequest;
+use crate::secret::{Payload, Signature};
 
 /// Where the public keys come from; by default, from the tenant.
 pub trait KeySource: Send + Sync {
@@ -16,6 +16,12 @@ pub trait KeySource: Send + Sync {
     /// [`ErrorKind::NoSuchAccount`] when there is no such principal, another kind when that
     /// cannot be told.
     fn list_keys(&self, principal: &str) -> Result<String, Error>;
+}
+
+impl<T: KeySource + ?Sized> KeySource for Arc<T> {
+    fn list_keys(&self, principal: &str) -> Result<String, Error> {
+        (**self).list_keys(principal)
+    }
 }
 
 /// Who makes the signature; by default, the tenant, which asks the phone.
@@ -29,6 +35,12 @@ pub trait SignatureSource: Send + Sync {
     fn request_signature(&self, request: &SignRequest) -> Result<Signature, Error>;
 }
 
+impl<T: SignatureSource + ?Sized> SignatureSource for Arc<T> {
+    fn request_signature(&self, request: &SignRequest) -> Result<Signature, Error> {
+        (**self).request_signature(request)
+    }
+}
+
 /// Where randomness comes from; by default, the operating system.
 pub trait RandomSource: Send + Sync {
     /// Fills `bytes` with random bytes fit for cryptography.
@@ -37,6 +49,12 @@ pub trait RandomSource: Send + Sync {
     ///
     /// [`ErrorKind::Local`] when there are none.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error>;
+}
+
+impl<T: RandomSource + ?Sized> RandomSource for Arc<T> {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        (**self).fill(bytes)
+    }
 }
 
 /// The operating system's random number generator, getrandom(2).
@@ -53,13 +71,10 @@ impl RandomSource for SystemRandom {
 /// How many bytes the phone signs; the published clients use the same number.
 const PAYLOAD_BYTES: usize = 128;
 
-/// What the phone signs. Wiped when dropped, and never logged.
-pub type Payload = Zeroizing<Vec<u8>>;
-
 /// A payload that nobody has seen before, which is what makes a signature prove anything: it
 /// covers the payload alone, not the text, the principal or the key.
 pub(crate) fn fresh_payload(random: &dyn RandomSource) -> Result<Payload, Error> {
-    let mut payload = Zeroizing::new(vec![0; PAYLOAD_BYTES]);
-    random.fill(&mut payload)?;
-    Ok(payload)
+    let mut bytes = vec![0; PAYLOAD_BYTES];
+    random.fill(&mut bytes)?;
+    Ok(Payload::from(bytes))
 }

@@ -10,7 +10,7 @@ pub const DEFAULT_AUTHORIZE_TEXT: &str = "Authorize";
 
 /// What the phone shows. The signature does not cover it: it informs the person, and proves
 /// nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Texts {
     /// Who asks.
     pub remote_name: String,

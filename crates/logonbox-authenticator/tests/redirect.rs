@@ -251,7 +251,7 @@ fn a_request_is_good_for_a_time() {
     let response = URL_SAFE.encode(Response::right(&redirect).bytes());
     let saved = redirect.request.save();
     let at = |time| {
-        RedirectRequest::restore(&saved)
+        RedirectRequest::restore(saved.as_str())
             .unwrap()
             .finish_at(&response, time)
     };
@@ -270,8 +270,9 @@ fn a_request_can_be_kept_as_text() {
     let redirect = redirect();
     let response = URL_SAFE.encode(Response::right(&redirect).bytes());
     let saved = redirect.request.save();
+    let saved = saved.as_str();
     assert!(saved.len() < 700, "{}", saved.len());
-    let restored = RedirectRequest::restore(&saved).unwrap();
+    let restored = RedirectRequest::restore(saved).unwrap();
     assert_eq!(restored.principal(), PRINCIPAL);
     assert_eq!(restored.key(), redirect.request.key());
     assert_eq!(restored.key().comment(), "Pixel 8");
@@ -282,7 +283,7 @@ fn a_request_can_be_kept_as_text() {
         "AAAA",
         &saved[1..],
         &saved[..saved.len() - 4],
-        &format!("{}AAAA", *saved),
+        &format!("{saved}AAAA"),
     ] {
         let error = RedirectRequest::restore(bad).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}");
