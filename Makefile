@@ -4,7 +4,7 @@
 # make test       everything, from a clean clone; needs no root, but for test-hosts
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
-# make lint       formatting, clippy, scripts, manual pages, and what the dependencies may be
+# make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
 # make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
@@ -49,6 +49,8 @@ lint:
 	! mandoc -T lint -W style $(PAGES) 2>&1 | grep -v -e 'referenced manual not found' -e 'mandoc.db'
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS=--deny=warnings $(CARGO) doc --no-deps --locked --package logonbox-authenticator
+	$(CARGO) run --quiet --locked --package api-listing -- logonbox-authenticator
 	$(CARGO) deny --workspace --locked check bans licenses sources
 
 # Without cargo: root need not have one.
