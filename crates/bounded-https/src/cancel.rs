@@ -8,16 +8,21 @@ use tokio::task::AbortHandle;
 /// kind `Cancelled`, the connection is closed, and the server is sent nothing more. Final: every
 /// later call of that client fails, too.
 ///
-/// Give one to the client's builder, and keep a clone.
+/// Give one to the client's builder, and keep a clone. Several clients can have the same, which then
+/// stops them all.
 #[derive(Debug, Clone, Default)]
 pub struct Canceller(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum State {
-    #[default]
-    Idle,
-    Running(AbortHandle),
+    Running(Vec<AbortHandle>),
     Cancelled,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Running(Vec::new())
+    }
 }
 
 impl Canceller {
@@ -27,11 +32,11 @@ impl Canceller {
         Self::default()
     }
 
-    /// Stops the client. Returns at once; does nothing the second time.
+    /// Stops every client that has it, or will. Returns at once; does nothing the second time.
     pub fn cancel(&self) {
         let before = std::mem::replace(&mut *self.state(), State::Cancelled);
-        if let State::Running(work) = before {
-            work.abort();
+        if let State::Running(all) = before {
+            all.iter().for_each(AbortHandle::abort);
         }
     }
 
@@ -44,9 +49,12 @@ impl Canceller {
     /// Puts `work` under this canceller, or ends it at once where it comes too late.
     pub(crate) fn watch(&self, work: AbortHandle) {
         let mut state = self.state();
-        match *state {
+        match &mut *state {
             State::Cancelled => work.abort(),
-            State::Idle | State::Running(_) => *state = State::Running(work),
+            State::Running(all) => {
+                all.retain(|work| !work.is_finished());
+                all.push(work);
+            }
         }
     }
 
