@@ -12,6 +12,19 @@ const LOGGED: usize = 10;
 
 /// A parsed authorized-keys listing: the usable keys in the order in which they are published,
 /// and what had to be skipped.
+///
+/// ```
+/// use logonbox_authenticator::AuthorizedKeys;
+///
+/// let keys = AuthorizedKeys::parse(
+///     "# Authorized Keys of lee@acme.com
+/// ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ Pixel 8
+/// ssh-dss AAAAB3NzaC1kc3M= a phone of long ago",
+/// )?;
+/// assert_eq!(keys.keys()[0].comment(), "Pixel 8");
+/// assert_eq!(keys.skipped()[0].to_string(), "line 3: neither ssh-ed25519 nor ssh-rsa");
+/// # Ok::<(), logonbox_authenticator::NotAKeyList>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizedKeys {
     keys: Vec<PublicKey>,
@@ -48,7 +61,9 @@ impl std::error::Error for NotAKeyList {}
 
 impl AuthorizedKeys {
     /// Parses a listing. Blank lines and comments are passed over, lines without a usable key
-    /// are skipped and remembered; lines may end in CRLF.
+    /// are skipped and remembered; lines may end in CRLF. The format is OpenSSH's (sshd(8),
+    /// `AUTHORIZED_KEYS FILE FORMAT`) without options, after a first line that starts with
+    /// `# Authorized`.
     ///
     /// # Errors
     ///

@@ -21,7 +21,11 @@ use crate::text::Texts;
 ///
 /// A client keeps one connection open between its calls, on a thread of its own; dropping the
 /// client closes both. Calls block, each at most for its timeout, and end at once when the
-/// client's [`Canceller`] is used.
+/// client's [`Canceller`] is used. A client can be shared by threads, which then call one after the
+/// other: while a person is asked, nobody else is.
+///
+/// A *principal* is what the tenant calls a person, usually a mail address. It can be any text:
+/// where it gets into a URL, it is percent-encoded (RFC 3986, section 2.1).
 pub struct Client {
     keys: Arc<dyn KeySource>,
     signatures: Arc<dyn SignatureSource>,
@@ -33,7 +37,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with all the defaults, for a tenant such as `acme.logonbox.directory`.
+    /// A client with all the defaults, for a tenant such as `acme.logonbox.directory`, or
+    /// `acme.logonbox.directory:8443`. Nothing is sent yet.
     ///
     /// # Errors
     ///
@@ -44,6 +49,18 @@ impl Client {
     }
 
     /// A client to be set up.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use logonbox_authenticator::{Client, Error};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let client = Client::builder("acme.logonbox.directory".parse()?)
+    ///     .person_timeout(Duration::from_secs(30))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(tenant: TenantAddress) -> ClientBuilder {
         ClientBuilder {
             tenant,
@@ -65,16 +82,18 @@ impl Client {
         }
     }
 
-    /// The key list of `principal`, as the tenant publishes it.
+    /// The key list of `principal`, as the tenant publishes it: at most 256 KiB, and not looked at.
+    /// What is not UTF-8 in it becomes U+FFFD.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoSuchAccount`], or why the list could not be had.
+    /// [`ErrorKind::NoSuchAccount`] (HTTP status 404), [`ErrorKind::InvalidInput`] for a principal
+    /// that no URL can name (`""`, `"."`, `".."`), or why the list could not be had. No phone has rung.
     pub fn listing(&self, principal: &str) -> Result<String, Error> {
         self.keys.list_keys(principal)
     }
 
-    /// The keys of `principal`.
+    /// The keys of `principal`, one per phone.
     ///
     /// # Errors
     ///
@@ -90,7 +109,8 @@ impl Client {
         Ok(keys)
     }
 
-    /// The key that signs unless another is chosen: the first of an allowed algorithm.
+    /// The key that signs unless another is chosen: the first of an allowed algorithm, as in the
+    /// vendor's clients.
     ///
     /// # Errors
     ///
@@ -99,7 +119,7 @@ impl Client {
         self.find(keys, |_| true).ok_or_else(|| no_usable_key(keys))
     }
 
-    /// The key with this comment, which is usually the name of a phone.
+    /// The first key of an allowed algorithm with this comment, which is usually the name of a phone.
     ///
     /// # Errors
     ///
@@ -140,7 +160,8 @@ impl Client {
         Ok(SignRequest::new(principal, key, wording, self.payload()?))
     }
 
-    /// 128 random bytes for a request of your own words.
+    /// 128 random bytes for a request of your own words ([`SignRequest::new`]). The vendor's clients
+    /// send as many.
     ///
     /// # Errors
     ///
@@ -267,26 +288,30 @@ impl ClientBuilder {
         self
     }
 
-    /// For the name look-up, the connection, and every answer that needs no person; 5 s by
-    /// default.
+    /// For the name look-up, the connection, and every answer that needs no person, such as a
+    /// key list with all that is before it; 5 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.options.connect_timeout = timeout;
         self
     }
 
-    /// For the person, from the moment that the phone is rung; 60 s by default.
+    /// For the person: the whole of a sign request, from a new connection where one is needed to the
+    /// last byte of the answer; 60 s by default. How long the tenant waits is not known.
     pub fn person_timeout(mut self, timeout: Duration) -> Self {
         self.person_timeout = timeout;
         self
     }
 
-    /// How long a redirect's response is waited for; five minutes by default.
+    /// How long a redirect's response is waited for, in whole seconds; [`DEFAULT_REDIRECT_TIME`]
+    /// by default.
     pub fn redirect_time(mut self, time: Duration) -> Self {
         self.redirect_time = time;
         self
     }
 
-    /// Believe these CA certificates (PEM) instead of the system's.
+    /// Believe these CA certificates (PEM) instead of the system's
+    /// ([`SYSTEM_CA_FILES`](crate::SYSTEM_CA_FILES)). All must be good, or
+    /// [`build`](Self::build) fails.
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.options.roots = Roots::Pem(pem.into());
         self
@@ -299,7 +324,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Go through this proxy (`http://name:port`).
+    /// Go through this proxy (`http://name:port`), with TLS to the tenant inside (RFC 9110, section
+    /// 9.3.6).
     pub fn proxy(mut self, url: &str) -> Self {
         self.options.proxy = Some(url.to_owned());
         self
@@ -323,7 +349,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Take randomness from elsewhere: for tests.
+    /// Take randomness from elsewhere: for tests. A payload that can be foretold proves nothing.
     pub fn random_source(mut self, source: impl RandomSource + 'static) -> Self {
         self.random = Box::new(source);
         self
@@ -353,7 +379,8 @@ impl ClientBuilder {
                 let connect_timeout = self.options.connect_timeout;
                 let tenant = Arc::new(HttpsTenant {
                     address: self.tenant,
-                    transport: Transport::start(self.options).map_err(Error::of_transport)?,
+                    transport: Transport::start(self.options)
+                        .map_err(|failure| Error::of_transport(&failure))?,
                     connect_timeout,
                     person_timeout: self.person_timeout,
                 });

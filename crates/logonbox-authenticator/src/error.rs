@@ -8,7 +8,9 @@ use crate::authorized_keys::NotAKeyList;
 
 /// A request to the tenant that did not end in an answer to the question asked.
 ///
-/// [`Error::kind`] is for programs, the [`Display`](fmt::Display) text for people.
+/// [`Error::kind`] is for programs, the [`Display`](fmt::Display) text for people: what happened and,
+/// after a colon, the [`detail`](Self::detail). It has no [`source`](std::error::Error::source): what
+/// causes say is in the detail.
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
@@ -147,7 +149,7 @@ impl From<NotAKeyList> for Error {
 
 impl Error {
     /// What the transport's failure is here. No `From`: the transport is nobody else's business.
-    pub(crate) fn of_transport(failure: Failure) -> Self {
+    pub(crate) fn of_transport(failure: &Failure) -> Self {
         let kind = match failure.kind() {
             FailureKind::TimedOut => ErrorKind::TimedOut,
             FailureKind::Unreachable(whence) => ErrorKind::Unreachable(whence),

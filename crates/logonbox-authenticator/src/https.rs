@@ -57,7 +57,7 @@ impl HttpsTenant {
             timeout,
             limit,
         });
-        reply.map_err(Error::of_transport)
+        reply.map_err(|failure| Error::of_transport(&failure))
     }
 }
 

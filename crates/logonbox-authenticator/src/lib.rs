@@ -1,4 +1,12 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Where to look
+//!
+//! - [`Client`] and [`ClientBuilder`]: everything starts there.
+//! - [`Error`], [`ErrorKind`]: why there is no answer. [`Approval`]: that there is one.
+//! - [`AuthorizedKeys`], [`PublicKey`]: what a tenant publishes; of use without a tenant, too.
+//! - [`Redirect`], [`RedirectRequest`]: the login through a browser.
+//! - [`KeySource`], [`SignatureSource`], [`RandomSource`]: what can be replaced.
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 

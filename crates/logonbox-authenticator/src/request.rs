@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind};
 use crate::key::PublicKey;
 use crate::secret::{Payload, Signature};
 
-/// The words of one request, as they are shown: nothing in them is replaced any more.
+/// The words of one request, as they are shown: nothing in them is replaced any more. A request has
+/// these three and no other, so all fields are public.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wording {
     /// Who asks.
@@ -116,7 +117,8 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Proof that the phone has signed: only [`Response::verify`] makes one.
+/// Proof that the phone has signed: only [`Response::verify`] makes one, and it cannot be cloned.
+/// Take one by value where a person is let in, and each approval lets in once.
 #[derive(Debug)]
 #[must_use = "this is the answer to whether the person approved"]
 pub struct Approval {

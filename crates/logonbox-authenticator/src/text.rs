@@ -10,6 +10,23 @@ pub const DEFAULT_AUTHORIZE_TEXT: &str = "Authorize";
 
 /// What the phone shows. The signature does not cover it: it informs the person, and proves
 /// nothing.
+///
+/// There are these three, and the protocol has room for no other: so all fields are public, and set
+/// like this:
+///
+/// ```
+/// use logonbox_authenticator::Texts;
+///
+/// let texts = Texts {
+///     remote_name: "the wiki".to_owned(),
+///     ..Texts::default()
+/// };
+/// assert_eq!(
+///     texts.question("lee@acme.com", "acme.logonbox.directory"),
+///     "lee@acme.com wants to authenticate from the wiki using your acme.logonbox.directory \
+///      credentials."
+/// );
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Texts {
     /// Who asks.

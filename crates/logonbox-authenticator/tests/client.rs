@@ -15,8 +15,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use logonbox_authenticator::{
-    Algorithm, Canceller, Client, ClientBuilder, Error, ErrorKind, KeySource, RandomSource,
-    Response, SignRequest, Signature, SignatureSource, Texts, Unreachable, Wording,
+    Algorithm, Approval, AuthorizedKeys, Canceller, Client, ClientBuilder, Error, ErrorKind,
+    KeySource, Payload, PublicKey, RandomSource, Redirect, RedirectRequest, Response, SavedRequest,
+    SignRequest, Signature, SignatureSource, TenantAddress, Texts, Unreachable, Wording,
 };
 use tenant::{Options, Silence, Tenant};
 
@@ -177,6 +178,22 @@ fn a_canceller_ends_a_call_at_once_and_for_good() {
 }
 
 #[test]
+fn a_canceller_ends_all_clients_that_have_it() {
+    let tenant = tenant();
+    let canceller = Canceller::new();
+    let asking: Vec<_> = (0..3)
+        .map(|_| builder(&tenant).canceller(&canceller).build().unwrap())
+        .map(|client| thread::spawn(move || client.authenticate("never")))
+        .collect();
+    assert!(tenant.wait_for_sign_requests(3, PATIENCE));
+    canceller.cancel();
+    for asking in asking {
+        let error = asking.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+    }
+}
+
+#[test]
 fn dropping_a_client_closes_its_connection() {
     let tenant = tenant();
     let client = client(&tenant);
@@ -245,15 +262,15 @@ fn every_part_can_be_replaced() {
     const LISTING: &str = "# Authorized Keys\nssh-ed25519 \
          AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ Pixel 8\n";
     let payloads = Arc::new(Mutex::new(Vec::new()));
-    let canned = || Canned {
+    let canned = Arc::new(Canned {
         listing: LISTING,
         payloads: payloads.clone(),
-    };
+    });
     // Nothing listens there, and nobody is asked.
     let client = Client::builder("tenant.invalid".parse().unwrap())
-        .key_source(canned())
-        .signature_source(canned())
-        .random_source(Sevens)
+        .key_source(canned.clone())
+        .signature_source(canned)
+        .random_source(Arc::new(Sevens))
         .build()
         .unwrap();
     let response: Response = client.authenticate("lee").unwrap();
@@ -267,6 +284,32 @@ fn every_part_can_be_replaced() {
         client.keys("kim").unwrap_err().kind(),
         ErrorKind::NoSuchAccount
     );
+}
+
+/// A client and what it gives out can be shared and moved between threads, and an error boxed.
+#[test]
+fn nothing_is_bound_to_a_thread() {
+    fn both<T: Send + Sync + 'static>() {}
+    both::<(Client, ClientBuilder, Canceller)>();
+    both::<(AuthorizedKeys, PublicKey, SignRequest, Response, Approval)>();
+    both::<(Redirect, RedirectRequest, SavedRequest, Payload, Signature)>();
+    let _: Box<dyn std::error::Error + Send + Sync> = Error::new(ErrorKind::Local, "").into();
+}
+
+/// What goes wrong in between comes out as the client's own error, with `?`.
+#[test]
+fn errors_become_the_clients_own() {
+    fn address(text: &str) -> Result<TenantAddress, Error> {
+        Ok(text.parse()?)
+    }
+    fn keys(text: &str) -> Result<AuthorizedKeys, Error> {
+        Ok(AuthorizedKeys::parse(text)?)
+    }
+    let error = address("https://acme").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let told = Client::new("https://acme").unwrap_err();
+    assert_eq!(error.to_string(), told.to_string());
+    assert_eq!(keys("<html>").unwrap_err().kind(), ErrorKind::NotUnderstood);
 }
 
 #[test]
@@ -284,4 +327,17 @@ fn what_is_printed_holds_no_secrets() {
     let response = client.sign(request).unwrap();
     let printed = format!("{response:?} {client:?}");
     assert!(!printed.contains("signature"), "{printed}");
+
+    let wiped = (Payload::from(vec![7; 3]), Signature::from(vec![7; 3]));
+    assert_eq!(format!("{wiped:?}"), "(Payload { .. }, Signature { .. })");
+    let redirect = client
+        .redirect("approve", &keys.keys()[0], "{response}")
+        .unwrap();
+    let (_, secret) = redirect.url.rsplit_once('/').unwrap();
+    let saved = redirect.request.save();
+    let printed = format!("{redirect:?} {saved:?}");
+    assert!(printed.contains("SavedRequest { .. }"), "{printed}");
+    assert!(!printed.contains(secret), "{printed}");
+    let proxied = Client::builder("acme.example".parse().unwrap()).proxy("http://lee:pw@proxy:1");
+    assert!(!format!("{proxied:?}").contains("pw"));
 }

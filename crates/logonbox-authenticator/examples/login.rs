@@ -1,0 +1,50 @@
+//! The login in three lines, from the command line.
+//!
+//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//!
+//! ```sh
+//! cargo run -p logonbox-authenticator --example login -- localhost:8443 approve logonbox-tenant-ca.pem
+//! ```
+//!
+//! For a real tenant, leave the file out: the system's CA certificates are believed then.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
+
+use std::env;
+use std::process::ExitCode;
+
+use logonbox_authenticator::{Approval, Client, Error};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (tenant, account, ca_file) = match &arguments[..] {
+        [tenant, account] => (tenant, account, None),
+        [tenant, account, ca_file] => (tenant, account, Some(ca_file)),
+        _ => {
+            eprintln!("usage: login TENANT ACCOUNT [CA_FILE]");
+            return ExitCode::from(2);
+        }
+    };
+    match login(tenant, account, ca_file) {
+        Ok(approval) => {
+            let fingerprint = approval.key().fingerprint();
+            println!("{} approved with {fingerprint}", approval.principal());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("no login: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn login(tenant: &str, account: &str, ca_file: Option<&String>) -> Result<Approval, Error> {
+    let client = match ca_file {
+        Some(file) => Client::builder(tenant.parse()?).ca_file(file).build()?,
+        None => Client::new(tenant)?,
+    };
+    // Rings the phone, and waits for the person.
+    let response = client.authenticate(account)?;
+    // Nothing is proven before this.
+    response.verify()
+}

@@ -1,0 +1,373 @@
+//! The example programs, as they were built, against a tenant.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic here fails a test"
+)]
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use bounded_https::{Call, Canceller, Method, Roots, Transport};
+use tenant::{Options, Tenant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// These are tested here.
+const HERE: [&str; 5] = ["keys", "login", "redirect", "sources", "steps"];
+/// These are tested with a browser.
+const IN_A_BROWSER: [&str; 1] = ["web"];
+
+/// A tenant, and its CA in a file.
+struct Stage {
+    tenant: Tenant,
+    directory: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let stage = Self {
+            tenant: Tenant::start(Options::default()).unwrap(),
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::write(stage.ca_file(), stage.tenant.ca_pem()).unwrap();
+        stage
+    }
+
+    fn ca_file(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+
+    /// `NAME TENANT [WORDS] CA_FILE`.
+    fn command(&self, name: &str, words: &[&str]) -> Command {
+        let mut command = program(name);
+        command
+            .arg(self.tenant.authority())
+            .args(words)
+            .arg(self.ca_file());
+        command
+    }
+
+    fn run(&self, name: &str, words: &[&str]) -> Ended {
+        Ended::from(&self.command(name, words).output().unwrap())
+    }
+
+    /// What a browser that goes to `url` is sent on to.
+    fn browse(&self, url: &str) -> String {
+        let browser = Transport::start(bounded_https::Options {
+            roots: Roots::Pem(self.tenant.ca_pem().into()),
+            proxy: None,
+            connect_timeout: PATIENCE,
+            canceller: Canceller::new(),
+            user_agent: "a browser",
+        })
+        .unwrap();
+        let reply = browser
+            .call(Call {
+                method: Method::Get,
+                url: url.to_owned(),
+                headers: Vec::new(),
+                body: None,
+                timeout: PATIENCE,
+                limit: 64 << 10,
+            })
+            .unwrap();
+        reply.header("location").next().unwrap().to_owned()
+    }
+}
+
+/// An example, where `cargo test` puts it: beside the tests. `cargo test --test examples` builds none, so
+/// that an old one could be there.
+fn program(name: &str) -> Command {
+    let tests = env::current_exe().unwrap();
+    let folder = tests.parent().and_then(Path::parent).unwrap();
+    let program = folder.join("examples").join(name);
+    let remedy = "run: cargo build --examples -p logonbox-authenticator";
+    let Ok(made) = fs::metadata(&program).and_then(|file| file.modified()) else {
+        panic!("{} is not there; {remedy}", program.display());
+    };
+    // Cargo's list of all that it was made from, after the name of what was made.
+    let sources = fs::read_to_string(program.with_extension("d")).unwrap();
+    for source in sources.split_whitespace().skip(1) {
+        let changed = fs::metadata(source).and_then(|file| file.modified());
+        assert!(
+            changed.is_ok_and(|changed| changed <= made),
+            "{source} is newer; {remedy}"
+        );
+    }
+    Command::new(program)
+}
+
+/// How a program ended, and what it had said.
+#[derive(Debug, PartialEq)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<&Output> for Ended {
+    fn from(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout.clone()).unwrap(),
+            err: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+}
+
+fn ended(code: i32, out: &str, err: &str) -> Ended {
+    Ended {
+        code: Some(code),
+        out: out.to_owned(),
+        err: err.to_owned(),
+    }
+}
+
+fn fingerprint(tenant: &Tenant, account: &str) -> String {
+    let account = tenant.account(account).unwrap();
+    account.public_keys().first().unwrap().fingerprint()
+}
+
+#[test]
+fn every_example_is_tested() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let there: BTreeSet<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let name = entry.unwrap().path();
+            name.file_stem().unwrap().to_string_lossy().into_owned()
+        })
+        .collect();
+    for name in HERE {
+        assert!(there.contains(name), "{name}");
+    }
+    for name in there {
+        let known = HERE.iter().chain(&IN_A_BROWSER).any(|known| *known == name);
+        assert!(known, "no test runs examples/{name}");
+    }
+}
+
+#[test]
+fn no_example_guesses_what_it_was_not_told() {
+    for name in HERE {
+        let output = program(name).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.starts_with(&format!("usage: {name} ")), "{told}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn login() {
+    let stage = Stage::new();
+    let key = fingerprint(&stage.tenant, "approve");
+    assert_eq!(
+        stage.run("login", &["approve"]),
+        ended(0, &format!("approve approved with {key}\n"), "")
+    );
+    for (account, why) in [
+        (
+            "decline",
+            "declined on the phone: The request was declined on the phone.",
+        ),
+        ("nobody", "the tenant knows no such account"),
+        ("wrong-key", "the signature is wrong"),
+        (
+            "..",
+            "the request makes no sense: no principal has such a name",
+        ),
+    ] {
+        let expected = ended(1, "", &format!("no login: {why}\n"));
+        assert_eq!(stage.run("login", &[account]), expected);
+    }
+    // Without the file, the system's certificates are believed, and no other.
+    let stranger = program("login")
+        .args([stage.tenant.authority(), "approve"])
+        .output()
+        .unwrap();
+    let ended = Ended::from(&stranger);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""));
+    assert!(
+        ended.err.starts_with("no login: TLS failed: "),
+        "{}",
+        ended.err
+    );
+    assert_eq!(stage.tenant.sign_requests().len(), 3);
+}
+
+#[test]
+fn keys() {
+    let stage = Stage::new();
+    let account = stage.tenant.account("approve").unwrap();
+    let prints: Vec<_> = account
+        .public_keys()
+        .iter()
+        .map(tenant::PublicKey::fingerprint)
+        .collect();
+    let [first, second] = &prints[..] else {
+        panic!("{prints:?}");
+    };
+    let lines =
+        format!("ssh-ed25519 256 {first} \"Pixel 8\"\nssh-rsa 2048 {second} \"Old phone\"\n");
+    assert_eq!(stage.run("keys", &["approve"]), ended(0, &lines, ""));
+    let weak = stage.run("keys", &["keys-rsa-1024"]);
+    let why = "of no use: line 2: an RSA key of 1024 bits (allowed: 2048 to 8192)\n";
+    assert_eq!(weak, ended(0, "", why));
+    assert_eq!(
+        stage.run("keys", &["nobody"]),
+        ended(1, "", "no keys: the tenant knows no such account\n")
+    );
+}
+
+#[test]
+fn steps() {
+    let stage = Stage::new();
+    let asked = "Approve the request on \"Pixel 8\".\n";
+    let run = |account| stage.run("steps", &[account, "Pixel 8"]);
+    assert_eq!(
+        run("approve"),
+        ended(0, &format!("{asked}Welcome, approve.\n"), "")
+    );
+    let seen = stage.tenant.sign_requests();
+    assert_eq!(
+        seen.first().unwrap().text,
+        "approve wants to log in to the wiki."
+    );
+    for (account, asked, told, why) in [
+        (
+            "decline",
+            asked,
+            "Declined on the phone.",
+            "declined on the phone: The request was declined on the phone. \
+             (the phone may have rung: true)",
+        ),
+        (
+            "nobody",
+            "",
+            "You have no LogonBox account.",
+            "the tenant knows no such account (the phone may have rung: false)",
+        ),
+        (
+            "wrong-key",
+            asked,
+            "That did not work. Ask your administrator.",
+            "the signature is wrong (the phone may have rung: true)",
+        ),
+    ] {
+        let expected = ended(1, &format!("{asked}{told}\n"), &format!("{why}\n"));
+        assert_eq!(run(account), expected);
+    }
+    let no_such = stage.run("steps", &["approve", "Nokia 3310"]);
+    assert_eq!(
+        (no_such.code, no_such.out.as_str()),
+        (Some(1), "There is no such phone.\n")
+    );
+}
+
+#[test]
+fn steps_ends_at_once_with_ctrl_c() {
+    let stage = Stage::new();
+    let child = stage
+        .command("steps", &["never", "Pixel 8"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(stage.tenant.wait_for_sign_requests(1, PATIENCE));
+    interrupt(&child);
+    let ended_with = Ended::from(&child.wait_with_output().unwrap());
+    assert_eq!(
+        ended_with,
+        ended(
+            1,
+            "Approve the request on \"Pixel 8\".\nCancelled.\n",
+            "cancelled (the phone may have rung: true)\n"
+        )
+    );
+}
+
+/// As Ctrl-C does.
+fn interrupt(child: &Child) {
+    let kill = format!("kill -INT {}", child.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn redirect() {
+    let stage = Stage::new();
+    for (account, last, err) in [
+        ("approve", "Welcome, approve.\n", ""),
+        (
+            "decline",
+            "",
+            "no login: declined on the phone: The request was declined on the phone.\n",
+        ),
+        ("wrong-key", "", "no login: the signature is wrong\n"),
+        (
+            "redirect-other-user",
+            "",
+            "no login: the response is for another request: another user\n",
+        ),
+    ] {
+        let mut child = stage
+            .command("redirect", &[account])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let url = line.strip_prefix("Open in a browser: ").unwrap().trim();
+        let back = stage.browse(url);
+        assert!(
+            back.starts_with("https://wiki.acme.com/finish?response="),
+            "{back}"
+        );
+        writeln!(child.stdin.take().unwrap(), "{back}").unwrap();
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, format!("Where did it end up?\n{last}"), "{account}");
+        let came = Ended::from(&child.wait_with_output().unwrap());
+        assert_eq!(
+            came,
+            ended(i32::from(last.is_empty()), "", err),
+            "{account}"
+        );
+    }
+    assert_eq!(
+        stage.run("redirect", &["nobody"]),
+        ended(1, "", "no login: the tenant knows no such account\n")
+    );
+}
+
+#[test]
+fn sources() {
+    let run = |account| Ended::from(&program("sources").arg(account).output().unwrap());
+    assert_eq!(run("lee"), ended(0, "lee approved\n", ""));
+    assert_eq!(
+        run("kim"),
+        ended(1, "", "no login: declined on the phone: not now\n")
+    );
+    assert_eq!(
+        run("root"),
+        ended(1, "", "no login: the tenant knows no such account\n")
+    );
+}
