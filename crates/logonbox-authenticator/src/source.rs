@@ -8,6 +8,9 @@ use crate::request::SignRequest;
 use crate::secret::{Payload, Signature};
 
 /// Where the public keys come from; by default, from the tenant.
+///
+/// Implement it where you want others: `examples/sources.rs` does. Another method will only come with
+/// a body, so that yours goes on to compile; the same holds for the other sources.
 pub trait KeySource: Send + Sync {
     /// The authorized-keys listing of `principal`, as text.
     ///
