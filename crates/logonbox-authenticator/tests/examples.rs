@@ -95,9 +95,11 @@ fn program(name: &str) -> Command {
         panic!("{} is not there; {remedy}", program.display());
     };
     // Cargo's list of all that it was made from, after the name of what was made.
-    let sources = fs::read_to_string(program.with_extension("d")).unwrap();
-    for source in sources.split_whitespace().skip(1) {
-        let changed = fs::metadata(source).and_then(|file| file.modified());
+    let list = fs::read_to_string(program.with_extension("d")).unwrap();
+    let list = list.replace("\\ ", "\0");
+    for source in list.split_whitespace().skip(1) {
+        let source = source.replace('\0', " ");
+        let changed = fs::metadata(&source).and_then(|file| file.modified());
         assert!(
             changed.is_ok_and(|changed| changed <= made),
             "{source} is newer; {remedy}"
