@@ -2,6 +2,8 @@
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser;
 #                 MODE=airlock: through Airlock IAM, with the QR code of a hardware token
 # make test       everything, from a clean clone; needs no root, but for test-hosts
+# make test-browser  the pages and the redirect, in a headless Chromium; a part of make test where
+#                 chromium and chromedriver are there
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
@@ -21,7 +23,7 @@ SCRIPTS = .ci/run tests/demo.sh packaging/portable packaging/common.sh packaging
 PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
-.PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages test-hosts
+.PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages test-browser test-hosts
 
 all: build
 
@@ -33,11 +35,16 @@ demo:
 
 # The logins are tested with the module as it is installed, built without the tests' features.
 test: build
-	PAM_LOGONBOX_SO=$(MODULE) $(CARGO) test --workspace --locked
+	PAM_LOGONBOX_SO=$(MODULE) $(CARGO) test --workspace --exclude browser --locked
 	tests/demo.sh
 	MODE=airlock tests/demo.sh
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then $(MAKE) test-browser; \
+	else echo "NOT TESTED: pages in a browser, because chromium and chromedriver are not both here"; fi
 	@if tests/hosts/engine >/dev/null 2>&1; then $(MAKE) test-hosts; \
 	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
+
+test-browser:
+	$(CARGO) test --package browser --locked
 
 test-hosts: packages
 	tests/hosts/run
