@@ -54,11 +54,13 @@ pub(crate) fn waiting(redirect: &Redirect, chosen: Option<&Chosen>) -> Reply {
 
 /// The page of a request that nobody can answer.
 pub(crate) fn unusable(problem: &str) -> Reply {
+    let (first, rest) = problem.split_at(problem.chars().next().map_or(0, char::len_utf8));
+    let problem = format!("{}{rest}", first.to_uppercase());
     let body = format!(
         "<h1>This request cannot be used</h1>\n\
          <p role=\"alert\">{}.</p>\n\
          <p>Go back to where you came from, and try again.</p>\n",
-        escape(problem)
+        escape(&problem)
     );
     page("This request cannot be used", "", &body).with_status(StatusCode::BAD_REQUEST)
 }
