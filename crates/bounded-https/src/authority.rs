@@ -57,6 +57,9 @@ impl FromStr for Authority {
                 "a host name, without https:// or anything after it",
             ));
         }
+        if text.is_empty() {
+            return Err(BadAuthority("a host name is missing"));
+        }
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
             _ => (text, None),

@@ -80,7 +80,9 @@ fn given(pem: &[u8]) -> Result<RootCertStore, Failure> {
             .map_err(|error| bad(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(bad("no PEM certificate in them".to_owned()));
+        return Err(bad(
+            "no certificate in PEM form (-----BEGIN CERTIFICATE-----) in them".to_owned(),
+        ));
     }
     Ok(roots)
 }

@@ -89,8 +89,8 @@ fn cancel_on_ctrl_c(canceller: &Canceller) -> std::io::Result<()> {
 /// What the person is told, who need not know what TLS is.
 fn tell(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::NoSuchAccount => "You have no LogonBox account.",
-        ErrorKind::NoUsableKey => "There is no such phone.",
+        // One text: whether there is such a person is nobody's business.
+        ErrorKind::NoSuchAccount | ErrorKind::NoUsableKey => "There is no such phone.",
         ErrorKind::Declined => "Declined on the phone.",
         ErrorKind::Refused => "LogonBox would not ask the phone.",
         ErrorKind::TimedOut => "Nobody answered in time. Try again.",

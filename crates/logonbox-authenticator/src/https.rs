@@ -67,7 +67,7 @@ impl KeySource for HttpsTenant {
         if matches!(principal, "" | "." | "..") {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "no principal has such a name",
+                "an account's name cannot be empty, a dot or two dots",
             ));
         }
         let path = format!("keys/{}", utf8_percent_encode(principal, RESERVED));

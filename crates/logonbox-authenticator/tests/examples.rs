@@ -186,7 +186,7 @@ fn login() {
         ("wrong-key", "the signature is wrong"),
         (
             "..",
-            "the request makes no sense: no principal has such a name",
+            "the request makes no sense: an account's name cannot be empty, a dot or two dots",
         ),
     ] {
         let expected = ended(1, "", &format!("no login: {why}\n"));
@@ -256,7 +256,7 @@ fn steps() {
         (
             "nobody",
             "",
-            "You have no LogonBox account.",
+            "There is no such phone.",
             "the tenant knows no such account (the phone may have rung: false)",
         ),
         (
