@@ -21,6 +21,7 @@
 #[path = "web/page.rs"]
 mod page;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Form, Query, Request, State};
@@ -47,7 +48,17 @@ struct App {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("web: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let tenant = arguments
         .next()
@@ -63,7 +74,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen = arguments
         .next()
         .unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let listener = tokio::net::TcpListener::bind(&listen).await;
+    let listener = listener.map_err(|error| format!("{listen}: {error}"))?;
     let address = listener.local_addr()?;
     let url = match arguments.next() {
         Some(url) => url.trim_end_matches('/').to_owned(),
@@ -116,9 +128,10 @@ async fn start(
 ) -> Result<Redirect, Problem> {
     let back = format!("{}/finish?response={{response}}", app.url);
     let asked = tokio::task::spawn_blocking(move || {
-        let keys = app.client.keys(&form.user)?;
-        app.client
-            .redirect(&form.user, app.client.choose(&keys)?, &back)
+        // Keyboards of phones put a blank after a word.
+        let user = form.user.trim();
+        let keys = app.client.keys(user)?;
+        app.client.redirect(user, app.client.choose(&keys)?, &back)
     });
     let redirect = asked.await??;
     session
@@ -158,6 +171,8 @@ async fn logout(session: Session) -> Result<Redirect, Problem> {
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN);
     if request.method() == Method::POST && origin.is_none_or(|origin| origin != &*app.url) {
+        let url = &app.url;
+        eprintln!("refused: a form from {origin:?}, but browsers are to open {url}/");
         return Problem::ELSEWHERE.into_response();
     }
     let policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'";
