@@ -313,7 +313,7 @@ fn greet(tenant: &Tenant, arguments: &Arguments, accounts: &Accounts) -> io::Res
     )?;
     writeln!(
         out,
-        "Phones:    https://{authority}/   (where a person answers for the account `page`)"
+        "Phones:    https://{authority}/   (where a person answers, for accounts whose phone is `page`)"
     )?;
     let airlock = tenant.airlock_url();
     writeln!(
