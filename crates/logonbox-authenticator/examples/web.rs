@@ -24,7 +24,7 @@ mod page;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Form, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -32,13 +32,19 @@ use axum::routing::{get, post};
 use axum::{Router, serve};
 use logonbox_authenticator::{Client, RedirectRequest, Texts};
 use tower_sessions::cookie::{SameSite, time::Duration};
+use tower_sessions::session::Id;
 use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer};
 
 use page::Problem;
 
-/// What a session holds: a request on its way, and who is logged in.
-const REQUEST: &str = "request";
+/// What a session holds: requests on their way, and who is logged in.
+const REQUESTS: &str = "requests";
 const USER: &str = "user";
+
+/// The last part of the address that the browser comes back to, and what belongs to it: somebody
+/// may begin in two tabs, and another site's guess must not use a request up.
+type Requests = Vec<(String, String)>;
+const MOST_REQUESTS: usize = 4;
 
 #[derive(Clone)]
 struct App {
@@ -96,12 +102,15 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let pages = Router::new()
         .route("/", get(home))
         .route("/start", post(start))
-        .route("/finish", get(finish))
+        .route("/finish/{id}", get(finish))
         .route("/logout", post(logout))
         .route(
             "/style.css",
             get(([(header::CONTENT_TYPE, "text/css")], page::STYLE)),
         )
+        // As when somebody presses Enter in the address bar after a refusal.
+        .method_not_allowed_fallback(|| async { Redirect::to("/") })
+        .fallback(|| async { Redirect::to("/") })
         .layer(sessions)
         .layer(middleware::from_fn_with_state(app.clone(), guard))
         .layer(DefaultBodyLimit::max(4096))
@@ -126,7 +135,8 @@ async fn start(
     session: Session,
     Form(form): Form<Start>,
 ) -> Result<Redirect, Problem> {
-    let back = format!("{}/finish?response={{response}}", app.url);
+    let id = Id::default().to_string();
+    let back = format!("{}/finish/{id}?response={{response}}", app.url);
     let asked = tokio::task::spawn_blocking(move || {
         // Keyboards of phones put a blank after a word.
         let user = form.user.trim();
@@ -134,9 +144,10 @@ async fn start(
         app.client.redirect(user, app.client.choose(&keys)?, &back)
     });
     let redirect = asked.await??;
-    session
-        .insert(REQUEST, redirect.request.save().as_str())
-        .await?;
+    let mut requests: Requests = session.get(REQUESTS).await?.unwrap_or_default();
+    requests.push((id, redirect.request.save().as_str().to_owned()));
+    requests.drain(..requests.len().saturating_sub(MOST_REQUESTS));
+    session.insert(REQUESTS, requests).await?;
     Ok(Redirect::to(&redirect.url))
 }
 
@@ -147,10 +158,17 @@ struct Finish {
 }
 
 /// The browser is back, with the response.
-async fn finish(session: Session, Query(query): Query<Finish>) -> Result<Redirect, Problem> {
-    let saved: String = session.remove(REQUEST).await?.ok_or(Problem::NOT_ASKED)?;
+async fn finish(
+    session: Session,
+    Path(id): Path<String>,
+    Query(query): Query<Finish>,
+) -> Result<Redirect, Problem> {
+    let mut requests: Requests = session.get(REQUESTS).await?.unwrap_or_default();
+    let place = requests.iter().position(|(other, _)| *other == id);
+    let (_, saved) = requests.swap_remove(place.ok_or(Problem::NOT_ASKED)?);
     // A request is good for one response, and the layer would take it out of the store only
     // afterwards, and not at all where the answer is an error of this server.
+    session.insert(REQUESTS, requests).await?;
     session.save().await?;
     let approval = RedirectRequest::restore(&saved)?.finish(&query.response)?;
 

@@ -187,8 +187,9 @@ impl Client {
     }
 
     /// A request for a person's browser to carry to the tenant. `redirect_url` is where the tenant
-    /// sends the browser back to; it holds `{response}` once
-    /// ([`RESPONSE_PLACEHOLDER`](crate::RESPONSE_PLACEHOLDER)).
+    /// sends the browser back to: an absolute URL that holds `{response}` once
+    /// ([`RESPONSE_PLACEHOLDER`](crate::RESPONSE_PLACEHOLDER)). Make it of what your configuration
+    /// says, never of the request's Host header.
     ///
     /// # Errors
     ///

@@ -80,10 +80,10 @@ impl RedirectRequest {
         random: &dyn RandomSource,
         expires: u64,
     ) -> Result<Self, Error> {
-        if redirect_url.matches(RESPONSE_PLACEHOLDER).count() != 1 {
-            let what = format!("the redirect URL must hold {RESPONSE_PLACEHOLDER} once");
-            return Err(Error::new(ErrorKind::InvalidInput, what));
-        }
+        check(redirect_url).map_err(|what| {
+            let what = format!("the redirect URL {redirect_url:?} {what}");
+            Error::new(ErrorKind::InvalidInput, what)
+        })?;
         let mut before = [0; 4];
         let mut after = [0; 16];
         random.fill(&mut before)?;
@@ -258,6 +258,28 @@ impl fmt::Debug for RedirectRequest {
             .field("key", &self.key)
             .field("expires", &self.expires())
             .finish_non_exhaustive()
+    }
+}
+
+/// A browser must find from the tenant to there: so it is absolute, and its host is not the
+/// tenant's to fill in. The scheme may be that of an app (RFC 3986, section 3.1).
+fn check(redirect_url: &str) -> Result<(), &'static str> {
+    let absolute = redirect_url.split_once("://").filter(|(scheme, _)| {
+        let mut signs = scheme.bytes();
+        signs.next().is_some_and(|sign| sign.is_ascii_alphabetic())
+            && signs.all(|sign| sign.is_ascii_alphanumeric() || b"+-.".contains(&sign))
+    });
+    let (_, rest) = absolute.ok_or("is not absolute: it must begin like https://wiki.acme.com/")?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() || host.contains(RESPONSE_PLACEHOLDER) {
+        return Err("names no host");
+    }
+    if !redirect_url.bytes().all(|sign| sign.is_ascii_graphic()) {
+        return Err("has characters that a URL cannot have: encode them");
+    }
+    match redirect_url.matches(RESPONSE_PLACEHOLDER).count() {
+        1 => Ok(()),
+        _ => Err("must hold {response} once"),
     }
 }
 

@@ -174,7 +174,7 @@ fn another_user_key_or_kind_of_signature_is_refused() {
 #[test]
 fn a_response_to_another_request_is_refused() {
     let other = client()
-        .redirect(PRINCIPAL, &key(&phone()), "x{response}")
+        .redirect(PRINCIPAL, &key(&phone()), "https://x/{response}")
         .unwrap();
     let response = URL_SAFE.encode(Response::right(&other).bytes());
     let error = redirect().request.finish(&response).unwrap_err();
@@ -295,16 +295,33 @@ fn a_request_can_be_kept_as_text() {
 }
 
 #[test]
-fn the_way_back_holds_the_response_once() {
-    for back in [
-        "https://localhost/",
-        "https://localhost/{response}/{response}",
-        "{Response}",
-        "",
+fn the_way_back_is_a_url_that_holds_the_response_once() {
+    let redirect = |back| client().redirect(PRINCIPAL, &key(&phone()), back);
+    for (back, why) in [
+        ("https://localhost/", "once"),
+        ("https://localhost/{response}/{response}", "once"),
+        ("https://localhost/{Response}", "once"),
+        ("", "absolute"),
+        ("{response}", "absolute"),
+        ("/finish?response={response}", "absolute"),
+        ("//localhost/{response}", "absolute"),
+        ("://localhost/{response}", "absolute"),
+        ("javascript:alert('{response}')", "absolute"),
+        ("https://{response}", "no host"),
+        ("https://{response}.acme.com/", "no host"),
+        ("https:///{response}", "no host"),
+        ("https://localhost/a b/{response}", "encode"),
+        ("https://localhost/{response}\r\nx: y", "encode"),
+        ("https://localhost/\u{fc}/{response}", "encode"),
     ] {
-        let error = client()
-            .redirect(PRINCIPAL, &key(&phone()), back)
-            .unwrap_err();
+        let error = redirect(back).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{back}");
+        assert!(error.to_string().contains(why), "{back}: {error}");
+    }
+    for back in [
+        "http://localhost:3000/{response}",
+        "com.acme.app+1://finish?response={response}",
+    ] {
+        assert!(redirect(back).is_ok(), "{back}");
     }
 }

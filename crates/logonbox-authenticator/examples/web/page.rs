@@ -51,7 +51,7 @@ impl From<logonbox_authenticator::Error> for Problem {
             ErrorKind::Expired => Self(StatusCode::FORBIDDEN, "That took too long."),
             ErrorKind::Mismatch | ErrorKind::BadSignature | ErrorKind::NotUnderstood => Self(
                 StatusCode::FORBIDDEN,
-                "The response does not fit what was asked last. Was a login begun in another tab, too?",
+                "The response does not fit what was asked.",
             ),
             // One text: whether there is such a person is nobody's business.
             ErrorKind::NoSuchAccount | ErrorKind::NoUsableKey | ErrorKind::InvalidInput => Self(

@@ -65,7 +65,7 @@ fn all(window: Window) {
 
     browser.see("[role=status]", ACCOUNT);
     pictures(&browser, "application-welcome", window);
-    browser.go(&format!("{}/finish", application.url));
+    browser.go(&format!("{}/finish/1", application.url));
     browser.see("[role=alert]", "No login waits");
     pictures(&browser, "application-refused", window);
     browser.go(&format!(

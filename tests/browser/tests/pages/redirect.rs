@@ -49,7 +49,7 @@ impl Stage {
         other.see("[role=alert]", NOT_ASKED);
         let finish = other.url();
         // Whatever the Host header said.
-        let application = format!("{}/finish?response=", self.application.url);
+        let application = format!("{}/finish/", self.application.url);
         assert!(finish.starts_with(&application), "{finish}");
         let (name, value) = started.session;
         (Cookie::new(name, value), other, finish)
@@ -169,8 +169,30 @@ fn what_does_not_fit_logs_nobody_in() {
         laptop.press("main a");
         laptop.see("label", "User name");
     }
-    laptop.go(&format!("{}/finish", stage.application.url));
+    laptop.go(&format!("{}/finish/1?response=AA", stage.application.url));
     laptop.see("[role=alert]", NOT_ASKED);
+    // There is nothing to see elsewhere.
+    for place in ["start", "finish", "nowhere"] {
+        laptop.go(&format!("{}/{place}", stage.application.url));
+        laptop.see("label", "User name");
+    }
+}
+
+/// Both logins are somebody's own, and neither takes the other's response.
+#[test]
+fn two_tabs_do_not_disturb_each_other() {
+    let stage = Stage::new();
+    let laptop = &stage.laptop;
+    let (session, _, first) = stage.answered("approve");
+    laptop.add_cookie(session);
+    laptop.go(&stage.application.url);
+    stage.log_in_as("page");
+    laptop.see("h1", "Confirm on your phone");
+    // What another site may send the browser to.
+    laptop.go(&format!("{}/finish/1?response=AA", stage.application.url));
+    laptop.see("[role=alert]", NOT_ASKED);
+    laptop.go(&first);
+    laptop.see("[role=status]", "You are logged in as approve.");
 }
 
 #[test]

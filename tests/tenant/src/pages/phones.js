@@ -26,8 +26,11 @@ function show(state) {
     if (!("pressed" in section.dataset)) over.push(`The request for ${name(section)} is over.`);
     remove(section);
   }
-  // What has come is seen without being said.
-  if (arrived.length) news.textContent = arrived.join(" ");
+  // What has come is seen without being said, and what was said is about another request.
+  if (arrived.length) {
+    news.textContent = arrived.join(" ");
+    said.textContent = "";
+  }
   if (over.length) said.textContent = over.join(" ");
   if (phones.innerHTML !== state.nav) keepingFocus(phones, () => (phones.innerHTML = state.nav));
   count();

@@ -148,7 +148,7 @@ impl Phones {
              <p id=\"said\" role=\"status\">{said}</p>\n\
              <p id=\"news\" role=\"status\" class=\"unseen\"></p>\n\
              <div id=\"requests\" data-version=\"{version}\" data-token=\"{token}\">{html}</div>\n\
-             <p id=\"nothing\"{hidden}>Nothing waits for you. Log in as {who}, and the request appears here.</p>\n\
+             <p id=\"nothing\"{hidden}>Nothing waits for you. {how}</p>\n\
              <details><summary>Accounts</summary>\n<ul><li><code>{accounts}</code></li></ul>\n</details>\n",
             title = escape(&title),
             nav = self.nav(seen, view),
@@ -160,9 +160,15 @@ impl Phones {
                 .map(|waiting| self.request(waiting, view))
                 .collect::<String>(),
             hidden = if requests.is_empty() { "" } else { " hidden" },
-            who = match &view.only {
-                Some((account, _)) => format!("<code>{}</code>", escape(account)),
-                None => "<code>page</code>, or as another account whose phone is <code>page</code>"
+            how = match &view.only {
+                Some(phone) if !self.played.contains(phone) =>
+                    "This phone waits for nobody.".into(),
+                Some((account, _)) => {
+                    let account = escape(account);
+                    format!("Log in as <code>{account}</code>, and the request appears here.")
+                }
+                None => "Log in as <code>page</code>, or as another account whose phone is \
+                         <code>page</code>, and the request appears here."
                     .into(),
             },
             accounts = self

@@ -24,7 +24,7 @@ pub(crate) fn waiting(redirect: &Redirect, chosen: Option<&Chosen>) -> Reply {
             href = escape(&phones::href(&form.username, &chosen.phone)),
             phone = escape(phone),
         ),
-        None => "<p>This phone answers by itself.</p>\n".to_owned(),
+        None => "<p>This phone answers by itself: nobody needs to press anything.</p>\n".to_owned(),
     };
     let body = format!(
         "<h1>Confirm on your phone</h1>\n\
