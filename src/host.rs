@@ -92,6 +92,8 @@ pub enum Membership {
     Other,
     /// The system knows no group of this name.
     NoSuchGroup,
+    /// The same, or a database that would know it is not there: getgrnam(3) has one error for both.
+    NoGroupFound,
 }
 
 /// What is known about this machine.
@@ -150,8 +152,18 @@ impl System for ThisMachine {
     }
 
     fn membership(&self, user: &str, group: &str) -> std::io::Result<Membership> {
-        let Some(group) = look_up(group, Group::from_name)? else {
-            return Ok(Membership::NoSuchGroup);
+        let mut heard = true;
+        let find = |name: &str| {
+            let found = Group::from_name(name);
+            heard = found.is_ok();
+            found
+        };
+        let Some(group) = look_up(group, find)? else {
+            return Ok(if heard {
+                Membership::NoSuchGroup
+            } else {
+                Membership::NoGroupFound
+            });
         };
         let Some(user) = look_up(user, nix::unistd::User::from_name)? else {
             return Ok(Membership::Other);

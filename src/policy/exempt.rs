@@ -1,5 +1,6 @@
 //! Who is not asked at all.
 
+use std::env;
 use std::net::IpAddr;
 
 use super::{enough_memory, has_spare_files};
@@ -53,17 +54,28 @@ pub fn exemption(
     }
     let groups = Groups { system, user: name };
     for group in &policy.exempt_groups {
-        if groups.hold(group, &mut hint)? {
+        if groups.hold(group, &mut hint)? == Some(true) {
             return Ok(Exemption::Exempt(format!("exempt_groups: {group}")));
         }
     }
     if policy.only_groups.is_empty() {
         return Ok(Exemption::Asked(hint));
     }
+    let mut unheard = None;
     for group in &policy.only_groups {
-        if groups.hold(group, &mut hint)? {
-            return Ok(Exemption::Asked(hint));
+        match groups.hold(group, &mut hint)? {
+            Some(true) => return Ok(Exemption::Asked(hint)),
+            Some(false) => {}
+            None => unheard = Some(group),
         }
+    }
+    if let Some(group) = unheard {
+        let what = format!("not every database could be asked for the group {group}");
+        return Err(Refusal::new(Word::LocalFailure, what));
+    }
+    if env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_for_groups)) {
+        let what = "the environment changes how groups are looked up";
+        return Err(Refusal::new(Word::LocalFailure, what));
     }
     // The user database tells a process that cannot open files, quietly, of fewer groups.
     if !has_spare_files() {
@@ -77,30 +89,108 @@ pub fn exemption(
     )))
 }
 
+/// Variables that make a user database pretend to know nothing. Their modules obey them in setuid
+/// programs, too: `libnss_sss`, `libnss_winbind`, and `libnss_systemd`.
+fn is_for_groups(name: &str) -> bool {
+    matches!(
+        name,
+        "_SSS_LOOPS" | "_NO_WINBINDD" | "SYSTEMD_BYPASS_USERDB" | "SYSTEMD_ONLY_USERDB"
+    )
+}
+
 struct Groups<'a> {
     system: &'a dyn System,
     user: &'a str,
 }
 
 impl Groups<'_> {
-    /// Whether the user is in `group`. One that does not exist holds nobody, which goes into
-    /// `hint`.
-    fn hold(&self, group: &str, hint: &mut String) -> Result<bool, Refusal> {
+    /// Whether the user is in `group`, as far as that can be told. One that does not exist holds
+    /// nobody, which goes into `hint`.
+    fn hold(&self, group: &str, hint: &mut String) -> Result<Option<bool>, Refusal> {
+        let mut there_is_none = || {
+            if !hint.is_empty() {
+                hint.push_str("; ");
+            }
+            hint.push_str("there is no group ");
+            hint.push_str(group);
+        };
         match self.system.membership(self.user, group) {
-            Ok(Membership::Member) => Ok(true),
-            Ok(Membership::Other) => Ok(false),
+            Ok(Membership::Member) => Ok(Some(true)),
+            Ok(Membership::Other) => Ok(Some(false)),
             Ok(Membership::NoSuchGroup) => {
-                if !hint.is_empty() {
-                    hint.push_str("; ");
-                }
-                hint.push_str("there is no group ");
-                hint.push_str(group);
-                Ok(false)
+                there_is_none();
+                Ok(Some(false))
+            }
+            Ok(Membership::NoGroupFound) => {
+                there_is_none();
+                Ok(None)
             }
             Err(error) => {
                 let what = format!("the group {group} cannot be looked up: {error}");
                 Err(Refusal::new(Word::LocalFailure, what))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// A database that is not there, behind one that knows everybody.
+    struct Half;
+
+    impl System for Half {
+        fn knows(&self, _: &str) -> io::Result<bool> {
+            Ok(true)
+        }
+
+        fn membership(&self, _: &str, group: &str) -> io::Result<Membership> {
+            Ok(match group {
+                "there" => Membership::Other,
+                "none" => Membership::NoSuchGroup,
+                _ => Membership::NoGroupFound,
+            })
+        }
+
+        fn hostname(&self) -> String {
+            String::new()
+        }
+
+        fn is_setuid(&self) -> bool {
+            false
+        }
+
+        fn random(&self, _: &mut [u8]) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_no_database_denies_exempts_nobody() {
+        let exemption = |policy: &str| {
+            let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy}");
+            let config = Config::parse(Path::new("test"), &text).unwrap();
+            let lee = User::Named("lee".to_owned());
+            exemption(&config.policy, &Half, &lee, "")
+        };
+        let exempt = |why: &str| Ok(Exemption::Exempt(format!("in none of only_groups{why}")));
+        assert_eq!(exemption("only_groups = [\"there\"]"), exempt(""));
+        assert_eq!(
+            exemption("only_groups = [\"none\"]"),
+            exempt("; there is no group none")
+        );
+        for groups in ["[\"absent\"]", "[\"absent\", \"there\"]"] {
+            let refusal = exemption(&format!("only_groups = {groups}")).unwrap_err();
+            assert_eq!(refusal.word, Word::LocalFailure);
+        }
+        assert_eq!(
+            exemption("exempt_groups = [\"absent\"]"),
+            Ok(Exemption::Asked("there is no group absent".to_owned()))
+        );
     }
 }

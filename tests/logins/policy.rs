@@ -1,6 +1,6 @@
 //! Who is asked at all: the exemptions of `[policy]`, against the real user database.
 
-use crate::stage::{Login, Stage, value};
+use crate::stage::{Login, Stage, USER, value};
 use tenant::Options;
 
 const EXEMPT: &str = "PAM_IGNORE";
@@ -132,5 +132,29 @@ fn nobody_gets_out_of_a_group_by_starving_the_host() {
             }
         }
         assert!(refused > 0, "{policy}: {refused}");
+    }
+}
+
+/// The modules of some user databases obey these in sudo and su, too.
+#[test]
+fn nobody_gets_out_of_a_group_by_the_environment() {
+    for (variable, text) in [
+        ("_SSS_LOOPS", "NO"),
+        ("_NO_WINBINDD", "1"),
+        ("SYSTEMD_BYPASS_USERDB", "1"),
+        ("SYSTEMD_ONLY_USERDB", "none"),
+    ] {
+        for (group, code) in [("daemon", "PAM_AUTHINFO_UNAVAIL"), ("root", ASKED)] {
+            let stage = stage(&format!("only_groups = [{group:?}]"));
+            let login = stage
+                .start_as(USER, "su", &[], &[(variable, text)])
+                .finish();
+            assert_eq!(login.code(), code, "{variable}: {:#?}", login.events);
+            if code != ASKED {
+                let reason = value(login.log(), "reason");
+                let why = "the environment changes how groups are looked up";
+                assert_eq!(reason, Some(why));
+            }
+        }
     }
 }
