@@ -116,11 +116,13 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Makes a text from outside fit for an error: at most 300 characters, without control characters.
+/// Makes a text from outside fit for an error: at most 300 characters, without control characters,
+/// line separators, and marks that turn the direction of what follows them (UAX #9, section 2).
 #[must_use]
 pub fn printable(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if c.is_control() || turns(c) { ' ' } else { c })
         .take(300)
         .collect()
 }

@@ -86,8 +86,9 @@ impl Error {
         self.kind
     }
 
-    /// More about it, possibly in the tenant's words: at most 300 characters, without control
-    /// characters, and otherwise not to be trusted. May be empty.
+    /// More about it, possibly in the tenant's words: at most 300 characters on one line, without
+    /// control characters and those that turn the direction of a text, and otherwise not to be
+    /// trusted. May be empty.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
@@ -175,9 +176,9 @@ mod tests {
     fn a_detail_is_one_bounded_line() {
         let error = Error::new(
             ErrorKind::Refused,
-            format!("\x1b[31mno\r\n{}", "x".repeat(9999)),
+            format!("\x1b[31mno\r\n\u{2028}\u{202e}{}", "x".repeat(9999)),
         );
-        assert!(error.detail().starts_with(" [31mno  xxx"));
+        assert!(error.detail().starts_with(" [31mno    xxx"));
         assert_eq!(error.detail().chars().count(), 300);
     }
 }
