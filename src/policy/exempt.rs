@@ -89,8 +89,8 @@ pub fn exemption(
     )))
 }
 
-/// Variables that make a user database pretend to know nothing. Their modules obey them in setuid
-/// programs, too: `libnss_sss`, `libnss_winbind`, and `libnss_systemd`.
+/// Variables that make a user database pretend to know nothing. `libnss_sss` and `libnss_winbind`
+/// obey theirs in setuid programs, too (measured with su and sssd 2.8); `libnss_systemd` may.
 fn is_for_groups(name: &str) -> bool {
     matches!(
         name,

@@ -89,9 +89,13 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     };
 
     // In memory they are gone with the program, and those that have expired stay: for trying.
+    let secure = url.starts_with("https://");
     let sessions = SessionManagerLayer::new(MemoryStore::default())
+        // With this prefix, no neighbour such as blog.acme.com can set it: whoever could would log
+        // others in as themselves (RFC 6265bis, section 4.1.3.2).
+        .with_name(if secure { "__Host-id" } else { "id" })
         .with_http_only(true)
-        .with_secure(url.starts_with("https://"))
+        .with_secure(secure)
         // The way back from the tenant comes from another site: Strict would leave the cookie out.
         .with_same_site(SameSite::Lax)
         .with_expiry(Expiry::OnInactivity(Duration::hours(1)));
@@ -167,7 +171,8 @@ async fn finish(
     let place = requests.iter().position(|(other, _)| *other == id);
     let (_, saved) = requests.swap_remove(place.ok_or(Problem::NOT_ASKED)?);
     // A request is good for one response, and the layer would take it out of the store only
-    // afterwards, and not at all where the answer is an error of this server.
+    // afterwards, and not at all where the answer is an error of this server. Where two answers can
+    // be judged at once, a store that several programs share has to give it away only once.
     session.insert(REQUESTS, requests).await?;
     session.save().await?;
     let approval = RedirectRequest::restore(&saved)?.finish(&query.response)?;
@@ -175,6 +180,8 @@ async fn finish(
     // Somebody else may know the id from before, or have put something into that session.
     session.clear().await;
     session.cycle_id().await?;
+    // As it was typed: a tenant may take "Lee" for "lee". Where the name decides what somebody may
+    // do, look it up among your own users before the phone is asked, and go on with theirs.
     session.insert(USER, approval.principal()).await?;
     Ok(Redirect::to("/"))
 }

@@ -127,7 +127,8 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Who approved.
+    /// Who approved, written as the request had it. Whether the tenant takes other spellings for the
+    /// same person is not known, so compare it with nothing but what was asked for.
     #[must_use]
     pub fn principal(&self) -> &str {
         &self.principal

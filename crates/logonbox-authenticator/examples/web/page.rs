@@ -53,7 +53,7 @@ impl From<logonbox_authenticator::Error> for Problem {
                 StatusCode::FORBIDDEN,
                 "The response does not fit what was asked.",
             ),
-            // One text: whether there is such a person is nobody's business.
+            // One text, whether there is no such person or no phone of theirs.
             ErrorKind::NoSuchAccount | ErrorKind::NoUsableKey | ErrorKind::InvalidInput => Self(
                 StatusCode::FORBIDDEN,
                 "There is no phone to ask for that name.",
