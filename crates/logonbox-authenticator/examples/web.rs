@@ -48,6 +48,7 @@ const MOST_REQUESTS: usize = 4;
 
 #[derive(Clone)]
 struct App {
+    /// Looks up one person's keys after the other: where many log in at once, keep several.
     client: Arc<Client>,
     /// `https://wiki.acme.com`. Never the Host header, which is the sender's to choose.
     url: Arc<str>,

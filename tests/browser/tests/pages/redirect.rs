@@ -215,7 +215,9 @@ fn behind_https_the_cookie_goes_nowhere_else() {
     let tenant = Tenant::start(Options::default()).unwrap();
     let application = Application::start_behind_proxy(&tenant, "https://wiki.example/");
     let started = application.start_login("page");
-    for attribute in ["Secure", "HttpOnly", "SameSite=Lax"] {
+    // What begins like this is believed only with Secure and Path=/, and from the site itself.
+    assert!(started.cookie.starts_with("__Host-"), "{}", started.cookie);
+    for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
         let attributes = started.cookie.split("; ");
         assert!(
             attributes.skip(1).any(|one| one == attribute),
