@@ -331,7 +331,11 @@ fn what_is_printed_holds_no_secrets() {
     let wiped = (Payload::from(vec![7; 3]), Signature::from(vec![7; 3]));
     assert_eq!(format!("{wiped:?}"), "(Payload { .. }, Signature { .. })");
     let redirect = client
-        .redirect("approve", &keys.keys()[0], "{response}")
+        .redirect(
+            "approve",
+            &keys.keys()[0],
+            "https://wiki.acme.com/{response}",
+        )
         .unwrap();
     let (_, secret) = redirect.url.rsplit_once('/').unwrap();
     let saved = redirect.request.save();
