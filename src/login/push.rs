@@ -168,9 +168,14 @@ impl Login<'_> {
                 .keys()
                 .iter()
                 .filter(|key| *key != chosen && algorithms.contains(&key.algorithm()));
+            let asked_for = if device == Device::Ask {
+                MOST_OTHERS
+            } else {
+                0
+            };
             Ok(Keys {
                 chosen: chosen.clone(),
-                others: others.take(MOST_OTHERS).cloned().collect(),
+                others: others.take(asked_for).cloned().collect(),
             })
         });
         let begun = self.waiter.now();
@@ -234,7 +239,7 @@ const MOST_OTHERS: usize = 19;
 struct Keys {
     /// The one that the configuration chooses, or the first.
     chosen: PublicKey,
-    /// Those that it could choose as well.
+    /// Where the person is asked: those that could be chosen as well.
     others: Vec<PublicKey>,
 }
 

@@ -257,15 +257,16 @@ impl Handler {
                 ),
             };
         }
+        let for_script = for_script(&http);
         let line = format!("GET redirect {} site={site:?}", form.line());
-        let asked = ask(&self.server, form, http.clone(), entry, line, false).await;
+        let asked = ask(&self.server, form, http, entry, line, false).await;
         let reply = match &asked.outcome {
             Outcome::Reset => Reply::Reset,
             Outcome::Problem(problem) => redirect.send_back(&redirect::declined(problem)),
             Outcome::Did(reaction, chosen) => redirect.answer(*reaction, chosen),
         };
         Verdict {
-            reply: if for_script(&http) {
+            reply: if for_script {
                 reply.location_as_json()
             } else {
                 reply

@@ -71,6 +71,18 @@ fn each_request_is_one_line() {
 }
 
 #[test]
+fn a_page_that_is_closed_is_not_worth_a_line() {
+    let (tenant, lines) = start();
+    let mut page = Client::new(&tenant);
+    page.send_get("/waiting?after=0");
+    assert!(tenant.wait_for(PATIENCE, |seen| seen.requests.len() == 1));
+    drop(page);
+    assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+    let lines = lines.lock().unwrap();
+    assert!(lines.is_empty(), "{lines:?}");
+}
+
+#[test]
 fn waiting_and_hanging_up_are_told() {
     let (tenant, lines) = start();
     let key = tenant.account("page").unwrap().public_keys().remove(0);
