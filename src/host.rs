@@ -1,9 +1,15 @@
 //! The program that asks for a login, and the person in front of it.
 
+#[cfg(test)]
+pub(crate) mod played;
+
 use std::ffi::CString;
+use std::path::Path;
+use std::time::Duration;
 
 use logonbox_authenticator::{RandomSource, SystemRandom};
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Group, getgrouplist};
 use zeroize::Zeroizing;
 
@@ -115,6 +121,16 @@ pub trait System {
     /// The name of this host.
     fn hostname(&self) -> String;
 
+    /// Where logins of this host keep what they must know of each other, until it is started anew.
+    fn state_directory(&self) -> &Path;
+
+    /// How long ago the machine was started, time in which it slept included.
+    ///
+    /// # Errors
+    ///
+    /// The clock could not be read.
+    fn uptime(&self) -> std::io::Result<Duration>;
+
     /// Whether this program has more rights than whoever called it, as sudo and su have.
     fn is_setuid(&self) -> bool;
 
@@ -186,6 +202,14 @@ impl System for ThisMachine {
             |_| "localhost".to_owned(),
             |name| name.to_string_lossy().into_owned(),
         )
+    }
+
+    fn state_directory(&self) -> &Path {
+        Path::new("/run/pam_logonbox")
+    }
+
+    fn uptime(&self) -> std::io::Result<Duration> {
+        Ok(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into())
     }
 
     fn is_setuid(&self) -> bool {

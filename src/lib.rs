@@ -219,6 +219,7 @@ fn code(outcome: &Outcome, service: &str) -> PamResultCode {
         Word::NoAccount
         | Word::NoKey
         | Word::UnknownUser
+        | Word::Limit
         | Word::WrongPassword
         | Word::WrongOtp
         | Word::Locked

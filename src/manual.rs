@@ -6,22 +6,19 @@ mod stacks;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::thread;
-use std::time::Instant;
 
 use airlock_iam::Hint;
 use logonbox_authenticator::Unreachable;
 
 use super::*;
 use crate::config::Conversation;
-use crate::host::{Echo, Membership, NoAnswer, Secret};
+use crate::host::played::{Hasty, Machine};
+use crate::host::{Echo, NoAnswer, Secret};
 use crate::login::airlock::words;
 use crate::login::choice;
 use crate::text::for_log;
-use crate::wait::Woken;
 use page::{Page, quoted};
 
 const MODULE: &str = include_str!("../packaging/man/pam_logonbox.8");
@@ -311,7 +308,7 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
 
 // ---- pam_logonbox(8) ----
 
-const WORDS: [Word; 19] = [
+const WORDS: [Word; 20] = [
     Word::Declined,
     Word::Refused,
     Word::TimedOut,
@@ -331,6 +328,7 @@ const WORDS: [Word; 19] = [
     Word::Conversation,
     Word::Interrupted,
     Word::Panic,
+    Word::Limit,
 ];
 
 /// Compiles only while [`WORDS`] is complete: a new word needs a place here, and there.
@@ -357,6 +355,7 @@ fn the_list_of_words_is_complete() {
             Word::Conversation => 16,
             Word::Interrupted => 17,
             Word::Panic => 18,
+            Word::Limit => 19,
         };
         assert_eq!(place, expected);
     }
@@ -688,8 +687,11 @@ impl Screen {
         let code = run(
             &[CStr::from_bytes_with_nul(argument.as_bytes()).unwrap()],
             &mut screen,
-            &Nowhere,
-            &mut Nowhere,
+            &Machine {
+                users: &[],
+                ..Machine::default()
+            },
+            &mut Hasty::default(),
             &Silent,
         );
         assert_eq!(code, *expected);
@@ -733,51 +735,6 @@ impl Host for Screen {
 
     fn leave_password(&mut self, _: &str) -> Result<(), NoAnswer> {
         Ok(())
-    }
-}
-
-/// A machine without users, on which all time has passed.
-struct Nowhere;
-
-impl System for Nowhere {
-    fn knows(&self, _: &str) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
-        Ok(Membership::Other)
-    }
-
-    fn hostname(&self) -> String {
-        "web1".to_owned()
-    }
-
-    fn is_setuid(&self) -> bool {
-        false
-    }
-
-    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
-        bytes.fill(0);
-        Ok(())
-    }
-}
-
-impl Waiter for Nowhere {
-    #[expect(clippy::disallowed_methods, reason = "nobody looks at it")]
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn wait(&mut self, _: Option<BorrowedFd<'_>>, _: Instant) -> Woken {
-        Woken::Deadline
-    }
-
-    fn spawn(&self, _: thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn was_held_up(&self) -> bool {
-        false
     }
 }
 

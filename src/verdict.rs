@@ -69,6 +69,7 @@ pub enum Word {
     NoAccount,
     NoKey,
     UnknownUser,
+    Limit,
     WrongPassword,
     WrongOtp,
     Locked,
@@ -95,6 +96,7 @@ impl Word {
             Self::NoAccount => "no-account",
             Self::NoKey => "no-key",
             Self::UnknownUser => "unknown-user",
+            Self::Limit => "limit",
             Self::WrongPassword => "wrong-password",
             Self::WrongOtp => "wrong-otp",
             Self::Locked => "locked",
@@ -153,7 +155,10 @@ impl Refusal {
     /// at once that there is no such account could try names.
     #[must_use]
     pub fn is_about_the_account(&self) -> bool {
-        matches!(self.word, Word::NoAccount | Word::NoKey | Word::UnknownUser)
+        matches!(
+            self.word,
+            Word::NoAccount | Word::NoKey | Word::UnknownUser | Word::Limit
+        )
     }
 }
 

@@ -103,7 +103,7 @@ account = "$1"
 END
     before=$(wc -l <"$dir/tenant.log")
     # The person presses Enter at every prompt. `|| true`: a refused login is no failed demo.
-    if ! { yes '' | head -n 5 | "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7; } \
+    if ! { yes '' | head -n 5 | "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7 run="$dir/run"; } \
         >"$dir/seen" 2>&1; then :; fi &
     host=$!
     # The announcement at once: whoever answers in a browser compares the codes.
@@ -129,7 +129,7 @@ qr = "$drawing"
 END
     rm -f "$dir/keyboard"
     mkfifo "$dir/keyboard"
-    { "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7 <"$dir/keyboard" || true; } \
+    { "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7 run="$dir/run" <"$dir/keyboard" || true; } \
         >"$dir/seen" 2>&1 &
     host=$!
     exec 3>"$dir/keyboard"

@@ -123,6 +123,8 @@ pub struct Policy {
     pub exempt_networks: Vec<Network>,
     /// What happens while the tenant cannot be reached.
     pub on_unavailable: OnUnavailable,
+    /// How often an account's phone rings in vain, or its password is tried; 0 for no limit.
+    pub unapproved_pushes_per_10_minutes: usize,
 }
 
 /// Which phone is rung.
@@ -181,6 +183,7 @@ const FILE_LIMIT: u64 = 64 << 10;
 const CA_FILE_LIMIT: u64 = 4 << 20;
 /// For a text on a phone, in characters.
 const TEXT_LIMIT: usize = 500;
+const UNAPPROVED: &str = "unapproved_pushes_per_10_minutes";
 const PROMPT: &str =
     "{account} wants to log in to {hostname} ({service}) from {rhost}. Code: {code}";
 
@@ -440,8 +443,9 @@ impl Policy {
             "exempt_groups",
             "exempt_networks",
             "on_unavailable",
+            UNAPPROVED,
         ];
-        section.expect(&known, &["unapproved_pushes_per_10_minutes"])?;
+        section.expect(&known, &[])?;
         let only_groups = section.any_strings("only_groups", name)?;
         let exempt_users = section.any_strings("exempt_users", name)?;
         let exempt_groups = section.any_strings("exempt_groups", name)?;
@@ -451,12 +455,14 @@ impl Policy {
             "ignore" => Ok(OnUnavailable::Ignore),
             _ => Err(one_of(&["deny", "ignore"])),
         })?;
+        let unapproved = section.number(UNAPPROVED, 6, 0..=1000)?;
         Ok(Self {
             only_groups,
             exempt_users,
             exempt_groups,
             exempt_networks,
             on_unavailable,
+            unapproved_pushes_per_10_minutes: unapproved.try_into().unwrap_or(usize::MAX),
         })
     }
 }

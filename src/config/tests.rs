@@ -176,8 +176,8 @@ fn errors_name_file_line_and_key() {
             "policy.exempt_networks: \"192.0.2.7/24\" has bits beyond its prefix: write 192.0.2.0/24",
         ),
         (
-            "[policy]\nunapproved_pushes_per_10_minutes = 6",
-            "policy.unapproved_pushes_per_10_minutes: not yet supported",
+            "[policy]\nunapproved_pushes_per_10_minutes = 1001",
+            "policy.unapproved_pushes_per_10_minutes: must be from 0 to 1000",
         ),
         // The section of the other mode must be right, too.
         (

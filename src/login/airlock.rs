@@ -18,8 +18,8 @@ use super::ask::broke_off;
 use super::hold::hold;
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Airlock, AirlockDevice, Config, Password};
-use crate::host::{Echo, Host, Secret, User};
-use crate::policy;
+use crate::host::{Echo, Host, Secret, System, User};
+use crate::policy::{self, Counted, Limit};
 use crate::text::for_terminal;
 use crate::verdict::{NOT_REACHED, Refusal, Word};
 use crate::wait::{GRACE, Stopped, Waiter, Worker, later, pause};
@@ -67,6 +67,7 @@ pub fn login(
             airlock,
             account,
             password,
+            system,
             host: &mut *host,
             waiter: &mut *waiter,
             notes,
@@ -91,7 +92,7 @@ pub fn login(
 fn could_tell_names_apart(refusal: &Refusal) -> bool {
     matches!(
         refusal.word,
-        Word::UnknownUser | Word::WrongPassword | Word::Refused | Word::Locked
+        Word::UnknownUser | Word::Limit | Word::WrongPassword | Word::Refused | Word::Locked
     )
 }
 
@@ -104,6 +105,7 @@ struct Login<'a> {
     airlock: &'a Airlock,
     account: String,
     password: Zeroizing<String>,
+    system: &'a dyn System,
     host: &'a mut dyn Host,
     waiter: &'a mut dyn Waiter,
     notes: &'a mut Notes,
@@ -116,7 +118,12 @@ impl Login<'_> {
         let worker: Worker<Server> =
             Worker::start(self.waiter, canceller, move || make_client(&making))
                 .map_err(|error| no_thread(&error))?;
-        let result = self.flow(&worker);
+        let limit = Limit::new(
+            self.config.policy.unapproved_pushes_per_10_minutes,
+            &self.airlock.url.to_string(),
+            &self.account,
+        );
+        let result = self.flow(&worker, &limit);
         worker.end();
         result
     }
@@ -133,8 +140,8 @@ impl Login<'_> {
     }
 
     /// From step to step, as Airlock says.
-    fn flow(&mut self, worker: &Worker<Server>) -> Result<LoggedIn, Refusal> {
-        let mut next = self.first_factor(worker)?;
+    fn flow(&mut self, worker: &Worker<Server>, limit: &Limit) -> Result<LoggedIn, Refusal> {
+        let (mut next, password) = self.first_factor(worker, limit)?;
         for _ in 0..MOST_STEPS {
             next = match next {
                 Next::DeviceChoice(choice) => {
@@ -157,7 +164,9 @@ impl Login<'_> {
                 }
                 // Logged out at once: the session has proven what it is for.
                 Next::Finished(finished) => {
-                    return self.call(worker, |_| Ok(finished.log_out()));
+                    let proof = self.call(worker, |_| Ok(finished.log_out()))?;
+                    password.approved();
+                    return Ok(proof);
                 }
             };
         }
@@ -166,7 +175,12 @@ impl Login<'_> {
         Err(Refusal::new(Word::BadAnswer, reason).after_ringing())
     }
 
-    fn first_factor(&mut self, worker: &Worker<Server>) -> Result<Next, Refusal> {
+    /// Checks the password, which counts as a try before Airlock would lock the account.
+    fn first_factor<'l>(
+        &mut self,
+        worker: &Worker<Server>,
+        limit: &'l Limit,
+    ) -> Result<(Next, Counted<'l>), Refusal> {
         // A Ctrl-C in the conversation: nothing has left yet, and that is what the host is told.
         pause(self.waiter, Duration::ZERO).map_err(stopped)?;
         let begun = self.waiter.now();
@@ -178,14 +192,25 @@ impl Login<'_> {
                 after: Some(self.waiter.now().saturating_duration_since(begun)),
                 ..refusal
             })?;
+        let counted = match limit.count(self.system, self.waiter) {
+            Ok(counted) => counted,
+            Err(refusal) => {
+                self.give_up(worker, |_| step.abandon());
+                return Err(refusal.after_ringing());
+            }
+        };
+        self.notes.hint(&counted.hint);
         let (account, password) = (self.account.clone(), self.password.clone());
         let checked = self.call(worker, move |_| Ok(step.check(&account, &password)))?;
-        checked.map_err(|Rejected { error, again }| {
-            if let Some(step) = again {
-                self.give_up(worker, |_| step.abandon());
+        match checked {
+            Ok(next) => Ok((next, counted)),
+            Err(Rejected { error, again }) => {
+                if let Some(step) = again {
+                    self.give_up(worker, |_| step.abandon());
+                }
+                Err(words::refusal(error))
             }
-            words::refusal(error)
-        })
+        }
     }
 
     /// Which device, by the configuration or by the person.

@@ -14,7 +14,7 @@ use super::hold::{below, hold, no_randomness};
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Config, Device, LogonBox, Placeholder, Template};
 use crate::host::{Echo, Host, System, User};
-use crate::policy;
+use crate::policy::{self, Limit};
 use crate::text::{for_phone, for_terminal};
 use crate::verdict::{Refusal, Unavailable};
 use crate::wait::{GRACE, Pending, Stopped, Waiter, Worker, later, pause};
@@ -48,6 +48,7 @@ pub fn login(
             Device::First | Device::Ask => None,
         },
         host,
+        system,
         announced: waiter.now(),
         waiter,
         notes,
@@ -74,6 +75,7 @@ struct Login<'a> {
     /// The phone, where it was configured by name or chosen.
     on: Option<String>,
     host: &'a mut dyn Host,
+    system: &'a dyn System,
     waiter: &'a mut dyn Waiter,
     notes: &'a mut Notes,
     /// When the person had been told to look at the phone.
@@ -103,7 +105,20 @@ impl Login<'_> {
         self.notes.key = key.fingerprint();
         // A Ctrl-C in the conversation, which the host has blocked: nobody's phone shall ring.
         pause(self.waiter, Duration::ZERO).map_err(stopped)?;
-        self.ring(worker, key)
+        let limit = Limit::new(
+            self.config.policy.unapproved_pushes_per_10_minutes,
+            &self.logonbox.tenant.to_string(),
+            &self.texts.account,
+        );
+        let push = limit.count(self.system, self.waiter)?;
+        self.notes.hint(&push.hint);
+        let result = self.ring(worker, key);
+        match &result {
+            Ok(_) => push.approved(),
+            Err(refusal) if !refusal.rung => push.take_back(),
+            Err(_) => {}
+        }
+        result
     }
 
     /// The key that the configuration chooses. While the person reads the announcement, it is

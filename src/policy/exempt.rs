@@ -135,48 +135,28 @@ impl Groups<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::path::Path;
 
     use super::*;
     use crate::config::Config;
-
-    /// A database that is not there, behind one that knows everybody.
-    struct Half;
-
-    impl System for Half {
-        fn knows(&self, _: &str) -> io::Result<bool> {
-            Ok(true)
-        }
-
-        fn membership(&self, _: &str, group: &str) -> io::Result<Membership> {
-            Ok(match group {
-                "there" => Membership::Other,
-                "none" => Membership::NoSuchGroup,
-                _ => Membership::NoGroupFound,
-            })
-        }
-
-        fn hostname(&self) -> String {
-            String::new()
-        }
-
-        fn is_setuid(&self) -> bool {
-            false
-        }
-
-        fn random(&self, _: &mut [u8]) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::host::played::Machine;
 
     #[test]
     fn what_no_database_denies_exempts_nobody() {
+        // A database that is not there, behind one that knows everybody.
+        let half = Machine {
+            membership: |group| match group {
+                "there" => Membership::Other,
+                "none" => Membership::NoSuchGroup,
+                _ => Membership::NoGroupFound,
+            },
+            ..Machine::default()
+        };
         let exemption = |policy: &str| {
             let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy}");
             let config = Config::parse(Path::new("test"), &text).unwrap();
             let lee = User::Named("lee".to_owned());
-            exemption(&config.policy, &Half, &lee, "")
+            exemption(&config.policy, &half, &lee, "")
         };
         let exempt = |why: &str| Ok(Exemption::Exempt(format!("in none of only_groups{why}")));
         assert_eq!(exemption("only_groups = [\"there\"]"), exempt(""));

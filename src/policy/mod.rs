@@ -1,6 +1,7 @@
 //! Who is asked at all, and when the module steps aside.
 
 mod exempt;
+mod limit;
 mod network;
 
 use std::env;
@@ -13,6 +14,7 @@ use crate::verdict::{Refusal, Unavailable, Word};
 use crate::wait::Waiter;
 
 pub use exempt::{Exemption, exemption};
+pub use limit::{Counted, Limit};
 pub use network::Network;
 
 /// The system must know the user. PAM asks for others, too: nobody's phone rings for those.
@@ -115,62 +117,10 @@ fn has_spare_files() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::os::fd::BorrowedFd;
     use std::path::Path;
-    use std::thread;
-    use std::time::Instant;
 
     use super::*;
-    use crate::host::Membership;
-    use crate::wait::Woken;
-
-    struct Machine {
-        setuid: bool,
-        held_up: bool,
-    }
-
-    impl System for Machine {
-        fn knows(&self, user: &str) -> io::Result<bool> {
-            assert!(user.len() <= LONGEST_NAME, "not asked for such");
-            Ok(user == "lee")
-        }
-
-        fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
-            Ok(Membership::Other)
-        }
-
-        fn hostname(&self) -> String {
-            String::new()
-        }
-
-        fn is_setuid(&self) -> bool {
-            self.setuid
-        }
-
-        fn random(&self, _: &mut [u8]) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Waiter for Machine {
-        #[expect(clippy::disallowed_methods, reason = "nobody looks at it")]
-        fn now(&self) -> Instant {
-            Instant::now()
-        }
-
-        fn wait(&mut self, _: Option<BorrowedFd<'_>>, _: Instant) -> Woken {
-            Woken::Deadline
-        }
-
-        fn spawn(&self, _: thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn was_held_up(&self) -> bool {
-            self.held_up
-        }
-    }
+    use crate::host::played::{Hasty, Machine};
 
     #[test]
     fn silence_is_believed_only_where_the_caller_cannot_have_caused_it() {
@@ -193,16 +143,23 @@ mod tests {
             (Some(Unheard), 1001, true, false, false),
             (None, 100, false, false, false),
         ] {
-            let machine = Machine { setuid, held_up };
+            let machine = Machine {
+                is_setuid: setuid,
+                ..Machine::default()
+            };
+            let waiter = Hasty {
+                held_up,
+                ..Hasty::default()
+            };
             let mut refusal = Refusal {
                 unavailable,
                 after: Some(Duration::from_millis(milliseconds)),
                 ..Refusal::new(Word::TimedOut, "")
             };
             let case = format!("{refusal:?} setuid={setuid} held_up={held_up}");
-            assert!(!goes_on_without(&deny, &machine, &machine, &mut refusal));
+            assert!(!goes_on_without(&deny, &machine, &waiter, &mut refusal));
             assert_eq!(
-                goes_on_without(&ignore, &machine, &machine, &mut refusal),
+                goes_on_without(&ignore, &machine, &waiter, &mut refusal),
                 goes_on,
                 "{case}"
             );
@@ -213,7 +170,7 @@ mod tests {
             assert!(!goes_on_without(
                 &ignore,
                 &machine,
-                &machine,
+                &waiter,
                 &mut refusal.clone().after_ringing()
             ));
         }
@@ -221,10 +178,7 @@ mod tests {
 
     #[test]
     fn names_that_no_user_can_have_are_not_looked_up() {
-        let machine = Machine {
-            setuid: false,
-            held_up: false,
-        };
+        let machine = Machine::default();
         let known = |name: &str| known_user(&machine, &User::Named(name.to_owned()));
         assert_eq!(known("lee"), Ok(()));
         for name in ["kim", &"x".repeat(257), &"x".repeat(1 << 20)] {

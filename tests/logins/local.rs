@@ -134,7 +134,8 @@ fn nothing_lives_on_after_a_login() {
 #[test]
 fn a_thousand_logins_in_one_process_leave_nothing_behind() {
     for (account, result) in [("approve", "PAM_SUCCESS"), ("decline", "PAM_MAXTRIES")] {
-        let stage = Stage::new(account);
+        let no_limit = "[policy]\nunapproved_pushes_per_10_minutes = 0";
+        let stage = Stage::with(Options::default(), account, "", no_limit);
         let login = stage.login("login", &["times=1000"]);
         assert_eq!(
             login

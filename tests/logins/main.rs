@@ -15,6 +15,7 @@
 mod airlock;
 mod device;
 mod hostile;
+mod limit;
 mod local;
 mod module;
 mod policy;

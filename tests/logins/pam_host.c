@@ -15,11 +15,13 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,8 +48,9 @@ static const char usage[] =
     "  slow                        messages take until a line comes in, as after Ctrl-S\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
+    "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  slack=N                     timers may be N nanoseconds late\n"
-    "  files=N  memory=N           allow N open files, N megabytes of address space\n"
+    "  files=N  memory=N  write=N  allow N open files, N megabytes of address space, files of N bytes\n"
     "Failures of the C library, as the module meets them:\n"
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
     "  threads=N                   only N threads can be started\n"
@@ -129,6 +133,34 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     if (!real_function)
         *(void **)&real_function = real("getaddrinfo");
     return real_function(node, service, hints, found);
+}
+
+/* What logins keep under /run is the whole machine's. */
+static const char *state_directory;
+
+static const char *place_of(const char *path)
+{
+    return state_directory && !strcmp(path, "/run/pam_logonbox") ? state_directory : path;
+}
+
+int open64(const char *path, int flags, ...)
+{
+    static int (*real_function)(const char *, int, ...);
+    if (!real_function)
+        *(void **)&real_function = real("open64");
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    return real_function(place_of(path), flags, mode);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    static int (*real_function)(const char *, mode_t);
+    if (!real_function)
+        *(void **)&real_function = real("mkdir");
+    return real_function(place_of(path), mode);
 }
 
 static void say(const char *kind, const char *text)
@@ -338,6 +370,8 @@ int main(int argc, char **argv)
             setrlimit(RLIMIT_NOFILE, &limit);
         } else if (!strncmp(argv[i], "log=", 4))
             use_log(value);
+        else if (!strncmp(argv[i], "run=", 4))
+            state_directory = value;
         else if (!strncmp(argv[i], "clock=", 6))
             clock_fails_at = atol(value);
         else if (!strncmp(argv[i], "threads=", 8))
@@ -351,6 +385,9 @@ int main(int argc, char **argv)
         else if (!strncmp(argv[i], "memory=", 7)) {
             struct rlimit limit = {(rlim_t)atol(value) << 20, (rlim_t)atol(value) << 20};
             setrlimit(RLIMIT_AS, &limit);
+        } else if (!strncmp(argv[i], "write=", 6)) {
+            struct rlimit limit = {(rlim_t)atol(value), (rlim_t)atol(value)};
+            setrlimit(RLIMIT_FSIZE, &limit);
         } else if (!strncmp(argv[i], "slack=", 6))
             prctl(PR_SET_TIMERSLACK, strtoul(value, NULL, 10), 0, 0, 0);
         else if (!strcmp(argv[i], "slow"))

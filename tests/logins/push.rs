@@ -307,7 +307,7 @@ fn nobody_learns_whether_a_name_is_known() {
     }
 }
 
-fn assert_refused_after_a_hold(login: &crate::stage::Login) {
+pub fn assert_refused_after_a_hold(login: &crate::stage::Login) {
     let screen = login.screen();
     assert_eq!(screen.len(), 2, "{screen:?}");
     assert!(screen[0].starts_with("Approve the request on your phone. Code: "));

@@ -103,6 +103,7 @@ impl Stage {
             .arg(self.path("pam.d"))
             .arg(service)
             .arg(user)
+            .arg(format!("run={}", self.path("run").display()))
             .args(options)
             .envs(environment.iter().copied());
         Running::start(command)

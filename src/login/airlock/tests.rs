@@ -11,7 +11,8 @@ use tenant::{Options, Tenant};
 
 use super::*;
 use crate::config::Mode;
-use crate::host::{Membership, NoAnswer, System};
+use crate::host::NoAnswer;
+use crate::host::played::Machine;
 use crate::wait::Woken;
 
 /// Types a password, and at an OTP's prompt presses Ctrl-C before the OTP.
@@ -58,31 +59,6 @@ impl Host for Person {
     }
 
     fn leave_password(&mut self, _: &str) -> Result<(), NoAnswer> {
-        Ok(())
-    }
-}
-
-/// Knows `lee`.
-struct Machine;
-
-impl System for Machine {
-    fn knows(&self, user: &str) -> io::Result<bool> {
-        Ok(user == "lee")
-    }
-
-    fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
-        Ok(Membership::Other)
-    }
-
-    fn hostname(&self) -> String {
-        String::new()
-    }
-
-    fn is_setuid(&self) -> bool {
-        false
-    }
-
-    fn random(&self, _: &mut [u8]) -> io::Result<()> {
         Ok(())
     }
 }
@@ -141,7 +117,7 @@ fn log_in(tenant: &Tenant, user: &str, account: &str, password: &'static str) ->
             password,
             signalled: waiter.signalled.clone(),
         },
-        system: &Machine,
+        system: &Machine::default(),
         waiter: &mut waiter,
         make_client: Box::new(move |canceller| {
             let builder = Client::builder(url).ca_pem(ca);

@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use logonbox_authenticator::{ErrorKind, KeySource, Signature, SignatureSource};
 
 use super::*;
 use crate::config::Mode;
-use crate::host::{Echo, Membership, NoAnswer, Secret};
+use crate::host::played::Machine;
+use crate::host::{Echo, NoAnswer, Secret};
 use crate::verdict::Word;
 use crate::wait::Woken;
 
@@ -69,34 +70,6 @@ impl Host for Script {
     }
 }
 
-/// Knows `lee`. Its random numbers are all the same byte.
-struct Machine {
-    byte: u8,
-}
-
-impl System for Machine {
-    fn knows(&self, user: &str) -> io::Result<bool> {
-        Ok(user == "lee")
-    }
-
-    fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
-        Ok(Membership::Other)
-    }
-
-    fn hostname(&self) -> String {
-        "web1".to_owned()
-    }
-
-    fn is_setuid(&self) -> bool {
-        false
-    }
-
-    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
-        bytes.fill(self.byte);
-        Ok(())
-    }
-}
-
 /// Waits for events for real, and jumps over every other time.
 struct Jumper {
     clock: std::rc::Rc<std::cell::Cell<Instant>>,
@@ -141,6 +114,8 @@ impl Waiter for Jumper {
 struct Tenant {
     listing: Result<&'static str, ErrorKind>,
     refusal: ErrorKind,
+    /// Whether the refusal came to a request that had been sent.
+    sent: bool,
 }
 
 impl KeySource for Tenant {
@@ -153,7 +128,12 @@ impl KeySource for Tenant {
 
 impl SignatureSource for Tenant {
     fn request_signature(&self, _: &SignRequest) -> Result<Signature, Error> {
-        Err(Error::new(self.refusal, "").after_sending())
+        let error = Error::new(self.refusal, "");
+        Err(if self.sent {
+            error.after_sending()
+        } else {
+            error
+        })
     }
 }
 
@@ -170,6 +150,7 @@ struct Play {
     tenant: Tenant,
     byte: u8,
     signalled: bool,
+    state_directory: PathBuf,
     answers: Vec<(Duration, Result<(), NoAnswer>)>,
 }
 
@@ -181,9 +162,11 @@ impl Default for Play {
             tenant: Tenant {
                 listing: Ok(LISTING),
                 refusal: ErrorKind::Declined,
+                sent: true,
             },
             byte: 0,
             signalled: false,
+            state_directory: Machine::default().state_directory,
             answers: Vec::new(),
         }
     }
@@ -213,7 +196,11 @@ impl Play {
         let tenant = self.tenant;
         let parties = Parties {
             host: &mut host,
-            system: &Machine { byte: self.byte },
+            system: &Machine {
+                random: self.byte,
+                state_directory: self.state_directory,
+                ..Machine::default()
+            },
             waiter: &mut waiter,
             make_client: Box::new(move |canceller| {
                 Client::builder("tenant.invalid".parse().unwrap())
@@ -321,5 +308,26 @@ fn the_code_has_four_digits() {
         .play();
         let expected = format!("info: Approve the request on your phone. Code: {code}");
         assert_eq!(played.told, [expected]);
+    }
+}
+
+#[test]
+fn a_request_that_was_not_sent_is_not_counted() {
+    let run = tempfile::tempdir().unwrap();
+    for (sent, counted) in [(false, 0), (true, 1)] {
+        let refusal = ErrorKind::Unreachable(logonbox_authenticator::Unreachable::Cut);
+        let tenant = Tenant {
+            refusal,
+            sent,
+            ..Play::default().tenant
+        };
+        let state_directory = run.path().join(counted.to_string());
+        let played = Play {
+            tenant,
+            state_directory: state_directory.clone(),
+            ..Play::default()
+        };
+        assert_eq!(played.play().refusal.rung, sent);
+        assert_eq!(state_directory.read_dir().unwrap().count(), counted);
     }
 }

@@ -8,10 +8,10 @@ mod way_in;
 use crate::stage::{Login, Running, Stage};
 use tenant::Token;
 
-const PASSWORD: &str = "correct-horse";
+pub const PASSWORD: &str = "correct-horse";
 const SERIAL: &str = "GAQT12345678";
 /// A host that logs in at Airlock as `account`, with more lines for `[airlock]` and for the rest.
-fn stage(account: &str, airlock: &str, rest: &str) -> Stage {
+pub fn stage(account: &str, airlock: &str, rest: &str) -> Stage {
     let stage = Stage::new("approve");
     configure(&stage, account, airlock, rest);
     stage
@@ -32,7 +32,7 @@ fn write_config(stage: &Stage, name: &str, account: &str, airlock: &str, rest: &
 }
 
 /// What the person does at a prompt.
-enum Answer<'a> {
+pub enum Answer<'a> {
     Types(&'a str),
     /// Holds the token to the screen.
     Scans,
@@ -62,7 +62,7 @@ fn converse(running: &mut Running, answers: &[(&str, &str, Answer<'_>)]) -> Vec<
 }
 
 /// A login of this `account` with these answers after the password.
-fn log_in(stage: &Stage, answers: &[(&str, &str, Answer<'_>)]) -> Login {
+pub fn log_in(stage: &Stage, answers: &[(&str, &str, Answer<'_>)]) -> Login {
     log_in_to("sshd", stage, answers).0
 }
 
@@ -83,7 +83,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// What Airlock was asked, without the way there.
-fn paths(stage: &Stage) -> Vec<String> {
+pub fn paths(stage: &Stage) -> Vec<String> {
     let requests = stage.tenant.airlock_requests();
     for request in &requests {
         assert_eq!(request.problem, None, "{request:#?}");

@@ -1,15 +1,21 @@
 //! Who is asked at all, with the users and groups of a real host.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
 use tenant::Press;
 
 use super::{enter, password};
 use crate::Cell;
 use crate::log::logged;
-use crate::machine::{Machine, PASSWORD, USER_ID, command, configure, stack, terminal};
+use crate::machine::{Machine, OTHER_ID, PASSWORD, USER_ID, command, configure, stack, terminal};
 
 const SUDO: &str = "/usr/bin/sudo";
 
-pub const CELLS: &[Cell] = &[Cell::new("policy/groups", SUDO, groups)];
+pub const CELLS: &[Cell] = &[
+    Cell::new("policy/groups", SUDO, groups),
+    Cell::new("policy/limit", SUDO, limit),
+];
 
 fn only_push() {
     stack("sudo", "sudo");
@@ -34,5 +40,39 @@ fn groups(machine: &mut Machine) {
     logged(&[
         "pam_logonbox(sudo:auth): exempt user=\"lee\"",
         "pam_logonbox(sudo:auth): approved user=\"lee\"",
+    ]);
+}
+
+/// Somebody has the password and rings again and again, from two services.
+fn limit(machine: &mut Machine) {
+    for service in ["sudo", "su"] {
+        stack(service, service);
+    }
+    configure(
+        "[policy]\nunapproved_pushes_per_10_minutes = 2\n[conversation]\nannounce = \"enter\"",
+    );
+    for (id, program, arguments) in [
+        (USER_ID, SUDO, &["-k", "id"][..]),
+        (OTHER_ID, "su", &["lee", "-c", "id"]),
+    ] {
+        let mut terminal = terminal(id, program, arguments);
+        password(machine, &terminal, "assword", PASSWORD);
+        let ring = enter(machine, &terminal);
+        machine.phone.press(&ring, Press::Decline);
+        assert!(!terminal.end().success(), "{}", terminal.screen());
+    }
+    let mut terminal = terminal(OTHER_ID, "su", &["lee", "-c", "id"]);
+    password(machine, &terminal, "assword", PASSWORD);
+    terminal.see("Press Enter to send it: ");
+    terminal.answer("");
+    assert!(!terminal.end().success());
+    assert!(terminal.has_line("Login refused."), "{}", terminal.screen());
+    assert_eq!(machine.phone.rings(), 2);
+    let directory = fs::metadata("/run/pam_logonbox").expect("the directory of the tries");
+    assert_eq!(directory.mode() & 0o7777, 0o700);
+    logged(&[
+        "pam_logonbox(sudo:auth): declined user=\"lee\"",
+        "pam_logonbox(su:auth): declined user=\"lee\"",
+        "pam_logonbox(su:auth): limit user=\"lee\"",
     ]);
 }

@@ -1,0 +1,99 @@
+//! A machine and a clock for unit tests. What happens on them is told by their fields.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Membership, System};
+use crate::wait::{Waiter, Woken};
+
+pub struct Machine {
+    pub users: &'static [&'static str],
+    pub membership: fn(&str) -> Membership,
+    pub state_directory: PathBuf,
+    pub uptime: Cell<Duration>,
+    pub is_setuid: bool,
+    /// All random bytes.
+    pub random: u8,
+}
+
+impl Default for Machine {
+    /// It knows `lee`, who is in no group.
+    fn default() -> Self {
+        Self {
+            users: &["lee"],
+            membership: |_| Membership::Other,
+            state_directory: "/nowhere/pam_logonbox".into(),
+            uptime: Cell::new(Duration::from_secs(100_000)),
+            is_setuid: false,
+            random: 0,
+        }
+    }
+}
+
+impl System for Machine {
+    fn knows(&self, user: &str) -> io::Result<bool> {
+        assert!(user.len() <= 256, "some databases die of such a name");
+        Ok(self.users.contains(&user))
+    }
+
+    fn membership(&self, _: &str, group: &str) -> io::Result<Membership> {
+        Ok((self.membership)(group))
+    }
+
+    fn hostname(&self) -> String {
+        "web1".to_owned()
+    }
+
+    fn state_directory(&self) -> &Path {
+        &self.state_directory
+    }
+
+    fn uptime(&self) -> io::Result<Duration> {
+        Ok(self.uptime.get())
+    }
+
+    fn is_setuid(&self) -> bool {
+        self.is_setuid
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        bytes.fill(self.random);
+        Ok(())
+    }
+}
+
+/// Waits for nothing, and starts no threads.
+#[derive(Default)]
+pub struct Hasty {
+    pub interrupted: bool,
+    pub held_up: bool,
+    /// How often something was waited for.
+    pub waits: u32,
+}
+
+impl Waiter for Hasty {
+    #[expect(clippy::disallowed_methods, reason = "nobody looks at it")]
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wait(&mut self, _: Option<BorrowedFd<'_>>, _: Instant) -> Woken {
+        self.waits += 1;
+        if self.interrupted {
+            return Woken::Interrupted("SIGINT");
+        }
+        Woken::Deadline
+    }
+
+    fn spawn(&self, _: thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn was_held_up(&self) -> bool {
+        self.held_up
+    }
+}
