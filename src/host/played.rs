@@ -82,7 +82,7 @@ impl Waiter for Hasty {
     }
 
     fn wait(&mut self, _: Option<BorrowedFd<'_>>, _: Instant) -> Woken {
-        self.waits += 1;
+        self.waits = self.waits.saturating_add(1);
         if self.interrupted {
             return Woken::Interrupted("SIGINT");
         }

@@ -40,7 +40,7 @@ impl Host {
 
     fn later(&self, seconds: u64) {
         let uptime = &self.machine.uptime;
-        uptime.set(uptime.get() + Duration::from_secs(seconds));
+        uptime.set(uptime.get().saturating_add(Duration::from_secs(seconds)));
     }
 
     fn count<'l>(&mut self, limit: &'l Limit) -> Result<Counted<'l>, Refusal> {
