@@ -21,6 +21,8 @@ mod manual;
 #[allow(unsafe_code, reason = "PAM speaks C")]
 pub mod pam;
 #[forbid(unsafe_code)]
+pub mod pins;
+#[forbid(unsafe_code)]
 pub mod policy;
 #[forbid(unsafe_code)]
 pub mod qr;

@@ -274,7 +274,7 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
         format!("{TENANT}[wait]\nconnect_seconds = \"5\"\n"),
         format!("{TENANT}[policy]\non_unavailable = \"allow\"\n"),
         format!("{TENANT}account = \"{{usr}}\"\n"),
-        format!("{TENANT}pins = \"off\"\n"),
+        format!("{TENANT}[policy]\nunapproved_pushes_per_10_minutes = 6\n"),
         "mode = \"airlock\"\n".to_owned(),
         "[airlock]\nurl = \"iam.acme.com\"\n".to_owned(),
         URL.replace("mode = \"airlock\"\n", ""),
@@ -282,6 +282,8 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
     ] {
         complaints.push(parse(&file).unwrap_err());
     }
+    let linked = crate::pins::read(&dir.path().join("link"), "lee").unwrap_err();
+    complaints.push(linked.to_string());
     // These need root, or must not be root.
     complaints.push(io::Error::from_raw_os_error(13).to_string());
     complaints

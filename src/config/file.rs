@@ -1,11 +1,14 @@
-//! Files that decide over logins: opened once, and checked on the descriptor.
+//! Files that decide over logins, and the directories that they are in: opened once, and checked on
+//! the descriptor.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::fcntl::OFlag;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
 use nix::unistd::Uid;
 
 /// Whether the last part of the path may be a link. Distributions link their CA bundles.
@@ -24,14 +27,69 @@ pub enum Links {
 ///
 /// Says what is wrong with the file and what to do about it.
 pub fn read_trusted(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>, String> {
-    let file = open(path, links).map_err(|error| match error.raw_os_error() {
-        Some(nix::libc::ELOOP) => "is a link; name the file itself".to_owned(),
-        _ => error.to_string(),
-    })?;
-    let metadata = file.metadata().map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
+    let flags = match links {
+        Links::Refuse => OFlag::O_NOFOLLOW,
+        Links::Follow => OFlag::empty(),
+    };
+    let opened = open(path, HOW | flags, Mode::empty());
+    read(opened.map_err(not_opened)?.into(), limit)
+}
+
+/// A directory that belongs to root or to the effective user, and in which nobody else can make,
+/// rename or remove files.
+#[derive(Debug)]
+pub struct TrustedDir(File);
+
+impl TrustedDir {
+    /// Nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the directory and what to do about it.
+    pub fn open(path: &Path) -> Result<Option<Self>, String> {
+        let flags = HOW | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let directory = match open(path, flags, Mode::empty()) {
+            Ok(directory) => File::from(directory),
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(Errno::ENOTDIR | Errno::ELOOP) => {
+                return Err("is no directory, or a link to one".to_owned());
+            }
+            Err(error) => return Err(not_opened(error)),
+        };
+        let metadata = directory.metadata().map_err(|error| error.to_string())?;
+        nobody_else_writes(&metadata)?;
+        Ok(Some(Self(directory)))
     }
+
+    /// Reads the file `name` in it, which is no path, as [`read_trusted`] does; nothing where there
+    /// is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_trusted`].
+    pub fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
+        match openat(&self.0, name, HOW | OFlag::O_NOFOLLOW, Mode::empty()) {
+            Ok(file) => read(file.into(), limit).map(Some),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(error) => Err(not_opened(error)),
+        }
+    }
+}
+
+/// Without blocking on a FIFO that waits for a writer.
+const HOW: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY)
+    .union(OFlag::O_CLOEXEC);
+
+fn not_opened(error: Errno) -> String {
+    match error {
+        Errno::ELOOP => "is a link; name the file itself".to_owned(),
+        error => std::io::Error::from(error).to_string(),
+    }
+}
+
+fn nobody_else_writes(metadata: &Metadata) -> Result<(), String> {
     if metadata.uid() != 0 && metadata.uid() != Uid::effective().as_raw() {
         return Err(format!(
             "belongs to uid {}; it must belong to root (chown root)",
@@ -44,6 +102,15 @@ pub fn read_trusted(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>, St
             metadata.mode() & 0o7777
         ));
     }
+    Ok(())
+}
+
+fn read(file: File, limit: u64) -> Result<Vec<u8>, String> {
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    nobody_else_writes(&metadata)?;
     let mut bytes = Vec::new();
     // One byte more than allowed: the file may have grown since.
     file.take(limit.saturating_add(1))
@@ -54,18 +121,6 @@ pub fn read_trusted(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>, St
     } else {
         Err(format!("is larger than {limit} bytes"))
     }
-}
-
-/// Without blocking on a FIFO that waits for a writer.
-fn open(path: &Path, links: Links) -> io::Result<File> {
-    let mut flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    if links == Links::Refuse {
-        flags |= OFlag::O_NOFOLLOW;
-    }
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path)
 }
 
 #[cfg(test)]
@@ -110,5 +165,38 @@ mod tests {
                 .contains("regular")
         );
         assert!(read(&dir.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn only_a_directory_that_nobody_else_can_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        assert!(TrustedDir::open(&path).unwrap().is_none());
+        fs::create_dir(&path).unwrap();
+        let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        for mode in [0o720, 0o702, 0o1777] {
+            allow(mode);
+            assert!(TrustedDir::open(&path).unwrap_err().contains("chmod"));
+        }
+        allow(0o755);
+        let opened = TrustedDir::open(&path).unwrap().unwrap();
+        assert_eq!(opened.read("file", 10), Ok(None));
+        fs::write(path.join("file"), "0123456789").unwrap();
+        fs::set_permissions(path.join("file"), fs::Permissions::from_mode(0o600)).unwrap();
+        symlink("file", path.join("link")).unwrap();
+        symlink("absent", path.join("dangling")).unwrap();
+        // It stays this directory, whatever has its name.
+        let moved = dir.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        symlink(&moved, &path).unwrap();
+        assert_eq!(opened.read("file", 10), Ok(Some(b"0123456789".to_vec())));
+        assert!(opened.read("file", 9).unwrap_err().contains("larger"));
+        for link in ["link", "dangling"] {
+            assert!(opened.read(link, 10).unwrap_err().contains("link"));
+        }
+        for link in [&path, &moved.join("file"), Path::new("/dev/null")] {
+            let error = TrustedDir::open(link).unwrap_err();
+            assert!(error.contains("no directory"), "{error}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The configuration file: read, checked, and turned into what it means.
 
 mod document;
-mod file;
+pub(crate) mod file;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -60,6 +60,8 @@ pub struct LogonBox {
     pub button: Template,
     /// Which keys may sign.
     pub algorithms: Vec<Algorithm>,
+    /// Whether those that are pinned on this host take the place of those that the tenant publishes.
+    pub pins: Pins,
 }
 
 /// `[airlock]`: where to log in, and as whom.
@@ -136,6 +138,17 @@ pub enum Device {
     Ask,
     /// That of the key with this comment.
     Named(String),
+}
+
+/// Whose keys count: the tenant's, or those that are pinned on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pins {
+    /// The tenant's.
+    Off,
+    /// The pinned ones of those accounts that have a file of them, the tenant's of all others.
+    IfPresent,
+    /// The pinned ones.
+    Required,
 }
 
 /// Where Airlock's password comes from.
@@ -273,8 +286,9 @@ impl LogonBox {
             "prompt",
             "button",
             "algorithms",
+            "pins",
         ];
-        section.expect(&known, &["pins"])?;
+        section.expect(&known, &[])?;
         let tenant = section.string("tenant", "", |text| {
             optional(text)
                 .map(str::parse)
@@ -297,6 +311,12 @@ impl LogonBox {
                 one_of(&names)
             })
         })?;
+        let pins = section.string("pins", "off", |text| match text {
+            "off" => Ok(Pins::Off),
+            "if-present" => Ok(Pins::IfPresent),
+            "required" => Ok(Pins::Required),
+            _ => Err(one_of(&["off", "if-present", "required"])),
+        })?;
         Ok(tenant.map(|tenant| Self {
             tenant,
             account,
@@ -305,6 +325,7 @@ impl LogonBox {
             prompt,
             button,
             algorithms,
+            pins,
         }))
     }
 }

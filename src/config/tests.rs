@@ -17,6 +17,7 @@ fn a_tenant_is_enough() {
     assert_eq!(logonbox.tenant.to_string(), "acme.logonbox.directory");
     assert_eq!(logonbox.device, Device::First);
     assert_eq!(logonbox.algorithms, Algorithm::ALL);
+    assert_eq!(logonbox.pins, Pins::Off);
     assert_eq!(config.wait.connect, Duration::from_secs(5));
     assert_eq!(config.wait.person, Duration::from_secs(45));
     assert_eq!(config.conversation.announce, Announce::Auto);
@@ -112,7 +113,14 @@ fn errors_name_file_line_and_key() {
             "algorithms = [\"ssh-rsa\",\n \"ssh-dss\"]",
             "line 4, logonbox.algorithms: must be \"ssh-ed25519\" or \"ssh-rsa\"",
         ),
-        ("pins = \"off\"", "line 3, logonbox.pins: not yet supported"),
+        (
+            "pins = \"on\"",
+            "line 3, logonbox.pins: must be \"off\" or \"if-present\" or \"required\"",
+        ),
+        (
+            "pins = true",
+            "line 3, logonbox.pins: must be a string in quotes, not boolean",
+        ),
         (
             "[tls]\nca_file = \"ca.pem\"",
             "line 4, tls.ca_file: must be an absolute path",

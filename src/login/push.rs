@@ -1,10 +1,11 @@
 //! `mode = "push"`: the phone rings, the person approves, the phone signs.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use logonbox_authenticator::{
-    Approval, Canceller, Client, Error, PublicKey, Response, SignRequest, Wording,
+    Approval, Canceller, Client, Error, ErrorKind, PublicKey, Response, SignRequest, Wording,
 };
 
 use super::announce::announce;
@@ -14,6 +15,7 @@ use super::hold::{below, hold, no_randomness};
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Config, Device, LogonBox, Placeholder, Template};
 use crate::host::{Echo, Host, System, User};
+use crate::pins::{self, Pinned};
 use crate::policy::{self, Limit};
 use crate::text::{for_phone, for_terminal};
 use crate::verdict::{Refusal, Unavailable};
@@ -52,6 +54,7 @@ pub fn login(
         announced: waiter.now(),
         waiter,
         notes,
+        pinned: None,
     };
     let result = match policy::known_user(system, user) {
         Ok(()) => login.known_user(make_client),
@@ -80,12 +83,23 @@ struct Login<'a> {
     notes: &'a mut Notes,
     /// When the person had been told to look at the phone.
     announced: Instant,
+    /// The keys that count in place of those that the tenant publishes.
+    pinned: Option<Pinned>,
 }
 
 impl Login<'_> {
     fn known_user(&mut self, make_client: MakeClient<Client, Error>) -> Result<Approval, Refusal> {
         self.notes.account.clone_from(&self.texts.account);
         policy::enough_memory()?;
+        let directory = Path::new(pins::DIRECTORY);
+        match pins::counting(self.logonbox.pins, directory, &self.texts.account) {
+            Ok(pinned) => self.pinned = pinned,
+            // Who has no pinned key sees what others see.
+            Err(refusal) if refusal.is_about_the_account() => {
+                return self.announce().and(Err(refusal));
+            }
+            Err(refusal) => return Err(refusal),
+        }
         let canceller = Canceller::new();
         let making = canceller.clone();
         let worker: Worker<Tenant> =
@@ -122,7 +136,7 @@ impl Login<'_> {
     }
 
     /// The key that the configuration chooses. While the person reads the announcement, it is
-    /// already being fetched.
+    /// already being fetched, unless it is pinned.
     fn configured_key(&mut self, worker: &Worker<Tenant>) -> Result<PublicKey, Refusal> {
         let fetch = self.begin_fetch(worker);
         self.announce()?;
@@ -172,9 +186,10 @@ impl Login<'_> {
         let account = self.texts.account.clone();
         let device = self.logonbox.device.clone();
         let algorithms = self.logonbox.algorithms.clone();
+        let pinned = self.pinned.as_ref().map(|pinned| pinned.keys.clone());
         let keys = worker.begin(move |tenant| {
             let client = tenant.as_ref().map_err(Error::clone)?;
-            let keys = client.keys(&account)?;
+            let keys = pinned.map_or_else(|| client.keys(&account), Ok)?;
             let chosen = match &device {
                 Device::First | Device::Ask => client.choose(&keys),
                 Device::Named(name) => client.choose_by_comment(&keys, name),
@@ -204,9 +219,15 @@ impl Login<'_> {
     fn finish_fetch(&mut self, fetch: &Fetch) -> Result<Keys, Refusal> {
         let refusal = match fetch.keys.wait(self.waiter, fetch.until) {
             Ok(Ok(keys)) => return Ok(keys),
-            Ok(Err(error)) => Refusal::from(error),
+            Ok(Err(error)) => match &self.pinned {
+                Some(pinned) if error.kind() == ErrorKind::NoUsableKey => {
+                    pinned.none_usable(error.detail())
+                }
+                _ => Refusal::from(error),
+            },
             Err(Stopped::Deadline) => Refusal {
-                unavailable: Some(Unavailable::Unheard),
+                // Pinned keys are nothing that the tenant was asked for.
+                unavailable: self.pinned.is_none().then_some(Unavailable::Unheard),
                 ..stopped(Stopped::Deadline)
             },
             Err(why) => stopped(why),
@@ -226,10 +247,16 @@ impl Login<'_> {
             let payload = client.payload()?;
             client.sign(SignRequest::new(&account, &key, wording, payload))
         });
-        let until = later(later(self.waiter.now(), self.config.wait.person), GRACE);
+        let begun = self.waiter.now();
+        let until = later(later(begun, self.config.wait.person), GRACE);
         let response = response
             .wait(self.waiter, until)
-            .map_err(|why| stopped(why).after_ringing())??;
+            .map_err(|why| stopped(why).after_ringing())?
+            // With pinned keys, this is where it shows that the tenant cannot be reached.
+            .map_err(|error| Refusal {
+                after: Some(self.waiter.now().saturating_duration_since(begun)),
+                ..Refusal::from(error)
+            })?;
         Ok(response.verify()?)
     }
 

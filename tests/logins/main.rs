@@ -18,6 +18,7 @@ mod hostile;
 mod limit;
 mod local;
 mod module;
+mod pins;
 mod policy;
 mod proxy;
 mod push;

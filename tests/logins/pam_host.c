@@ -49,6 +49,7 @@ static const char usage[] =
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
+    "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
     "  slack=N                     timers may be N nanoseconds late\n"
     "  files=N  memory=N  write=N  allow N open files, N megabytes of address space, files of N bytes\n"
     "Failures of the C library, as the module meets them:\n"
@@ -198,6 +199,23 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
         && strcmp(((const struct sockaddr_un *)address)->sun_path, "/dev/log") == 0)
         return real_function(fd, (struct sockaddr *)&log_address, log_address_length);
     return real_function(fd, address, length);
+}
+
+/* So is the directory of pinned keys elsewhere. */
+static const char *keys;
+
+int open(const char *path, int flags, ...)
+{
+    static int (*real_function)(const char *, int, ...);
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    if (!real_function)
+        *(void **)&real_function = real("open");
+    if (keys && strcmp(path, "/etc/security/pam_logonbox.keys") == 0)
+        path = keys;
+    return real_function(path, flags, mode);
 }
 
 static void open_log(void)
@@ -372,6 +390,8 @@ int main(int argc, char **argv)
             use_log(value);
         else if (!strncmp(argv[i], "run=", 4))
             state_directory = value;
+        else if (!strncmp(argv[i], "keys=", 5))
+            keys = value;
         else if (!strncmp(argv[i], "clock=", 6))
             clock_fails_at = atol(value);
         else if (!strncmp(argv[i], "threads=", 8))

@@ -5,6 +5,7 @@ mod camera;
 mod controls;
 mod fedora;
 mod login;
+mod pins;
 mod policy;
 mod sshd;
 mod su;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Cell> {
         login::CELLS,
         controls::CELLS,
         policy::CELLS,
+        pins::CELLS,
         fedora::CELLS,
         camera::CELLS,
         airlock::CELLS,

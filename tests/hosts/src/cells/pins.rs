@@ -1,0 +1,119 @@
+//! Pinned keys, below the real /etc.
+
+use std::fs;
+
+use tenant::{Account, Press};
+
+use super::{enter, password};
+use crate::Cell;
+use crate::log::{decisions, logged};
+use crate::machine::{Machine, PASSWORD, USER, command, stack};
+use crate::sshd::{Sshd, ssh};
+use crate::terminal::Terminal;
+
+pub const CELLS: &[Cell] = &[
+    cell("pins/approve", approve),
+    cell("pins/published-by-a-stranger", published_by_a_stranger),
+    cell("pins/required-and-missing", required_and_missing),
+    cell("pins/writable-by-others", writable_by_others),
+];
+
+const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell::new(name, "/usr/sbin/sshd", run)
+}
+
+const DIRECTORY: &str = "/etc/security/pam_logonbox.keys";
+
+/// Pins the keys of an account for the person, as the README does it.
+fn pin(account: &Account) {
+    command("install", &["-d", "-m", "0755", DIRECTORY]);
+    let keys = account.all_keys();
+    let lines: String = keys.iter().map(|key| key.line() + "\n").collect();
+    fs::write(format!("{DIRECTORY}/{USER}"), lines).expect("a file");
+}
+
+/// Logs in with the right password, on a host with these pins.
+fn log_in(machine: &Machine, pins: &str) -> (Sshd, Terminal) {
+    crate::machine::configure(&format!("pins = {pins:?}"));
+    stack("sshd", "sshd");
+    let sshd = Sshd::start("00-logonbox.conf");
+    let client = ssh(&["lee@localhost"]);
+    password(machine, &client, "Password:", PASSWORD);
+    (sshd, client)
+}
+
+/// Nobody asks the tenant for its list.
+fn approve(machine: &mut Machine) {
+    pin(&Account::new(USER));
+    let (_sshd, mut client) = log_in(machine, "required");
+    client.see("Press Enter to send it:");
+    machine.phone.is_left_alone();
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    client.answer("exit");
+    assert!(client.end().success(), "{}", client.screen());
+    let account = machine.phone.account();
+    assert!(account.starts_with("push to \"lee\""), "{account}");
+    logged(&["pam_logonbox(sshd:auth): approved user=\"lee\""]);
+}
+
+/// The tenant knows the key that is asked for, and signs with another.
+fn published_by_a_stranger(machine: &mut Machine) {
+    pin(&Account::new(USER));
+    let (_sshd, mut client) = log_in(machine, "if-present");
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::WrongKey);
+    client.see("Login refused.");
+    assert!(!client.end().success());
+    // It publishes a key that is not the pinned one.
+    pin(&Account::new("somebody else"));
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("Password:");
+    client.answer(PASSWORD);
+    client.see("Press Enter to send it:");
+    client.answer("");
+    client.see("Login refused.");
+    assert!(!client.end().success());
+    let account = machine.phone.account();
+    assert!(!account.contains("keys of"), "{account}");
+    logged(&[
+        "pam_logonbox(sshd:auth): bad-signature user=\"lee\"",
+        "pam_logonbox(sshd:auth): refused user=\"lee\"",
+    ]);
+}
+
+/// sshd asks three times. The person sees what those see who have no phone.
+fn required_and_missing(machine: &mut Machine) {
+    let (_sshd, mut client) = log_in(machine, "required");
+    for times in 1..=3 {
+        client.see_times("Press Enter to send it:", times);
+        client.answer("");
+        client.see_times("Login refused.", times);
+        if times < 3 {
+            client.see_times("Password:", times + 1);
+            client.answer(PASSWORD);
+        }
+    }
+    assert!(!client.end().success());
+    machine.phone.is_left_alone();
+    logged(&["pam_logonbox(sshd:auth): no-key user=\"lee\""; 3]);
+    let file = "there is no /etc/security/pam_logonbox.keys/lee: run logonbox pin lee\"";
+    assert!(decisions().concat().contains(file), "{}", crate::log::all());
+}
+
+/// Whoever can write there could also move the file away: the tenant's list must not take over.
+fn writable_by_others(machine: &mut Machine) {
+    pin(&Account::new(USER));
+    command("chmod", &["o+w", DIRECTORY]);
+    let (_sshd, client) = log_in(machine, "if-present");
+    client.see("Login refused.");
+    machine.phone.is_left_alone();
+    drop(client);
+    let expected = format!("{DIRECTORY}: can be written to by others (mode 757)");
+    logged(&["pam_logonbox(sshd:auth): configuration user=\"lee\""]);
+    assert!(
+        decisions().concat().contains(&expected),
+        "{:?}",
+        decisions()
+    );
+}
