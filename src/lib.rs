@@ -146,7 +146,8 @@ fn authenticate(
 }
 
 /// How the LogonBox client is made. `debug` names the service whose log its diagnostics go to.
-fn logonbox_client(
+#[must_use]
+pub fn logonbox_client(
     config: &Config,
     logonbox: &LogonBox,
     debug: Option<String>,

@@ -86,12 +86,21 @@ pub struct Login {
 pub struct Pin {
     /// The tenant's name for the person.
     pub account: String,
+    /// Pin this key only; may be given several times.
+    #[arg(long = "key", value_name = "FINGERPRINT")]
+    pub keys: Vec<String>,
+    /// Do not ask: the fingerprints have been compared already.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Unpin {
     /// The tenant's name for the person.
     pub account: String,
+    /// The keys; all that are pinned for the account without it.
+    #[arg(value_name = "FINGERPRINT")]
+    pub keys: Vec<String>,
 }
 
 #[derive(Debug, Args)]

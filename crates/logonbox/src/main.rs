@@ -1,30 +1,58 @@
 //! `logonbox`: the command of the administrator.
 //!
 //! It uses the module's own rooms, so that what it explains is what the module does; nothing of
-//! it is part of the module.
+//! it is part of the module. One file, or folder, for each subcommand; what it found out goes to the
+//! standard output, and why it could not, to the standard error.
 #![forbid(unsafe_code)]
 
+mod check;
 mod cli;
+mod completions;
+mod config;
+mod end;
+mod keys;
+mod login;
+mod manual;
+mod pins;
+mod setup;
+mod terminal;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::cli::{Cli, Command};
+use crate::end::{End, Failure};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {
-        Command::Completions(completions) => {
-            clap_complete::generate(
-                completions.shell,
-                &mut Cli::command(),
-                "logonbox",
-                &mut io::stdout(),
-            );
-            ExitCode::SUCCESS
+    let mut out = terminal::stdout();
+    let end = run(&cli, &mut out).and_then(|end| {
+        out.flush()?;
+        Ok(end)
+    });
+    match end {
+        Ok(end) => end.into(),
+        Err(failure) => {
+            // There is nobody left to tell.
+            let _ = failure.report(&mut terminal::stderr());
+            End::Wrong.into()
         }
-        _ => ExitCode::FAILURE,
+    }
+}
+
+fn run(cli: &Cli, out: &mut dyn io::Write) -> Result<End, Failure> {
+    let conf = &cli.conf;
+    match &cli.command {
+        Command::Check(args) => check::run(conf, args, out),
+        Command::Keys(args) => keys::run(conf, args, out),
+        Command::Login(args) => login::run(conf, args, out),
+        Command::Pin(args) => pins::pin(conf, args, out),
+        Command::Unpin(args) => pins::unpin(conf, args, out),
+        Command::Pins(args) => pins::run(conf, args, out),
+        Command::Config(args) => config::run(conf, args, out),
+        Command::Completions(args) => completions::run(args, out),
+        Command::Manual => manual::run(out),
     }
 }
