@@ -7,11 +7,13 @@ use std::ffi::CString;
 use std::path::Path;
 use std::time::Duration;
 
-use logonbox_authenticator::{RandomSource, SystemRandom};
+use logonbox_authenticator::{PublicKey, RandomSource, SystemRandom};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Group, getgrouplist};
 use zeroize::Zeroizing;
+
+use crate::config::Config;
 
 /// The person could not be asked: no terminal, a closed connection, or a host that does not
 /// allow the question.
@@ -67,6 +69,35 @@ pub trait Host {
     ///
     /// [`NoAnswer`], when the host does not take it.
     fn leave_password(&mut self, password: &str) -> Result<(), NoAnswer>;
+
+    /// Hears how far the login has come. Nothing depends on it; PAM has no use for it.
+    fn reached(&mut self, _step: Step<'_>) {}
+}
+
+/// How far a login has come.
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'s> {
+    /// The configuration is read and checked.
+    Configured(&'s Config),
+    /// Nothing exempts the user.
+    NotExempt,
+    /// The person has been told to look at the phone.
+    Announced,
+    /// The keys of the account are there.
+    Listed {
+        /// From this host, and not from the tenant.
+        pinned: bool,
+    },
+    /// It is this key that will be asked to sign.
+    Chosen(&'s PublicKey),
+    /// From here on the phone may ring, and the person is waited for.
+    Ringing,
+    /// The phone has answered.
+    Answered,
+    /// The signature is good.
+    Verified,
+    /// A step of Airlock's flow is done.
+    Flow(&'static str),
 }
 
 /// What a person typed. Wiped when dropped.

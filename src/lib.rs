@@ -36,12 +36,12 @@ pub mod wait;
 use std::ffi::CStr;
 use std::time::Duration;
 
-use ::pam::constants::PamResultCode;
+pub use ::pam::constants::PamResultCode;
 use logonbox_authenticator::Canceller;
 
 use crate::args::Args;
 use crate::config::{Airlock, Config, LogonBox, Mode};
-use crate::host::{Host, System, User};
+use crate::host::{Host, Step, System, User};
 use crate::log::{Line, Log, Severity};
 use crate::login::{MakeClient, Notes, Parties, airlock, push};
 use crate::policy::Exemption;
@@ -101,11 +101,13 @@ fn authenticate(
         Err(refusal) => return Outcome::Refused(refusal),
     };
     report.person = config.wait.person;
+    host.reached(Step::Configured(&config));
     let hint = match policy::exemption(&config.policy, system, &user, &host.rhost()) {
         Ok(Exemption::Exempt(why)) => return Outcome::Exempt(why),
         Ok(Exemption::Asked(hint)) => hint,
         Err(refusal) => return Outcome::Refused(refusal),
     };
+    host.reached(Step::NotExempt);
     let debug = args.debug.then(|| host.service());
     let notes = &mut report.notes;
     let result = match &config.mode {

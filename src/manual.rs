@@ -145,6 +145,28 @@ fn the_page_has_the_keys_of_the_code_and_no_others() {
     assert_eq!(in_page, in_code);
 }
 
+/// What `logonbox config` shows, it shows in the order of the page.
+#[test]
+fn the_page_has_the_order_in_which_settings_are_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pam_logonbox.toml");
+    std::fs::write(&path, TENANT).unwrap();
+    let (_, settings) = Config::load_with_settings(&path).unwrap();
+    let listed: Vec<_> = settings
+        .iter()
+        .map(|setting| format!("{}.{}", setting.section, setting.key))
+        .collect();
+    let in_page: Vec<_> = keys()
+        .iter()
+        .map(|key| format!("{}.{}", key.section, key.name))
+        .collect();
+    assert_eq!(listed, in_page);
+    for setting in settings {
+        let line = (setting.key == "tenant").then_some(2);
+        assert_eq!(setting.line, line, "{}", setting.key);
+    }
+}
+
 #[test]
 fn the_page_has_the_defaults_of_the_code() {
     let mut without = Vec::new();

@@ -1,5 +1,6 @@
 //! TOML in which every complaint names its file, line and key.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -51,23 +52,54 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// A setting as it was read, for whoever wants to see all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The section; empty at the top of the file.
+    pub section: &'static str,
+    /// The key in its section.
+    pub key: String,
+    /// What it is set to.
+    pub value: Value,
+    /// The line of the file; the value is the default where there is none.
+    pub line: Option<usize>,
+}
+
+/// What a setting can be set to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words speak for themselves")]
+pub enum Value {
+    Text(String),
+    Texts(Vec<String>),
+    Number(u64),
+    Boolean(bool),
+}
+
+/// Where settings are noted, where anybody wants to see them.
+pub(super) type Noted<'s> = Option<&'s RefCell<Vec<Setting>>>;
+
 /// Where errors point to.
 #[derive(Clone, Copy)]
 struct Source<'s> {
     path: &'s Path,
     text: &'s str,
+    noted: Noted<'s>,
 }
 
 impl Source<'_> {
     fn error(self, offset: usize, key: Option<String>, what: impl Into<String>) -> ConfigError {
-        let before = self.text.get(..offset).unwrap_or_default();
-        let newlines = before.matches('\n').count();
         ConfigError {
             path: self.path.to_owned(),
-            line: Some(newlines.saturating_add(1)),
+            line: Some(self.line(offset)),
             key,
             what: what.into(),
         }
+    }
+
+    /// Counted from 1.
+    fn line(self, offset: usize) -> usize {
+        let before = self.text.get(..offset).unwrap_or_default();
+        before.matches('\n').count().saturating_add(1)
     }
 }
 
@@ -80,8 +112,12 @@ pub(super) struct Section<'s> {
 
 impl<'s> Section<'s> {
     /// The top of a file.
-    pub(super) fn parse(path: &'s Path, text: &'s str) -> Result<Self, ConfigError> {
-        let source = Source { path, text };
+    pub(super) fn parse(
+        path: &'s Path,
+        text: &'s str,
+        noted: Noted<'s>,
+    ) -> Result<Self, ConfigError> {
+        let source = Source { path, text, noted };
         let table = DeTable::parse(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             source.error(offset, None, error.message())
@@ -133,6 +169,7 @@ impl<'s> Section<'s> {
                 }
             },
         };
+        self.note(key, offset, || Value::Text(text.clone()));
         check(&text).map_err(|what| match offset {
             Some(offset) => self.error(offset, key, &what),
             None => ConfigError::about(self.source.path, &self.full(key), what),
@@ -147,30 +184,37 @@ impl<'s> Section<'s> {
         range: RangeInclusive<u64>,
     ) -> Result<u64, ConfigError> {
         let Some(value) = self.take(key) else {
+            self.note(key, None, || Value::Number(default));
             return Ok(default);
         };
         let offset = value.span().start;
         let DeValue::Integer(number) = value.get_ref() else {
             return Err(self.error(offset, key, &wrong_type(value.get_ref(), "a whole number")));
         };
-        u64::from_str_radix(number.as_str(), number.radix())
+        let number = u64::from_str_radix(number.as_str(), number.radix())
             .ok()
             .filter(|number| range.contains(number))
             .ok_or_else(|| {
                 let what = format!("must be from {} to {}", range.start(), range.end());
                 self.error(offset, key, &what)
-            })
+            })?;
+        self.note(key, Some(offset), || Value::Number(number));
+        Ok(number)
     }
 
     /// true or false.
     pub(super) fn boolean(&mut self, key: &str, default: bool) -> Result<bool, ConfigError> {
         let Some(value) = self.take(key) else {
+            self.note(key, None, || Value::Boolean(default));
             return Ok(default);
         };
-        value.get_ref().as_bool().ok_or_else(|| {
+        let offset = value.span().start;
+        let boolean = value.get_ref().as_bool().ok_or_else(|| {
             let what = wrong_type(value.get_ref(), "true or false");
-            self.error(value.span().start, key, &what)
-        })
+            self.error(offset, key, &what)
+        })?;
+        self.note(key, Some(offset), || Value::Boolean(boolean));
+        Ok(boolean)
     }
 
     /// A list of texts, at least one.
@@ -181,9 +225,9 @@ impl<'s> Section<'s> {
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, ConfigError>
     where
-        T: Clone,
+        T: Clone + ToString,
     {
-        let items = self.list(key, 1, check)?;
+        let items = self.list(key, 1, default, check)?;
         Ok(items.unwrap_or_else(|| default.to_vec()))
     }
 
@@ -193,16 +237,20 @@ impl<'s> Section<'s> {
         key: &str,
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, ConfigError> {
-        Ok(self.list(key, 0, check)?.unwrap_or_default())
+        let none: &[&str] = &[];
+        Ok(self.list(key, 0, none, check)?.unwrap_or_default())
     }
 
     fn list<T>(
         &mut self,
         key: &str,
         least: usize,
+        default: &[impl ToString],
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<Vec<T>>, ConfigError> {
         let Some(value) = self.take(key) else {
+            let default = || default.iter().map(ToString::to_string).collect();
+            self.note(key, None, || Value::Texts(default()));
             return Ok(None);
         };
         let offset = value.span().start;
@@ -214,6 +262,10 @@ impl<'s> Section<'s> {
         if items.len() < least {
             return Err(self.error(offset, key, "must not be empty"));
         }
+        let texts = || items.iter().filter_map(|item| item.get_ref().as_str());
+        self.note(key, Some(offset), || {
+            Value::Texts(texts().map(str::to_owned).collect())
+        });
         items
             .iter()
             .map(|item| {
@@ -254,6 +306,17 @@ impl<'s> Section<'s> {
             .iter()
             .position(|(name, _)| name.get_ref() == key)?;
         Some(self.entries.swap_remove(position).1)
+    }
+
+    fn note(&self, key: &str, offset: Option<usize>, value: impl FnOnce() -> Value) {
+        if let Some(noted) = self.source.noted {
+            noted.borrow_mut().push(Setting {
+                section: self.name,
+                key: key.to_owned(),
+                value: value(),
+                line: offset.map(|offset| self.source.line(offset)),
+            });
+        }
     }
 
     fn error(&self, offset: usize, key: &str, what: &str) -> ConfigError {

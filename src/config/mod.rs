@@ -4,6 +4,7 @@ mod document;
 pub(crate) mod file;
 mod template;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use airlock_iam::BaseUrl;
 use logonbox_authenticator::{Algorithm, TenantAddress};
 
 pub use document::ConfigError;
-use document::Section;
+use document::{Noted, Section};
+pub use document::{Setting, Value};
 use file::{Links, read_trusted};
 pub use template::{Placeholder, Template};
 
@@ -207,11 +209,18 @@ impl Config {
     ///
     /// Names file, line and key, and says what to do.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let bytes = read_trusted(path, Links::Refuse, FILE_LIMIT)
-            .map_err(|what| ConfigError::whole_file(path, what))?;
-        let text = str::from_utf8(&bytes)
-            .map_err(|_| ConfigError::whole_file(path, "is not UTF-8 text"))?;
-        Self::parse(path, text)
+        Self::parse(path, &read(path)?)
+    }
+
+    /// The same, with every setting in the order of the manual page.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_with_settings(path: &Path) -> Result<(Self, Vec<Setting>), ConfigError> {
+        let settings = RefCell::new(Vec::new());
+        let config = Self::parse_noted(path, &read(path)?, Some(&settings))?;
+        Ok((config, settings.into_inner()))
     }
 
     /// Checks the `text` of the file at `path`.
@@ -220,7 +229,11 @@ impl Config {
     ///
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let mut top = Section::parse(path, text)?;
+        Self::parse_noted(path, text, None)
+    }
+
+    fn parse_noted(path: &Path, text: &str, noted: Noted<'_>) -> Result<Self, ConfigError> {
+        let mut top = Section::parse(path, text, noted)?;
         let sections = [
             "mode",
             "logonbox",
@@ -273,6 +286,13 @@ impl Config {
             policy,
         })
     }
+}
+
+/// The file's text.
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let bytes = read_trusted(path, Links::Refuse, FILE_LIMIT)
+        .map_err(|what| ConfigError::whole_file(path, what))?;
+    String::from_utf8(bytes).map_err(|_| ConfigError::whole_file(path, "is not UTF-8 text"))
 }
 
 impl LogonBox {

@@ -18,7 +18,7 @@ use super::ask::broke_off;
 use super::hold::hold;
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Airlock, AirlockDevice, Config, Password};
-use crate::host::{Echo, Host, Secret, System, User};
+use crate::host::{Echo, Host, Secret, Step, System, User};
 use crate::policy::{self, Counted, Limit};
 use crate::text::for_terminal;
 use crate::verdict::{NOT_REACHED, Refusal, Word};
@@ -142,6 +142,7 @@ impl Login<'_> {
     /// From step to step, as Airlock says.
     fn flow(&mut self, worker: &Worker<Server>, limit: &Limit) -> Result<LoggedIn, Refusal> {
         let (mut next, password) = self.first_factor(worker, limit)?;
+        self.host.reached(Step::Flow("password"));
         for _ in 0..MOST_STEPS {
             next = match next {
                 Next::DeviceChoice(choice) => {
@@ -192,6 +193,7 @@ impl Login<'_> {
                 after: Some(self.waiter.now().saturating_duration_since(begun)),
                 ..refusal
             })?;
+        self.host.reached(Step::Flow("session"));
         let counted = match limit.count(self.system, self.waiter) {
             Ok(counted) => counted,
             Err(refusal) => {
@@ -242,7 +244,9 @@ impl Login<'_> {
         if let Some(device) = devices.get(index) {
             device.display_name().clone_into(&mut self.notes.device);
         }
-        self.call(worker, move |_| list.select(index))
+        let next = self.call(worker, move |_| list.select(index))?;
+        self.host.reached(Step::Flow("device"));
+        Ok(next)
     }
 
     /// Asks for the OTP, again only where Airlock allows it.
@@ -258,7 +262,10 @@ impl Login<'_> {
                 }
             };
             match self.call(worker, move |_| Ok(step.check(&otp)))? {
-                Ok(next) => return Ok(next),
+                Ok(next) => {
+                    self.host.reached(Step::Flow("OTP"));
+                    return Ok(next);
+                }
                 Err(Rejected {
                     again: Some(again), ..
                 }) => step = again,
@@ -288,12 +295,17 @@ impl Login<'_> {
                 return Err(refusal.after_ringing());
             }
         }
+        self.host.reached(Step::Announced);
+        self.host.reached(Step::Ringing);
         let until = later(self.waiter.now(), self.config.wait.person);
         let mut approval = approval;
         loop {
             let deadline = self.deadline().min(later(until, GRACE));
             match self.wait_for(worker, deadline, move |_| approval.poll()) {
-                Ok(Ok(Polled::Next(next))) => return Ok(next),
+                Ok(Ok(Polled::Next(next))) => {
+                    self.host.reached(Step::Answered);
+                    return Ok(next);
+                }
                 Ok(Ok(Polled::Pending(pending))) => approval = pending,
                 Ok(Err(error)) => return Err(words::refusal(error)),
                 Err(Stopped::Deadline) => return Err(nobody_approved()),

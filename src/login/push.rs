@@ -14,7 +14,7 @@ use super::choice::choose;
 use super::hold::{below, hold, no_randomness};
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Config, Device, LogonBox, Placeholder, Template};
-use crate::host::{Echo, Host, System, User};
+use crate::host::{Echo, Host, Step, System, User};
 use crate::pins::{self, Pinned};
 use crate::policy::{self, Limit};
 use crate::text::{for_phone, for_terminal};
@@ -117,6 +117,7 @@ impl Login<'_> {
         };
         key.comment().clone_into(&mut self.notes.device);
         self.notes.key = key.fingerprint();
+        self.host.reached(Step::Chosen(&key));
         // A Ctrl-C in the conversation, which the host has blocked: nobody's phone shall ring.
         pause(self.waiter, Duration::ZERO).map_err(stopped)?;
         let limit = Limit::new(
@@ -218,7 +219,12 @@ impl Login<'_> {
 
     fn finish_fetch(&mut self, fetch: &Fetch) -> Result<Keys, Refusal> {
         let refusal = match fetch.keys.wait(self.waiter, fetch.until) {
-            Ok(Ok(keys)) => return Ok(keys),
+            Ok(Ok(keys)) => {
+                self.host.reached(Step::Listed {
+                    pinned: self.pinned.is_some(),
+                });
+                return Ok(keys);
+            }
             Ok(Err(error)) => match &self.pinned {
                 Some(pinned) if error.kind() == ErrorKind::NoUsableKey => {
                     pinned.none_usable(error.detail())
@@ -247,6 +253,7 @@ impl Login<'_> {
             let payload = client.payload()?;
             client.sign(SignRequest::new(&account, &key, wording, payload))
         });
+        self.host.reached(Step::Ringing);
         let begun = self.waiter.now();
         let until = later(later(begun, self.config.wait.person), GRACE);
         let response = response
@@ -257,7 +264,10 @@ impl Login<'_> {
                 after: Some(self.waiter.now().saturating_duration_since(begun)),
                 ..Refusal::from(error)
             })?;
-        Ok(response.verify()?)
+        self.host.reached(Step::Answered);
+        let approval = response.verify()?;
+        self.host.reached(Step::Verified);
+        Ok(approval)
     }
 
     /// Tells the person to look at the phone, before it rings.
@@ -270,6 +280,7 @@ impl Login<'_> {
         if let Some(hint) = told? {
             self.notes.hint(hint);
         }
+        self.host.reached(Step::Announced);
         Ok(())
     }
 }

@@ -1,17 +1,35 @@
 //! What the module would work with: its configuration, and a client for its tenant.
 
-use std::path::{Path, absolute};
+use std::path::{self, Path, PathBuf};
 
 use logonbox_authenticator::{Canceller, Client, Error};
-use pam_logonbox::config::{Config, LogonBox};
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access};
+use pam_logonbox::config::{Config, ConfigError, LogonBox};
 use pam_logonbox::logonbox_client;
 
 use crate::end::Failure;
 
 /// The configuration, or the very error that the module logs.
 pub fn configuration(conf: &Path) -> Result<Config, Failure> {
-    let path = absolute(conf).map_err(|error| Failure::new(format!("--conf: {error}")))?;
-    Config::load(&path).map_err(Failure::new)
+    let path = absolute(conf)?;
+    Config::load(&path).map_err(|error| unreadable(&path, &error))
+}
+
+/// As `conf=` wants it.
+pub fn absolute(conf: &Path) -> Result<PathBuf, Failure> {
+    path::absolute(conf).map_err(|error| Failure::new(format!("--conf: {error}")))
+}
+
+/// What the module says of the configuration at `path`, and what only the command can say.
+pub fn unreadable(path: &Path, error: &ConfigError) -> Failure {
+    match access(path, AccessFlags::R_OK) {
+        Err(Errno::EACCES) => Failure::new(format!("{error}. Run this command as root (sudo).")),
+        Err(Errno::ENOENT) => Failure::new(format!(
+            "{error}. Start with what `logonbox config --example` prints, or name another with --conf."
+        )),
+        _ => Failure::new(error),
+    }
 }
 
 /// A client as the module makes it.

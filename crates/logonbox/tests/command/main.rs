@@ -1,0 +1,17 @@
+//! The command as people run it, against a simulated tenant.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic here fails a test, never a login"
+)]
+
+mod config;
+mod output;
+mod stage;
+mod terminal;

@@ -1,0 +1,154 @@
+//! A tenant, a configuration, and the command.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+use tenant::{Options, Tenant};
+
+/// The command that cargo has built for this test run.
+pub const LOGONBOX: &str = env!("CARGO_BIN_EXE_logonbox");
+
+/// A tenant, and a configuration that knows it.
+pub struct Stage {
+    pub tenant: Tenant,
+    pub dir: TempDir,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    pub fn with(options: Options) -> Self {
+        let tenant = Tenant::start(options).expect("a tenant on loopback");
+        let stage = Self {
+            tenant,
+            dir: tempfile::tempdir().expect("a directory"),
+        };
+        stage.write("ca.pem", stage.tenant.ca_pem());
+        stage.configure("", "");
+        stage
+    }
+
+    /// Writes the configuration, with more lines for `[logonbox]`, and then for `[tls]` and
+    /// further sections.
+    pub fn configure(&self, logonbox: &str, rest: &str) {
+        self.configure_for(self.tenant.authority(), logonbox, rest);
+    }
+
+    /// The same for another tenant.
+    pub fn configure_for(&self, tenant: &str, logonbox: &str, rest: &str) {
+        let ca = self.path("ca.pem").display().to_string();
+        let text = format!(
+            "[logonbox]\ntenant = {tenant:?}\n{logonbox}\n[tls]\nca_file = {ca:?}\n{rest}\n"
+        );
+        self.write("pam_logonbox.toml", &text);
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The command with this configuration, to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = bare(arguments);
+        command.arg("--conf").arg(self.path("pam_logonbox.toml"));
+        command
+    }
+
+    /// Runs the command, which has no terminal and reads nothing.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with("", arguments)
+    }
+
+    /// The same, with these lines to read.
+    pub fn run_with(&self, typed: &str, arguments: &[&str]) -> Run {
+        run(self.command(arguments), typed)
+    }
+}
+
+/// The command without a configuration of its own.
+pub fn bare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(LOGONBOX);
+    command
+        .args(arguments)
+        .env_clear()
+        // Colours for whoever pretends to know better; nothing here may believe it.
+        .env("TERM", "xterm-256color");
+    command
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command, typed: &str) -> Run {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut stdin = child.stdin.take().unwrap();
+    // It may have ended already.
+    let _ = stdin.write_all(typed.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("the command ends").into()
+}
+
+/// What a run has said.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        let run = Self {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        };
+        // Of no run without a terminal.
+        for said in [&run.out, &run.err] {
+            let harmless = |c: char| c == '\n' || !c.is_control();
+            assert!(said.chars().all(harmless), "{run:#?}");
+            assert!(!said.contains("panicked"), "{run:#?}");
+        }
+        run
+    }
+}
+
+impl Run {
+    /// Panics unless it ended so, with each of these among its words.
+    #[track_caller]
+    pub fn assert(&self, code: i32, out: &[&str], err: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        for (said, expected) in [(&self.out, out), (&self.err, err)] {
+            for words in expected {
+                assert!(said.contains(words), "{words:?} is missing: {self:#?}");
+            }
+        }
+        if err.is_empty() {
+            assert_eq!(self.err, "", "{self:#?}");
+        }
+    }
+
+    /// The line that starts so.
+    #[track_caller]
+    pub fn line(&self, start: &str) -> &str {
+        self.out
+            .lines()
+            .find(|line| line.trim_start().starts_with(start))
+            .unwrap_or_else(|| panic!("no line {start:?}: {self:#?}"))
+    }
+}

@@ -1,0 +1,99 @@
+//! The command in a terminal.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::process::ExitStatus;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use pty_process::blocking::{Command, Pty};
+
+/// Longer than anything here takes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+const ROWS: NonZero<u16> = NonZero::new(50).expect("not zero");
+const COLUMNS: NonZero<u16> = NonZero::new(100).expect("not zero");
+
+pub struct Terminal {
+    pty: Arc<Pty>,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Seen {
+    raw: Vec<u8>,
+    ended: Option<ExitStatus>,
+}
+
+impl Terminal {
+    pub fn start(command: std::process::Command) -> Self {
+        let (pty, pts) = pty_process::blocking::open().expect("a terminal");
+        pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get())).expect("a size");
+        let mut child = Command::from(command).spawn(pts).expect("it starts");
+        let pty = Arc::new(pty);
+        let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
+        std::thread::spawn({
+            let (pty, seen) = (Arc::clone(&pty), Arc::clone(&seen));
+            move || {
+                let mut buffer = [0; 4096];
+                // An error is the hangup: nobody has the terminal open any more.
+                while let Ok(read @ 1..) = (&*pty).read(&mut buffer) {
+                    let mut state = seen.0.lock().unwrap();
+                    state.raw.extend_from_slice(&buffer[..read]);
+                    seen.1.notify_all();
+                }
+                let status = child.wait().expect("it ends");
+                seen.0.lock().unwrap().ended = Some(status);
+                seen.1.notify_all();
+            }
+        });
+        Self { pty, seen }
+    }
+
+    /// Types these keys; `\x03` is Ctrl-C.
+    pub fn press(&self, keys: &str) {
+        (&*self.pty).write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until this has been written.
+    #[track_caller]
+    pub fn see(&self, text: &str) {
+        let enough = |seen: &Seen| seen.text().contains(text) || seen.ended.is_some();
+        let text_is_there = self.wait(enough).contains(text);
+        assert!(text_is_there, "{text:?} has not come: {:#?}", self.raw());
+    }
+
+    /// Waits for the end: how it ended, and all that was written.
+    #[track_caller]
+    pub fn end(self) -> (ExitStatus, String) {
+        let raw = self.wait(|seen| seen.ended.is_some());
+        let ended = self.seen.0.lock().unwrap().ended;
+        (ended.unwrap_or_else(|| panic!("no end: {raw:#?}")), raw)
+    }
+
+    pub fn raw(&self) -> String {
+        self.seen.0.lock().unwrap().text()
+    }
+
+    fn wait(&self, enough: impl Fn(&Seen) -> bool) -> String {
+        let (seen, changed) = &*self.seen;
+        let guard = seen.lock().unwrap();
+        let (seen, _) = changed
+            .wait_timeout_while(guard, PATIENCE, |seen| !enough(seen))
+            .unwrap();
+        seen.text()
+    }
+}
+
+impl Seen {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.raw).into_owned()
+    }
+}
+
+/// What is on a screen after all that was written.
+pub fn screen(raw: &str) -> String {
+    let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
+    parser.process(raw.as_bytes());
+    parser.screen().contents()
+}
