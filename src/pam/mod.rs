@@ -7,4 +7,4 @@ mod signals;
 
 pub use handle::PamHost;
 pub use secure::is_setuid;
-pub use signals::Poller;
+pub use signals::{ENDING, Poller};

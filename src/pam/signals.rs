@@ -19,7 +19,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::wait::{Waiter, Woken};
 
-const ENDING: [Signal; 4] = [
+/// The signals that end a login.
+pub const ENDING: [Signal; 4] = [
     Signal::SIGINT,
     Signal::SIGTERM,
     Signal::SIGHUP,

@@ -5,6 +5,7 @@
 //! standard output, and why it could not, to the standard error.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod check;
 mod cli;
 mod completions;

@@ -9,6 +9,7 @@ use pam_logonbox::config::{Config, ConfigError, LogonBox};
 use pam_logonbox::logonbox_client;
 
 use crate::end::Failure;
+use crate::terminal::shown;
 
 /// The configuration, or the very error that the module logs.
 pub fn configuration(conf: &Path) -> Result<Config, Failure> {
@@ -23,12 +24,23 @@ pub fn absolute(conf: &Path) -> Result<PathBuf, Failure> {
 
 /// What the module says of the configuration at `path`, and what only the command can say.
 pub fn unreadable(path: &Path, error: &ConfigError) -> Failure {
-    match access(path, AccessFlags::R_OK) {
-        Err(Errno::EACCES) => Failure::new(format!("{error}. Run this command as root (sudo).")),
-        Err(Errno::ENOENT) => Failure::new(format!(
+    match may_read(path) {
+        Err(denied) => denied,
+        Ok(()) if access(path, AccessFlags::F_OK) == Err(Errno::ENOENT) => Failure::new(format!(
             "{error}. Start with what `logonbox config --example` prints, or name another with --conf."
         )),
-        _ => Failure::new(error),
+        Ok(()) => Failure::new(error),
+    }
+}
+
+/// The configuration may be for root alone.
+pub fn may_read(path: &Path) -> Result<(), Failure> {
+    match access(path, AccessFlags::R_OK) {
+        Err(Errno::EACCES) => Err(Failure::new(format!(
+            "{}: permission denied. Run this command as root (sudo).",
+            shown(&path.display().to_string())
+        ))),
+        _ => Ok(()),
     }
 }
 

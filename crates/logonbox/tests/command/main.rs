@@ -12,6 +12,7 @@
 )]
 
 mod config;
+mod login;
 mod output;
 mod stage;
 mod terminal;

@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use nix::sys::termios::LocalFlags;
 use pty_process::blocking::{Command, Pty};
 
 /// Longer than anything here takes.
@@ -27,9 +28,20 @@ struct Seen {
 
 impl Terminal {
     pub fn start(command: std::process::Command) -> Self {
+        Self::start_changed(command, |command| command)
+    }
+
+    /// The same after a change, such as another standard output.
+    pub fn start_changed(
+        command: std::process::Command,
+        change: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let (pty, pts) = pty_process::blocking::open().expect("a terminal");
-        pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get())).expect("a size");
-        let mut child = Command::from(command).spawn(pts).expect("it starts");
+        pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get()))
+            .expect("a size");
+        let mut child = change(Command::from(command))
+            .spawn(pts)
+            .expect("it starts");
         let pty = Arc::new(pty);
         let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
         std::thread::spawn({
@@ -69,6 +81,12 @@ impl Terminal {
         let raw = self.wait(|seen| seen.ended.is_some());
         let ended = self.seen.0.lock().unwrap().ended;
         (ended.unwrap_or_else(|| panic!("no end: {raw:#?}")), raw)
+    }
+
+    /// Whether the terminal shows what is typed.
+    pub fn echoes(&self) -> bool {
+        let settings = nix::sys::termios::tcgetattr(&*self.pty).unwrap();
+        settings.local_flags.contains(LocalFlags::ECHO)
     }
 
     pub fn raw(&self) -> String {

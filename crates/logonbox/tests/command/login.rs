@@ -1,0 +1,265 @@
+//! `logonbox login`.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use tenant::{Account, Accounts, KeyType, Options, Phone};
+
+use crate::stage::Stage;
+use crate::terminal::{PATIENCE, Terminal, screen};
+
+/// A user that every system knows.
+const USER: &str = "root";
+const PASSWORD: &str = tenant::PASSWORD;
+
+fn stage(account: &str, rest: &str) -> Stage {
+    let stage = Stage::new();
+    stage.configure(&format!("account = {account:?}"), rest);
+    stage
+}
+
+fn airlock(account: &str, more: &str) -> Stage {
+    let stage = Stage::new();
+    let text = format!(
+        "mode = \"airlock\"\n[airlock]\nurl = {:?}\naccount = {account:?}\n{more}\n[tls]\nca_file = {:?}\n",
+        stage.tenant.airlock_url(),
+        stage.path("ca.pem").display().to_string()
+    );
+    stage.write("pam_logonbox.toml", &text);
+    stage
+}
+
+/// The names of the steps, in order.
+fn steps(out: &str) -> Vec<&str> {
+    let (steps, _) = out.split_once("\n\n").unwrap();
+    steps
+        .lines()
+        .map(|line| {
+            let (time, rest) = line.trim_start().split_once(" s  ").unwrap();
+            assert!(time.parse::<f64>().is_ok(), "{line}");
+            rest.split("  ").next().unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn an_approved_login_shows_its_steps_its_line_and_its_code() {
+    let stage = stage("approve", "");
+    let run = stage.run_with("\n", &["login", USER, "--rhost", "192.0.2.7"]);
+    run.assert(0, &[], &["Approve the request on your phone. Code: "]);
+    assert!(run.err.contains("\nPress Enter to send it: "), "{run:#?}");
+    assert_eq!(
+        steps(&run.out),
+        [
+            "configuration",
+            "policy",
+            "announcement",
+            "key list",
+            "key",
+            "phone",
+            "signature",
+            "approved"
+        ]
+    );
+    let fingerprint = stage.tenant.sign_requests()[0].fingerprint.clone();
+    let line = format!(
+        "log    authpriv.info pam_logonbox(sshd:auth): approved user=\"{USER}\" account=\"approve\" \
+         rhost=\"192.0.2.7\" device=\"Pixel 8\" key=\"{fingerprint}\" seconds=\""
+    );
+    run.line(&line);
+    run.line("PAM    PAM_SUCCESS");
+    run.line("total  ");
+    let text = stage.tenant.sign_requests()[0].text.clone();
+    assert!(text.contains(" (sshd) from 192.0.2.7. Code: "), "{text}");
+}
+
+#[test]
+fn every_end_has_its_code_and_its_exit_status() {
+    for (account, service, rest, word, code, exit) in [
+        ("decline", "sshd", "", "declined", "PAM_MAXTRIES", 1),
+        ("decline", "sudo", "", "declined", "PAM_ABORT", 1),
+        ("wrong-key", "su", "", "bad-signature", "PAM_MAXTRIES", 1),
+        ("nobody", "su", "", "no-account", "PAM_AUTH_ERR", 1),
+        (
+            "approve",
+            "su",
+            "[policy]\nexempt_users = [\"root\"]",
+            "exempt",
+            "PAM_IGNORE",
+            3,
+        ),
+        (
+            "approve",
+            "su",
+            "[policy]\nx = 1",
+            "configuration",
+            "PAM_SERVICE_ERR",
+            1,
+        ),
+    ] {
+        let stage = stage(account, rest);
+        let run = stage.run_with("\n", &["login", USER, "--service", service]);
+        assert_eq!(run.code, Some(exit), "{run:#?}");
+        run.line(&format!("PAM    {code}"));
+        let line = run.line("log    ");
+        let start = format!("pam_logonbox({service}:auth): {word} ");
+        assert!(line.contains(&start), "{line}");
+        let rings = matches!(word, "declined" | "bad-signature");
+        assert_eq!(!stage.tenant.sign_requests().is_empty(), rings, "{word}");
+    }
+}
+
+#[test]
+fn whoever_cannot_be_reached_is_explained() {
+    let stage = Stage::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    stage.configure_for(&nobody, "", "");
+    let run = stage.run_with("\n", &["login", USER]);
+    run.assert(
+        1,
+        &["PAM_AUTHINFO_UNAVAIL", "Is the name right"],
+        &["The login service cannot be reached."],
+    );
+
+    // By another CA than that of the tenant.
+    let stage = self::stage("approve", "");
+    let other = Stage::new();
+    stage.write("ca.pem", other.tenant.ca_pem());
+    let run = stage.run_with("\n", &["login", USER]);
+    run.assert(1, &["tls ", "ca_file"], &["cannot be reached"]);
+}
+
+#[test]
+fn a_person_who_answers_nothing_has_no_login() {
+    let stage = stage("approve", "[conversation]\nannounce = \"enter\"");
+    let run = stage.run(&["login", USER]);
+    run.assert(1, &["conversation ", "PAM_CONV_ERR"], &["Press Enter"]);
+    // Longer than any answer through PAM.
+    let run = stage.run_with(&"x".repeat(600), &["login", USER]);
+    run.assert(1, &["conversation ", "PAM_CONV_ERR"], &["Press Enter"]);
+    assert!(stage.tenant.sign_requests().is_empty());
+}
+
+#[test]
+fn a_terminal_shows_the_wait_and_ctrl_c_ends_it_with_a_line() {
+    let stage = stage("page", "");
+    let mut command = stage.command(&["login", USER, "--service", "login"]);
+    command.env("NO_COLOR", "1");
+    let terminal = Terminal::start(command);
+    terminal.see("waiting for the phone ... 0 s of 45 s");
+    terminal.see("waiting for the phone ... 1 s of 45 s");
+    assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
+    terminal.press("\x03");
+    let (status, raw) = terminal.end();
+    // Of the signal, as other programs; the line before.
+    assert_eq!(status.signal(), Some(2), "{raw}");
+    let screen = screen(&raw);
+    assert!(screen.contains("interrupted user=\"root\""), "{screen}");
+    assert!(screen.contains("reason=\"SIGINT\""), "{screen}");
+    assert!(screen.contains("PAM_MAXTRIES"), "{screen}");
+    assert!(!screen.contains("waiting for"), "{screen}");
+    assert!(!raw.contains('\u{1b}'), "{raw:?}");
+    assert!(stage.tenant.wait_for_waiting(0, PATIENCE), "given up");
+}
+
+#[test]
+fn without_a_terminal_no_wait_is_shown() {
+    let stage = stage("never", "[wait]\nlogin_seconds = 1");
+    let run = stage.run(&["login", USER, "--service", "login"]);
+    run.assert(1, &["timed-out"], &["No answer from the phone within 1 s."]);
+    assert!(!run.err.contains("waiting"), "{run:#?}");
+}
+
+#[test]
+fn what_is_hidden_stays_hidden_and_the_terminal_is_left_as_it_was() {
+    let stage = airlock("otp", "");
+    let terminal = Terminal::start(stage.command(&["login", USER, "--service", "login"]));
+    terminal.see("Password: ");
+    assert!(!terminal.echoes());
+    terminal.press(&format!("{PASSWORD}\r"));
+    terminal.see("OTP: ");
+    assert!(terminal.echoes());
+    terminal.press("A1b2C3\r");
+    let (status, raw) = terminal.end();
+    assert!(status.success(), "{raw}");
+    assert!(!raw.contains(PASSWORD), "{raw}");
+    assert_eq!(
+        raw.matches("A1b2C3").count(),
+        1,
+        "the terminal's echo: {raw}"
+    );
+
+    let terminal = Terminal::start(stage.command(&["login", USER, "--service", "login"]));
+    terminal.see("Password: ");
+    assert!(!terminal.echoes());
+    terminal.press("half\x03");
+    terminal.see("PAM_CONV_ERR");
+    assert!(terminal.echoes());
+    let (status, raw) = terminal.end();
+    assert_eq!(status.signal(), Some(2), "{raw}");
+    assert!(!raw.contains("half"), "{raw}");
+}
+
+#[test]
+fn a_password_of_the_stack_is_asked_for_as_another_module_would() {
+    let stage = airlock("otp", "password = \"stack\"");
+    let typed = format!("{PASSWORD}\nA1b2C3\n");
+    let run = stage.run_with(&typed, &["login", USER]);
+    run.assert(
+        0,
+        &["PAM_SUCCESS"],
+        &["another module of the stack would ask for: ", "OTP: "],
+    );
+    assert_eq!(
+        steps(&run.out),
+        [
+            "configuration",
+            "policy",
+            "session",
+            "password",
+            "OTP",
+            "approved"
+        ]
+    );
+    assert!(!run.out.contains(PASSWORD) && !run.err.contains(PASSWORD));
+    assert!(!run.out.contains("A1b2C3") && !run.err.contains("A1b2C3"));
+}
+
+#[test]
+fn what_the_tenant_says_is_stripped() {
+    let hostile = "Pixel\u{1b}[2J\u{9b}1m\u{202e}8 of l\u{e9}a";
+    let lee = Account::new("lee").phones([Phone::new(hostile, KeyType::Ed25519)]);
+    let stage = Stage::with(Options {
+        accounts: Accounts::from_iter([lee]),
+        ..Options::default()
+    });
+    stage.configure("account = \"lee\"", "");
+    // That nothing gets through is said of every run.
+    let run = stage.run_with("\n", &["login", USER]);
+    run.assert(
+        0,
+        &["key             Pixel?[2J?1m?8 of l\u{e9}a (ssh-ed25519 SHA256:"],
+        &["phone"],
+    );
+}
+
+#[test]
+fn a_login_in_a_terminal_reads_from_it_and_reports_to_a_file() {
+    let stage = stage("approve", "");
+    let report = std::fs::File::create(stage.path("report")).unwrap();
+    let command = stage.command(&["login", USER]);
+    let terminal = Terminal::start_changed(command, |command| command.stdout(report));
+    terminal.see("Press Enter to send it: ");
+    terminal.press("\r");
+    let (status, raw) = terminal.end();
+    assert!(status.success(), "{raw}");
+    assert!(!raw.contains("PAM_SUCCESS"), "{raw}");
+    let report = std::fs::read_to_string(stage.path("report")).unwrap();
+    assert!(
+        report.contains("PAM_SUCCESS") && !report.contains('\u{1b}'),
+        "{report}"
+    );
+    assert!(stage.tenant.wait_for_sign_requests(1, Duration::ZERO));
+}
