@@ -142,7 +142,10 @@ impl Host for Terminal<'_> {
             }
             Step::NotExempt => self.step("policy", "not exempt: the login goes on"),
             Step::Announced => self.step("announcement", "shown"),
-            Step::Listed => self.step("key list", "fetched, beside the announcement"),
+            Step::Listed { pinned: true } => self.step("key list", "pinned on this host"),
+            Step::Listed { pinned: false } => {
+                self.step("key list", "fetched, beside the announcement");
+            }
             Step::Chosen(key) => self.step("key", &named(key)),
             Step::Ringing => self.person.borrow_mut().phone_rings(self.patience),
             Step::Answered => self.step("phone", "answered"),
