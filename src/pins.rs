@@ -142,11 +142,7 @@ pub fn read(directory: &Path, account: &str) -> Result<Option<Pinned>, PinError>
 ///
 /// [`Word::NoKey`] where keys must be pinned and are not, [`Word::Configuration`] where what is
 /// pinned cannot be relied on.
-pub(crate) fn counting(
-    pins: Pins,
-    directory: &Path,
-    account: &str,
-) -> Result<Option<Pinned>, Refusal> {
+pub fn counting(pins: Pins, directory: &Path, account: &str) -> Result<Option<Pinned>, Refusal> {
     if pins == Pins::Off {
         return Ok(None);
     }

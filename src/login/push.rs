@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use logonbox_authenticator::{
-    Approval, Canceller, Client, Error, ErrorKind, PublicKey, Response, SignRequest, Wording,
+    Approval, AuthorizedKeys, Canceller, Client, Error, ErrorKind, PublicKey, Response,
+    SignRequest, Wording,
 };
 
 use super::announce::announce;
@@ -191,10 +192,7 @@ impl Login<'_> {
         let keys = worker.begin(move |tenant| {
             let client = tenant.as_ref().map_err(Error::clone)?;
             let keys = pinned.map_or_else(|| client.keys(&account), Ok)?;
-            let chosen = match &device {
-                Device::First | Device::Ask => client.choose(&keys),
-                Device::Named(name) => client.choose_by_comment(&keys, name),
-            }?;
+            let chosen = configured(client, &device, &keys)?;
             let others = keys
                 .keys()
                 .iter()
@@ -282,6 +280,22 @@ impl Login<'_> {
         }
         self.host.reached(Step::Announced);
         Ok(())
+    }
+}
+
+/// The key that `device` chooses, or the first, where the person is asked.
+///
+/// # Errors
+///
+/// There is none.
+pub fn configured<'k>(
+    client: &Client,
+    device: &Device,
+    keys: &'k AuthorizedKeys,
+) -> Result<&'k PublicKey, Error> {
+    match device {
+        Device::First | Device::Ask => client.choose(keys),
+        Device::Named(name) => client.choose_by_comment(keys, name),
     }
 }
 

@@ -206,7 +206,9 @@ impl PublicKey {
         &self.comment
     }
 
-    pub(crate) fn blob(&self) -> &[u8] {
+    /// The key as it travels (RFC 4253, section 6.6), in base64 the second word of its line.
+    #[must_use]
+    pub fn blob(&self) -> &[u8] {
         &self.blob
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use pam_logonbox::args::DEFAULT_PATH;
+use pam_logonbox::pins::DIRECTORY;
 
 const MORE: &str = "\
 Examples:
@@ -68,6 +69,8 @@ pub struct Check {
 pub struct Keys {
     /// The tenant's name for the person, such as lee@acme.com.
     pub account: String,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +95,8 @@ pub struct Pin {
     /// Do not ask: the fingerprints have been compared already.
     #[arg(long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -101,12 +106,27 @@ pub struct Unpin {
     /// The keys; all that are pinned for the account without it.
     #[arg(value_name = "FINGERPRINT")]
     pub keys: Vec<String>,
+    /// Remove the account's file, too. With pins = "if-present", what the tenant publishes counts
+    /// again; an empty file refuses.
+    #[arg(long, conflicts_with = "keys")]
+    pub forget: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]
 pub struct Pins {
     /// The tenant's name for a person; all that have pinned keys without it.
     pub account: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Where the files of pinned keys are; elsewhere only to prepare those of other hosts.
+    #[arg(long, value_name = "DIRECTORY", default_value = DIRECTORY)]
+    pub pins_directory: PathBuf,
 }
 
 #[derive(Debug, Args)]

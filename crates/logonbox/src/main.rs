@@ -15,6 +15,7 @@ mod keys;
 mod login;
 mod manual;
 mod pins;
+mod published;
 mod setup;
 mod terminal;
 

@@ -1,0 +1,196 @@
+//! `logonbox pins`: what is pinned, beside what the tenant publishes.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+use logonbox_authenticator::{Client, Error, ErrorKind};
+use pam_logonbox::config::{Mode, Pins};
+use pam_logonbox::pins::{Pinned, account_of, read};
+
+use crate::cli;
+use crate::end::{End, Failure};
+use crate::published::{Published, description, name};
+use crate::setup::{client, configuration};
+use crate::terminal::{BAD, DOUBTFUL, GOOD, HEADING, shown};
+
+pub fn run(conf: &Path, args: &cli::Pins, out: &mut dyn Write) -> Result<End, Failure> {
+    let config = configuration(conf)?;
+    let directory = &args.place.pins_directory;
+    let mut tenant = Tenant::NotAsked;
+    let mut pins = Pins::Off;
+    if let Mode::Push(logonbox) = &config.mode {
+        pins = logonbox.pins;
+        tenant = match client(&config, logonbox) {
+            Ok(client) => Tenant::There(client),
+            Err(error) => Tenant::Away(error),
+        };
+    }
+    let mut report = Report {
+        out,
+        tenant,
+        end: End::Fine,
+    };
+    match &args.account {
+        Some(account) => report.account(directory, account)?,
+        None => report.every_account(directory)?,
+    }
+    report.last_words(pins)
+}
+
+/// The other side of the comparison.
+enum Tenant {
+    /// It publishes no keys: the way in is another.
+    NotAsked,
+    There(Client),
+    /// Nobody waits for it a second time.
+    Away(Error),
+}
+
+struct Report<'r> {
+    out: &'r mut dyn Write,
+    tenant: Tenant,
+    end: End,
+}
+
+impl Report<'_> {
+    fn every_account(&mut self, directory: &Path) -> Result<(), Failure> {
+        let names = match names(directory) {
+            Ok(names) => names,
+            Err(error) => {
+                let path = shown(&directory.display().to_string());
+                return Err(Failure::new(format!("{path}: {error}")));
+            }
+        };
+        if names.is_empty() {
+            writeln!(self.out, "Nothing is pinned in {}.", directory.display())?;
+        }
+        for name in names {
+            match name.to_str().and_then(account_of) {
+                Some(account) => self.account(directory, &account)?,
+                None => {
+                    let path = shown(&directory.join(&name).display().to_string());
+                    self.warn(&format!("{path} is no account's file: nobody reads it"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, directory: &Path, account: &str) -> Result<(), Failure> {
+        writeln!(self.out, "{HEADING}{}{HEADING:#}", shown(account))?;
+        let pinned = match read(directory, account) {
+            Ok(Some(pinned)) => pinned,
+            Ok(None) => {
+                writeln!(self.out, "  nothing is pinned")?;
+                return Ok(());
+            }
+            Err(error) => {
+                self.end = End::Wrong;
+                let what = shown(&error.to_string());
+                writeln!(self.out, "  {BAD}{what}{BAD:#}")?;
+                return Ok(());
+            }
+        };
+        let published = match &self.tenant {
+            Tenant::There(client) => Some(Published::fetch(client, account)),
+            Tenant::NotAsked | Tenant::Away(_) => None,
+        };
+        match published {
+            None => self.show(&pinned, None)?,
+            Some(Ok(published)) => self.show(&pinned, Some(&published))?,
+            Some(Err(error)) => {
+                self.show(&pinned, None)?;
+                if is_about_the_tenant(&error) {
+                    self.tenant = Tenant::Away(error);
+                } else {
+                    self.warn(&format!("  {}", shown(&error.to_string())))?;
+                }
+            }
+        }
+        if pinned.keys.keys().is_empty() {
+            self.warn("  the file holds no key: logins are refused where it counts")?;
+        }
+        Ok(())
+    }
+
+    /// Each key on a line, and how the two sides differ.
+    fn show(&mut self, pinned: &Pinned, published: Option<&Published>) -> Result<(), Failure> {
+        let published = published.map(|published| published.keys.keys());
+        for key in pinned.keys.keys() {
+            let text = format!("{}  {}", description(key), name(key.comment()));
+            match published.map(|keys| keys.contains(key)) {
+                None => writeln!(self.out, "  {text}")?,
+                Some(true) => {
+                    writeln!(self.out, "  {GOOD}pinned and published{GOOD:#}   {text}")?;
+                }
+                Some(false) => self.warn_about("pinned, not published", &text)?,
+            }
+        }
+        for key in published.unwrap_or_default() {
+            if !pinned.keys.keys().contains(key) {
+                let text = format!("{}  {}", description(key), name(key.comment()));
+                self.warn_about("published, not pinned", &text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn last_words(mut self, pins: Pins) -> Result<End, Failure> {
+        if let Tenant::Away(error) = &self.tenant {
+            let text = format!(
+                "Nothing was compared with the tenant: {}",
+                shown(&error.to_string())
+            );
+            self.warn(&text)?;
+        }
+        if pins == Pins::Off {
+            writeln!(self.out, "pins = \"off\": pinned keys have no effect.")?;
+        }
+        Ok(self.end)
+    }
+
+    fn warn_about(&mut self, what: &str, key: &str) -> Result<(), Failure> {
+        self.worse();
+        writeln!(self.out, "  {DOUBTFUL}{what}{DOUBTFUL:#}  {key}")?;
+        Ok(())
+    }
+
+    fn warn(&mut self, what: &str) -> Result<(), Failure> {
+        self.worse();
+        writeln!(self.out, "{DOUBTFUL}{what}{DOUBTFUL:#}")?;
+        Ok(())
+    }
+
+    fn worse(&mut self) {
+        if self.end == End::Fine {
+            self.end = End::Warnings;
+        }
+    }
+}
+
+/// The files in the directory, in order; hidden ones are being written.
+fn names(directory: &Path) -> std::io::Result<Vec<OsString>> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether the next account would fare no better.
+fn is_about_the_tenant(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::NoSuchAccount | ErrorKind::InvalidInput | ErrorKind::NotUnderstood
+    )
+}

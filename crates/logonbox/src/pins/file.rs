@@ -1,0 +1,125 @@
+//! The file of an account's pinned keys, which is changed as a whole or not at all.
+
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use logonbox_authenticator::PublicKey;
+use nix::fcntl::{Flock, FlockArg};
+use pam_logonbox::pins::{self, Pinned};
+
+use crate::end::Failure;
+use crate::terminal::shown;
+
+/// What the module reads there, with the very words of its log where it would refuse.
+pub fn read(directory: &Path, account: &str) -> Result<Option<Pinned>, Failure> {
+    pins::read(directory, account).map_err(|error| Failure::new(shown(&error.to_string())))
+}
+
+/// The keys, of which there may be none.
+pub fn keys(pinned: Option<&Pinned>) -> &[PublicKey] {
+    pinned.map_or(&[], |pinned| pinned.keys.keys())
+}
+
+/// The directory, locked: nobody else who uses this command changes a file at the same time.
+pub struct Directory {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Directory {
+    /// Makes it where it is missing.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let failed = |error: io::Error| failure(path, &error);
+        match DirBuilder::new().mode(0o755).create(path) {
+            // The umask may have taken something away.
+            Ok(()) => {
+                std::fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(failed)?
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let opened = File::open(path).map_err(failed)?;
+        let lock = Flock::lock(opened, FlockArg::LockExclusive)
+            .map_err(|(_, error)| failed(error.into()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Writes what `change` makes of the account's file as it stands (empty where there is none),
+    /// unless the keys in it are no longer `before`: what a person has agreed to was about those.
+    pub fn change(
+        &self,
+        account: &str,
+        before: &[PublicKey],
+        change: impl FnOnce(&str) -> String,
+    ) -> Result<PathBuf, Failure> {
+        let pinned = read(&self.path, account)?;
+        if keys(pinned.as_ref()) != before {
+            return Err(Failure::new(
+                "the file was changed by somebody else meanwhile. Nothing was done; try again.",
+            ));
+        }
+        let path = self.path_of(account)?;
+        let failed = |error: io::Error| failure(&path, &error);
+        let text = match &pinned {
+            None => String::new(),
+            Some(_) => std::fs::read_to_string(&path).map_err(failed)?,
+        };
+        self.replace(&path, &change(&text)).map_err(failed)?;
+        Ok(path)
+    }
+
+    /// Removes the account's file.
+    pub fn remove(&self, account: &str) -> Result<PathBuf, Failure> {
+        let path = self.path_of(account)?;
+        std::fs::remove_file(&path)
+            .and_then(|()| self.sync())
+            .map_err(|error| failure(&path, &error))?;
+        Ok(path)
+    }
+
+    fn path_of(&self, account: &str) -> Result<PathBuf, Failure> {
+        Ok(self
+            .path
+            .join(pins::file_name(account).map_err(Failure::new)?))
+    }
+
+    /// All of it, or nothing, whenever the power fails.
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        if pins::parse(text).is_err()
+            || u64::try_from(text.len()).is_ok_and(|len| len > pins::FILE_LIMIT)
+        {
+            return Err(io::Error::other(
+                "the module would not read what would be in it",
+            ));
+        }
+        // Names with a dot are nobody's.
+        let mut fresh = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempfile_in(&self.path)?;
+        fresh.write_all(text.as_bytes())?;
+        fresh
+            .as_file()
+            .set_permissions(Permissions::from_mode(0o644))?;
+        fresh.as_file().sync_all()?;
+        fresh.persist(path)?;
+        self.sync()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self._lock.sync_all()
+    }
+}
+
+fn failure(path: &Path, error: &io::Error) -> Failure {
+    let path = shown(&path.display().to_string());
+    let root = match error.kind() {
+        io::ErrorKind::PermissionDenied => " Run this command as root (sudo).",
+        _ => "",
+    };
+    Failure::new(format!("{path}: {error}. Nothing was done.{root}"))
+}
