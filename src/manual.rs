@@ -296,7 +296,6 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
         format!("{TENANT}[wait]\nconnect_seconds = \"5\"\n"),
         format!("{TENANT}[policy]\non_unavailable = \"allow\"\n"),
         format!("{TENANT}account = \"{{usr}}\"\n"),
-        format!("{TENANT}[policy]\nunapproved_pushes_per_10_minutes = 6\n"),
         "mode = \"airlock\"\n".to_owned(),
         "[airlock]\nurl = \"iam.acme.com\"\n".to_owned(),
         URL.replace("mode = \"airlock\"\n", ""),

@@ -280,14 +280,10 @@ impl<'s> Section<'s> {
             .map(Some)
     }
 
-    /// Refuses keys that are unknown, or that this version knows by name only: ignoring those
-    /// would promise something.
-    pub(super) fn expect(&self, known: &[&str], later: &[&str]) -> Result<(), ConfigError> {
+    /// Refuses keys that are unknown: ignoring them would promise something.
+    pub(super) fn expect(&self, known: &[&str]) -> Result<(), ConfigError> {
         for (key, _) in &self.entries {
             let name = key.get_ref().as_str();
-            if later.contains(&name) {
-                return Err(self.error(key.span().start, name, NOT_YET));
-            }
             if name == "mode" && !self.name.is_empty() {
                 let what = "belongs above the first section";
                 return Err(self.error(key.span().start, name, what));
@@ -332,9 +328,6 @@ impl<'s> Section<'s> {
         }
     }
 }
-
-/// The answer to what design and documentation already name.
-const NOT_YET: &str = "not yet supported by this version";
 
 fn wrong_type(value: &DeValue<'_>, wanted: &str) -> String {
     format!("must be {wanted}, not {}", value.type_str())

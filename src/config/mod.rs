@@ -243,7 +243,7 @@ impl Config {
             "conversation",
             "policy",
         ];
-        top.expect(&sections, &[])?;
+        top.expect(&sections)?;
         let push = top.string("mode", "push", |mode| match mode {
             "push" => Ok(true),
             "airlock" => Ok(false),
@@ -308,7 +308,7 @@ impl LogonBox {
             "algorithms",
             "pins",
         ];
-        section.expect(&known, &[])?;
+        section.expect(&known)?;
         let tenant = section.string("tenant", "", |text| {
             optional(text)
                 .map(str::parse)
@@ -361,7 +361,7 @@ impl Airlock {
             "device",
             "allow_password_only",
         ];
-        section.expect(&known, &[])?;
+        section.expect(&known)?;
         let url = section.string("url", "", |text| {
             optional(text).map(str::parse).transpose().map_err(|error| {
                 format!("must be an HTTPS URL that ends right before /public: {error}")
@@ -396,7 +396,7 @@ impl Airlock {
 
 impl Tls {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        section.expect(&["ca_file", "proxy"], &[])?;
+        section.expect(&["ca_file", "proxy"])?;
         Ok(Self {
             ca_file: section.string("ca_file", "", |text| match text {
                 "" => Ok(None),
@@ -433,7 +433,7 @@ impl Tls {
 
 impl Wait {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        section.expect(&["connect_seconds", "login_seconds"], &[])?;
+        section.expect(&["connect_seconds", "login_seconds"])?;
         Ok(Self {
             connect: Duration::from_secs(section.number("connect_seconds", 5, 1..=60)?),
             person: Duration::from_secs(section.number("login_seconds", 45, 1..=600)?),
@@ -443,7 +443,7 @@ impl Wait {
 
 impl Conversation {
     fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
-        section.expect(&["announce", "qr", "qr_background", "otp_echo"], &[])?;
+        section.expect(&["announce", "qr", "qr_background", "otp_echo"])?;
         let announce = section.string("announce", "auto", |text| match text {
             "auto" => Ok(Announce::Auto),
             "info" => Ok(Announce::Info),
@@ -486,7 +486,7 @@ impl Policy {
             "on_unavailable",
             UNAPPROVED,
         ];
-        section.expect(&known, &[])?;
+        section.expect(&known)?;
         let only_groups = section.any_strings("only_groups", name)?;
         let exempt_users = section.any_strings("exempt_users", name)?;
         let exempt_groups = section.any_strings("exempt_groups", name)?;
