@@ -56,13 +56,15 @@ fn limit(machine: &mut Machine) {
         (OTHER_ID, "su", &["lee", "-c", "id"]),
     ] {
         let mut terminal = terminal(id, program, arguments);
-        password(machine, &terminal, "assword", PASSWORD);
+        terminal.see("assword");
+        terminal.answer(PASSWORD);
         let ring = enter(machine, &terminal);
         machine.phone.press(&ring, Press::Decline);
         assert!(!terminal.end().success(), "{}", terminal.screen());
     }
     let mut terminal = terminal(OTHER_ID, "su", &["lee", "-c", "id"]);
-    password(machine, &terminal, "assword", PASSWORD);
+    terminal.see("assword");
+    terminal.answer(PASSWORD);
     terminal.see("Press Enter to send it: ");
     terminal.answer("");
     assert!(!terminal.end().success());
