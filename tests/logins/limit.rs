@@ -1,6 +1,7 @@
 //! `unapproved_pushes_per_10_minutes`: how often a phone rings in vain.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use crate::airlock;
@@ -117,8 +118,10 @@ fn of_many_at_once_no_more_ring_than_may() {
 #[test]
 fn nobody_rings_on_by_starving_the_host() {
     let stage = stage("decline", 1);
-    stage.login("su", &["write=0"]);
+    stage.login("su", &["write=0", "umask=777"]);
     assert_eq!(stage.pushes(), 1);
+    let directory = stage.path("run").metadata().unwrap();
+    assert_eq!(directory.permissions().mode() & 0o7777, 0o700);
     thread::scope(|scope| {
         for first in 0..6 {
             let stage = &stage;

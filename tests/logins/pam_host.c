@@ -51,6 +51,7 @@ static const char usage[] =
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
     "  slack=N                     timers may be N nanoseconds late\n"
+    "  umask=MODE                  the file mode creation mask, in octal\n"
     "  files=N  memory=N  write=N  allow N open files, N megabytes of address space, files of N bytes\n"
     "Failures of the C library, as the module meets them:\n"
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
@@ -379,6 +380,8 @@ int main(int argc, char **argv)
             answers = value;
         else if (!strncmp(argv[i], "rename=", 7))
             rename_to = value;
+        else if (!strncmp(argv[i], "umask=", 6))
+            umask((mode_t)strtoul(value, NULL, 8));
         else if (!strncmp(argv[i], "types=", 6))
             types = value;
         else if (!strncmp(argv[i], "times=", 6))
