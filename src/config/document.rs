@@ -1,6 +1,7 @@
 //! TOML in which every complaint names its file, line and key.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -278,6 +279,42 @@ impl<'s> Section<'s> {
             })
             .collect::<Result<_, _>>()
             .map(Some)
+    }
+
+    /// Texts under names that the file chooses. `check_name` and `check` say what is wrong with a
+    /// name and its text.
+    pub(super) fn table<T>(
+        self,
+        check_name: impl Fn(&str) -> Result<String, String>,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<BTreeMap<String, T>, ConfigError> {
+        let wrong = |offset, key: &str, what: &str| Err(self.error(offset, key, what));
+        let mut table = BTreeMap::new();
+        for (key, value) in &self.entries {
+            let name = match check_name(key.get_ref()) {
+                Ok(name) => name,
+                Err(what) => return wrong(key.span().start, key.get_ref(), &what),
+            };
+            let offset = value.span().start;
+            let text = match value.get_ref() {
+                DeValue::String(text) => text,
+                // `lee.smith = "..."` is `smith` in a section `lee`.
+                DeValue::Table(_) => {
+                    let what =
+                        "must be a string in quotes; a name with a dot stands in quotes, too";
+                    return wrong(key.span().start, &name, what);
+                }
+                other => return wrong(offset, &name, &wrong_type(other, "a string in quotes")),
+            };
+            self.note(&name, Some(offset), || {
+                Value::Text(text.clone().into_owned())
+            });
+            match check(text) {
+                Ok(text) => table.insert(name, text),
+                Err(what) => return wrong(offset, &name, &what),
+            };
+        }
+        Ok(table)
     }
 
     /// Refuses keys that are unknown: ignoring them would promise something.

@@ -5,6 +5,7 @@ pub(crate) mod file;
 mod template;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ use crate::qr::{Background, Style};
 pub struct Config {
     /// The way in, with the section that is about it.
     pub mode: Mode,
+    /// `[accounts]`: what the tenant, or Airlock, calls these users, whatever `account` says.
+    pub accounts: BTreeMap<String, String>,
     /// `[tls]`: how to get there.
     pub tls: Tls,
     /// `[wait]`: how long.
@@ -199,6 +202,8 @@ const CA_FILE_LIMIT: u64 = 4 << 20;
 /// For a text on a phone, in characters.
 const TEXT_LIMIT: usize = 500;
 const UNAPPROVED: &str = "unapproved_pushes_per_10_minutes";
+/// As much of an account as a phone or the log shows.
+const ACCOUNT_LIMIT: usize = 256;
 const PROMPT: &str =
     "{account} wants to log in to {hostname} ({service}) from {rhost}. Code: {code}";
 
@@ -238,6 +243,7 @@ impl Config {
             "mode",
             "logonbox",
             "airlock",
+            "accounts",
             "tls",
             "wait",
             "conversation",
@@ -252,6 +258,7 @@ impl Config {
         // What is written in the section of the other mode must be right, too.
         let logonbox = LogonBox::read(top.section("logonbox")?)?;
         let airlock = Airlock::read(top.section("airlock")?)?;
+        let accounts = top.section("accounts")?.table(name, literal_account)?;
         let tls = Tls::read(top.section("tls")?)?;
         let wait = Wait::read(top.section("wait")?)?;
         let conversation = Conversation::read(top.section("conversation")?)?;
@@ -280,10 +287,31 @@ impl Config {
         };
         Ok(Self {
             mode,
+            accounts,
             tls,
             wait,
             conversation,
             policy,
+        })
+    }
+
+    /// What the tenant, or Airlock, calls a user. It needs that as it is, so nothing is made harmless
+    /// here.
+    #[must_use]
+    pub fn account(&self, user: &str, hostname: &str) -> String {
+        if let Some(account) = self.accounts.get(user) {
+            return account.clone();
+        }
+        let (template, server) = match &self.mode {
+            Mode::Push(logonbox) => (&logonbox.account, logonbox.tenant.host()),
+            Mode::Airlock(airlock) => (&airlock.account, airlock.url.authority().host()),
+        };
+        template.fill(|placeholder| match placeholder {
+            Placeholder::User => user.to_owned(),
+            Placeholder::Hostname => hostname.to_owned(),
+            Placeholder::Tenant => server.to_owned(),
+            // `IN_ACCOUNT` has no others.
+            _ => String::new(),
         })
     }
 }
@@ -533,6 +561,25 @@ fn account(text: &str) -> Result<Template, String> {
         return Err("must not be empty".to_owned());
     }
     Template::parse(text, &template::IN_ACCOUNT)
+}
+
+/// The server's name for one user.
+fn literal_account(text: &str) -> Result<String, String> {
+    if matches!(text, "" | "." | "..") {
+        return Err("must not be empty, a dot or two dots".to_owned());
+    }
+    if text.contains(['{', '}']) {
+        return Err("must be the account itself: there are no placeholders here".to_owned());
+    }
+    if text.contains(char::is_control) {
+        return Err("must not hold control characters".to_owned());
+    }
+    if text.chars().nth(ACCOUNT_LIMIT).is_some() {
+        return Err(format!(
+            "must not be longer than {ACCOUNT_LIMIT} characters"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 fn optional(text: &str) -> Option<&str> {

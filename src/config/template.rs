@@ -106,18 +106,6 @@ impl Template {
             })
             .collect()
     }
-
-    /// The server's name for a user, of a template with `IN_ACCOUNT`. The server needs it as it
-    /// is, so nothing is made harmless here.
-    #[must_use]
-    pub fn account(&self, user: &str, hostname: &str, server: &str) -> String {
-        self.fill(|placeholder| match placeholder {
-            Placeholder::User => user.to_owned(),
-            Placeholder::Hostname => hostname.to_owned(),
-            Placeholder::Tenant => server.to_owned(),
-            _ => String::new(),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -227,6 +227,99 @@ fn errors_name_file_line_and_key() {
     );
 }
 
+/// Each line of `[accounts]` with what its error must say.
+#[test]
+fn errors_in_the_table_of_accounts_name_the_user() {
+    let long = format!("lee = \"{}\"", "x".repeat(257));
+    for (lines, expected) in [
+        (
+            "lee = \"\"",
+            "5, accounts.lee: must not be empty, a dot or two dots",
+        ),
+        (
+            "lee = \"..\"",
+            "5, accounts.lee: must not be empty, a dot or two dots",
+        ),
+        (
+            "lee = \"{user}@acme.com\"",
+            "5, accounts.lee: must be the account itself: there are no placeholders here",
+        ),
+        (
+            "lee = \"a}\"",
+            "5, accounts.lee: must be the account itself",
+        ),
+        (
+            "lee = \"a\\u0000b\"",
+            "5, accounts.lee: must not hold control characters",
+        ),
+        (
+            &long,
+            "5, accounts.lee: must not be longer than 256 characters",
+        ),
+        (
+            "lee = 7",
+            "5, accounts.lee: must be a string in quotes, not integer",
+        ),
+        (
+            "lee = [\"lee\"]",
+            "5, accounts.lee: must be a string in quotes, not array",
+        ),
+        (
+            "lee.smith = \"ls\"",
+            "5, accounts.lee: must be a string in quotes; a name with a dot stands in quotes, too",
+        ),
+        ("\"\" = \"lee\"", "5, accounts.: \"\" is nobody's name"),
+        (
+            "\"a:b\" = \"lee\"",
+            "5, accounts.a:b: \"a:b\" is nobody's name",
+        ),
+        (
+            "\"a\\nb\" = \"lee\"",
+            "5, accounts.a?b: \"a\\nb\" is nobody's name",
+        ),
+        ("kim = \"k\"\nkim = \"m\"", "6"),
+        ("kim = \"k\"\n\"kim\" = \"m\"", "6"),
+    ] {
+        for mode in ["push", "airlock"] {
+            let text = format!("mode = {mode:?}\n{MINIMAL}[accounts]\n{lines}\n");
+            let error = parse(&text).unwrap_err();
+            assert!(
+                error.contains(&format!(" line {expected}")),
+                "{lines}: {error}"
+            );
+        }
+    }
+    let error = parse(&format!("accounts = \"lee\"\n{MINIMAL}")).unwrap_err();
+    assert!(
+        error.contains("line 1, accounts: must be a section, not string"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_table_of_accounts_wins_over_the_template() {
+    let accounts = "[accounts]\nlee = \"ls@acme.com\"\n\"o'neil.x\" = \"\u{fc} %/?\"\n";
+    for (file, other) in [
+        (
+            format!("{MINIMAL}account = \"{{user}}@{{tenant}}\"\n"),
+            "kim@acme.logonbox.directory",
+        ),
+        (
+            "mode = \"airlock\"\n[airlock]\nurl = \"https://iam.acme.com/auth/rest\"\n\
+             account = \"{hostname}/{user}@{tenant}\"\n"
+                .to_owned(),
+            "web1/kim@iam.acme.com",
+        ),
+    ] {
+        let config = parse(&format!("{file}{accounts}")).unwrap();
+        assert_eq!(config.account("lee", "web1"), "ls@acme.com");
+        assert_eq!(config.account("o'neil.x", "web1"), "\u{fc} %/?");
+        assert_eq!(config.account("kim", "web1"), other);
+        // Exactly this name.
+        assert_eq!(config.account("Lee", "web1"), other.replace("kim", "Lee"));
+    }
+}
+
 #[test]
 fn a_url_is_enough_for_airlock() {
     let url = "https://iam.acme.com/auth/rest";

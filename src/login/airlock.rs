@@ -51,9 +51,7 @@ pub fn login(
         make_client,
     } = parties;
     let (User::Named(name) | User::Unreadable(name)) = user;
-    let account = airlock
-        .account
-        .account(name, &system.hostname(), airlock.url.authority().host());
+    let account = config.account(name, &system.hostname());
     // Whoever does not exist is asked, too.
     let typed = ask(airlock, host)?;
     let asked = waiter.now();

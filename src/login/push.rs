@@ -41,7 +41,7 @@ pub fn login(
         make_client,
     } = parties;
     let code = code(system).map_err(|error| no_randomness(&error))?;
-    let texts = Texts::new(logonbox, host, system, user, code);
+    let texts = Texts::new(config, logonbox, host, system, user, code);
     let mut login = Login {
         config,
         logonbox,
@@ -357,6 +357,7 @@ struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     fn new(
+        config: &Config,
         logonbox: &'a LogonBox,
         host: &dyn Host,
         system: &dyn System,
@@ -374,10 +375,7 @@ impl<'a> Texts<'a> {
             tty: host.tty(),
             code,
         };
-        let tenant = logonbox.tenant.host();
-        texts.account = logonbox
-            .account
-            .account(&texts.user, &texts.hostname, tenant);
+        texts.account = config.account(&texts.user, &texts.hostname);
         texts
     }
 

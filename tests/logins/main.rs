@@ -12,6 +12,7 @@
     reason = "a panic here fails a test, never a login"
 )]
 
+mod accounts;
 mod airlock;
 mod device;
 mod hostile;

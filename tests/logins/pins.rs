@@ -14,8 +14,7 @@ fn stage(account: &Account, logonbox: &str, rest: &str) -> Stage {
         ..Options::default()
     };
     let stage = Stage::with(options, &account.name, logonbox, rest);
-    fs::create_dir(stage.path("keys")).unwrap();
-    allow(&stage, "keys", 0o755);
+    stage.directory("keys");
     stage
 }
 

@@ -82,6 +82,13 @@ impl Stage {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
 
+    /// Makes a directory in which nobody else can write.
+    pub fn directory(&self, name: &str) {
+        std::fs::create_dir(self.path(name)).unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.path(name), mode).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -32,7 +32,7 @@ pub fn run(conf: &Path, args: &cli::Config, out: &mut dyn Write) -> Result<End, 
             section = setting.section;
             writeln!(out, "\n{HEADING}[{section}]{HEADING:#}")?;
         }
-        let line = format!("{} = {}", setting.key, literal(&setting.value));
+        let line = format!("{} = {}", key(&setting.key), literal(&setting.value));
         let (style, origin) = origin(&setting, &path);
         writeln!(out, "{line:ORIGINS$} {style}# {origin}{style:#}")?;
     }
@@ -46,6 +46,16 @@ fn origin(setting: &Setting, path: &Path) -> (Style, String) {
             let path = shown(&path.display().to_string());
             (Style::new(), format!("{path}:{line}"))
         }
+    }
+}
+
+/// The key as TOML has it: users, who are keys below `[accounts]`, can be called anything.
+fn key(key: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if key.chars().all(is_bare) {
+        key.to_owned()
+    } else {
+        quoted(key)
     }
 }
 

@@ -52,6 +52,30 @@ fn a_person_with_several_devices_and_a_token_gets_in() {
 }
 
 #[test]
+fn the_table_of_accounts_counts_here_too() {
+    let table = format!("[accounts]\n{USER} = \"token\"\n");
+    for (rest, account, word) in [
+        ("", "nobody", "wrong-password"),
+        (&table, "token", "approved"),
+    ] {
+        let stage = stage("nobody", "", rest);
+        let answers = [("visible", "\nOTP: ", Scans)];
+        let asked = if account == "token" {
+            &answers[..]
+        } else {
+            &[]
+        };
+        let login = log_in(&stage, asked);
+        assert!(
+            login.log().contains(&format!(": {word} ")),
+            "{}",
+            login.log()
+        );
+        assert_eq!(value(login.log(), "account"), Some(account));
+    }
+}
+
+#[test]
 fn a_single_device_is_not_asked_for() {
     for account in ["token", "token.gateway", "token.status-text"] {
         let stage = stage(account, "", "");

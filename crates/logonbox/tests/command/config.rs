@@ -43,7 +43,8 @@ fn every_setting_has_its_origin() {
 fn what_is_printed_is_a_configuration() {
     let stage = Stage::new();
     let strange = r#"a "phone" \\ of l\u00e9a\u202E\u001B[2J"#;
-    stage.configure(&format!("device = '''{strange}'''"), "");
+    let accounts = "[accounts]\nlee = \"ls@acme.com\"\n\"o'neil x.y\" = \"on\"\n";
+    stage.configure(&format!("device = '''{strange}'''"), accounts);
     let toml = |text: &str| toml::de::DeTable::parse(text).map(|table| format!("{table:?}"));
     let first = stage.run(&["config"]);
     first.assert(0, &[], &[]);
@@ -60,6 +61,8 @@ fn what_is_printed_is_a_configuration() {
     };
     let once = again(&first.out);
     assert!(once.contains("phone"), "{once}");
+    let accounts = accounts.lines().find(|line| line.contains("o'neil"));
+    assert!(once.contains(accounts.unwrap()), "{once}");
     assert_eq!(once, again(&once));
 
     // Nor does anything in it reach the terminal that the terminal would obey.
