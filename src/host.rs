@@ -118,6 +118,17 @@ pub enum User {
     Named(String),
     /// Bytes that are no text, and so nobody's name; a readable version for the log.
     Unreadable(String),
+    /// A user id without a name; `uid 4711`, for the log.
+    Nameless(String),
+}
+
+impl User {
+    /// For the log, and for texts.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        let (Self::Named(shown) | Self::Unreadable(shown) | Self::Nameless(shown)) = self;
+        shown
+    }
 }
 
 /// What a user is to a group.
@@ -142,6 +153,14 @@ pub trait System {
     /// The user database could not be asked.
     fn knows(&self, user: &str) -> std::io::Result<bool>;
 
+    /// Who has started this program: the name that the user database has for the process's real
+    /// user id, which nobody but root can choose.
+    ///
+    /// # Errors
+    ///
+    /// The user database could not be asked.
+    fn caller(&self) -> std::io::Result<User>;
+
     /// Whether the user is in the group.
     ///
     /// # Errors
@@ -154,6 +173,9 @@ pub trait System {
 
     /// Where logins of this host keep what they must know of each other, until it is started anew.
     fn state_directory(&self) -> &Path;
+
+    /// Where pinned keys are: see [`crate::pins`].
+    fn pins_directory(&self) -> &Path;
 
     /// How long ago the machine was started, time in which it slept included.
     ///
@@ -182,7 +204,11 @@ fn look_up<T>(
     if name.contains('\0') {
         return Ok(None);
     }
-    match find(name) {
+    found(find(name))
+}
+
+fn found<T>(answer: nix::Result<Option<T>>) -> std::io::Result<Option<T>> {
+    match answer {
         // getpwnam(3), getgrnam(3): some databases say "not found" this way.
         Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
         found => Ok(found?),
@@ -196,6 +222,14 @@ pub struct ThisMachine;
 impl System for ThisMachine {
     fn knows(&self, user: &str) -> std::io::Result<bool> {
         Ok(look_up(user, nix::unistd::User::from_name)?.is_some())
+    }
+
+    fn caller(&self) -> std::io::Result<User> {
+        let id = nix::unistd::getuid();
+        Ok(match found(nix::unistd::User::from_uid(id))? {
+            Some(user) => User::Named(user.name),
+            None => User::Nameless(format!("uid {id}")),
+        })
     }
 
     fn membership(&self, user: &str, group: &str) -> std::io::Result<Membership> {
@@ -237,6 +271,10 @@ impl System for ThisMachine {
 
     fn state_directory(&self) -> &Path {
         Path::new("/run/pam_logonbox")
+    }
+
+    fn pins_directory(&self) -> &Path {
+        Path::new(crate::pins::DIRECTORY)
     }
 
     fn uptime(&self) -> std::io::Result<Duration> {

@@ -41,7 +41,7 @@ use logonbox_authenticator::Canceller;
 
 use crate::args::Args;
 use crate::config::{Airlock, Config, LogonBox, Mode};
-use crate::host::{Host, Step, System, User};
+use crate::host::{Host, Step, System};
 use crate::log::{Line, Log, Severity};
 use crate::login::{MakeClient, Notes, Parties, airlock, push};
 use crate::policy::Exemption;
@@ -71,7 +71,10 @@ pub fn run(
 /// What the log line and the last words to the person are made of, besides the outcome.
 #[derive(Debug, Default)]
 struct Report {
+    /// Whom the host names.
     user: String,
+    /// Who calls su, where they are asked in that user's place.
+    caller: String,
     notes: Notes,
     /// `login_seconds`.
     person: Duration,
@@ -87,8 +90,7 @@ fn authenticate(
     let Ok(user) = host.user() else {
         return Outcome::Refused(Refusal::new(Word::Conversation, "the host names no user"));
     };
-    let (User::Named(name) | User::Unreadable(name)) = &user;
-    report.user.clone_from(name);
+    user.shown().clone_into(&mut report.user);
     let configuration = |what: String| Refusal::new(Word::Configuration, what);
     let checked = Args::parse(words.iter().copied())
         .map_err(configuration)
@@ -102,7 +104,14 @@ fn authenticate(
     };
     report.person = config.wait.person;
     host.reached(Step::Configured(&config));
-    let hint = match policy::exemption(&config.policy, system, &user, &host.rhost()) {
+    let person = match policy::person(&config.policy, system, &user, &host.service()) {
+        Ok(person) => person,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    if person.becomes.is_some() {
+        person.user.shown().clone_into(&mut report.caller);
+    }
+    let hint = match policy::exemption(&config.policy, system, &person.user, &host.rhost()) {
         Ok(Exemption::Exempt(why)) => return Outcome::Exempt(why),
         Ok(Exemption::Asked(hint)) => hint,
         Err(refusal) => return Outcome::Refused(refusal),
@@ -118,7 +127,7 @@ fn authenticate(
                 system,
                 waiter,
             };
-            push::login(&config, logonbox, &user, parties, notes).map(Proof::Signature)
+            push::login(&config, logonbox, &person, parties, notes).map(Proof::Signature)
         }
         Mode::Airlock(airlock) => {
             let parties = Parties {
@@ -127,7 +136,7 @@ fn authenticate(
                 system,
                 waiter,
             };
-            airlock::login(&config, airlock, &user, parties, notes).map(Proof::Flow)
+            airlock::login(&config, airlock, &person, parties, notes).map(Proof::Flow)
         }
     };
     notes.hint(&hint);
@@ -288,6 +297,7 @@ impl Report {
         };
         let line = Line::new(word)
             .with("user", &self.user)
+            .with("caller", &self.caller)
             .with("account", &self.notes.account)
             .with("rhost", rhost)
             .with("device", &self.notes.device)

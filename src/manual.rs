@@ -15,7 +15,7 @@ use logonbox_authenticator::Unreachable;
 use super::*;
 use crate::config::Conversation;
 use crate::host::played::{Hasty, Machine};
-use crate::host::{Echo, NoAnswer, Secret};
+use crate::host::{Echo, NoAnswer, Secret, User};
 use crate::login::airlock::words;
 use crate::login::choice;
 use crate::text::for_log;

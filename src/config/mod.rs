@@ -132,6 +132,8 @@ pub struct Policy {
     pub on_unavailable: OnUnavailable,
     /// How often an account's phone rings in vain, or its password is tried; 0 for no limit.
     pub unapproved_pushes_per_10_minutes: usize,
+    /// Who is asked in su.
+    pub su_asks: SuAsks,
 }
 
 /// Which phone is rung.
@@ -196,6 +198,15 @@ pub enum OnUnavailable {
     Ignore,
 }
 
+/// Who is asked in su, whose password is that of the user one becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuAsks {
+    /// The user one becomes.
+    User,
+    /// Whoever calls su.
+    Caller,
+}
+
 const FILE_LIMIT: u64 = 64 << 10;
 /// Twenty times a distribution's bundle of today.
 const CA_FILE_LIMIT: u64 = 4 << 20;
@@ -257,8 +268,8 @@ impl Config {
         })?;
         // What is written in the section of the other mode must be right, too.
         let logonbox = LogonBox::read(top.section("logonbox")?)?;
-        let airlock = Airlock::read(top.section("airlock")?)?;
         let accounts = top.section("accounts")?.table(name, literal_account)?;
+        let airlock = Airlock::read(top.section("airlock")?)?;
         let tls = Tls::read(top.section("tls")?)?;
         let wait = Wait::read(top.section("wait")?)?;
         let conversation = Conversation::read(top.section("conversation")?)?;
@@ -513,6 +524,7 @@ impl Policy {
             "exempt_networks",
             "on_unavailable",
             UNAPPROVED,
+            "su_asks",
         ];
         section.expect(&known)?;
         let only_groups = section.any_strings("only_groups", name)?;
@@ -525,6 +537,11 @@ impl Policy {
             _ => Err(one_of(&["deny", "ignore"])),
         })?;
         let unapproved = section.number(UNAPPROVED, 6, 0..=1000)?;
+        let su_asks = section.string("su_asks", "user", |text| match text {
+            "user" => Ok(SuAsks::User),
+            "caller" => Ok(SuAsks::Caller),
+            _ => Err(one_of(&["user", "caller"])),
+        })?;
         Ok(Self {
             only_groups,
             exempt_users,
@@ -532,6 +549,7 @@ impl Policy {
             exempt_networks,
             on_unavailable,
             unapproved_pushes_per_10_minutes: unapproved.try_into().unwrap_or(usize::MAX),
+            su_asks,
         })
     }
 }

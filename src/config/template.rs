@@ -5,7 +5,7 @@ use crate::text;
 /// What can stand in braces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placeholder {
-    /// `PAM_USER`.
+    /// Who is asked: `PAM_USER`, or the caller of su.
     User,
     /// What the tenant calls the person.
     Account,
@@ -13,7 +13,7 @@ pub enum Placeholder {
     Hostname,
     /// The tenant's host name.
     Tenant,
-    /// `PAM_SERVICE`.
+    /// `PAM_SERVICE`; in su, where the caller is asked, with whom they want to become.
     Service,
     /// `PAM_RHOST`, else the tty, else `this machine`.
     Rhost,

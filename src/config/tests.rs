@@ -22,6 +22,7 @@ fn a_tenant_is_enough() {
     assert_eq!(config.wait.person, Duration::from_secs(45));
     assert_eq!(config.conversation.announce, Announce::Auto);
     assert_eq!(config.policy.on_unavailable, OnUnavailable::Deny);
+    assert_eq!(config.policy.su_asks, SuAsks::User);
 }
 
 #[test]
@@ -186,6 +187,10 @@ fn errors_name_file_line_and_key() {
         (
             "[policy]\nunapproved_pushes_per_10_minutes = 1001",
             "policy.unapproved_pushes_per_10_minutes: must be from 0 to 1000",
+        ),
+        (
+            "[policy]\nsu_asks = \"target\"",
+            "line 4, policy.su_asks: must be \"user\" or \"caller\"",
         ),
         // The section of the other mode must be right, too.
         (

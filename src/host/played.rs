@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Membership, System};
+use super::{Membership, System, User};
 use crate::wait::{Waiter, Woken};
 
 pub struct Machine {
     pub users: &'static [&'static str],
+    pub caller: fn() -> io::Result<User>,
     pub membership: fn(&str) -> Membership,
     pub state_directory: PathBuf,
+    /// Nowhere, where there is none.
+    pub pins_directory: Option<PathBuf>,
     pub uptime: Cell<Duration>,
     pub is_setuid: bool,
     /// All random bytes.
@@ -21,12 +24,14 @@ pub struct Machine {
 }
 
 impl Default for Machine {
-    /// It knows `lee`, who is in no group.
+    /// It knows `lee`, who is in no group, and who has called.
     fn default() -> Self {
         Self {
             users: &["lee"],
+            caller: || Ok(User::Named("lee".to_owned())),
             membership: |_| Membership::Other,
             state_directory: "/nowhere/pam_logonbox".into(),
+            pins_directory: None,
             uptime: Cell::new(Duration::from_secs(100_000)),
             is_setuid: false,
             random: 0,
@@ -40,6 +45,10 @@ impl System for Machine {
         Ok(self.users.contains(&user))
     }
 
+    fn caller(&self) -> io::Result<User> {
+        (self.caller)()
+    }
+
     fn membership(&self, _: &str, group: &str) -> io::Result<Membership> {
         Ok((self.membership)(group))
     }
@@ -50,6 +59,11 @@ impl System for Machine {
 
     fn state_directory(&self) -> &Path {
         &self.state_directory
+    }
+
+    fn pins_directory(&self) -> &Path {
+        let nowhere = Path::new("/nowhere/pam_logonbox.keys");
+        self.pins_directory.as_deref().unwrap_or(nowhere)
     }
 
     fn uptime(&self) -> io::Result<Duration> {

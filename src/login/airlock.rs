@@ -18,8 +18,8 @@ use super::ask::broke_off;
 use super::hold::hold;
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Airlock, AirlockDevice, Config, Password};
-use crate::host::{Echo, Host, Secret, Step, System, User};
-use crate::policy::{self, Counted, Limit};
+use crate::host::{Echo, Host, Secret, Step, System};
+use crate::policy::{self, Counted, Limit, Person};
 use crate::text::for_terminal;
 use crate::verdict::{NOT_REACHED, Refusal, Word};
 use crate::wait::{GRACE, Stopped, Waiter, Worker, later, pause};
@@ -31,7 +31,7 @@ const MOST_TRIES: usize = 10;
 /// Longer than any farewell to Airlock takes.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// Takes the user through Airlock's login flow.
+/// Takes the person through Airlock's login flow.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 pub fn login(
     config: &Config,
     airlock: &Airlock,
-    user: &User,
+    person: &Person,
     parties: Parties<'_, Client, Error>,
     notes: &mut Notes,
 ) -> Result<LoggedIn, Refusal> {
@@ -50,12 +50,11 @@ pub fn login(
         waiter,
         make_client,
     } = parties;
-    let (User::Named(name) | User::Unreadable(name)) = user;
-    let account = config.account(name, &system.hostname());
+    let account = config.account(person.user.shown(), &system.hostname());
     // Whoever does not exist is asked, too.
-    let typed = ask(airlock, host)?;
+    let typed = ask(airlock, person, host)?;
     let asked = waiter.now();
-    let known = policy::known_user(system, user);
+    let known = person.known(system);
     let result = known.and_then(|()| {
         notes.account.clone_from(&account);
         let password = questions::password(&typed)?;
@@ -367,7 +366,7 @@ impl Login<'_> {
 }
 
 /// What is to be the password, from the person or from the module before.
-fn ask(airlock: &Airlock, host: &mut dyn Host) -> Result<Secret, Refusal> {
+fn ask(airlock: &Airlock, person: &Person, host: &mut dyn Host) -> Result<Secret, Refusal> {
     match airlock.password {
         Password::Ask => {
             // Where another module has asked for one already, this is not that one.
@@ -376,6 +375,11 @@ fn ask(airlock: &Airlock, host: &mut dyn Host) -> Result<Secret, Refusal> {
                 Some(_) => "Airlock password: ",
             };
             host.ask(prompt, Echo::Off).map_err(|_| broke_off())
+        }
+        Password::Stack if person.becomes.is_some() => {
+            let reason = "airlock.password = \"stack\" does not go with policy.su_asks = \
+                          \"caller\": su has asked for the password of the user one becomes";
+            Err(Refusal::new(Word::Configuration, reason))
         }
         Password::Stack => host.password().ok_or_else(|| {
             let reason = "airlock.password = \"stack\", but no module before this one has asked \

@@ -1,7 +1,6 @@
 //! `mode = "push"`: the phone rings, the person approves, the phone signs.
 
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use logonbox_authenticator::{
@@ -15,14 +14,14 @@ use super::choice::choose;
 use super::hold::{below, hold, no_randomness};
 use super::{MakeClient, Notes, Parties, no_thread, stopped};
 use crate::config::{Config, Device, LogonBox, Placeholder, Template};
-use crate::host::{Echo, Host, Step, System, User};
+use crate::host::{Echo, Host, Step, System};
 use crate::pins::{self, Pinned};
-use crate::policy::{self, Limit};
+use crate::policy::{self, Limit, Person};
 use crate::text::{for_phone, for_terminal};
 use crate::verdict::{Refusal, Unavailable};
 use crate::wait::{GRACE, Pending, Stopped, Waiter, Worker, later, pause};
 
-/// Rings the user's phone and waits for its signature.
+/// Rings the person's phone and waits for its signature.
 ///
 /// # Errors
 ///
@@ -30,7 +29,7 @@ use crate::wait::{GRACE, Pending, Stopped, Waiter, Worker, later, pause};
 pub fn login(
     config: &Config,
     logonbox: &LogonBox,
-    user: &User,
+    person: &Person,
     parties: Parties<'_, Client, Error>,
     notes: &mut Notes,
 ) -> Result<Approval, Refusal> {
@@ -41,7 +40,7 @@ pub fn login(
         make_client,
     } = parties;
     let code = code(system).map_err(|error| no_randomness(&error))?;
-    let texts = Texts::new(config, logonbox, host, system, user, code);
+    let texts = Texts::new(config, logonbox, host, system, person, code);
     let mut login = Login {
         config,
         logonbox,
@@ -57,7 +56,7 @@ pub fn login(
         notes,
         pinned: None,
     };
-    let result = match policy::known_user(system, user) {
+    let result = match person.known(system) {
         Ok(()) => login.known_user(make_client),
         Err(refusal) => login.announce().and(Err(refusal)),
     };
@@ -92,7 +91,7 @@ impl Login<'_> {
     fn known_user(&mut self, make_client: MakeClient<Client, Error>) -> Result<Approval, Refusal> {
         self.notes.account.clone_from(&self.texts.account);
         policy::enough_memory()?;
-        let directory = Path::new(pins::DIRECTORY);
+        let directory = self.system.pins_directory();
         match pins::counting(self.logonbox.pins, directory, &self.texts.account) {
             Ok(pinned) => self.pinned = pinned,
             // Who has no pinned key sees what others see.
@@ -361,14 +360,18 @@ impl<'a> Texts<'a> {
         logonbox: &'a LogonBox,
         host: &dyn Host,
         system: &dyn System,
-        user: &User,
+        person: &Person,
         code: String,
     ) -> Self {
-        let (User::Named(user) | User::Unreadable(user)) = user;
+        let service = host.service();
         let mut texts = Self {
             logonbox,
-            service: host.service(),
-            user: user.clone(),
+            // The phone in the caller's hand must say what they are about to become.
+            service: match &person.becomes {
+                Some(target) => format!("{service} to {}", target.shown()),
+                None => service,
+            },
+            user: person.user.shown().to_owned(),
             account: String::new(),
             hostname: system.hostname(),
             rhost: host.rhost(),

@@ -3,6 +3,7 @@
 mod exempt;
 mod limit;
 mod network;
+mod person;
 
 use std::env;
 use std::fs::File;
@@ -16,6 +17,7 @@ use crate::wait::Waiter;
 pub use exempt::{Exemption, exemption};
 pub use limit::{Counted, Limit};
 pub use network::Network;
+pub use person::{Person, person};
 
 /// The system must know the user. PAM asks for others, too: nobody's phone rings for those.
 ///
@@ -23,9 +25,16 @@ pub use network::Network;
 ///
 /// [`Word::UnknownUser`], or [`Word::LocalFailure`] when that cannot be told.
 pub fn known_user(system: &dyn System, user: &User) -> Result<(), Refusal> {
-    let User::Named(name) = user else {
-        let reason = "the user's name is not UTF-8";
-        return Err(Refusal::new(Word::UnknownUser, reason));
+    let name = match user {
+        User::Named(name) => name,
+        User::Unreadable(_) => {
+            let reason = "the user's name is not UTF-8";
+            return Err(Refusal::new(Word::UnknownUser, reason));
+        }
+        User::Nameless(id) => {
+            let reason = format!("the system has no name for {id}");
+            return Err(Refusal::new(Word::UnknownUser, reason));
+        }
     };
     // Longer than any name can be (utmp(5), useradd(8)); some user databases die of such.
     if name.len() > LONGEST_NAME {

@@ -24,3 +24,4 @@ mod policy;
 mod proxy;
 mod push;
 mod stage;
+mod su;

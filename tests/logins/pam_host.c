@@ -36,7 +36,7 @@
 
 static const char usage[] =
     "usage: pam_host CONFDIR SERVICE USER [option ...]\n"
-    "  rhost=ADDRESS  tty=NAME     items of the PAM handle\n"
+    "  rhost=ADDRESS  tty=NAME  ruser=NAME   items of the PAM handle\n"
     "  silent                      call with PAM_SILENT\n"
     "  block                       block SIGINT and SIGQUIT during PAM, as sudo does\n"
     "  catch                       catch SIGINT: prints `caught`\n"
@@ -50,6 +50,7 @@ static const char usage[] =
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
+    "  caller=UID                  the real user id, as in a setuid program of that caller\n"
     "  slack=N                     timers may be N nanoseconds late\n"
     "  umask=MODE                  the file mode creation mask, in octal\n"
     "  files=N  memory=N  write=N  allow N open files, N megabytes of address space, files of N bytes\n"
@@ -200,6 +201,16 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
         && strcmp(((const struct sockaddr_un *)address)->sun_path, "/dev/log") == 0)
         return real_function(fd, (struct sockaddr *)&log_address, log_address_length);
     return real_function(fd, address, length);
+}
+
+static long caller = -1;
+
+uid_t getuid(void)
+{
+    static uid_t (*real_function)(void);
+    if (!real_function)
+        *(void **)&real_function = real("getuid");
+    return caller >= 0 ? (uid_t)caller : real_function();
 }
 
 /* So is the directory of pinned keys elsewhere. */
@@ -356,7 +367,7 @@ static void caught(int signal)
 
 int main(int argc, char **argv)
 {
-    const char *rhost = NULL, *tty = NULL;
+    const char *rhost = NULL, *tty = NULL, *ruser = NULL;
     int flags = 0, block = 0, code = PAM_ABORT;
     long times = 1;
     real_clock(CLOCK_MONOTONIC, &started);
@@ -395,6 +406,10 @@ int main(int argc, char **argv)
             state_directory = value;
         else if (!strncmp(argv[i], "keys=", 5))
             keys = value;
+        else if (!strncmp(argv[i], "caller=", 7))
+            caller = atol(value);
+        else if (!strncmp(argv[i], "ruser=", 6))
+            ruser = value;
         else if (!strncmp(argv[i], "clock=", 6))
             clock_fails_at = atol(value);
         else if (!strncmp(argv[i], "threads=", 8))
@@ -448,6 +463,8 @@ int main(int argc, char **argv)
             pam_set_item(pamh, PAM_RHOST, rhost);
         if (tty)
             pam_set_item(pamh, PAM_TTY, tty);
+        if (ruser)
+            pam_set_item(pamh, PAM_RUSER, ruser);
         sigprocmask(SIG_BLOCK, &blocked, &before);
         code = pam_authenticate(pamh, flags);
         if (!quiet || code != PAM_SUCCESS) {

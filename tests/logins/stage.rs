@@ -44,7 +44,7 @@ impl Stage {
         stage.write("ca.pem", stage.tenant.ca_pem());
         let tenant = stage.tenant.authority().to_owned();
         stage.configure(&tenant, account, logonbox, rest);
-        for service in ["login", "sshd", "sudo", "sudo-i", "su"] {
+        for service in ["login", "sshd", "sudo", "sudo-i", "su", "su-l"] {
             stage.service(service, "");
         }
         // Where it is missing, libpam complains to the system's log, and keeps that open.

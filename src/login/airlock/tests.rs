@@ -11,8 +11,8 @@ use tenant::{Options, Tenant};
 
 use super::*;
 use crate::config::Mode;
-use crate::host::NoAnswer;
 use crate::host::played::Machine;
+use crate::host::{NoAnswer, User};
 use crate::wait::Woken;
 
 /// Types a password, and at an OTP's prompt presses Ctrl-C before the OTP.
@@ -124,8 +124,11 @@ fn log_in(tenant: &Tenant, user: &str, account: &str, password: &'static str) ->
             builder.canceller(canceller).build()
         }),
     };
-    let user = User::Named(user.to_owned());
-    let refusal = login(&config, airlock, &user, parties, &mut Notes::default()).unwrap_err();
+    let person = policy::Person {
+        user: User::Named(user.to_owned()),
+        becomes: None,
+    };
+    let refusal = login(&config, airlock, &person, parties, &mut Notes::default()).unwrap_err();
     (refusal, waiter.paused.len())
 }
 

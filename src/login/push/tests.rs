@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::thread;
 
 use logonbox_authenticator::{ErrorKind, KeySource, Signature, SignatureSource};
+use tempfile::TempDir;
 
 use super::*;
 use crate::config::Mode;
 use crate::host::played::Machine;
-use crate::host::{Echo, NoAnswer, Secret};
+use crate::host::{Echo, NoAnswer, Secret, User};
 use crate::verdict::Word;
 use crate::wait::Woken;
 
@@ -76,6 +78,8 @@ struct Jumper {
     paused: Vec<Duration>,
     /// A signal has come in during the conversation.
     signalled: bool,
+    /// Nothing that is waited for ever comes.
+    stalled: bool,
 }
 
 impl Waiter for Jumper {
@@ -95,6 +99,10 @@ impl Waiter for Jumper {
             self.clock.set(until);
             return Woken::Deadline;
         };
+        if self.stalled {
+            self.clock.set(until);
+            return Woken::Deadline;
+        }
         let mut ready = [nix::poll::PollFd::new(event, nix::poll::PollFlags::POLLIN)];
         nix::poll::poll(&mut ready, nix::poll::PollTimeout::NONE).unwrap();
         Woken::Event
@@ -151,6 +159,10 @@ struct Play {
     byte: u8,
     signalled: bool,
     state_directory: PathBuf,
+    /// The client is never ready.
+    stalled: bool,
+    /// A directory of pinned keys, which are required.
+    pins: Option<TempDir>,
     answers: Vec<(Duration, Result<(), NoAnswer>)>,
 }
 
@@ -167,6 +179,8 @@ impl Default for Play {
             byte: 0,
             signalled: false,
             state_directory: Machine::default().state_directory,
+            stalled: false,
+            pins: None,
             answers: Vec::new(),
         }
     }
@@ -175,8 +189,11 @@ impl Default for Play {
 impl Play {
     #[expect(clippy::disallowed_methods, reason = "some time to begin with")]
     fn play(self) -> Played {
-        let text = "[logonbox]\ntenant = \"tenant.invalid\"\n";
-        let config = Config::parse(Path::new("test"), text).unwrap();
+        let mut text = "[logonbox]\ntenant = \"tenant.invalid\"\n".to_owned();
+        if self.pins.is_some() {
+            text.push_str("pins = \"required\"\n");
+        }
+        let config = Config::parse(Path::new("test"), &text).unwrap();
         let Mode::Push(logonbox) = &config.mode else {
             panic!("no push");
         };
@@ -191,18 +208,24 @@ impl Play {
             clock,
             paused: Vec::new(),
             signalled: self.signalled,
+            stalled: self.stalled,
         };
         let mut notes = Notes::default();
         let tenant = self.tenant;
+        let (ended, stall) = mpsc::channel::<()>();
+        let ended = self.stalled.then_some(ended);
         let parties = Parties {
             host: &mut host,
             system: &Machine {
                 random: self.byte,
                 state_directory: self.state_directory,
+                pins_directory: self.pins.as_ref().map(|pins| pins.path().to_owned()),
                 ..Machine::default()
             },
             waiter: &mut waiter,
             make_client: Box::new(move |canceller| {
+                // Until the test has ended.
+                let _ = stall.recv();
                 Client::builder("tenant.invalid".parse().unwrap())
                     .key_source(tenant)
                     .signature_source(tenant)
@@ -210,8 +233,12 @@ impl Play {
                     .build()
             }),
         };
-        let user = User::Named(self.user.to_owned());
-        let refusal = login(&config, logonbox, &user, parties, &mut notes).unwrap_err();
+        let person = Person {
+            user: User::Named(self.user.to_owned()),
+            becomes: None,
+        };
+        let refusal = login(&config, logonbox, &person, parties, &mut notes).unwrap_err();
+        drop(ended);
         Played {
             refusal,
             told: host.told,
@@ -296,6 +323,23 @@ fn a_ctrl_c_in_the_conversation_rings_nobody() {
     // The key is there, and the tenant would answer: the signal counts more.
     let refusal = play.play().refusal;
     assert_eq!((refusal.word, refusal.rung), (Word::Interrupted, false));
+}
+
+/// What did not come from the tenant says nothing about the tenant.
+#[test]
+fn a_host_that_is_slow_with_pinned_keys_does_not_make_the_tenant_unavailable() {
+    let pins = tempfile::tempdir().unwrap();
+    std::fs::write(pins.path().join("lee"), LISTING).unwrap();
+    for (pins, unavailable) in [(None, Some(Unavailable::Unheard)), (Some(pins), None)] {
+        let play = Play {
+            stalled: true,
+            pins,
+            ..Play::default()
+        };
+        let refusal = play.play().refusal;
+        assert_eq!(refusal.word, Word::TimedOut);
+        assert_eq!((refusal.unavailable, refusal.rung), (unavailable, false));
+    }
 }
 
 #[test]

@@ -7,7 +7,10 @@ use tenant::Press;
 use super::{password, ring};
 use crate::Cell;
 use crate::log::logged;
-use crate::machine::{Machine, OTHER_ID, PASSWORD, piped, stack, tenant_goes_down, terminal};
+use crate::machine::{
+    Machine, OTHER_ID, PASSWORD, USER_ID, configure, piped, set_password, stack, tenant_goes_down,
+    terminal,
+};
 use crate::terminal::Terminal;
 
 pub const CELLS: &[Cell] = &[
@@ -19,6 +22,10 @@ pub const CELLS: &[Cell] = &[
     cell("su/ctrl-c", ctrl_c),
     cell("su/no-terminal", no_terminal),
     cell("su/from-root", from_root),
+    cell("su/caller-asked", caller_asked),
+    cell("su/caller-asked-login-shell", caller_asked_login_shell),
+    cell("su/caller-not-asked", caller_not_asked),
+    cell("su/caller-without-a-name", caller_without_a_name),
 ];
 
 const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
@@ -133,4 +140,68 @@ fn from_root(machine: &mut Machine) {
     let mut terminal = terminal(0, "su", &["lee", "-c", "id -un"]);
     assert!(terminal.end().success());
     machine.phone.is_left_alone();
+}
+
+const ASKS_CALLER: &str = "[policy]\nsu_asks = \"caller\"";
+
+/// Another user, who has no account with the tenant, and whose password the caller knows.
+const TARGET: &str = "other";
+
+/// Becomes that user, from the one with this id.
+#[track_caller]
+fn become_other(machine: &Machine, caller: u32, arguments: &[&str]) -> Terminal {
+    stack("su", "su");
+    stack("su-l", "su-l");
+    set_password(TARGET, PASSWORD);
+    let arguments = [arguments, &[TARGET, "-c", "id -un"]].concat();
+    let terminal = terminal(caller, "su", &arguments);
+    password(machine, &terminal, "Password:", PASSWORD);
+    terminal
+}
+
+fn caller_asked(machine: &mut Machine) {
+    configure(ASKS_CALLER);
+    let mut terminal = become_other(machine, USER_ID, &[]);
+    let ring = ring(machine, &terminal);
+    assert!(
+        ring.text.starts_with("lee wants to log in to ") && ring.text.contains(" (su to other) "),
+        "{}",
+        ring.text
+    );
+    machine.phone.press(&ring, Press::Authorize);
+    assert!(terminal.end().success());
+    assert!(terminal.has_line(TARGET), "{}", terminal.screen());
+    assert_eq!(machine.phone.rings(), 1);
+    logged(&["pam_logonbox(su:auth): approved user=\"other\" caller=\"lee\" account=\"lee\""]);
+}
+
+fn caller_asked_login_shell(machine: &mut Machine) {
+    configure(ASKS_CALLER);
+    let mut terminal = become_other(machine, USER_ID, &["-"]);
+    let ring = ring(machine, &terminal);
+    assert!(ring.text.contains(" (su-l to other) "), "{}", ring.text);
+    machine.phone.press(&ring, Press::Decline);
+    terminal.see("Login denied on the phone.");
+    assert!(!terminal.end().success());
+    assert!(!terminal.has_line(TARGET), "{}", terminal.screen());
+    logged(&["pam_logonbox(su-l:auth): declined user=\"other\" caller=\"lee\" account=\"lee\""]);
+}
+
+/// By default it is the phone of the one that they become, who has none.
+fn caller_not_asked(machine: &mut Machine) {
+    let mut terminal = become_other(machine, USER_ID, &[]);
+    terminal.see("Login refused.");
+    assert!(!terminal.end().success());
+    assert_eq!(machine.phone.rings(), 0);
+    logged(&["pam_logonbox(su:auth): no-account user=\"other\" account=\"other\""]);
+}
+
+/// Whose user has been removed while they were logged in.
+fn caller_without_a_name(machine: &mut Machine) {
+    configure(ASKS_CALLER);
+    let mut terminal = become_other(machine, 4711, &[]);
+    terminal.see("Login refused.");
+    assert!(!terminal.end().success());
+    machine.phone.is_left_alone();
+    logged(&["pam_logonbox(su:auth): unknown-user user=\"other\" caller=\"uid 4711\""]);
 }
