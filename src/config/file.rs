@@ -194,6 +194,8 @@ mod tests {
         for link in ["link", "dangling"] {
             assert!(opened.read(link, 10).unwrap_err().contains("link"));
         }
+        let endless = "x/".repeat(5000);
+        assert!(TrustedDir::open(Path::new(&endless)).is_err());
         for link in [&path, &moved.join("file"), Path::new("/dev/null")] {
             let error = TrustedDir::open(link).unwrap_err();
             assert!(error.contains("no directory"), "{error}");

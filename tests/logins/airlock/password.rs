@@ -49,6 +49,30 @@ fn the_password_is_left_to_the_modules_after() {
     assert_eq!(login.screen(), ["Login refused."]);
 }
 
+/// Those modules would take it for the password of the user one becomes.
+#[test]
+fn the_password_of_whoever_calls_su_is_left_to_nobody() {
+    for (asks, code) in [("user", "PAM_SUCCESS"), ("caller", "PAM_SERVICE_ERR")] {
+        let (stage, _) = stage_of_two("password = \"stack\"");
+        let stack = std::fs::read_to_string(stage.path("pam.d/login")).unwrap();
+        stage.write("pam.d/su", &stack);
+        let policy = format!("[policy]\nsu_asks = {asks:?}\n");
+        write_config(&stage, "pam_logonbox.toml", "otp", "", &policy);
+        let mut running = stage.start("su", &[]);
+        let answers = [
+            ("hidden", "Password: ", Types(PASSWORD)),
+            ("visible", "OTP: ", Types("A1b2C3")),
+        ];
+        converse(&mut running, &answers);
+        if asks == "user" {
+            converse(&mut running, &[("visible", "OTP: ", Types("482913"))]);
+        }
+        let login = running.finish();
+        assert_eq!(login.one("result").text, code, "{:#?}", login.events);
+        assert!(login.all("log")[0].contains(": approved "));
+    }
+}
+
 /// A module after this one that takes the password finds none.
 #[test]
 fn the_password_is_left_by_nothing_but_a_login() {
