@@ -12,7 +12,9 @@
 )]
 
 mod config;
+mod keys;
 mod login;
 mod output;
+mod pins;
 mod stage;
 mod terminal;

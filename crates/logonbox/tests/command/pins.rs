@@ -1,0 +1,307 @@
+//! `logonbox pin`, `unpin` and `pins`.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use tenant::{Account, Accounts, Options};
+
+use crate::stage::{Run, Stage};
+use crate::terminal::Terminal;
+
+pub const PIXEL: usize = 0;
+pub const OLD: usize = 1;
+
+/// A tenant where lee has a `Pixel 8` and an `Old phone`, and a host with this in `[logonbox]`.
+pub fn lee(logonbox: &str) -> (Stage, Account) {
+    let account = Account::new("lee");
+    let stage = Stage::with(Options {
+        accounts: Accounts::from_iter([account.clone(), Account::new("o'neil/..")]),
+        ..Options::default()
+    });
+    stage.configure(logonbox, "");
+    (stage, account)
+}
+
+fn with_directory<'a>(stage: &Stage, arguments: &[&'a str]) -> Vec<String> {
+    let directory = stage.path("keys").display().to_string();
+    let mut all: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+    all.extend(["--pins-directory".to_owned(), directory]);
+    all
+}
+
+fn run(stage: &Stage, arguments: &[&str]) -> Run {
+    let all = with_directory(stage, arguments);
+    stage.run(&all.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn fingerprint(account: &Account, place: usize) -> String {
+    account.all_keys()[place].fingerprint()
+}
+
+fn file(stage: &Stage, name: &str) -> String {
+    fs::read_to_string(stage.path("keys").join(name)).unwrap()
+}
+
+/// What is in the directory, hidden files as well.
+fn files(stage: &Stage) -> Vec<String> {
+    let entries = fs::read_dir(stage.path("keys")).into_iter().flatten();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+#[test]
+fn keys_are_pinned_compared_and_unpinned() {
+    let (stage, account) = lee("pins = \"if-present\"");
+    let (pixel, old) = (fingerprint(&account, PIXEL), fingerprint(&account, OLD));
+
+    run(&stage, &["pins"]).assert(0, &["Nothing is pinned in "], &[]);
+    let pinned = run(&stage, &["pin", "lee", "--yes", "--key", &pixel]);
+    pinned.assert(
+        0,
+        &[
+            "Pixel 8\n  ssh-ed25519 256 bits SHA256:",
+            "1 pinned for lee",
+        ],
+        &[],
+    );
+    assert_eq!(files(&stage), ["lee"]);
+    let text = file(&stage, "lee");
+    let line = account.all_keys()[PIXEL].line();
+    assert!(text.ends_with(&format!("\n{line}\n")), "{text}");
+    let modes =
+        ["keys", "keys/lee"].map(|path| fs::metadata(stage.path(path)).unwrap().mode() & 0o7777);
+    assert_eq!(modes, [0o755, 0o644]);
+
+    let compared = run(&stage, &["pins", "lee"]);
+    compared.assert(3, &["lee\n"], &[]);
+    assert!(compared.line("pinned and published").contains(&pixel));
+    assert!(compared.line("published, not pinned").contains(&old));
+
+    // What an administrator has written there stays.
+    let text = format!("# from Lee, by telephone\n{}", text.trim_end());
+    stage.write("keys/lee", &text);
+    let pinned = run(&stage, &["pin", "lee", "--yes"]);
+    pinned.assert(
+        0,
+        &[
+            &format!("pinned already: Pixel 8 {pixel}"),
+            "1 pinned for lee",
+        ],
+        &[],
+    );
+    let text = file(&stage, "lee");
+    assert!(text.starts_with("# from Lee, by telephone\n"), "{text}");
+    assert_eq!(text.matches(&line).count(), 1, "{text}");
+    run(&stage, &["pins"]).assert(0, &["lee\n"], &[]);
+    run(&stage, &["pin", "lee", "--yes"]).assert(0, &["There is nothing to do."], &[]);
+    let login = run(&stage, &["keys", "lee"]);
+    login.assert(
+        0,
+        &["  usable, pinned\n", "chosen among the pinned keys alone"],
+        &[],
+    );
+
+    let out = run(&stage, &["unpin", "lee", &pixel]);
+    out.assert(
+        0,
+        &[
+            &format!("no longer pinned: Pixel 8 {pixel}"),
+            "Still pinned: 1, in ",
+        ],
+        &[],
+    );
+    let text = file(&stage, "lee");
+    assert!(
+        text.starts_with("# from Lee") && !text.contains(&line),
+        "{text}"
+    );
+    // The last: the file stays, and refuses.
+    let out = run(&stage, &["unpin", "lee", &old]);
+    out.assert(0, &["Logins of lee are refused until a key is pinned"], &[]);
+    assert_eq!(files(&stage), ["lee"]);
+    run(&stage, &["keys", "lee"]).assert(1, &["A login is refused: no usable key"], &[]);
+    run(&stage, &["pins"]).assert(3, &["holds no key: logins are refused"], &[]);
+    run(&stage, &["unpin", "lee", "--forget"]).assert(
+        0,
+        &["From now on every key that the tenant publishes for lee counts again: pins = \"if-present\"."],
+        &[],
+    );
+    assert!(files(&stage).is_empty());
+}
+
+#[test]
+fn every_kind_of_pins_says_what_follows() {
+    for (pins, pin, exit, emptied, forgotten) in [
+        (
+            "off",
+            "It has no effect while pins = \"off\"",
+            3,
+            "have no effect here",
+            "have no effect here",
+        ),
+        (
+            "required",
+            "1 pinned",
+            0,
+            "Logins of lee are refused",
+            "are refused until a key is pinned: pins = \"required\"",
+        ),
+    ] {
+        let (stage, account) = lee(&format!("pins = {pins:?}"));
+        let pixel = fingerprint(&account, PIXEL);
+        run(&stage, &["pin", "lee", "--yes", "--key", &pixel]).assert(exit, &[pin], &[]);
+        run(&stage, &["unpin", "lee"]).assert(0, &[emptied], &[]);
+        run(&stage, &["unpin", "lee", "--forget"]).assert(0, &[forgotten], &[]);
+    }
+}
+
+#[test]
+fn nothing_is_half_done() {
+    let (stage, account) = lee("pins = \"required\"");
+    let (pixel, old) = (fingerprint(&account, PIXEL), fingerprint(&account, OLD));
+    let unknown = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    run(
+        &stage,
+        &["pin", "lee", "--yes", "--key", &pixel, "--key", unknown],
+    )
+    .assert(
+        1,
+        &[],
+        &[&format!(
+            "publishes no key {unknown} for this account. Nothing was done."
+        )],
+    );
+    // Nobody has said yes.
+    run(&stage, &["pin", "lee"]).assert(1, &[&pixel, &old], &["no terminal to ask on", "--yes"]);
+    run(&stage, &["pin", "kim", "--yes"]).assert(
+        1,
+        &[],
+        &["kim: the tenant knows no such account"],
+    );
+    run(&stage, &["pin", "..", "--yes"]).assert(
+        1,
+        &[],
+        &["no keys can be pinned for this account"],
+    );
+    run(&stage, &["unpin", "lee"]).assert(1, &[], &["nothing is pinned for lee in "]);
+    assert!(!stage.path("keys").exists());
+
+    run(&stage, &["pin", "lee", "--yes"]).assert(0, &["2 pinned"], &[]);
+    let before = file(&stage, "lee");
+    run(&stage, &["unpin", "lee", &pixel, unknown]).assert(
+        1,
+        &[],
+        &[&format!("no key {unknown} is pinned"), "Nothing was done"],
+    );
+    assert_eq!(file(&stage, "lee"), before);
+    // What the module would refuse is not built upon.
+    stage.write("keys/lee", "rubbish\n");
+    for arguments in [&["pin", "lee", "--yes"][..], &["unpin", "lee"]] {
+        run(&stage, arguments).assert(1, &[], &["keys/lee line 1: malformed"]);
+    }
+    run(&stage, &["pins"]).assert(1, &["keys/lee line 1: malformed"], &[]);
+    assert_eq!(file(&stage, "lee"), "rubbish\n");
+    let open = Permissions::from_mode(0o777);
+    fs::set_permissions(stage.path("keys"), open).unwrap();
+    run(&stage, &["pin", "lee", "--yes"]).assert(1, &[], &["run chmod go-w"]);
+    assert_eq!(files(&stage), ["lee"]);
+}
+
+#[test]
+fn an_account_s_name_is_no_path() {
+    let (stage, _) = lee("pins = \"required\"");
+    run(&stage, &["pin", "o'neil/..", "--yes"]).assert(0, &["2 pinned for o'neil/.."], &[]);
+    assert_eq!(files(&stage), ["o%27neil%2F.."]);
+    run(&stage, &["pins"]).assert(0, &["o'neil/..\n"], &[]);
+    stage.write("keys/lee%2dx", "");
+    stage.write("keys/.swp", "rubbish");
+    run(&stage, &["pins"]).assert(3, &["keys/lee%2dx is no account's file"], &[]);
+}
+
+#[test]
+fn pins_go_on_without_a_tenant() {
+    let (stage, account) = lee("pins = \"required\"");
+    let pixel = fingerprint(&account, PIXEL);
+    run(&stage, &["pin", "lee", "--yes"]).assert(0, &[], &[]);
+    run(&stage, &["pin", "o'neil/..", "--yes"]).assert(0, &[], &[]);
+    let lines: String = account
+        .all_keys()
+        .iter()
+        .map(|key| key.line() + "\n")
+        .collect();
+    stage.write("keys/gone", &lines);
+    run(&stage, &["pins", "gone"]).assert(3, &[&pixel, "the tenant knows no such account"], &[]);
+    stage.configure_for("localhost:1", "pins = \"required\"", "");
+    let compared = run(&stage, &["pins"]);
+    compared.assert(
+        3,
+        &[
+            "lee\n",
+            "gone\n",
+            &pixel,
+            "Nothing was compared with the tenant: ",
+        ],
+        &[],
+    );
+    assert_eq!(compared.out.matches("Nothing was compared").count(), 1);
+    // Nor does losing a key's trust need one, or a configuration.
+    fs::remove_file(stage.path("pam_logonbox.toml")).unwrap();
+    run(&stage, &["unpin", "lee", &pixel]).assert(0, &["Still pinned: 1"], &[]);
+}
+
+#[test]
+fn keys_that_are_no_longer_published_are_told() {
+    let (stage, account) = lee("pins = \"required\"");
+    let other = Account::new("other");
+    let line = other.all_keys()[PIXEL].line();
+    fs::create_dir(stage.path("keys")).unwrap();
+    stage.write("keys/lee", &format!("{line}\n"));
+    let compared = run(&stage, &["pins"]);
+    assert_eq!(compared.code, Some(3), "{compared:#?}");
+    let theirs = compared.line("pinned, not published");
+    assert!(theirs.contains(&fingerprint(&other, PIXEL)), "{theirs}");
+    let own = compared.line("published, not pinned");
+    assert!(own.contains(&fingerprint(&account, PIXEL)), "{own}");
+    let keys = run(&stage, &["keys", "lee"]);
+    keys.assert(0, &["pinned, but not published", "usable, not pinned"], &[]);
+    let rings = keys.line("A login rings");
+    assert!(rings.contains(&fingerprint(&other, PIXEL)), "{rings}");
+}
+
+#[test]
+fn a_terminal_is_asked_and_only_yes_pins() {
+    let (stage, account) = lee("pins = \"required\"");
+    for (typed, code, count) in [("\r", 1, 0), ("n\r", 1, 0), ("y\r", 0, 1)] {
+        let all = with_directory(&stage, &["pin", "lee"]);
+        let terminal =
+            Terminal::start(stage.command(&all.iter().map(String::as_str).collect::<Vec<_>>()));
+        terminal.see(&fingerprint(&account, PIXEL));
+        terminal.see("in person, or by telephone");
+        terminal.see("Pin these keys? [y/N] ");
+        terminal.press(typed);
+        let (status, raw) = terminal.end();
+        assert_eq!(status.code(), Some(code), "{raw}");
+        assert_eq!(files(&stage).len(), count, "{raw}");
+    }
+}
+
+#[test]
+fn what_is_agreed_to_is_what_was_shown() {
+    let (stage, account) = lee("pins = \"required\"");
+    let all = with_directory(&stage, &["pin", "lee"]);
+    let terminal =
+        Terminal::start(stage.command(&all.iter().map(String::as_str).collect::<Vec<_>>()));
+    terminal.see("[y/N] ");
+    run(
+        &stage,
+        &["pin", "lee", "--yes", "--key", &fingerprint(&account, OLD)],
+    )
+    .assert(0, &[], &[]);
+    let before = file(&stage, "lee");
+    terminal.press("y\r");
+    let (status, raw) = terminal.end();
+    assert_eq!(status.code(), Some(1), "{raw}");
+    assert!(raw.contains("changed by somebody else"), "{raw}");
+    assert_eq!(file(&stage, "lee"), before);
+}
