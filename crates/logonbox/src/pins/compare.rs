@@ -66,12 +66,11 @@ impl Report<'_> {
             writeln!(self.out, "Nothing is pinned in {}.", directory.display())?;
         }
         for name in names {
-            match name.to_str().and_then(account_of) {
-                Some(account) => self.account(directory, &account)?,
-                None => {
-                    let path = shown(&directory.join(&name).display().to_string());
-                    self.warn(&format!("{path} is no account's file: nobody reads it"))?;
-                }
+            if let Some(account) = name.to_str().and_then(account_of) {
+                self.account(directory, &account)?;
+            } else {
+                let path = shown(&directory.join(&name).display().to_string());
+                self.warn(&format!("{path} is no account's file: nobody reads it"))?;
             }
         }
         Ok(())

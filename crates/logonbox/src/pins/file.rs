@@ -25,7 +25,7 @@ pub fn keys(pinned: Option<&Pinned>) -> &[PublicKey] {
 /// The directory, locked: nobody else who uses this command changes a file at the same time.
 pub struct Directory {
     path: PathBuf,
-    _lock: Flock<File>,
+    lock: Flock<File>,
 }
 
 impl Directory {
@@ -35,7 +35,7 @@ impl Directory {
         match DirBuilder::new().mode(0o755).create(path) {
             // The umask may have taken something away.
             Ok(()) => {
-                std::fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(failed)?
+                std::fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(failed)?;
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error)),
@@ -45,7 +45,7 @@ impl Directory {
             .map_err(|(_, error)| failed(error.into()))?;
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock: lock,
         })
     }
 
@@ -111,7 +111,7 @@ impl Directory {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self._lock.sync_all()
+        self.lock.sync_all()
     }
 }
 
