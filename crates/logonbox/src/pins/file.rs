@@ -45,7 +45,7 @@ impl Directory {
             .map_err(|(_, error)| failed(error.into()))?;
         Ok(Self {
             path: path.to_owned(),
-            lock: lock,
+            lock,
         })
     }
 

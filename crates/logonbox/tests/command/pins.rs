@@ -22,7 +22,7 @@ pub fn lee(logonbox: &str) -> (Stage, Account) {
     (stage, account)
 }
 
-fn with_directory<'a>(stage: &Stage, arguments: &[&'a str]) -> Vec<String> {
+fn with_directory(stage: &Stage, arguments: &[&str]) -> Vec<String> {
     let directory = stage.path("keys").display().to_string();
     let mut all: Vec<_> = arguments.iter().map(ToString::to_string).collect();
     all.extend(["--pins-directory".to_owned(), directory]);
