@@ -11,6 +11,11 @@ pub fn advice(word: &str) -> Option<&'static str> {
             "None of the account's keys can be used: `logonbox keys ACCOUNT` shows why. The person \
              may have to set the app on the phone up anew."
         }
+        "limit" => {
+            "Nobody approved for too long: somebody may be trying. See who, in the log, before \
+             `unapproved_pushes_per_10_minutes` in [policy] is raised. Logins with this command \
+             count, too."
+        }
         "unknown-user" => "This system knows no such user (getent passwd USER).",
         "unreachable" => {
             "Is the name right, and is TCP to it allowed from here? Where a proxy is needed, it \

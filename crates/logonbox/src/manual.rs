@@ -1,13 +1,197 @@
-//! `logonbox manual`: the manual page, made from the command line's own help.
+//! `logonbox manual`: logonbox(8), made from the command line's own help. One page for all
+//! subcommands: they are few, and share most of what is to say.
 
 use std::io::Write;
 
-use clap::CommandFactory;
+use clap::builder::StyledStr;
+use clap::{Arg, Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+use pam_logonbox::args::DEFAULT_PATH;
+use pam_logonbox::pins::DIRECTORY;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, EXAMPLES, EXIT_STATUS};
 use crate::end::{End, Failure};
 
+/// Of the page, for it is the same wherever it is made.
+const DATE: &str = "2026-11-22";
+/// Where a line of the page's source is full.
+const LINE: usize = 72;
+
 pub fn run(out: &mut dyn Write) -> Result<End, Failure> {
-    clap_mangen::Man::new(Cli::command()).render(&mut &mut *out)?;
+    let mut command = Cli::command();
+    command.build();
+    let man = Man::new(command.clone())
+        .title("LOGONBOX")
+        .section("8")
+        .date(DATE)
+        .source("pam_logonbox")
+        .manual("System Manager's Manual");
+    // Into memory first: only then is an error one of the output.
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    let mut roff = Roff::new();
+    name_and_synopsis(&mut roff);
+    roff.control("SH", ["DESCRIPTION"]);
+    roff.text(paragraph(
+        "The administrator's command for pam_logonbox(8), a PAM module. It uses the module's own code, \
+         so that what it explains is what the module does.",
+    ));
+    commands(&mut roff, &command);
+    list(&mut roff, "FILES", &files(), |path| italic(path));
+    list(&mut roff, "EXIT STATUS", &EXIT_STATUS, |status| {
+        bold(status)
+    });
+    let last = "A login that a signal has ended ends the command with that signal.";
+    roff.control("PP", []).text([roman(last)]);
+    list(&mut roff, "EXAMPLES", &EXAMPLES, |line| bold(line));
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([roman("pam_logonbox.toml(5), pam_logonbox(8)")]);
+    roff.to_writer(&mut page)?;
+    out.write_all(&page)?;
     Ok(End::Fine)
+}
+
+fn name_and_synopsis(roff: &mut Roff) {
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(
+        "logonbox - explain, check and try logins with pam_logonbox",
+    )]);
+    roff.control("SH", ["SYNOPSIS"]);
+    roff.text([
+        bold("logonbox"),
+        roman(" ["),
+        bold("--conf"),
+        roman(" "),
+        italic("FILE"),
+        roman("] "),
+        italic("COMMAND"),
+        roman(" [...]"),
+    ]);
+}
+
+fn commands(roff: &mut Roff, command: &Command) {
+    roff.control("SH", ["COMMANDS"]);
+    let shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
+    for command in command.get_subcommands().filter(shown) {
+        roff.control("SS", [usage(command).as_str()]);
+        text(roff, command.get_long_about().or(command.get_about()));
+        options(roff, command.get_arguments().filter(|arg| is_own(arg)));
+    }
+    roff.control("SH", ["OPTIONS"]);
+    roff.text([roman("Every command takes these:")]);
+    options(roff, command.get_arguments());
+}
+
+/// Not those that stand in the section about all commands.
+fn is_own(arg: &Arg) -> bool {
+    !arg.is_global_set() && !matches!(arg.get_id().as_str(), "help" | "version")
+}
+
+/// `pin [--key FINGERPRINT] ACCOUNT`, without the options, which follow.
+fn usage(command: &Command) -> String {
+    let mut usage = command.get_name().to_owned();
+    for arg in command.get_positionals() {
+        let name = value(arg);
+        usage += &match (arg.is_required_set(), arg.get_num_args()) {
+            (true, _) => format!(" {name}"),
+            (false, Some(range)) if range.max_values() > 1 => format!(" [{name} ...]"),
+            (false, _) => format!(" [{name}]"),
+        };
+    }
+    usage
+}
+
+fn options<'a>(roff: &mut Roff, arguments: impl Iterator<Item = &'a Arg>) {
+    for arg in arguments {
+        let mut head: Vec<Inline> = Vec::new();
+        if let Some(short) = arg.get_short() {
+            head.extend([bold(format!("-{short}")), roman(", ")]);
+        }
+        if let Some(long) = arg.get_long() {
+            head.push(bold(format!("--{long}")));
+        }
+        if arg.is_positional() || arg.get_action().takes_values() {
+            if !arg.is_positional() {
+                head.push(roman(" "));
+            }
+            head.push(italic(value(arg)));
+        }
+        roff.control("TP", []);
+        roff.text(head);
+        text(roff, arg.get_help());
+        let values = arg.get_possible_values();
+        let values: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+        if arg.get_action().takes_values() && !values.is_empty() {
+            roff.text([roman(format!("One of {}.", values.join(", ")))]);
+        }
+        if let [default] = arg.get_default_values()
+            && arg.get_action().takes_values()
+        {
+            let default = default.to_string_lossy().into_owned();
+            roff.text([roman("The default is "), bold(default), roman(".")]);
+        }
+    }
+}
+
+fn value(arg: &Arg) -> String {
+    arg.get_value_names()
+        .and_then(|names| names.first())
+        .map_or_else(String::new, ToString::to_string)
+}
+
+/// Help ends without a full stop where it is one line; a page has whole sentences.
+fn text(roff: &mut Roff, help: Option<&StyledStr>) {
+    let help = help.map_or_else(String::new, ToString::to_string);
+    for (place, part) in help.split("\n\n").enumerate() {
+        if place > 0 {
+            roff.control("PP", []);
+        }
+        roff.text(paragraph(part));
+    }
+}
+
+/// Filled lines, a new one for each sentence. What stands in backticks is bold.
+fn paragraph(text: &str) -> Vec<Inline> {
+    let text = text.trim().replace('\n', " ");
+    let stop = if text.ends_with('.') { "" } else { "." };
+    let mut inlines = Vec::new();
+    let mut width = 0_usize;
+    let mut between = "";
+    for (place, part) in (text + stop).split('`').enumerate() {
+        let style = if place % 2 == 1 { bold } else { roman };
+        for word in part.split_inclusive(' ') {
+            let bare = word.trim_end();
+            if !between.is_empty() {
+                let more = width.saturating_add(bare.len());
+                between = if more > LINE { "\n" } else { between };
+                width = if between == "\n" { 0 } else { width };
+                inlines.push(roman(between));
+            }
+            width = width.saturating_add(word.len());
+            inlines.push(style(bare.to_owned()));
+            between = match word {
+                _ if bare == word => "",
+                _ if bare.ends_with('.') => "\n",
+                _ => " ",
+            };
+        }
+    }
+    inlines
+}
+
+fn files() -> [(&'static str, &'static str); 2] {
+    [
+        (DEFAULT_PATH, "the configuration: pam_logonbox.toml(5)"),
+        (DIRECTORY, "the pinned keys, a file for each account"),
+    ]
+}
+
+fn list(roff: &mut Roff, title: &str, rows: &[(&str, &str)], style: impl Fn(&str) -> Inline) {
+    roff.control("SH", [title]);
+    for (head, body) in rows {
+        roff.control("TP", []);
+        roff.text([style(head)]);
+        roff.text([roman(*body)]);
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenant::{Account, Accounts, KeyType, Options, Phone};
 
-use crate::stage::Stage;
+use crate::stage::{NO_LIMIT, Stage};
 use crate::terminal::{PATIENCE, Terminal, screen};
 
 /// A user that every system knows.
@@ -21,7 +21,7 @@ fn stage(account: &str, rest: &str) -> Stage {
 fn airlock(account: &str, more: &str) -> Stage {
     let stage = Stage::new();
     let text = format!(
-        "mode = \"airlock\"\n[airlock]\nurl = {:?}\naccount = {account:?}\n{more}\n[tls]\nca_file = {:?}\n",
+        "mode = \"airlock\"\n[airlock]\nurl = {:?}\naccount = {account:?}\n{more}\n[tls]\nca_file = {:?}\n[policy]\n{NO_LIMIT}\n",
         stage.tenant.airlock_url(),
         stage.path("ca.pem").display().to_string()
     );

@@ -11,6 +11,9 @@ use tenant::{Options, Tenant};
 /// The command that cargo has built for this test run.
 pub const LOGONBOX: &str = env!("CARGO_BIN_EXE_logonbox");
 
+/// For `[policy]`.
+pub const NO_LIMIT: &str = "unapproved_pushes_per_10_minutes = 0";
+
 /// A tenant, and a configuration that knows it.
 pub struct Stage {
     pub tenant: Tenant,
@@ -42,6 +45,14 @@ impl Stage {
     /// The same for another tenant.
     pub fn configure_for(&self, tenant: &str, logonbox: &str, rest: &str) {
         let ca = self.path("ca.pem").display().to_string();
+        // This machine's count of unapproved tries is none of these tests'.
+        // `[policy]` comes last where there is one.
+        let policy = if rest.contains("[policy]") {
+            ""
+        } else {
+            "[policy]"
+        };
+        let rest = format!("{rest}\n{policy}\n{NO_LIMIT}");
         let text = format!(
             "[logonbox]\ntenant = {tenant:?}\n{logonbox}\n[tls]\nca_file = {ca:?}\n{rest}\n"
         );
