@@ -1,4 +1,4 @@
-# make            build the module: target/release/libpam_logonbox.so
+# make            build the module, target/release/libpam_logonbox.so, and the command logonbox
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser;
 #                 MODE=airlock: through Airlock IAM, with the QR code of a hardware token
 # make test       everything, from a clean clone; needs no root, but for test-hosts
@@ -20,15 +20,25 @@ PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /securit
 SCRIPTS = .ci/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party packaging/deb/build \
 	packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine prepare run)
+TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
+MODULE = $(TARGET)/release/libpam_logonbox.so
+COMMAND = $(TARGET)/release/logonbox
+# Where the command goes, with its manual page and what completes it in shells.
+PREFIX ?= /usr/local
+SHARE = $(DESTDIR)$(PREFIX)/share
+# Made by the command itself.
+MADE = man/man8/logonbox.8 bash-completion/completions/logonbox zsh/site-functions/_logonbox \
+	fish/vendor_completions.d/logonbox.fish
 PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
-MODULE = $(abspath $(or $(CARGO_TARGET_DIR),target))/release/libpam_logonbox.so
 
 .PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages test-browser test-hosts
 
 all: build
 
+# One after the other: together, features that the command wants of a crate would get into the module.
 build:
 	$(CARGO) build --release --locked --package pam_logonbox
+	$(CARGO) build --release --locked --package logonbox
 
 demo:
 	@MODE="$(MODE)" tests/demo.sh
@@ -54,6 +64,7 @@ lint:
 	shellcheck -x $(SCRIPTS)
 	mandoc -T lint -W warning $(PAGES)
 	! mandoc -T lint -W style $(PAGES) 2>&1 | grep -v -e 'referenced manual not found' -e 'mandoc.db'
+	$(CARGO) run --quiet --locked --package logonbox -- manual | mandoc -T lint -W style
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS=--deny=warnings $(CARGO) doc --no-deps --locked --package logonbox-authenticator
@@ -63,6 +74,7 @@ lint:
 # Without cargo: root need not have one.
 install:
 	@test -e "$(MODULE)" || { echo "$(MODULE) is missing: run make first" >&2; exit 1; }
+	@test -x "$(COMMAND)" || { echo "$(COMMAND) is missing: run make first" >&2; exit 1; }
 	@test -n "$(PAMDIR)" || { echo "say where PAM modules are: make install PAMDIR=/lib/security" >&2; exit 1; }
 	install -D -m 0644 "$(MODULE)" "$(DESTDIR)$(PAMDIR)/.pam_logonbox.so.new"
 	mv -f "$(DESTDIR)$(PAMDIR)/.pam_logonbox.so.new" "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
@@ -71,17 +83,25 @@ install:
 	else \
 		install -D -m 0600 conf/pam_logonbox.toml "$(DESTDIR)/etc/security/pam_logonbox.toml"; \
 	fi
+	install -D -m 0755 "$(COMMAND)" "$(DESTDIR)$(PREFIX)/sbin/logonbox"
+	for file in $(MADE); do install -D -m 0644 /dev/null "$(SHARE)/$$file" || exit 1; done
+	"$(COMMAND)" manual >"$(SHARE)/man/man8/logonbox.8"
+	"$(COMMAND)" completions bash >"$(SHARE)/bash-completion/completions/logonbox"
+	"$(COMMAND)" completions zsh >"$(SHARE)/zsh/site-functions/_logonbox"
+	"$(COMMAND)" completions fish >"$(SHARE)/fish/vendor_completions.d/logonbox.fish"
 
 # A service that names a module that is not there refuses everybody.
 uninstall:
 	@! grep -ls '^[^#]*pam_logonbox\.so' "$(DESTDIR)"/etc/pam.conf "$(DESTDIR)"/etc/pam.d/* || \
 		{ echo "these still name the module: put them back as they were first" >&2; exit 1; }
-	rm -f "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
-	@echo "/etc/security/pam_logonbox.toml is left as it is"
+	rm -f "$(DESTDIR)$(PAMDIR)/pam_logonbox.so" "$(DESTDIR)$(PREFIX)/sbin/logonbox"
+	cd "$(SHARE)" && rm -f $(MADE)
+	@echo "/etc/security/pam_logonbox.toml and pam_logonbox.keys are left as they are"
 
 # For every Linux since glibc 2.28, and the same in both packages.
 portable:
 	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package pam_logonbox
+	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package logonbox
 
 deb: portable
 	packaging/deb/build

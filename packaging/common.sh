@@ -18,8 +18,17 @@ mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 host=$(rustc -vV | sed -n 's/^host: //p')
 module=$target/$host/release/libpam_logonbox.so
+command=$target/$host/release/logonbox
 out=$target/packages
 version=$(sed -n '/^\[workspace.package\]/,/^$/ s/^version = "\(.*\)"$/\1/p' Cargo.toml)
+}
+
+# made_by_command DIRECTORY: the command's manual page, and what completes it in shells.
+made_by_command() {
+    "$command" manual >"$1/logonbox.8"
+    "$command" completions bash >"$1/logonbox.bash"
+    "$command" completions zsh >"$1/_logonbox"
+    "$command" completions fish >"$1/logonbox.fish"
 }
 
 # normalize DIRECTORY: no trace of when, and under which umask, the files came to be.
