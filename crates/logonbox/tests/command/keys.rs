@@ -3,7 +3,7 @@
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone};
 
 use crate::pins::{OLD, PIXEL, lee};
-use crate::stage::{Run, Stage};
+use crate::stage::{Run, Stage, nobody};
 
 fn keys(stage: &Stage, account: &str) -> Run {
     let directory = stage.path("keys").display().to_string();
@@ -132,7 +132,7 @@ fn errors_say_what_to_do() {
             "`account` in [logonbox]",
         ],
     );
-    stage.configure_for("localhost:1", "", "");
+    stage.configure_for(&nobody(), "", "");
     keys(&stage, "lee").assert(1, &[], &["logonbox: lee: the tenant ", "proxy"]);
     let other = Stage::new();
     stage.write("ca.pem", other.tenant.ca_pem());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenant::{Account, Accounts, KeyType, Options, Phone};
 
-use crate::stage::{NO_LIMIT, Stage};
+use crate::stage::{NO_LIMIT, Stage, nobody};
 use crate::terminal::{PATIENCE, Terminal, screen};
 
 /// A user that every system knows.
@@ -112,10 +112,7 @@ fn every_end_has_its_code_and_its_exit_status() {
 #[test]
 fn whoever_cannot_be_reached_is_explained() {
     let stage = Stage::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    stage.configure_for(&nobody, "", "");
+    stage.configure_for(&nobody(), "", "");
     let run = stage.run_with("\n", &["login", USER]);
     run.assert(
         1,

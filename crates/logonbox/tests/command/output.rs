@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, bare, run};
 use crate::terminal::Terminal;
 
 #[test]
@@ -57,4 +57,73 @@ fn an_output_that_takes_nothing_is_an_error() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("the output cannot be written: No space left"));
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// The names in the help's list of commands.
+fn commands() -> Vec<String> {
+    let help = run(bare(&["--help"]), "");
+    let (_, list) = help.out.split_once("Commands:\n").unwrap();
+    let (list, _) = list.split_once("\n\n").unwrap();
+    let names = list.lines().map(|line| {
+        let name = line.split_whitespace().next();
+        name.unwrap().to_owned()
+    });
+    names.filter(|name| name != "help").collect()
+}
+
+#[test]
+fn the_page_has_every_command_and_every_option() {
+    let page = run(bare(&["manual"]), "");
+    page.assert(
+        0,
+        &[".TH LOGONBOX 8 ", ".SH \"EXIT STATUS\"", ".SH FILES"],
+        &[],
+    );
+    let commands = commands();
+    assert!(commands.contains(&"login".to_owned()), "{commands:?}");
+    for command in commands {
+        let heading = [format!(".SS {command}\n"), format!(".SS \"{command} ")];
+        assert!(
+            heading.iter().any(|text| page.out.contains(text)),
+            "{command}"
+        );
+        let help = run(bare(&[&command, "--help"]), "");
+        for option in help
+            .out
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("--"))
+        {
+            let name = option.split([' ', ',']).next().unwrap().replace('-', "\\-");
+            assert!(
+                page.out.contains(&format!("\\-\\-{name}")),
+                "{command} {name}"
+            );
+        }
+    }
+    assert!(!page.out.contains("SS manual"), "{}", page.out);
+}
+
+#[test]
+fn every_shell_completes_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(bare(&["completions", shell]), "");
+        script.assert(0, &["pins-directory"], &[]);
+        for command in commands() {
+            assert!(script.out.contains(&command), "{shell} {command}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    for arguments in [
+        &["lgoin"][..],
+        &["login"],
+        &["login", "lee", "--rhost", "web1"],
+        &[],
+    ] {
+        let run = run(bare(arguments), "");
+        assert_eq!((run.code, &*run.out), (Some(2), ""), "{run:#?}");
+        assert!(!run.err.is_empty());
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Command;
 
-use tenant::{Account, Accounts, Options};
+use tenant::{Account, Accounts, KeyType, Options, Phone};
 
-use crate::stage::{Run, Stage};
+use crate::stage::{Run, Stage, nobody};
 use crate::terminal::Terminal;
 
 pub const PIXEL: usize = 0;
@@ -232,7 +233,7 @@ fn pins_go_on_without_a_tenant() {
         .collect();
     stage.write("keys/gone", &lines);
     run(&stage, &["pins", "gone"]).assert(3, &[&pixel, "the tenant knows no such account"], &[]);
-    stage.configure_for("localhost:1", "pins = \"required\"", "");
+    stage.configure_for(&nobody(), "pins = \"required\"", "");
     let compared = run(&stage, &["pins"]);
     compared.assert(
         3,
@@ -304,4 +305,28 @@ fn what_is_agreed_to_is_what_was_shown() {
     assert_eq!(status.code(), Some(1), "{raw}");
     assert!(raw.contains("changed by somebody else"), "{raw}");
     assert_eq!(file(&stage, "lee"), before);
+}
+
+#[test]
+fn files_are_for_every_reader_and_names_of_phones_are_stripped() {
+    let hostile = "Pixel\u{1b}[2J\r8";
+    let lee = Account::new("lee").phones([Phone::new(hostile, KeyType::Ed25519)]);
+    let stage = Stage::with(Options {
+        accounts: Accounts::from_iter([lee]),
+        ..Options::default()
+    });
+    stage.configure("pins = \"required\"", "");
+    let all = with_directory(&stage, &["pin", "lee", "--yes"]);
+    let command = stage.command(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut careful = Command::new("sh");
+    careful
+        .args(["-c", "umask 077; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args());
+    crate::stage::run(careful, "").assert(0, &["1 pinned for lee"], &[]);
+    let mode = |path: &str| fs::metadata(stage.path(path)).unwrap().mode() & 0o7777;
+    assert_eq!((mode("keys"), mode("keys/lee")), (0o755, 0o644));
+    let text = file(&stage, "lee");
+    assert!(text.ends_with(" Pixel?[2J?8\n"), "{text:?}");
+    run(&stage, &["pins"]).assert(0, &["pinned and published"], &[]);
 }

@@ -164,3 +164,9 @@ impl Run {
             .unwrap_or_else(|| panic!("no line {start:?}: {self:#?}"))
     }
 }
+
+/// Host and port where nothing listens.
+pub fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
