@@ -1,6 +1,6 @@
 //! The file of an account's pinned keys, which is changed as a whole or not at all.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -97,22 +97,32 @@ impl Directory {
                 "the module would not read what would be in it",
             ));
         }
-        // Names with a dot are nobody's.
-        let mut fresh = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempfile_in(&self.path)?;
-        fresh.write_all(text.as_bytes())?;
-        fresh
-            .as_file()
-            .set_permissions(Permissions::from_mode(0o644))?;
-        fresh.as_file().sync_all()?;
-        fresh.persist(path)?;
+        // A name with a dot is nobody's. Where there is such a file, somebody was killed: who has the
+        // lock is alone.
+        let fresh = self.path.join(".new");
+        match std::fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let replaced = write(&fresh, text).and_then(|()| std::fs::rename(&fresh, path));
+        if replaced.is_err() {
+            let _ = std::fs::remove_file(&fresh);
+        }
+        replaced?;
         self.sync()
     }
 
     fn sync(&self) -> io::Result<()> {
         self.lock.sync_all()
     }
+}
+
+/// A new file, which everybody may read, and which is on the disk when this returns.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.sync_all()
 }
 
 fn failure(path: &Path, error: &io::Error) -> Failure {

@@ -82,6 +82,8 @@ fn keys_are_pinned_compared_and_unpinned() {
     // What an administrator has written there stays.
     let text = format!("# from Lee, by telephone\n{}", text.trim_end());
     stage.write("keys/lee", &text);
+    // What somebody left behind who was stopped on the way is in nobody's way.
+    stage.write("keys/.new", "half");
     let pinned = run(&stage, &["pin", "lee", "--yes"]);
     pinned.assert(
         0,
@@ -91,6 +93,7 @@ fn keys_are_pinned_compared_and_unpinned() {
         ],
         &[],
     );
+    assert_eq!(files(&stage), ["lee"]);
     let text = file(&stage, "lee");
     assert!(text.starts_with("# from Lee, by telephone\n"), "{text}");
     assert_eq!(text.matches(&line).count(), 1, "{text}");
