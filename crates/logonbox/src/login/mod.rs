@@ -34,7 +34,8 @@ pub fn run(conf: &Path, args: &cli::Login, out: &mut dyn Write) -> Result<End, F
     let argument = CString::new(argument).map_err(|_| Failure::new("--conf: holds a NUL"))?;
 
     // A signal that ends programs ends the login, which is then reported; this process dies of it
-    // when the mask is as it was. Threads inherit the mask.
+    // when the mask is as it was. In waits, the module does the same; this is for what is between
+    // them, such as a terminal that has just been told to hide what is typed.
     let _blocked = Blocked::new();
     let person = RefCell::new(Person::at_hand()?);
     let mut host = Terminal::new(args, &person, out);
