@@ -220,7 +220,9 @@ fn an_account_s_name_is_no_path() {
     run(&stage, &["pins"]).assert(0, &["o'neil/..\n"], &[]);
     stage.write("keys/lee%2dx", "");
     stage.write("keys/.swp", "rubbish");
-    run(&stage, &["pins"]).assert(3, &["keys/lee%2dx is no account's file"], &[]);
+    let compared = run(&stage, &["pins"]);
+    compared.assert(3, &["keys/lee%2dx is no account's file"], &[]);
+    assert!(!compared.out.contains(".swp"), "{}", compared.out);
 }
 
 #[test]
