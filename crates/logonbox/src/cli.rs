@@ -45,13 +45,15 @@ pub const EXIT_STATUS: [(&str, &str); 4] = [
 ];
 
 fn more() -> String {
-    let list = |rows: &[(&str, &str)], width: usize| -> String {
-        rows.iter()
-            .map(|(head, body)| format!("  {head:width$}  {body}\n"))
-            .collect()
+    let list = |rows: &[(&str, &str)], width: usize| {
+        let rows = rows.iter();
+        let lines: Vec<_> = rows
+            .map(|(head, body)| format!("  {head:width$}  {body}"))
+            .collect();
+        lines.join("\n")
     };
     format!(
-        "Examples:\n{}\nExit status:\n{}",
+        "Examples:\n{}\n\nExit status:\n{}",
         list(&EXAMPLES, 33),
         list(&EXIT_STATUS, 1)
     )
@@ -86,7 +88,7 @@ pub enum Command {
     /// each step took, the line that the module would write to the log (nothing is written there),
     /// and the PAM code that it would return. Questions go to the terminal; where the standard input is
     /// none, they go to the standard error, and the answers are read from the standard input, a line
-    /// each. PAM_IGNORE, for those who are exempt, ends with 3: nobody has been asked. A signal such as
+    /// each. `PAM_IGNORE`, for those who are exempt, ends with 3: nobody has been asked. A signal such as
     /// Ctrl-C ends the login as an interruption, and then this command.
     Login(Login),
     /// Trust the keys that an account has now, and no others from now on.

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use clap::builder::StyledStr;
+use clap::builder::{PossibleValue, StyledStr};
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
@@ -93,11 +93,12 @@ fn usage(command: &Command) -> String {
     let mut usage = command.get_name().to_owned();
     for arg in command.get_positionals() {
         let name = value(arg);
-        usage += &match (arg.is_required_set(), arg.get_num_args()) {
-            (true, _) => format!(" {name}"),
-            (false, Some(range)) if range.max_values() > 1 => format!(" [{name} ...]"),
-            (false, _) => format!(" [{name}]"),
+        let (before, after) = match (arg.is_required_set(), arg.get_num_args()) {
+            (true, _) => (" ", ""),
+            (false, Some(range)) if range.max_values() > 1 => (" [", " ...]"),
+            (false, _) => (" [", "]"),
         };
+        usage.extend([before, &name, after]);
     }
     usage
 }
@@ -121,7 +122,7 @@ fn options<'a>(roff: &mut Roff, arguments: impl Iterator<Item = &'a Arg>) {
         roff.text(head);
         text(roff, arg.get_help());
         let values = arg.get_possible_values();
-        let values: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+        let values: Vec<_> = values.iter().map(PossibleValue::get_name).collect();
         if arg.get_action().takes_values() && !values.is_empty() {
             roff.text([roman(format!("One of {}.", values.join(", ")))]);
         }
