@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 
-use anstyle::Style;
 use logonbox_authenticator::PublicKey;
 use pam_logonbox::config::{Config, Device, LogonBox, Pins};
 use pam_logonbox::login::push::configured;
@@ -104,13 +103,10 @@ fn show(
         }
     };
     writeln!(out, "  {}", description(key))?;
-    let (style, usable): (Style, String) = if logonbox.algorithms.contains(&key.algorithm()) {
-        (GOOD, "usable".to_owned())
-    } else {
-        let why = format!("not usable: {} is not in `algorithms`", key.algorithm());
-        (DOUBTFUL, why)
-    };
-    write!(out, "  {style}{usable}{style:#}")?;
+    match line.of_no_use(logonbox) {
+        None => write!(out, "  {GOOD}usable{GOOD:#}")?,
+        Some(why) => write!(out, "  {DOUBTFUL}not usable{DOUBTFUL:#}: {why}")?,
+    }
     match pinned {
         Some(pinned) if pinned.keys.keys().contains(key) => write!(out, ", pinned")?,
         Some(_) => write!(out, ", not pinned")?,

@@ -51,6 +51,17 @@ fn lines(text: &str) -> Vec<Line> {
 }
 
 impl Line {
+    /// Why no login uses this key; nothing where one can.
+    pub fn of_no_use(&self, logonbox: &LogonBox) -> Option<String> {
+        match &self.key {
+            Err(why) => Some(why.clone()),
+            Ok(key) if !logonbox.algorithms.contains(&key.algorithm()) => {
+                Some(format!("{} is not in `algorithms`", key.algorithm()))
+            }
+            Ok(_) => None,
+        }
+    }
+
     fn parse(line: &str) -> Self {
         if let Ok(key) = PublicKey::from_line(line) {
             return Self {

@@ -29,13 +29,14 @@ pub fn run(conf: &Path, args: &cli::Pins, out: &mut dyn Write) -> Result<End, Fa
     let mut report = Report {
         out,
         tenant,
+        pins,
         end: End::Fine,
     };
     match &args.account {
         Some(account) => report.account(directory, account)?,
         None => report.every_account(directory)?,
     }
-    report.last_words(pins)
+    report.last_words()
 }
 
 /// The other side of the comparison.
@@ -50,6 +51,7 @@ enum Tenant {
 struct Report<'r> {
     out: &'r mut dyn Write,
     tenant: Tenant,
+    pins: Pins,
     end: End,
 }
 
@@ -81,7 +83,11 @@ impl Report<'_> {
         let pinned = match read(directory, account) {
             Ok(Some(pinned)) => pinned,
             Ok(None) => {
-                writeln!(self.out, "  nothing is pinned")?;
+                if self.pins == Pins::Required {
+                    self.warn("  nothing is pinned: logins are refused")?;
+                } else {
+                    writeln!(self.out, "  nothing is pinned")?;
+                }
                 return Ok(());
             }
             Err(error) => {
@@ -135,7 +141,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn last_words(mut self, pins: Pins) -> Result<End, Failure> {
+    fn last_words(mut self) -> Result<End, Failure> {
         if let Tenant::Away(error) = &self.tenant {
             let text = format!(
                 "Nothing was compared with the tenant: {}",
@@ -143,7 +149,7 @@ impl Report<'_> {
             );
             self.warn(&text)?;
         }
-        if pins == Pins::Off {
+        if self.pins == Pins::Off {
             writeln!(self.out, "pins = \"off\": pinned keys have no effect.")?;
         }
         Ok(self.end)

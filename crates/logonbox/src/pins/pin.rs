@@ -34,6 +34,13 @@ pub fn pin(conf: &Path, args: &cli::Pin, out: &mut dyn Write) -> Result<End, Fai
             key.fingerprint()
         )?;
     }
+    if args.keys.is_empty() {
+        for line in &published.lines {
+            if let Some(why) = line.of_no_use(logonbox) {
+                writeln!(out, "passed over: {}: {why}", name(&line.comment))?;
+            }
+        }
+    }
     if fresh.is_empty() {
         writeln!(out, "There is nothing to do.")?;
         return without_effect(logonbox, out);
@@ -80,17 +87,10 @@ fn wanted(
     logonbox: &LogonBox,
     named: &[String],
 ) -> Result<Vec<PublicKey>, Failure> {
-    let of_no_use = |line: &Line| match &line.key {
-        Err(why) => Some(why.clone()),
-        Ok(key) if !logonbox.algorithms.contains(&key.algorithm()) => {
-            Some(format!("{} is not in `algorithms`", key.algorithm()))
-        }
-        Ok(_) => None,
-    };
     let mut wanted: Vec<PublicKey> = Vec::new();
     for line in &published.lines {
         if named.is_empty()
-            && of_no_use(line).is_none()
+            && line.of_no_use(logonbox).is_none()
             && let Ok(key) = &line.key
             && !wanted.contains(key)
         {
@@ -105,7 +105,7 @@ fn wanted(
                 shown(fingerprint)
             )));
         };
-        match (&line.key, of_no_use(line)) {
+        match (&line.key, line.of_no_use(logonbox)) {
             (Ok(key), None) if wanted.contains(key) => {}
             (Ok(key), None) => wanted.push(key.clone()),
             (_, why) => {

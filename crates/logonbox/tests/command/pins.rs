@@ -189,6 +189,8 @@ fn nothing_is_half_done() {
         &["no keys can be pinned for this account"],
     );
     run(&stage, &["unpin", "lee"]).assert(1, &[], &["nothing is pinned for lee in "]);
+    let warning = "lee\n  nothing is pinned: logins are refused\n";
+    run(&stage, &["pins", "lee"]).assert(3, &[warning], &[]);
     assert!(!stage.path("keys").exists());
 
     run(&stage, &["pin", "lee", "--yes"]).assert(0, &["2 pinned"], &[]);
@@ -334,4 +336,21 @@ fn files_are_for_every_reader_and_names_of_phones_are_stripped() {
     let text = file(&stage, "lee");
     assert!(text.ends_with(" Pixel?[2J?8\n"), "{text:?}");
     run(&stage, &["pins"]).assert(0, &["pinned and published"], &[]);
+}
+
+#[test]
+fn only_keys_that_can_be_used_are_pinned() {
+    let (stage, account) = lee("pins = \"required\"\nalgorithms = [\"ssh-rsa\"]");
+    let why = "ssh-ed25519 is not in `algorithms`";
+    let pixel = fingerprint(&account, PIXEL);
+    run(&stage, &["pin", "lee", "--yes", "--key", &pixel]).assert(
+        1,
+        &[],
+        &[why, "Nothing was done"],
+    );
+    let passed_over = format!("passed over: Pixel 8: {why}");
+    run(&stage, &["pin", "lee", "--yes"]).assert(0, &[&passed_over, "1 pinned for lee"], &[]);
+    assert!(!file(&stage, "lee").contains("ssh-ed25519"));
+    stage.configure("pins = \"required\"\nalgorithms = [\"ssh-ed25519\"]", "");
+    run(&stage, &["keys", "lee"]).assert(1, &["A login is refused: no usable key"], &[]);
 }
