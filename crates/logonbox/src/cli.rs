@@ -149,6 +149,11 @@ pub struct Login {
     /// Where the person comes from.
     #[arg(long, value_name = "IP")]
     pub rhost: Option<IpAddr>,
+    /// Who calls su, for `su_asks` = "caller"; without it, whoever runs this command.
+    #[arg(long, value_name = "USER")]
+    pub caller: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]

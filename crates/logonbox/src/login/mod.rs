@@ -1,5 +1,6 @@
 //! `logonbox login`: the very login of the module, in this terminal and without PAM.
 
+mod machine;
 mod person;
 mod steps;
 
@@ -12,12 +13,12 @@ use std::path::Path;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use pam_logonbox::PamResultCode;
 use pam_logonbox::config::{Config, Mode, Password};
-use pam_logonbox::host::ThisMachine;
 use pam_logonbox::log::{Log, Severity};
 use pam_logonbox::pam::ENDING;
 use pam_logonbox::text::for_log;
 use pam_logonbox::wait::Waiter as _;
 
+use self::machine::Machine;
 use self::person::{Clock, Person};
 use self::steps::Terminal;
 use crate::advice::advice;
@@ -45,7 +46,8 @@ pub fn run(conf: &Path, args: &cli::Login, out: &mut dyn Write) -> Result<End, F
     let mut clock = Clock(&person);
     let log = OneLine::default();
     let started = clock.now();
-    let code = pam_logonbox::run(&[&argument], &mut host, &ThisMachine, &mut clock, &log);
+    let machine = Machine::new(args);
+    let code = pam_logonbox::run(&[&argument], &mut host, &machine, &mut clock, &log);
     let total = clock.now().saturating_duration_since(started);
 
     let (severity, line) = log.0.take().unwrap_or((Severity::Error, String::new()));

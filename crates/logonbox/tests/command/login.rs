@@ -164,6 +164,69 @@ fn a_terminal_shows_the_wait_and_ctrl_c_ends_it_with_a_line() {
 }
 
 #[test]
+fn pinned_keys_and_the_caller_of_su_count_as_in_the_module() {
+    let stage = Stage::new();
+    stage.configure("pins = \"required\"", "[policy]\nsu_asks = \"caller\"");
+    let keys = stage.path("keys").display().to_string();
+    let login = [
+        "login",
+        "daemon",
+        "--service",
+        "su",
+        "--caller",
+        USER,
+        "--pins-directory",
+        &keys,
+    ];
+    let run = stage.run(&login);
+    run.assert(
+        1,
+        &["no-key user=\"daemon\" caller=\"root\" ", "there is no "],
+        &["refused"],
+    );
+    let account = tenant::Account::new("root");
+    std::fs::create_dir(&keys).unwrap();
+    stage.write("keys/root", &format!("{}\n", account.all_keys()[0].line()));
+    let stage_of_root = Stage::with(Options {
+        accounts: Accounts::from_iter([account]),
+        ..Options::default()
+    });
+    stage.write("ca.pem", stage_of_root.tenant.ca_pem());
+    let authority = stage_of_root.tenant.authority();
+    stage.configure_for(
+        authority,
+        "pins = \"required\"",
+        "[policy]\nsu_asks = \"caller\"",
+    );
+    stage.run(&login).assert(
+        0,
+        &["key list        pinned on this host", "PAM_SUCCESS"],
+        &["phone"],
+    );
+    assert!(stage_of_root.tenant.key_requests().is_empty());
+    assert_eq!(stage_of_root.tenant.sign_requests()[0].username, "root");
+}
+
+/// What the module believes of a silent tenant depends on who can have made it silent.
+#[test]
+fn a_service_that_users_start_with_more_rights_is_taken_for_one() {
+    let rest = "[wait]\nconnect_seconds = 2\n[policy]\non_unavailable = \"ignore\"";
+    for (service, code, exit) in [
+        ("login", "PAM_IGNORE (the module takes no part", 3),
+        ("sudo", "PAM_AUTHINFO_UNAVAIL", 1),
+        ("su", "PAM_AUTHINFO_UNAVAIL", 1),
+    ] {
+        let stage = stage("approve.keys-never", rest);
+        let run = stage.run(&["login", USER, "--service", service]);
+        run.assert(
+            exit,
+            &["timed-out ", &format!("PAM    {code}")],
+            &["cannot be reached"],
+        );
+    }
+}
+
+#[test]
 fn without_a_terminal_no_wait_is_shown() {
     let stage = stage("never", "[wait]\nlogin_seconds = 1");
     let run = stage.run(&["login", USER, "--service", "login"]);
