@@ -1,5 +1,12 @@
 //! `logonbox check`: what would lock people out, or let them in without their phone.
 
+mod dispatch;
+mod files;
+mod pam_d;
+mod questions;
+mod roles;
+mod walk;
+
 use std::io::Write;
 use std::path::Path;
 

@@ -1,0 +1,356 @@
+//! What libpam makes of a stack: which line is asked next, and what comes out in the end.
+//!
+//! The reference is Linux-PAM, `libpam/pam_dispatch.c` and `_pam_parse_control` in
+//! `libpam/pam_misc.c`; a test compares the two.
+
+use std::fmt;
+
+/// A result of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Code(u8);
+
+/// In the order of their numbers.
+const NAMES: [&str; 32] = [
+    "success",
+    "open_err",
+    "symbol_err",
+    "service_err",
+    "system_err",
+    "buf_err",
+    "perm_denied",
+    "auth_err",
+    "cred_insufficient",
+    "authinfo_unavail",
+    "user_unknown",
+    "maxtries",
+    "new_authtok_reqd",
+    "acct_expired",
+    "session_err",
+    "cred_unavail",
+    "cred_expired",
+    "cred_err",
+    "no_module_data",
+    "conv_err",
+    "authtok_err",
+    "authtok_recover_err",
+    "authtok_lock_busy",
+    "authtok_disable_aging",
+    "try_again",
+    "ignore",
+    "abort",
+    "authtok_expired",
+    "module_unknown",
+    "bad_item",
+    "conv_again",
+    "incomplete",
+];
+
+#[allow(missing_docs, reason = "pam(3) explains them")]
+impl Code {
+    pub const SUCCESS: Self = Self(0);
+    pub const SERVICE_ERR: Self = Self(3);
+    pub const PERM_DENIED: Self = Self(6);
+    pub const AUTH_ERR: Self = Self(7);
+    pub const AUTHINFO_UNAVAIL: Self = Self(9);
+    pub const MAXTRIES: Self = Self(11);
+    pub const NEW_AUTHTOK_REQD: Self = Self(12);
+    pub const CONV_ERR: Self = Self(19);
+    pub const AUTHTOK_ERR: Self = Self(20);
+    pub const IGNORE: Self = Self(25);
+    pub const ABORT: Self = Self(26);
+    pub const MODULE_UNKNOWN: Self = Self(28);
+
+    /// By its name in a control.
+    #[cfg(test)]
+    pub fn named(name: &str) -> Option<Self> {
+        let place = NAMES.iter().position(|known| *known == name)?;
+        u8::try_from(place).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.get(usize::from(self.0)).copied().unwrap_or_default();
+        write!(f, "PAM_{}", name.to_ascii_uppercase())
+    }
+}
+
+/// What a control makes of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "pam.conf(5) explains them")]
+pub enum Action {
+    Ignore,
+    Ok,
+    Done,
+    Bad,
+    Die,
+    Reset,
+    Jump(usize),
+}
+
+const ACTIONS: [(&str, Action); 6] = [
+    ("ignore", Action::Ignore),
+    ("ok", Action::Ok),
+    ("done", Action::Done),
+    ("bad", Action::Bad),
+    ("die", Action::Die),
+    ("reset", Action::Reset),
+];
+
+/// The second word of a line: an action for each result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control([Action; NAMES.len()]);
+
+impl Control {
+    /// For a line that cannot be read.
+    pub const BAD: Self = Self([Action::Bad; NAMES.len()]);
+
+    /// Reads a word such as `required`, or what stands between brackets. Where that makes no
+    /// sense, every result is bad, and the second value says why.
+    pub fn parse(text: &str) -> (Self, Option<String>) {
+        let word = |ok, default| {
+            let mut control = Self([default; NAMES.len()]);
+            control.set(Code::SUCCESS, ok);
+            control.set(Code::NEW_AUTHTOK_REQD, ok);
+            control.set(Code::IGNORE, Action::Ignore);
+            (control, None)
+        };
+        match text.to_ascii_lowercase().as_str() {
+            "required" => word(Action::Ok, Action::Bad),
+            "requisite" => word(Action::Ok, Action::Die),
+            "optional" => word(Action::Ok, Action::Ignore),
+            "sufficient" => word(Action::Done, Action::Ignore),
+            _ => match Self::parse_pairs(text) {
+                Ok(control) => (control, None),
+                Err(what) => (Self::BAD, Some(what)),
+            },
+        }
+    }
+
+    fn parse_pairs(text: &str) -> Result<Self, String> {
+        let mut actions = [None; NAMES.len()];
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            // A name is taken off the front, as long as it fits: there is no end of a word.
+            let found = NAMES
+                .iter()
+                .enumerate()
+                .find_map(|(place, name)| Some((Some(place), rest.strip_prefix(name)?)))
+                .or_else(|| Some((None, rest.strip_prefix("default")?)));
+            let Some((code, after)) = found else {
+                return Err(format!("no result is called {:?}", first_word(rest)));
+            };
+            let Some(after) = after.trim_start().strip_prefix('=') else {
+                return Err(format!("= is missing after {:?}", first_word(rest)));
+            };
+            let after = after.trim_start();
+            let (action, after) = action(after)?;
+            match code {
+                Some(place) => {
+                    if let Some(slot) = actions.get_mut(place) {
+                        *slot = Some(action);
+                    }
+                }
+                None => {
+                    for slot in &mut actions {
+                        slot.get_or_insert(action);
+                    }
+                }
+            }
+            rest = after.trim_start();
+        }
+        Ok(Self(actions.map(|action| action.unwrap_or(Action::Bad))))
+    }
+
+    fn set(&mut self, code: Code, action: Action) {
+        if let Some(slot) = self.0.get_mut(usize::from(code.0)) {
+            *slot = action;
+        }
+    }
+
+    /// What this control makes of `code`.
+    pub fn action(&self, code: Code) -> Action {
+        self.0
+            .get(usize::from(code.0))
+            .copied()
+            .unwrap_or(Action::Bad)
+    }
+}
+
+fn action(text: &str) -> Result<(Action, &str), String> {
+    if text.is_empty() {
+        return Err("an action is missing at the end".to_owned());
+    }
+    let known = ACTIONS
+        .iter()
+        .find_map(|(name, action)| Some((*action, text.strip_prefix(name)?)));
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let rest = text.trim_start_matches(|sign: char| sign.is_ascii_digit());
+    let digits = text.strip_suffix(rest).unwrap_or_default();
+    match digits.parse::<i32>() {
+        Ok(0) => Err("a jump over 0 lines".to_owned()),
+        Ok(number) => Ok((Action::Jump(usize::try_from(number).unwrap_or(0)), rest)),
+        Err(_) => Err(format!("no action is called {:?}", first_word(text))),
+    }
+}
+
+fn first_word(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or_default()
+}
+
+/// One line of a stack, after includes.
+#[derive(Debug, Clone)]
+pub struct Step<M> {
+    /// How many substacks it is in.
+    pub level: usize,
+    /// What happens there.
+    pub what: What<M>,
+    /// What is made of the result.
+    pub control: Control,
+}
+
+/// What happens at a line.
+#[derive(Debug, Clone)]
+pub enum What<M> {
+    /// A module is asked.
+    Module(M),
+    /// libpam could not read the line, and counts it as failed.
+    Broken,
+    /// A substack begins behind it.
+    Substack,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Impression {
+    None,
+    Positive,
+    Negative,
+}
+
+/// What libpam answers where nothing else has been decided.
+const MUST_FAIL: Code = Code::PERM_DENIED;
+
+/// How far a stack has come.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    at: usize,
+    /// The level of the line before.
+    level: usize,
+    impression: Impression,
+    status: Code,
+    /// What was known when a substack was entered, by level.
+    saved: Vec<(Impression, Code)>,
+}
+
+impl State {
+    /// Before the first line.
+    pub fn start() -> Self {
+        Self {
+            at: 0,
+            level: 0,
+            impression: Impression::None,
+            status: MUST_FAIL,
+            saved: vec![(Impression::None, MUST_FAIL)],
+        }
+    }
+
+    /// The place of the next module, and the module. Lines that need none are done on the way.
+    pub fn next<'s, M>(&mut self, stack: &'s [Step<M>]) -> Option<(usize, &'s M)> {
+        while let Some(step) = stack.get(self.at) {
+            match &step.what {
+                What::Module(module) => return Some((self.at, module)),
+                What::Substack => {
+                    self.enter(step.level);
+                    self.at = self.at.saturating_add(1);
+                }
+                What::Broken => self.answer(stack, MUST_FAIL),
+            }
+        }
+        None
+    }
+
+    fn enter(&mut self, level: usize) {
+        if self.level < level {
+            self.saved
+                .resize(level.saturating_add(1), (Impression::None, MUST_FAIL));
+            if let Some(saved) = self.saved.get_mut(level) {
+                *saved = (self.impression, self.status);
+            }
+        }
+        self.level = level;
+    }
+
+    /// The module at the place that [`next`](Self::next) named says `code`.
+    pub fn answer<M>(&mut self, stack: &[Step<M>], code: Code) {
+        let Some(step) = stack.get(self.at) else {
+            return;
+        };
+        let level = step.level;
+        self.enter(level);
+        let inside = |at: usize| stack.get(at).is_some_and(|step| step.level >= level);
+        let deeper = |at: usize| stack.get(at).is_some_and(|step| step.level > level);
+        let mut next = self.at.saturating_add(1);
+        let mut decided = false;
+        match step.control.action(code) {
+            Action::Ignore => {}
+            Action::Reset => {
+                let saved = self.saved.get(level).copied();
+                (self.impression, self.status) = saved.unwrap_or((Impression::None, MUST_FAIL));
+            }
+            action @ (Action::Ok | Action::Done) => {
+                let so_far = (self.impression, self.status);
+                if matches!(
+                    so_far,
+                    (Impression::None, _) | (Impression::Positive, Code::SUCCESS)
+                ) {
+                    (self.impression, self.status) = (Impression::Positive, code);
+                }
+                decided = action == Action::Done && self.impression == Impression::Positive;
+            }
+            action @ (Action::Bad | Action::Die) => {
+                if self.impression != Impression::Negative {
+                    self.impression = Impression::Negative;
+                    self.status = if code == Code::IGNORE {
+                        MUST_FAIL
+                    } else {
+                        code
+                    };
+                }
+                decided = action == Action::Die;
+            }
+            Action::Jump(mut over) => {
+                while over > 0 && inside(next) {
+                    // A substack counts as one.
+                    next = next.saturating_add(1);
+                    while deeper(next) {
+                        next = next.saturating_add(1);
+                    }
+                    over = over.saturating_sub(1);
+                }
+                if over > 0 {
+                    (self.impression, self.status) = (Impression::Negative, MUST_FAIL);
+                }
+            }
+        }
+        while decided && inside(next) {
+            next = next.saturating_add(1);
+        }
+        self.at = next;
+    }
+
+    /// What the program hears at the end.
+    pub fn verdict(&self) -> Code {
+        if self.status == Code::SUCCESS && self.impression != Impression::Positive {
+            MUST_FAIL
+        } else {
+            self.status
+        }
+    }
+
+    /// Which line is next.
+    pub fn place(&self) -> usize {
+        self.at
+    }
+}

@@ -1,0 +1,115 @@
+//! Files that are looked at, whatever they turn out to be.
+
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+
+/// Larger than any of them is.
+const LIMIT: u64 = 1 << 20;
+
+/// The machine's files, below a directory that tests choose.
+#[derive(Debug, Clone)]
+pub struct Root(PathBuf);
+
+/// Why a file could not be read.
+#[derive(Debug)]
+pub enum NotRead {
+    /// It is not there.
+    Missing,
+    /// Anything else, in words that follow the file's name.
+    Other(String),
+}
+
+impl Root {
+    /// This machine.
+    pub fn this() -> Self {
+        Self(PathBuf::from("/"))
+    }
+
+    #[cfg(test)]
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Where a path of the machine is.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.0.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The text of a regular file: without waiting for a FIFO's writer, and with a limit.
+    pub fn read(&self, path: &Path) -> Result<String, NotRead> {
+        let other = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => NotRead::Missing,
+            _ => NotRead::Other(format!("cannot be read: {error}")),
+        };
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits())
+            .open(self.path(path))
+            .map_err(other)?;
+        if !file.metadata().map_err(other)?.is_file() {
+            return Err(NotRead::Other("is not a regular file".to_owned()));
+        }
+        let mut bytes = Vec::new();
+        file.take(LIMIT.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(other)?;
+        if u64::try_from(bytes.len()).map_or(true, |length| length > LIMIT) {
+            return Err(NotRead::Other(format!("is larger than {LIMIT} bytes")));
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// What is known about a file, through links.
+    pub fn metadata(&self, path: &Path) -> Option<Metadata> {
+        self.path(path).metadata().ok()
+    }
+
+    /// The names in a directory, in order; nothing where there is none.
+    pub fn names(&self, directory: &Path) -> Vec<String> {
+        /// More than any host has services.
+        const MANY: usize = 4096;
+        let Ok(entries) = self.path(directory).read_dir() else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .take(MANY)
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_waits_and_nothing_is_endless() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::at(dir.path());
+        let why = |name: &str| match root.read(&Path::new("/").join(name)) {
+            Err(NotRead::Other(what)) => what,
+            Err(NotRead::Missing) => "missing".to_owned(),
+            Ok(text) => format!("read: {text}"),
+        };
+        nix::unistd::mkfifo(&dir.path().join("fifo"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+        assert!(why("fifo").contains("regular"));
+        std::fs::File::create(dir.path().join("huge"))
+            .unwrap()
+            .set_len(1 << 40)
+            .unwrap();
+        assert!(why("huge").contains("larger"));
+        std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
+        assert!(why("loop").contains("cannot be read"));
+        assert_eq!(why("absent"), "missing");
+        std::fs::write(dir.path().join("latin"), b"caf\xe9").unwrap();
+        assert_eq!(why("latin"), "read: caf\u{fffd}");
+    }
+}

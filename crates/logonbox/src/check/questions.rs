@@ -1,0 +1,690 @@
+//! The questions that a stack with our module must answer well.
+
+use super::dispatch::{Action, Code, What};
+use super::roles::Role;
+use super::walk::{Stack, Unknown, Way, World, conditions, modules, ways};
+
+/// What our module's configuration says that matters to a stack.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they do not depend on each other"
+)]
+pub struct Situation {
+    /// It asks for a first and a second factor.
+    pub airlock: bool,
+    /// It takes the password that a line before it has asked for.
+    pub password_from_stack: bool,
+    /// It is not asked about some people.
+    pub exempts: bool,
+    /// It takes no part while the tenant is away.
+    pub goes_on_without: bool,
+    /// Whoever calls the stack has seen a key.
+    pub after_key: bool,
+}
+
+/// What is wrong with a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fault {
+    /// A refusal does not count, or not in each case.
+    RefusalDoesNotCount,
+    /// Whoever has the password gets in, and our module is not asked.
+    PhoneSkipped,
+    /// Our module is enough, in place of a first factor that the stack asks for, too.
+    PhoneInsteadOfPassword,
+    /// Our module is enough: nobody asks for a first factor.
+    NoFirstFactor,
+    /// It rings before the first factor was asked for.
+    RingsBeforePassword,
+    /// It rings although the first factor was wrong.
+    RingsAfterWrongPassword,
+    /// It is asked twice.
+    RingsTwice,
+    /// Nobody gets in.
+    NobodyGetsIn,
+    /// Whoever it takes no part in is refused by its own control.
+    ExemptRefused,
+    /// The same, since nothing else says yes.
+    ExemptNothingLeft,
+    /// Whoever it takes no part in gets in without any factor.
+    ExemptWithoutFactor,
+    /// While it takes no part, a key alone is enough.
+    KeyAloneWhileAway,
+    /// People are asked for more after they have been refused.
+    AskedAfterRefusal,
+    /// It wants the password of a line before it, and there is none.
+    NoPasswordInStack,
+}
+
+/// A fault, and where it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What is wrong.
+    pub fault: Fault,
+    /// The line to look at.
+    pub at: usize,
+    /// The results of our module that it is about, if it is about some.
+    pub codes: Vec<Code>,
+    /// It is so for everybody; else only for those of whom some condition holds.
+    pub always: bool,
+    /// It depends on what a module does that is not known here.
+    pub unsure: bool,
+}
+
+const YES: &[Code] = &[Code::SUCCESS];
+/// For a person, one of several modules says yes, and others do not know them.
+const RIGHT: &[Code] = &[Code::SUCCESS, Code::AUTH_ERR];
+const WRONG: &[Code] = &[
+    Code::AUTH_ERR,
+    Code::AUTHINFO_UNAVAIL,
+    Code::AUTHTOK_ERR,
+    Code::MAXTRIES,
+    Code::MODULE_UNKNOWN,
+];
+/// What our module says when it refuses; the last is libpam's, where it cannot be loaded.
+pub const REFUSALS: &[Code] = &[
+    Code::AUTH_ERR,
+    Code::MAXTRIES,
+    Code::ABORT,
+    Code::AUTHINFO_UNAVAIL,
+    Code::SERVICE_ERR,
+    Code::CONV_ERR,
+    Code::MODULE_UNKNOWN,
+];
+const IGNORED: &[Code] = &[Code::IGNORE];
+/// More conditions than this are not looked at in every combination.
+const MOST_CONDITIONS: usize = 8;
+
+/// Asks all questions about a stack that names our module.
+pub fn ask(stack: &Stack, situation: Situation) -> Vec<Found> {
+    let first = for_everybody(stack, situation, Unknown::Factor);
+    if !modules(stack).any(|module| module.role == Role::Unknown) {
+        return first;
+    }
+    // What holds only if the unknown module asks for a factor, or only if not, is unsure.
+    let second = for_everybody(stack, situation, Unknown::Bystander);
+    let has = |list: &[Found], fault| list.iter().any(|found| found.fault == fault);
+    let mut all = Vec::new();
+    for (list, other) in [(&first, &second), (&second, &first)] {
+        for found in list {
+            let unsure = !has(other, found.fault);
+            if unsure || !has(&all, found.fault) {
+                all.push(Found {
+                    unsure,
+                    ..found.clone()
+                });
+            }
+        }
+    }
+    all
+}
+
+/// The questions for people of whom other conditions hold, in turn.
+fn for_everybody(stack: &Stack, situation: Situation, unknown: Unknown) -> Vec<Found> {
+    let count = conditions(stack).len().min(MOST_CONDITIONS);
+    let combinations = 1_u32 << count;
+    let mut all: Vec<(Found, u32)> = Vec::new();
+    for conditions in 0..combinations {
+        let questions = Questions {
+            stack,
+            situation,
+            unknown,
+            conditions,
+        };
+        for found in questions.all() {
+            match all.iter_mut().find(|(one, _)| one.fault == found.fault) {
+                Some((one, times)) => {
+                    *times = times.saturating_add(1);
+                    for code in found.codes {
+                        if !one.codes.contains(&code) {
+                            one.codes.push(code);
+                        }
+                    }
+                }
+                None => all.push((found, 1)),
+            }
+        }
+    }
+    all.into_iter()
+        .map(|(found, times)| Found {
+            always: times == combinations,
+            ..found
+        })
+        .collect()
+}
+
+/// The questions, for people of whom these conditions hold.
+struct Questions<'s> {
+    stack: &'s Stack,
+    situation: Situation,
+    unknown: Unknown,
+    conditions: u32,
+}
+
+impl Questions<'_> {
+    fn ways(&self, phone: &[Code], factor: &[Code]) -> Vec<Way> {
+        let world = World {
+            phone,
+            factor,
+            conditions: self.conditions,
+            unknown: self.unknown,
+        };
+        ways(self.stack, world)
+    }
+
+    fn place_of(&self, wanted: impl Fn(&Role) -> bool) -> Option<usize> {
+        self.stack
+            .iter()
+            .position(|step| matches!(&step.what, What::Module(module) if wanted(&module.role)))
+    }
+
+    /// Whether a line asks for a first factor.
+    fn has_factor(&self) -> bool {
+        let unknown = self.unknown == Unknown::Factor;
+        self.place_of(|role| match role {
+            Role::Factor | Role::Key => true,
+            Role::Unknown => unknown,
+            Role::Phone | Role::Fixed(_) | Role::Condition => false,
+        })
+        .is_some()
+    }
+
+    fn all(&self) -> Vec<Found> {
+        let mut faults = self.who_gets_in();
+        if !faults
+            .iter()
+            .any(|found| found.fault == Fault::NobodyGetsIn)
+        {
+            let alone = [Fault::NoFirstFactor, Fault::PhoneInsteadOfPassword];
+            let alone = faults.iter().any(|found| alone.contains(&found.fault));
+            faults.extend(self.who_is_exempt(alone));
+        }
+        faults.extend(self.what_is_asked());
+        faults
+    }
+
+    /// Whether both factors are needed.
+    fn who_gets_in(&self) -> Vec<Found> {
+        let mut faults = Vec::new();
+        let right = self.ways(YES, RIGHT);
+        if !right.iter().any(Way::is_in) {
+            faults.push(found(Fault::NobodyGetsIn, self.phone()));
+            return faults;
+        }
+        if let Some(way) = right
+            .iter()
+            .find(|way| way.is_in() && way.rang_at.is_none())
+        {
+            let at = way.skipped_at.unwrap_or(self.phone());
+            faults.push(found(Fault::PhoneSkipped, at));
+        }
+        let first_needed = !self.situation.airlock && !self.situation.after_key;
+        let wrong = self.ways(YES, WRONG);
+        let phone_alone = wrong
+            .iter()
+            .find(|way| way.is_in() && way.rang_at.is_some());
+        if let Some(way) = phone_alone.filter(|_| first_needed) {
+            let fault = if self.has_factor() {
+                Fault::PhoneInsteadOfPassword
+            } else {
+                Fault::NoFirstFactor
+            };
+            faults.push(found(fault, way.rang_at.unwrap_or_default()));
+            if fault == Fault::PhoneInsteadOfPassword {
+                return faults;
+            }
+        }
+        let mut codes = REFUSALS.to_vec();
+        codes.retain(|code| {
+            let ways = self.ways(std::slice::from_ref(code), RIGHT);
+            ways.iter().any(|way| way.is_in() && way.rang_at.is_some())
+        });
+        if !codes.is_empty() {
+            faults.push(Found {
+                codes,
+                ..found(Fault::RefusalDoesNotCount, self.phone())
+            });
+        }
+        faults
+    }
+
+    /// What becomes of those in whose login our module takes no part.
+    fn who_is_exempt(&self, phone_is_alone: bool) -> Vec<Found> {
+        let mut faults = Vec::new();
+        let ignored = self.ways(IGNORED, RIGHT);
+        let Situation {
+            exempts,
+            goes_on_without,
+            airlock,
+            after_key,
+            ..
+        } = self.situation;
+        // Airlock's password may be the only one: then refusing the others is as it should be.
+        let may_be_ignored = exempts || self.has_factor() || (goes_on_without && !airlock);
+        let phone = self.phone();
+        let control = self.stack.get(phone).map(|step| &step.control);
+        if ignored.iter().any(Way::is_in) {
+            let by_key = |way: &&Way| match way.yes {
+                Some(at) => self.role(at) == Some(&Role::Key),
+                None => after_key,
+            };
+            let mut alone = ignored.iter().filter(|way| way.is_in());
+            if goes_on_without && alone.any(|way| by_key(&way)) {
+                faults.push(found(Fault::KeyAloneWhileAway, phone));
+            }
+        } else if may_be_ignored {
+            let ignore = control.map(|control| control.action(Code::IGNORE));
+            let fault = match ignore {
+                Some(Action::Bad | Action::Die) => Fault::ExemptRefused,
+                _ => Fault::ExemptNothingLeft,
+            };
+            faults.push(found(fault, phone));
+        }
+        let without = self.ways(IGNORED, WRONG);
+        let gets_in = |way: &Way| way.is_in() && way.rang_at.is_some();
+        if !phone_is_alone && !after_key && without.iter().any(gets_in) {
+            faults.push(found(Fault::ExemptWithoutFactor, phone));
+        }
+        faults
+    }
+
+    /// What people, and their phones, are asked.
+    fn what_is_asked(&self) -> Vec<Found> {
+        let mut faults = Vec::new();
+        let right = self.ways(YES, RIGHT);
+        if let Some(way) = right.iter().find(|way| way.rang_again) {
+            faults.push(found(Fault::RingsTwice, way.rang_at.unwrap_or_default()));
+        }
+        let password = |role: &Role| matches!(role, Role::Factor | Role::Unknown);
+        if self.situation.airlock
+            && self.situation.password_from_stack
+            && self.place_of(password).is_none_or(|at| at > self.phone())
+        {
+            faults.push(found(Fault::NoPasswordInStack, self.phone()));
+        }
+        let wrong = self.ways(YES, WRONG);
+        let rung: Vec<&Way> = wrong.iter().filter(|way| way.rang_at.is_some()).collect();
+        let alone = rung.iter().any(|way| way.is_in());
+        let may_be_first = self.situation.airlock || self.situation.after_key;
+        if rung.iter().any(|way| way.rang_first) {
+            if self.has_factor() && !may_be_first && !alone {
+                faults.push(found(Fault::RingsBeforePassword, self.phone()));
+            }
+        } else if let Some(at) = rung.iter().find_map(|way| way.rang_after_no)
+            && (may_be_first || !alone)
+        {
+            faults.push(found(Fault::RingsAfterWrongPassword, at));
+        }
+        let refused = self.ways(REFUSALS, RIGHT);
+        let asked_more = |way: &&Way| {
+            !way.is_in() && way.rang_at.is_some() && (way.asked_after.is_some() || way.rang_again)
+        };
+        let counts = !refused
+            .iter()
+            .any(|way| way.is_in() && way.rang_at.is_some());
+        if let Some(way) = refused.iter().find(asked_more).filter(|_| counts && !alone) {
+            let at = way.asked_after.unwrap_or(self.phone());
+            faults.push(found(Fault::AskedAfterRefusal, at));
+        }
+        faults
+    }
+
+    fn phone(&self) -> usize {
+        self.place_of(|role| *role == Role::Phone)
+            .unwrap_or_default()
+    }
+
+    fn role(&self, at: usize) -> Option<&Role> {
+        match &self.stack.get(at)?.what {
+            What::Module(module) => Some(&module.role),
+            What::Broken | What::Substack => None,
+        }
+    }
+}
+
+fn found(fault: Fault, at: usize) -> Found {
+    Found {
+        fault,
+        at,
+        codes: Vec::new(),
+        always: true,
+        unsure: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::super::files::Root;
+    use super::super::pam_d::{Service, service};
+    use super::*;
+
+    const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
+                          auth requisite pam_deny.so\nauth required pam_permit.so\n";
+    const RIGHT_LINE: &str = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n";
+
+    fn read(name: &str, files: &[(&str, &str)]) -> Service {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("etc/pam.d")).unwrap();
+        for (name, text) in files {
+            std::fs::write(dir.path().join("etc/pam.d").join(name), text).unwrap();
+        }
+        service(&Root::at(dir.path()), name)
+    }
+
+    fn faults(stack: &str, situation: Situation) -> Vec<Fault> {
+        let service = read("sshd", &[("sshd", stack), ("common-auth", COMMON)]);
+        assert_eq!(service.troubles, [], "{stack}");
+        let mut faults: Vec<_> = ask(&service.auth, situation)
+            .iter()
+            .map(|found| found.fault)
+            .collect();
+        faults.sort_unstable();
+        faults
+    }
+
+    const PUSH: Situation = Situation {
+        airlock: false,
+        password_from_stack: false,
+        exempts: false,
+        goes_on_without: false,
+        after_key: false,
+    };
+    const AIRLOCK: Situation = Situation {
+        airlock: true,
+        ..PUSH
+    };
+
+    fn example(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../conf/pam.d")
+            .join(path)
+    }
+
+    #[test]
+    fn the_shipped_stacks_answer_well() {
+        let mut examples = 0;
+        for distribution in ["debian", "fedora"] {
+            for file in example(distribution).read_dir().unwrap() {
+                let path = file.unwrap().path();
+                let text =
+                    |name: &str| std::fs::read_to_string(example(distribution).join(name)).unwrap();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                let (su, sudo, this) = (text("su"), text("sudo"), text(name));
+                let program = name.split("-a").next().unwrap().split("-p").next().unwrap();
+                let service = read(
+                    program,
+                    &[
+                        ("su", &su),
+                        ("sudo", &sudo),
+                        (program, &this),
+                        ("common-auth", COMMON),
+                        ("common-account", ""),
+                        ("common-password", ""),
+                        ("common-session", ""),
+                        ("common-session-noninteractive", ""),
+                        ("system-auth", ""),
+                        ("password-auth", ""),
+                        ("postlogin", ""),
+                    ],
+                );
+                assert_eq!(service.troubles, [], "{path:?}");
+                assert_eq!(service.phones().count(), 1, "{path:?}");
+                let airlock = name.ends_with("airlock");
+                let situation = Situation { airlock, ..PUSH };
+                assert_eq!(ask(&service.auth, situation), [], "{path:?}");
+                let everything = Situation {
+                    exempts: !airlock,
+                    goes_on_without: !name.ends_with("publickey"),
+                    ..situation
+                };
+                assert_eq!(ask(&service.auth, everything), [], "{path:?}");
+                examples += 1;
+            }
+        }
+        assert_eq!(examples, 16);
+    }
+
+    #[test]
+    fn classic_mistakes() {
+        use Fault::{
+            AskedAfterRefusal, ExemptNothingLeft, ExemptRefused, NoFirstFactor, NobodyGetsIn,
+            PhoneInsteadOfPassword, PhoneSkipped, RefusalDoesNotCount, RingsAfterWrongPassword,
+            RingsBeforePassword, RingsTwice,
+        };
+
+        let mut wrong = Vec::new();
+        let common = "@include common-auth\n";
+        let behind = |control: &str| format!("{common}auth {control} pam_logonbox.so\n");
+        let unix = |control: &str| format!("auth {control} pam_unix.so\n{RIGHT_LINE}");
+        let five = "auth [success=2 authtok_err=die default=ignore] pam_unix.so nodelay\n\
+                    auth optional pam_faildelay.so delay=2000000\n\
+                    auth requisite pam_deny.so\n";
+        let permit = "auth required pam_permit.so\n";
+        for (stack, expected) in [
+            (behind("[success=ok ignore=ignore default=die]"), vec![]),
+            (behind("requisite"), vec![]),
+            (behind("required"), vec![]),
+            (behind("optional"), vec![RefusalDoesNotCount]),
+            (behind("sufficient"), vec![RefusalDoesNotCount]),
+            (
+                behind("[success=ok default=ignore]"),
+                vec![RefusalDoesNotCount],
+            ),
+            (
+                behind("[success=ok ignore=ignore authinfo_unavail=ignore default=die]"),
+                vec![RefusalDoesNotCount],
+            ),
+            (behind("[success=ok default=bad]"), vec![ExemptRefused]),
+            (behind("[success=ok default=die]"), vec![ExemptRefused]),
+            (behind("[default=ignore]"), vec![RefusalDoesNotCount]),
+            (
+                behind("[success=die ignore=ignore default=die]"),
+                vec![NobodyGetsIn],
+            ),
+            (
+                behind("[success=3 ignore=ignore default=die]"),
+                vec![NobodyGetsIn],
+            ),
+            // No first factor.
+            (RIGHT_LINE.to_owned(), vec![NoFirstFactor]),
+            (format!("{RIGHT_LINE}{permit}"), vec![NoFirstFactor]),
+            (
+                "auth [success=done ignore=ignore default=die] pam_logonbox.so\n\
+                 auth requisite pam_deny.so\n"
+                    .to_owned(),
+                vec![NoFirstFactor],
+            ),
+            // One of two.
+            (
+                format!("auth sufficient pam_logonbox.so\n{common}"),
+                vec![PhoneInsteadOfPassword],
+            ),
+            (
+                format!("auth [success=done ignore=ignore default=die] pam_logonbox.so\n{common}"),
+                vec![PhoneInsteadOfPassword],
+            ),
+            (
+                unix("sufficient"),
+                vec![PhoneSkipped, PhoneInsteadOfPassword],
+            ),
+            (
+                format!(
+                    "auth sufficient pam_unix.so\nauth sufficient pam_logonbox.so\nauth required pam_deny.so\n"
+                ),
+                vec![PhoneSkipped, PhoneInsteadOfPassword],
+            ),
+            (unix("optional"), vec![PhoneInsteadOfPassword]),
+            // Order.
+            (format!("{RIGHT_LINE}{common}"), vec![RingsBeforePassword]),
+            (unix("required"), vec![RingsAfterWrongPassword]),
+            (unix("requisite"), vec![]),
+            (
+                unix("[success=ok default=bad]"),
+                vec![RingsAfterWrongPassword],
+            ),
+            // Jumps.
+            (format!("{five}{RIGHT_LINE}{permit}"), vec![]),
+            (
+                format!("{}{RIGHT_LINE}{permit}", five.replace("=2 ", "=3 ")),
+                vec![PhoneSkipped],
+            ),
+            (
+                format!("{}{RIGHT_LINE}{permit}", five.replace("=2 ", "=1 ")),
+                vec![NobodyGetsIn],
+            ),
+            (format!("{five}{RIGHT_LINE}"), vec![ExemptNothingLeft]),
+            (
+                format!("auth [success=1 default=ignore] pam_unix.so\n{RIGHT_LINE}{permit}"),
+                vec![PhoneSkipped, PhoneInsteadOfPassword],
+            ),
+            (
+                format!(
+                    "auth [success=1 default=ignore] pam_unix.so\nauth required pam_deny.so\n{RIGHT_LINE}{permit}"
+                ),
+                vec![RingsAfterWrongPassword],
+            ),
+            // Twice.
+            (
+                format!("{common}{RIGHT_LINE}{RIGHT_LINE}"),
+                vec![RingsTwice],
+            ),
+            (
+                format!(
+                    "{}{}",
+                    behind("required"),
+                    "auth required pam_logonbox.so\n"
+                ),
+                vec![RingsTwice, AskedAfterRefusal],
+            ),
+            (
+                format!("{}auth required pam_unix.so\n", behind("required")),
+                vec![AskedAfterRefusal],
+            ),
+            // What a condition decides, for some.
+            (
+                format!(
+                    "auth [success=3 default=ignore] pam_succeed_if.so user = svc\n{common}{RIGHT_LINE}"
+                ),
+                vec![PhoneInsteadOfPassword],
+            ),
+        ] {
+            let found = faults(&stack, PUSH);
+            if found != expected {
+                wrong.push((stack, found, expected));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn what_the_configuration_changes() {
+        use Fault::{ExemptNothingLeft, ExemptWithoutFactor, KeyAloneWhileAway, NoPasswordInStack};
+
+        let mut wrong = Vec::new();
+        let alone = "auth [success=done ignore=ignore default=die] pam_logonbox.so\n";
+        let deny = "auth requisite pam_deny.so\n";
+        let permit = "auth required pam_permit.so\n";
+        let key = "auth requisite pam_exec.so /usr/bin/grep -qz ^SSH_AUTH_INFO_0=publickey /x\n";
+        let exempts = |situation| Situation {
+            exempts: true,
+            ..situation
+        };
+        let goes_on = |situation| Situation {
+            goes_on_without: true,
+            ..situation
+        };
+        let after_key = Situation {
+            after_key: true,
+            ..PUSH
+        };
+        let from_stack = Situation {
+            password_from_stack: true,
+            ..AIRLOCK
+        };
+        let common = "@include common-auth\n";
+        for (stack, situation, expected) in [
+            (format!("{alone}{deny}"), AIRLOCK, vec![]),
+            (format!("{alone}{deny}"), goes_on(AIRLOCK), vec![]),
+            (
+                format!("{alone}{common}"),
+                goes_on(exempts(AIRLOCK)),
+                vec![],
+            ),
+            (
+                format!("{alone}{deny}"),
+                exempts(AIRLOCK),
+                vec![ExemptNothingLeft],
+            ),
+            (
+                format!("{alone}{permit}"),
+                AIRLOCK,
+                vec![ExemptWithoutFactor],
+            ),
+            (
+                format!("{alone}{deny}"),
+                from_stack,
+                vec![NoPasswordInStack],
+            ),
+            (format!("{common}{RIGHT_LINE}"), from_stack, vec![]),
+            (format!("{key}{RIGHT_LINE}{permit}"), PUSH, vec![]),
+            (
+                format!("{key}{RIGHT_LINE}{permit}"),
+                goes_on(PUSH),
+                vec![KeyAloneWhileAway],
+            ),
+            (format!("{key}{RIGHT_LINE}"), PUSH, vec![]),
+            (format!("{RIGHT_LINE}{permit}"), after_key, vec![]),
+            (
+                format!("{RIGHT_LINE}{permit}"),
+                goes_on(after_key),
+                vec![KeyAloneWhileAway],
+            ),
+            (format!("{RIGHT_LINE}"), after_key, vec![]),
+            (
+                format!("{RIGHT_LINE}"),
+                exempts(after_key),
+                vec![ExemptNothingLeft],
+            ),
+        ] {
+            let found = faults(&stack, situation);
+            if found != expected {
+                wrong.push((stack, situation, found, expected));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn some_and_unknown() {
+        let found = |stack: &str| {
+            let service = read("sshd", &[("sshd", stack), ("common-auth", COMMON)]);
+            ask(&service.auth, PUSH)
+                .into_iter()
+                .map(|found| (found.fault, found.always, found.unsure))
+                .collect::<Vec<_>>()
+        };
+        let listed = "auth [success=1 default=ignore] pam_succeed_if.so user ingroup nopush\n";
+        assert_eq!(
+            found(&format!("@include common-auth\n{listed}{RIGHT_LINE}")),
+            [(Fault::PhoneSkipped, false, false)]
+        );
+        assert_eq!(
+            found(&format!("auth required pam_acme.so\n{RIGHT_LINE}")),
+            [
+                (Fault::RingsAfterWrongPassword, true, true),
+                (Fault::NoFirstFactor, true, true)
+            ]
+        );
+        assert_eq!(
+            found(&format!(
+                "@include common-auth\nauth optional pam_acme.so\n{RIGHT_LINE}"
+            )),
+            []
+        );
+        // Every combination of many conditions takes no longer than a moment.
+        let many = listed.repeat(200);
+        assert!(!found(&format!("{many}{RIGHT_LINE}")).is_empty());
+    }
+}
