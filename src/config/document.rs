@@ -29,6 +29,12 @@ impl ConfigError {
         }
     }
 
+    /// The line that it is about, where it is about one.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+
     /// About a key that does not stand in the file.
     pub(super) fn about(path: &Path, key: &str, what: impl Into<String>) -> Self {
         Self {

@@ -354,3 +354,200 @@ impl State {
         self.at
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::super::files::Root;
+    use super::super::pam_d::{Module, service};
+    use super::*;
+
+    #[test]
+    fn controls() {
+        let action = |control: &str, code| Control::parse(control).0.action(code);
+        for (control, success, ignore, other) in [
+            ("required", Action::Ok, Action::Ignore, Action::Bad),
+            ("Requisite", Action::Ok, Action::Ignore, Action::Die),
+            ("optional", Action::Ok, Action::Ignore, Action::Ignore),
+            ("SUFFICIENT", Action::Done, Action::Ignore, Action::Ignore),
+            (
+                "default=die success=2",
+                Action::Jump(2),
+                Action::Die,
+                Action::Die,
+            ),
+            (
+                " success = ok\tignore=reset ",
+                Action::Ok,
+                Action::Reset,
+                Action::Bad,
+            ),
+            (
+                "success=okauth_err=done",
+                Action::Ok,
+                Action::Bad,
+                Action::Done,
+            ),
+        ] {
+            let (_, wrong) = Control::parse(control);
+            assert_eq!(wrong, None, "{control}");
+            let expected = [success, ignore, other];
+            let codes = [Code::SUCCESS, Code::IGNORE, Code::AUTH_ERR];
+            assert_eq!(
+                codes.map(|code| action(control, code)),
+                expected,
+                "{control}"
+            );
+        }
+        for control in [
+            "success=okay",
+            "succes=ok",
+            "success",
+            "success=",
+            "success=0",
+            "success=99999999999",
+            "success=-1",
+            "Success=ok",
+            "binding",
+            "success=ok,default=die",
+        ] {
+            let (bad, wrong) = Control::parse(control);
+            assert!(wrong.is_some(), "{control}");
+            assert_eq!(bad, Control::BAD, "{control}");
+        }
+    }
+
+    /// A row of numbers that looks like chance, and is the same each time.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, below: usize) -> usize {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from((self.0 >> 33) % u64::try_from(below).unwrap()).unwrap()
+        }
+
+        fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+            from[self.roll(from.len())]
+        }
+    }
+
+    const CONTROLS: [&str; 20] = [
+        "required",
+        "requisite",
+        "sufficient",
+        "optional",
+        "[success=ok ignore=ignore default=die]",
+        "[success=done default=bad]",
+        "[success=1 default=ignore]",
+        "[success=2 default=ignore]",
+        "[success=3 default=die]",
+        "[default=1]",
+        "[default=2 auth_err=ignore]",
+        "[default=reset]",
+        "[success=reset default=ok]",
+        "[default=done]",
+        "[auth_err=ok ignore=ok success=1]",
+        "[success=ok ignore=done default=ignore]",
+        "[success=okay]",
+        "[ignore=bad default=ok]",
+        "[success=9 default=bad]",
+        "[success=ignore default=die]",
+    ];
+
+    /// Includes are named by their whole path: libpam looks for others in /etc/pam.d alone.
+    fn lines(dice: &mut Dice, directory: Option<&Path>) -> String {
+        let mut text = String::new();
+        for _ in 0..=dice.roll(6) {
+            let kind = dice.roll(10);
+            if let Some(directory) = directory.filter(|_| kind < 3) {
+                let how = dice.pick(&["include", "substack"]);
+                let what = dice.pick(&["one", "two", "one", "two", "three"]);
+                writeln!(text, "auth {how} {}/{what}", directory.display()).unwrap();
+            } else {
+                let control = dice.pick(&CONTROLS);
+                let code = dice.pick(&[
+                    "success",
+                    "success",
+                    "success",
+                    "auth_err",
+                    "ignore",
+                    "user_unknown",
+                    "abort",
+                ]);
+                writeln!(text, "auth {control} pam_debug.so auth={code}").unwrap();
+            }
+        }
+        text
+    }
+
+    fn said(module: &Module) -> Code {
+        let argument = module.arguments.first().unwrap();
+        Code::named(argument.strip_prefix("auth=").unwrap()).unwrap()
+    }
+
+    /// Stacks made by chance, with includes and substacks two deep, in the real libpam and here.
+    #[test]
+    fn the_verdicts_are_libpams() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = dir.path().join("pam_host");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/logins/pam_host.c");
+        let compiled = Command::new("cc")
+            .arg("-o")
+            .arg(&host)
+            .arg(source)
+            .args(["-lpam", "-ldl"])
+            .status()
+            .expect("a C compiler: apt-get install gcc libpam0g-dev");
+        assert!(compiled.success());
+        let pam_d = dir.path().to_owned();
+        let write = |name: &str, text: &str| std::fs::write(pam_d.join(name), text).unwrap();
+        write("other", "auth required pam_deny.so\n");
+        let root = Root::this();
+        let mut dice = Dice(1);
+        let mut in_by_both = 0;
+        for round in 0..250 {
+            write("one", &lines(&mut dice, None));
+            write(
+                "two",
+                &format!(
+                    "{}auth substack {}/three\n",
+                    lines(&mut dice, None),
+                    pam_d.display()
+                ),
+            );
+            write("three", &lines(&mut dice, None));
+            let stack = lines(&mut dice, Some(&pam_d));
+            write("test", &stack);
+
+            let service = service(&root, &pam_d.join("test").display().to_string());
+            let mut state = State::start();
+            while let Some((_, module)) = state.next(&service.auth) {
+                let code = said(module);
+                state.answer(&service.auth, code);
+            }
+            let output = Command::new(&host)
+                .arg(&pam_d)
+                .args(["test", "root", "silence"])
+                .output()
+                .unwrap();
+            let output = String::from_utf8(output.stdout).unwrap();
+            let verdict = format!(" result {}\n", state.verdict());
+            let files: Vec<_> = ["one", "two", "three"]
+                .iter()
+                .map(|name| std::fs::read_to_string(pam_d.join(name)).unwrap())
+                .collect();
+            assert!(
+                output.contains(&verdict),
+                "round {round}:{verdict}{output}{stack}{files:#?}"
+            );
+            in_by_both += usize::from(state.verdict() == Code::SUCCESS);
+        }
+        assert!((25..200).contains(&in_by_both), "{in_by_both}");
+    }
+}

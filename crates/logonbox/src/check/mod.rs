@@ -1,18 +1,159 @@
 //! `logonbox check`: what would lock people out, or let them in without their phone.
+//!
+//! Nothing is changed, nobody is logged in, and no phone rings.
 
+mod configuration;
 mod dispatch;
 mod files;
+mod finding;
+mod machine;
 mod pam_d;
+mod print;
+mod program;
 mod questions;
 mod roles;
+mod server;
+mod sshd;
+mod stacks;
 mod walk;
 
-use std::io::Write;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use pam_logonbox::config::Config;
+use pam_logonbox::host::{System, ThisMachine};
 
 use crate::cli;
 use crate::end::{End, Failure};
+use crate::setup::absolute;
+use crate::terminal;
 
-pub fn run(_: &Path, _: &cli::Check, _: &mut dyn Write) -> Result<End, Failure> {
-    Err(Failure::new("check: not there yet"))
+use files::Root;
+use finding::{Area, Report, Severity};
+use pam_d::Place;
+use stacks::{Services, Surroundings};
+
+pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, Failure> {
+    let conf = absolute(conf)?;
+    let mut report = Report::default();
+    host(&Root::this(), &conf, args.user.as_deref(), &mut report);
+    if args.json {
+        print::json(&report, &ThisMachine.hostname(), out)?;
+    } else {
+        print::text(&report, out)?;
+    }
+    Ok(if report.count(Severity::Error) > 0 {
+        End::Wrong
+    } else if report.count(Severity::Warning) > 0 {
+        End::Warnings
+    } else {
+        End::Fine
+    })
+}
+
+fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
+    if !nix::unistd::geteuid().is_root() {
+        report.skipped(
+            Area::Host,
+            "What only root may read",
+            "run this as root (sudo) to have it looked at",
+        );
+    }
+    let services = Services::read(root);
+    let configs = configurations(&services, conf, report);
+
+    let sshd = services.with_phone().find(|service| service.name == "sshd");
+    let settings = sshd.map_or_else(Vec::new, |_| sshd::ask(root, user, report));
+    let around = Surroundings {
+        root,
+        conf,
+        configs: &configs,
+        sshd_after_key: settings.first().is_some_and(sshd::Settings::is_after_key),
+    };
+    stacks::check(&services, &around, report);
+    if let Some(service) = sshd {
+        let config = services
+            .configuration("sshd", conf)
+            .and_then(|path| configs.get(&path));
+        for settings in &settings {
+            sshd::check(settings, &sshd::Wanted { service, config }, report);
+        }
+    }
+
+    for service in services.with_phone() {
+        for phone in service.phones() {
+            machine::module_file(root, phone, report);
+        }
+    }
+    let login = services.configuration("login", conf);
+    if let Some(config) = login.and_then(|path| configs.get(&path)) {
+        machine::console(root, config.wait.person, report);
+    }
+    machine::log(root, report);
+    machine::selinux(root, report);
+
+    let mut waiting = Waiting::default();
+    let mut asked = Vec::new();
+    for (path, config) in &configs {
+        // Several files may name the same server; what differs is looked at.
+        let key = format!("{:?} {:?} {:?}", config.mode, config.tls, config.policy);
+        if !asked.contains(&key) {
+            asked.push(key);
+            let mut progress = |what: &str| waiting.say(what);
+            server::check(path, config, user, server::now(), &mut progress, report);
+        }
+    }
+}
+
+/// Those that stacks name, and the one that counts where none is named.
+fn configurations(
+    services: &Services,
+    conf: &Path,
+    report: &mut Report,
+) -> BTreeMap<PathBuf, Config> {
+    let mut paths: BTreeMap<PathBuf, Option<Place>> = services
+        .configurations(conf)
+        .into_iter()
+        .map(|(path, place)| (path, Some(place)))
+        .collect();
+    if paths.is_empty() {
+        paths.insert(conf.to_owned(), None);
+    }
+    paths
+        .into_iter()
+        .filter_map(|(path, place)| {
+            let place = place.filter(|_| path != conf);
+            let config = configuration::load(&path, place.as_ref(), report)?;
+            Some((path, config))
+        })
+        .collect()
+}
+
+/// What is being waited for, where somebody may look: on a terminal, and gone afterwards.
+#[derive(Default)]
+struct Waiting {
+    said: bool,
+}
+
+const CLEAR_LINE: &str = "\r\u{1b}[2K";
+
+impl Waiting {
+    fn say(&mut self, what: &str) {
+        if io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+        {
+            self.said = true;
+            let what = terminal::shown(what);
+            // Nothing depends on it.
+            let _ = write!(io::stderr(), "{CLEAR_LINE}{what}");
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.said {
+            let _ = write!(io::stderr(), "{CLEAR_LINE}");
+        }
+    }
 }

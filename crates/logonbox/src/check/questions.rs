@@ -5,7 +5,7 @@ use super::roles::Role;
 use super::walk::{Stack, Unknown, Way, World, conditions, modules, ways};
 
 /// What our module's configuration says that matters to a stack.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "they do not depend on each other"
@@ -567,7 +567,7 @@ mod tests {
                 format!(
                     "auth [success=3 default=ignore] pam_succeed_if.so user = svc\n{common}{RIGHT_LINE}"
                 ),
-                vec![PhoneInsteadOfPassword],
+                vec![PhoneInsteadOfPassword, ExemptNothingLeft],
             ),
         ] {
             let found = faults(&stack, PUSH);

@@ -148,7 +148,7 @@ fn service_alone(arguments: &[String], service: &str) -> Option<bool> {
         .map(String::as_str)
         .filter(|word| !OPTIONS.contains(word))
         .collect();
-    let mut listed = |list: &str| list.split(':').any(|one| one == service);
+    let listed = |list: &str| list.split(':').any(|one| one == service);
     words
         .chunks(3)
         .map(|test| match test {

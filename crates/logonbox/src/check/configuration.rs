@@ -1,0 +1,201 @@
+//! The module's configuration, read by the module's own loader, and the names in it.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access};
+use pam_logonbox::config::{Config, Setting, Value};
+use pam_logonbox::host::{Membership, System};
+use pam_logonbox::text::for_log;
+
+use super::finding::{Area, Finding, Report, Severity};
+use super::pam_d::Place;
+
+/// Loads one file. `named_at` is where a stack names it.
+pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Option<Config> {
+    let what = path.display().to_string();
+    let where_named = named_at.map_or_else(String::new, |place| {
+        format!(", which {}:{} names", place.file.display(), place.line)
+    });
+    match Config::load_with_settings(path) {
+        Ok((config, settings)) => {
+            report.checked(Area::Configuration, format!("{what}{where_named}"));
+            certificates(path, &config, &settings, report);
+            names(path, &settings, &pam_logonbox::host::ThisMachine, report);
+            Some(config)
+        }
+        Err(error) => {
+            let (id, advice) = match access(path, AccessFlags::R_OK) {
+                Err(Errno::EACCES) => {
+                    report.skipped(
+                        Area::Configuration,
+                        what,
+                        "only root may read it: run this as root",
+                    );
+                    return None;
+                }
+                Err(Errno::ENOENT) => (
+                    "config-missing",
+                    "Start with what `logonbox config --example` prints.",
+                ),
+                _ => (
+                    "config-invalid",
+                    "Correct it; pam_logonbox.toml(5) explains every key.",
+                ),
+            };
+            report.add(
+                Area::Configuration,
+                Finding::new(
+                    Severity::Error,
+                    id,
+                    format!("{error}{where_named}"),
+                    "Every login that the module is asked about with it is refused.",
+                    advice,
+                )
+                .in_file(path, error.line()),
+            );
+            None
+        }
+    }
+}
+
+fn line(settings: &[Setting], key: &str) -> Option<usize> {
+    settings
+        .iter()
+        .find(|setting| setting.key == key)
+        .and_then(|setting| setting.line)
+}
+
+fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
+    match config.tls.ca_pem() {
+        Ok(None) => {}
+        Ok(Some(_)) => report.checked(Area::Configuration, "tls.ca_file"),
+        Err(what) => report.add(
+            Area::Configuration,
+            Finding::new(
+                Severity::Error,
+                "config-ca-file",
+                format!("tls.ca_file: {what}"),
+                "Without it the module believes nobody, and refuses every login.",
+                "Put the CA certificates there as PEM, owned by root and writable by nobody else.",
+            )
+            .in_file(path, line(settings, "ca_file")),
+        ),
+    }
+}
+
+/// Users and groups that this system does not know.
+fn names(path: &Path, settings: &[Setting], system: &dyn System, report: &mut Report) {
+    let lists = settings.iter().filter_map(|setting| match &setting.value {
+        Value::Texts(names) if setting.section == "policy" => Some((setting, names)),
+        _ => None,
+    });
+    for (setting, names) in lists {
+        for name in names {
+            let known = match setting.key.as_str() {
+                "exempt_users" => system
+                    .knows(name)
+                    .map(|known| (known, "unknown-user", "user")),
+                "exempt_groups" | "only_groups" => {
+                    // Whoever it is asked about: whether there is a group does not depend on it.
+                    system.membership("root", name).map(|membership| {
+                        let known = matches!(membership, Membership::Member | Membership::Other);
+                        (known, "unknown-group", "group")
+                    })
+                }
+                _ => continue,
+            };
+            let shown = for_log(name);
+            let (id, kind) = match known {
+                Ok((true, ..)) => continue,
+                Ok((false, id, kind)) => (id, kind),
+                Err(error) => {
+                    report.skipped(
+                        Area::Configuration,
+                        format!("policy.{}: {shown}", setting.key),
+                        format!("the user database cannot be asked: {error}"),
+                    );
+                    continue;
+                }
+            };
+            let why = match setting.key.as_str() {
+                "only_groups" => {
+                    "It holds nobody: where no other group is named, nobody is asked for their phone."
+                }
+                _ => "Nobody is exempt by it; whoever was meant to be is asked for their phone.",
+            };
+            report.add(
+                Area::Configuration,
+                Finding::new(
+                    Severity::Error,
+                    id,
+                    format!("policy.{}: there is no {kind} {shown}", setting.key),
+                    why,
+                    format!(
+                        "Correct the name, or make the {kind}; `getent {} {shown}` tells.",
+                        if kind == "user" { "passwd" } else { "group" }
+                    ),
+                )
+                .in_file(path, setting.line),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn ids(text: &str, mode: u32) -> Vec<(&'static str, Option<usize>)> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pam_logonbox.toml");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut report = Report::default();
+        load(&path, None, &mut report);
+        report
+            .findings
+            .into_iter()
+            .map(|(_, finding)| (finding.id, finding.line))
+            .collect()
+    }
+
+    #[test]
+    fn the_file_and_the_names_in_it() {
+        const TENANT: &str = "[logonbox]\ntenant = \"acme\"\n";
+        for (text, mode, expected) in [
+            (String::new(), 0o600, vec![("config-invalid", None)]),
+            (TENANT.to_owned(), 0o666, vec![("config-invalid", None)]),
+            (TENANT.to_owned(), 0o644, vec![]),
+            (
+                format!("{TENANT}x = 1\n"),
+                0o600,
+                vec![("config-invalid", Some(3))],
+            ),
+            (
+                format!("{TENANT}[tls]\nca_file = \"/nowhere.pem\"\n"),
+                0o600,
+                vec![("config-ca-file", Some(4))],
+            ),
+            (
+                format!(
+                    "{TENANT}[policy]\nonly_groups = [\"root\", \"no-such-group\"]\n\
+                     exempt_users = [\"root\",\n\"no-such-user\"]\nexempt_groups = [\"no-such-group\"]\n"
+                ),
+                0o600,
+                vec![
+                    ("unknown-group", Some(4)),
+                    ("unknown-user", Some(5)),
+                    ("unknown-group", Some(7)),
+                ],
+            ),
+        ] {
+            assert_eq!(ids(&text, mode), expected, "{text}");
+        }
+        let mut report = Report::default();
+        assert!(load(Path::new("/nowhere/x.toml"), None, &mut report).is_none());
+        assert_eq!(report.findings[0].1.id, "config-missing");
+    }
+}

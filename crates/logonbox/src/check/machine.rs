@@ -1,0 +1,354 @@
+//! The rest of the host: the module's file, the log, SELinux, the console.
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::files::Root;
+use super::finding::{Area, Finding, Report, Severity};
+use super::pam_d::Module;
+
+/// Modules that every libpam brings: where they are, it looks for others.
+const EVERYWHERE: [&str; 2] = ["pam_deny.so", "pam_permit.so"];
+const LOG: &str = "/dev/log";
+const LOGIN_DEFS: &str = "/etc/login.defs";
+/// Without a setting (login(1)).
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where libpam looks for modules.
+fn module_directories(root: &Root) -> Vec<PathBuf> {
+    let mut candidates = Vec::new();
+    for lib in ["/lib", "/lib64", "/usr/lib", "/usr/lib64"] {
+        let lib = Path::new(lib);
+        candidates.push(lib.join("security"));
+        for name in root
+            .names(lib)
+            .iter()
+            .filter(|name| name.contains("-linux-"))
+        {
+            candidates.push(lib.join(name).join("security"));
+        }
+    }
+    candidates.retain(|directory| {
+        EVERYWHERE
+            .iter()
+            .any(|name| root.metadata(&directory.join(name)).is_some())
+    });
+    candidates
+}
+
+/// The file that a line of a stack means.
+pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
+    let written = Path::new(&module.path);
+    let found = if written.is_absolute() {
+        // What libpam puts there is its own; it means the directory of this architecture.
+        let without = module.path.replace("$ISA/", "");
+        let path = PathBuf::from(without);
+        root.metadata(&path).map(|metadata| (path, metadata))
+    } else {
+        let directories = module_directories(root);
+        if directories.is_empty() {
+            report.skipped(
+                Area::Host,
+                "The module's file",
+                "libpam's directory of modules is not in any usual place",
+            );
+            return;
+        }
+        directories.iter().find_map(|directory| {
+            let path = directory.join(written);
+            root.metadata(&path).map(|metadata| (path, metadata))
+        })
+    };
+    let Some((path, metadata)) = found else {
+        report.add(
+            Area::Host,
+            Finding::new(
+                Severity::Error,
+                "module-missing",
+                format!("The module is not there: {}", module.path),
+                "libpam cannot load it, and refuses everybody in each service that names it.",
+                "Install the package again, or write just pam_logonbox.so.",
+            )
+            .at(&module.place),
+        );
+        return;
+    };
+    let mode = metadata.permissions().mode();
+    if !metadata.is_file() || mode & 0o444 == 0 {
+        report.add(
+            Area::Host,
+            Finding::new(
+                Severity::Error,
+                "module-unreadable",
+                format!(
+                    "libpam cannot load {} (mode {:o})",
+                    path.display(),
+                    mode & 0o7777
+                ),
+                "It refuses everybody in each service that names it.",
+                "Install the package again.",
+            )
+            .in_file(&path, None),
+        );
+    } else if mode & 0o022 != 0 || metadata.uid() != 0 {
+        report.add(
+            Area::Host,
+            Finding::new(
+                Severity::Error,
+                "module-writable",
+                format!(
+                    "{} belongs to uid {} and has mode {:o}",
+                    path.display(),
+                    metadata.uid(),
+                    mode & 0o7777
+                ),
+                "Whoever can write to it is root as soon as somebody logs in.",
+                "Run chown root and chmod 644 on it, after a look at what is in it.",
+            )
+            .in_file(&path, None),
+        );
+    } else {
+        report.checked(Area::Host, format!("{}", path.display()));
+    }
+}
+
+/// Whether the module's log lines get anywhere.
+pub fn log(root: &Root, report: &mut Report) {
+    let socket = root
+        .metadata(Path::new(LOG))
+        .is_some_and(|metadata| metadata.file_type().is_socket());
+    // As the module would: a socket that nobody listens at is left behind by a daemon that ended.
+    let heard = socket
+        && std::os::unix::net::UnixDatagram::unbound()
+            .and_then(|socket| socket.connect(root.path(Path::new(LOG))))
+            .map_or_else(
+                |error| error.raw_os_error() == Some(nix::libc::EPROTOTYPE),
+                |()| true,
+            );
+    if heard {
+        report.checked(Area::Host, LOG);
+    } else {
+        report.add(
+            Area::Host,
+            Finding::new(
+                Severity::Warning,
+                "log-missing",
+                format!("Nobody listens at {LOG}"),
+                "The module's line about each login goes nowhere, and so does why it refused.",
+                "Start the system's log: systemd-journald, rsyslog or syslog-ng.",
+            )
+            .in_file(Path::new(LOG), None),
+        );
+    }
+}
+
+/// SELinux: the package's policy must be loaded, or the module reaches no server.
+pub fn selinux(root: &Root, report: &mut Report) {
+    const WHAT: &str = "SELinux: the package's policy";
+    let enforcing = root
+        .read(Path::new("/sys/fs/selinux/enforce"))
+        .is_ok_and(|text| text.trim() == "1");
+    if !enforcing {
+        return;
+    }
+    let config = root
+        .read(Path::new("/etc/selinux/config"))
+        .unwrap_or_default();
+    let kind = config
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("SELINUXTYPE="))
+        .map_or("targeted", str::trim);
+    let store = Path::new("/var/lib/selinux")
+        .join(kind)
+        .join("active/modules");
+    let priorities = root.names(&store);
+    if priorities.is_empty() {
+        let why = format!("{} cannot be read: run this as root", store.display());
+        report.skipped(Area::Host, WHAT, why);
+        return;
+    }
+    let there = priorities.iter().any(|priority| {
+        let module = store.join(priority).join("pam_logonbox");
+        root.metadata(&module).is_some()
+    });
+    if there {
+        report.checked(Area::Host, WHAT);
+    } else {
+        report.add(
+            Area::Host,
+            Finding::new(
+                Severity::Error,
+                "selinux-policy-missing",
+                "SELinux is enforcing, and the package's policy is not installed",
+                "sshd and login may not connect to the tenant: every login is refused, while all works by hand.",
+                "semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil",
+            ),
+        );
+    }
+}
+
+/// login gives up by itself.
+pub fn console(root: &Root, person: Duration, report: &mut Report) {
+    let text = root.read(Path::new(LOGIN_DEFS)).unwrap_or_default();
+    let set = (1_usize..).zip(text.lines()).find_map(|(number, line)| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("LOGIN_TIMEOUT")).then_some(())?;
+        Some((number, words.next()?.parse().ok()?))
+    });
+    let timeout = set.map_or(LOGIN_TIMEOUT, |(_, seconds)| Duration::from_secs(seconds));
+    if timeout.is_zero() || person < timeout {
+        return;
+    }
+    report.add(
+        Area::Host,
+        Finding::new(
+            Severity::Warning,
+            "login-timeout",
+            format!("login gives up after {} s", timeout.as_secs()),
+            format!(
+                "Name, password and phone together: login_seconds is {} by itself.",
+                person.as_secs()
+            ),
+            "Lower login_seconds, raise LOGIN_TIMEOUT, or leave the console without the module.",
+        )
+        .in_file(Path::new(LOGIN_DEFS), set.map(|(number, _)| number)),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::rc::Rc;
+
+    use super::super::pam_d::{Kind, Place};
+    use super::super::roles::Role;
+    use super::*;
+
+    fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text, mode) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
+        }
+        let root = Root::at(dir.path());
+        (dir, root)
+    }
+
+    fn ids(report: &Report) -> Vec<&'static str> {
+        report
+            .findings
+            .iter()
+            .map(|(_, finding)| finding.id)
+            .collect()
+    }
+
+    #[test]
+    fn the_modules_file() {
+        let line = |path: &str| Module {
+            place: Place {
+                file: Rc::from(Path::new("/etc/pam.d/sshd")),
+                line: 1,
+            },
+            kind: Kind::Auth,
+            path: path.to_owned(),
+            control: "required".to_owned(),
+            arguments: Vec::new(),
+            role: Role::Phone,
+        };
+        let security = "usr/lib/x86_64-linux-gnu/security";
+        let deny = &format!("{security}/pam_deny.so");
+        let ours = &format!("{security}/pam_logonbox.so");
+        let owner = nix::unistd::geteuid().is_root();
+        for (mode, path, expected) in [
+            (
+                0o644,
+                "pam_logonbox.so",
+                (!owner).then_some("module-writable"),
+            ),
+            (0o666, "pam_logonbox.so", Some("module-writable")),
+            (0o000, "pam_logonbox.so", Some("module-unreadable")),
+            (0o644, "pam_logonbox", Some("module-missing")),
+            (
+                0o644,
+                "/lib/security/pam_logonbox.so",
+                Some("module-missing"),
+            ),
+            (0o666, &format!("/{ours}"), Some("module-writable")),
+        ] {
+            let (_dir, root) = machine(&[(deny, "", 0o644), (ours, "", mode)]);
+            let mut report = Report::default();
+            module_file(&root, &line(path), &mut report);
+            assert_eq!(ids(&report), Vec::from_iter(expected), "{mode:o} {path}");
+        }
+        let (_dir, root) = machine(&[]);
+        let mut report = Report::default();
+        module_file(&root, &line("pam_logonbox.so"), &mut report);
+        assert!(report.checked[0].1.skipped.is_some());
+    }
+
+    #[test]
+    fn selinux_wants_the_policy_where_it_enforces() {
+        let enforcing = ("sys/fs/selinux/enforce", "1", 0o644);
+        let store = "var/lib/selinux/targeted/active/modules";
+        let other = &format!("{store}/100/base/cil");
+        let ours = &format!("{store}/200/pam_logonbox/cil");
+        for (files, expected, checked) in [
+            (vec![], vec![], 0),
+            (vec![("sys/fs/selinux/enforce", "0", 0o644)], vec![], 0),
+            (vec![enforcing], vec![], 1),
+            (
+                vec![enforcing, (other, "", 0o644)],
+                vec!["selinux-policy-missing"],
+                0,
+            ),
+            (
+                vec![enforcing, (other, "", 0o644), (ours, "", 0o644)],
+                vec![],
+                1,
+            ),
+        ] {
+            let (_dir, root) = machine(&files);
+            let mut report = Report::default();
+            selinux(&root, &mut report);
+            assert_eq!(ids(&report), expected, "{files:?}");
+            assert_eq!(report.checked.len(), checked, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn login_gives_up() {
+        for (text, seconds, expected) in [
+            ("", 45, vec![]),
+            ("", 60, vec!["login-timeout"]),
+            (
+                "# LOGIN_TIMEOUT 10\nLOGIN_TIMEOUT 30\n",
+                45,
+                vec!["login-timeout"],
+            ),
+            ("LOGIN_TIMEOUT 0\n", 600, vec![]),
+        ] {
+            let (_dir, root) = machine(&[("etc/login.defs", text, 0o644)]);
+            let mut report = Report::default();
+            console(&root, Duration::from_secs(seconds), &mut report);
+            assert_eq!(ids(&report), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_nobody_reads() {
+        let (dir, root) = machine(&[("dev/x", "", 0o644)]);
+        let mut report = Report::default();
+        log(&root, &mut report);
+        assert_eq!(ids(&report), ["log-missing"]);
+        let socket = std::os::unix::net::UnixDatagram::bind(dir.path().join("dev/log")).unwrap();
+        let mut report = Report::default();
+        log(&root, &mut report);
+        assert_eq!(ids(&report), [""; 0]);
+        drop(socket);
+        log(&root, &mut report);
+        assert_eq!(ids(&report), ["log-missing"]);
+    }
+}

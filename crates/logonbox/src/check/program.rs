@@ -1,0 +1,109 @@
+//! Programs that are asked: for a while, and for so much.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Longer than any of them takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// For what it has said already.
+const MOMENT: Duration = Duration::from_secs(2);
+/// More than any of them says.
+const LIMIT: u64 = 1 << 20;
+
+/// What a program has said.
+pub struct Said {
+    /// It ended well.
+    pub well: bool,
+    /// On its standard output.
+    pub out: String,
+    /// On its standard error.
+    pub err: String,
+}
+
+/// The first of these paths that is a file: never one from `PATH`, which is the caller's.
+pub fn find(paths: &[&str]) -> Option<PathBuf> {
+    paths
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.metadata().is_ok_and(|metadata| metadata.is_file()))
+}
+
+/// Runs a program with an environment of its own.
+///
+/// # Errors
+///
+/// Why it has not come to an end.
+pub fn ask(program: &Path, arguments: &[&str]) -> Result<Said, String> {
+    let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", program.display());
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    let out = child.stdout.take().map(read);
+    let err = child.stderr.take().map(read);
+    let id = child.id();
+    let (sender, ended) = channel();
+    thread::spawn(move || sender.send(child.wait()));
+    let Ok(status) = ended.recv_timeout(PATIENCE) else {
+        if let Ok(id) = i32::try_from(id) {
+            // Nobody has waited for it, so that the number is still its own.
+            let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+        }
+        return Err(failed(&"it does not end"));
+    };
+    let status = status.map_err(|error| failed(&error))?;
+    // What it started may hold its output open.
+    let hear = |heard: Option<Receiver<String>>| {
+        heard
+            .and_then(|heard| heard.recv_timeout(MOMENT).ok())
+            .unwrap_or_default()
+    };
+    Ok(Said {
+        well: status.success(),
+        out: hear(out),
+        err: hear(err),
+    })
+}
+
+fn read(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.take(LIMIT).read_to_end(&mut bytes);
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_asked_in_an_environment_of_their_own() {
+        let shell = find(&["/nowhere/sh", "/bin", "/bin/sh"]).unwrap();
+        assert_eq!(shell, Path::new("/bin/sh"));
+        let said = ask(&shell, &["-c", "echo $HOME-$PATH; echo no >&2; exit 1"]).unwrap();
+        assert!(!said.well);
+        assert_eq!(said.out, "-/usr/sbin:/usr/bin:/sbin:/bin\n");
+        assert_eq!(said.err, "no\n");
+        // A flood ends the program that makes it.
+        let said = ask(&shell, &["-c", "while echo flood; do :; done"]).unwrap();
+        assert_eq!(u64::try_from(said.out.len()), Ok(LIMIT));
+        assert!(ask(Path::new("/nowhere"), &[]).is_err());
+    }
+}

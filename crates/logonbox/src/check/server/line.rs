@@ -1,0 +1,125 @@
+//! A connection to the server, through the proxy where there is one: how far it comes, and where it
+//! ends.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use logonbox_authenticator::TenantAddress;
+
+/// More than a proxy has to say before it connects.
+const PROXY_LIMIT: usize = 16 << 10;
+/// More addresses than this are not tried.
+const MOST_ADDRESSES: usize = 8;
+
+/// Where the way ends.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Whose name, and why.
+    NoSuchName(String, String),
+    /// To whom, and why.
+    NotConnected(String, String),
+    /// What the proxy says.
+    Proxy(String),
+    /// The time was over.
+    Late,
+}
+
+/// An open connection. Nobody has been asked yet who is at its end.
+#[derive(Debug)]
+pub struct Line(TcpStream);
+
+impl Line {
+    /// Opens one, each step within `wait`.
+    pub fn open(to: &TenantAddress, proxy: Option<&str>, wait: Duration) -> Result<Self, Stop> {
+        let Some(proxy) = proxy else {
+            return connect(to, wait).map(Self);
+        };
+        let proxy = proxy.strip_prefix("http://").unwrap_or(proxy);
+        // As the HTTP library has it.
+        let (name, port) = proxy.rsplit_once(':').unwrap_or((proxy, "80"));
+        let address: TenantAddress = format!("{name}:{port}")
+            .parse()
+            .map_err(|why| Stop::NoSuchName(proxy.to_owned(), format!("{why}")))?;
+        let mut stream = connect(&address, wait)?;
+        tunnel(&mut stream, to).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Stop::Late,
+            _ => Stop::Proxy(error.to_string()),
+        })?;
+        Ok(Self(stream))
+    }
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn connect(to: &TenantAddress, wait: Duration) -> Result<TcpStream, Stop> {
+    let host = to.host().trim_matches(['[', ']']).to_owned();
+    let port = to.port();
+    let (sender, found) = channel();
+    // The system's resolver cannot be told when to give up.
+    let asked = host.clone();
+    thread::spawn(move || {
+        let found = (asked.as_str(), port).to_socket_addrs();
+        sender.send(found.map(|all| all.take(MOST_ADDRESSES).collect::<Vec<SocketAddr>>()))
+    });
+    let addresses = match found.recv_timeout(wait) {
+        Ok(Ok(addresses)) => addresses,
+        Ok(Err(error)) => return Err(Stop::NoSuchName(host, error.to_string())),
+        Err(_) => return Err(Stop::NoSuchName(host, "no answer in time".to_owned())),
+    };
+    let mut last = Stop::NoSuchName(host, "it has no address".to_owned());
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, wait) {
+            Ok(stream) => {
+                let set = stream
+                    .set_read_timeout(Some(wait))
+                    .and_then(|()| stream.set_write_timeout(Some(wait)));
+                return set
+                    .map(|()| stream)
+                    .map_err(|error| Stop::NotConnected(address.to_string(), error.to_string()));
+            }
+            Err(error) => last = Stop::NotConnected(address.to_string(), error.to_string()),
+        }
+    }
+    Err(last)
+}
+
+/// Asks the proxy to connect (RFC 9110, section 9.3.6).
+fn tunnel(stream: &mut TcpStream, to: &TenantAddress) -> io::Result<()> {
+    let target = format!("{}:{}", to.host(), to.port());
+    write!(
+        stream,
+        "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    // Byte by byte: what follows is not for us.
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() >= PROXY_LIMIT || stream.read(&mut byte)? == 0 {
+            return Err(io::Error::other("it gives no answer that is HTTP"));
+        }
+        answer.extend_from_slice(&byte);
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    let first = answer.lines().next().unwrap_or_default();
+    match first.split_whitespace().nth(1) {
+        Some(status) if status.starts_with('2') => Ok(()),
+        _ => Err(io::Error::other(first.to_owned())),
+    }
+}

@@ -1,0 +1,464 @@
+//! The tenant, or Airlock: the way there, its certificate, its clock, and what it says of a person.
+
+mod certificate;
+mod line;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use airlock_iam::BaseUrl;
+use bounded_https::{Call, Canceller, Header, Method, Options, Roots, Transport};
+use logonbox_authenticator::{ErrorKind, TenantAddress};
+use pam_logonbox::config::{Config, Device, LogonBox, Mode};
+use pam_logonbox::host::{System, ThisMachine, User};
+use pam_logonbox::policy::{Exemption, exemption, known_user};
+use pam_logonbox::text::for_log;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+use super::finding::{Area, Finding, Report, Severity};
+use crate::setup::client;
+
+use certificate::Seen;
+use line::{Line, Stop};
+
+/// More than a clock that is looked after is off.
+const CLOCK: Duration = Duration::from_secs(60);
+
+/// Tells a person who waits what is being waited for.
+pub type Progress<'p> = &'p mut dyn FnMut(&str);
+
+/// Looks at the server of one configuration, and at `user` there.
+pub fn check(
+    path: &Path,
+    config: &Config,
+    user: Option<&str>,
+    now: SystemTime,
+    progress: Progress<'_>,
+    report: &mut Report,
+) {
+    let (authority, server) = match &config.mode {
+        Mode::Push(logonbox) => (&logonbox.tenant, "the tenant"),
+        Mode::Airlock(airlock) => (airlock.url.authority(), "Airlock"),
+    };
+    let server = Server {
+        path,
+        config,
+        authority,
+        name: for_log(&authority.to_string()),
+        called: server,
+        now,
+    };
+    progress(&format!("asking {} ...", server.name));
+    let reached = server.reach(report);
+    if reached {
+        match &config.mode {
+            Mode::Push(_) => {}
+            Mode::Airlock(airlock) => server.loginapp(&airlock.url, report),
+        }
+    }
+    if let Some(user) = user {
+        progress(&format!(
+            "asking {} about {} ...",
+            server.name,
+            for_log(user)
+        ));
+        server.person(user, reached, report);
+    }
+}
+
+struct Server<'s> {
+    path: &'s Path,
+    config: &'s Config,
+    authority: &'s TenantAddress,
+    name: String,
+    called: &'static str,
+    now: SystemTime,
+}
+
+impl Server<'_> {
+    fn error(&self, id: &'static str, what: String, why: &str, advice: &str) -> Finding {
+        Finding::new(Severity::Error, id, what, why, advice).in_file(self.path, None)
+    }
+
+    fn roots(&self) -> Roots {
+        match self.config.tls.ca_pem() {
+            Ok(Some(pem)) => Roots::Pem(pem),
+            // Where the file cannot be read, that is said already.
+            Ok(None) | Err(_) => Roots::System,
+        }
+    }
+
+    /// Name, connection, certificate, clock. Whether a request can be sent.
+    fn reach(&self, report: &mut Report) -> bool {
+        const WHY: &str = "Until it can be reached, every login is refused, or goes on without the phone where on_unavailable says so.";
+        let wait = self.config.wait.connect;
+        let proxy = self.config.tls.proxy.as_deref();
+        let mut line = match Line::open(self.authority, proxy, wait) {
+            Ok(line) => line,
+            Err(stop) => {
+                let (id, what, advice) = self.stopped(&stop);
+                report.add(Area::Server, self.error(id, what, WHY, advice));
+                return false;
+            }
+        };
+        let way = proxy.map_or_else(String::new, |proxy| format!(" through {}", for_log(proxy)));
+        report.checked(
+            Area::Server,
+            format!("{}: name and connection{way}", self.name),
+        );
+        let seen = match certificate::look(&mut line, self.authority, &self.roots(), self.now) {
+            Ok(seen) => seen,
+            Err(what) => {
+                let what = format!("{}: TLS: {}", self.name, for_log(&what));
+                report.add(
+                    Area::Server,
+                    self.error(
+                        "tls-failed",
+                        what,
+                        "Every login is refused.",
+                        "Is it the right host and port, and a server that speaks TLS 1.2 or 1.3?",
+                    ),
+                );
+                return false;
+            }
+        };
+        let good = self.certificate(&seen, report);
+        self.clock(&seen, report);
+        good
+    }
+
+    fn stopped(&self, stop: &Stop) -> (&'static str, String, &'static str) {
+        let name = &self.name;
+        match stop {
+            Stop::NoSuchName(of, why) => (
+                "server-name",
+                format!(
+                    "The name of {} cannot be looked up: {}",
+                    for_log(of),
+                    for_log(why)
+                ),
+                "Is it spelt right? `getent ahosts` with that name tells what this host knows.",
+            ),
+            Stop::NotConnected(to, why) => (
+                "server-unreachable",
+                format!("No connection to {}: {}", for_log(to), for_log(why)),
+                "Look at the firewall and routes of this host, and at [tls] proxy.",
+            ),
+            Stop::Proxy(said) => (
+                "server-proxy",
+                format!("The proxy does not connect to {name}: {}", for_log(said)),
+                "Let the proxy connect there, or correct [tls] proxy.",
+            ),
+            Stop::Late => (
+                "server-late",
+                format!("{name} does not answer within connect_seconds"),
+                "Look at the firewall and routes of this host; a higher connect_seconds where it is just far away.",
+            ),
+        }
+    }
+
+    /// Whether the module believes the server.
+    fn certificate(&self, seen: &Seen, report: &mut Report) -> bool {
+        use certificate::Verdict;
+
+        let name = &self.name;
+        let (id, what, advice) = match &seen.verdict {
+            Verdict::Good => {
+                report.checked(Area::Server, format!("{name}: certificate"));
+                if let Some(end) = seen.ends_soon {
+                    report.add(
+                        Area::Server,
+                        Finding::new(
+                            Severity::Warning,
+                            "tls-expires-soon",
+                            format!(
+                                "The certificate of {name}, or one above it, expires on {}",
+                                day(end)
+                            ),
+                            "From then on, every login is refused.",
+                            format!("Tell whoever runs {}.", self.called),
+                        ),
+                    );
+                }
+                return true;
+            }
+            Verdict::Expired(end) => (
+                "tls-expired",
+                format!("The certificate of {name} has expired{}", on(*end)),
+                "Compare this host's clock (date) first; else tell whoever runs the server.",
+            ),
+            Verdict::NotYet(start) => (
+                "tls-not-yet-valid",
+                format!(
+                    "The certificate of {name} is not valid yet{}",
+                    since(*start)
+                ),
+                "Compare this host's clock (date) first; else tell whoever runs the server.",
+            ),
+            Verdict::WrongName(names) => (
+                "tls-wrong-name",
+                format!(
+                    "The certificate of {name} is for another name: {}",
+                    for_log(names)
+                ),
+                "Write the name that the certificate has, or ask for one with this name.",
+            ),
+            Verdict::SelfSigned => (
+                "tls-self-signed",
+                format!("The certificate of {name} is signed by itself"),
+                "Where you know it to be the right one, put it into a file, and name that in [tls] ca_file.",
+            ),
+            Verdict::UnknownCa => (
+                "tls-unknown-ca",
+                format!("Nobody whom this host believes has signed the certificate of {name}"),
+                "Put the CA's certificate into [tls] ca_file; or the server leaves an intermediate certificate out, \
+                 or a proxy on the way replaces it: openssl s_client -showcerts tells.",
+            ),
+            Verdict::Other(what) => (
+                "tls-failed",
+                format!(
+                    "The certificate of {name} is not accepted: {}",
+                    for_log(what)
+                ),
+                "Tell whoever runs the server.",
+            ),
+        };
+        let why =
+            "The module believes no server without a valid certificate, and refuses every login.";
+        report.add(Area::Server, self.error(id, what, why, advice));
+        false
+    }
+
+    fn clock(&self, seen: &Seen, report: &mut Report) {
+        let theirs = seen
+            .date
+            .as_deref()
+            .and_then(|date| OffsetDateTime::parse(date.trim(), &Rfc2822).ok());
+        let Some(theirs) = theirs else {
+            report.skipped(
+                Area::Server,
+                "This host's clock",
+                format!("{} does not tell the time", self.name),
+            );
+            return;
+        };
+        let ours = OffsetDateTime::from(self.now);
+        let (off, direction) = if ours > theirs {
+            (ours - theirs, "ahead of")
+        } else {
+            (theirs - ours, "behind")
+        };
+        if off.unsigned_abs() <= CLOCK {
+            report.checked(Area::Server, "This host's clock");
+            return;
+        }
+        report.add(
+            Area::Server,
+            Finding::new(
+                Severity::Warning,
+                "clock-off",
+                format!(
+                    "This host's clock is {} s {direction} that of {}",
+                    off.whole_seconds(),
+                    self.name
+                ),
+                "Certificates are judged by it, and the lines in the log cannot be compared with others.",
+                "Let chrony, systemd-timesyncd or the like keep it right.",
+            ),
+        );
+    }
+
+    /// Clears a flow that is not there: nobody is logged in by it, or out.
+    fn loginapp(&self, url: &BaseUrl, report: &mut Report) {
+        let url = format!("{url}/public/authentication/flow/");
+        let status = self.call(Call {
+            method: Method::Delete,
+            url: url.clone(),
+            headers: vec![Header {
+                name: "x-same-domain".to_owned(),
+                value: "1".to_owned().into(),
+            }],
+            body: None,
+            timeout: self.config.wait.connect,
+            limit: 1 << 18,
+        });
+        let (id, what, advice) = match status {
+            Ok(200..=299) => {
+                report.checked(
+                    Area::Server,
+                    format!("{}: the Loginapp's REST API", self.name),
+                );
+                return;
+            }
+            Ok(status @ 300..=399) => (
+                "airlock-redirects",
+                format!("{url} leads elsewhere (HTTP status {status})"),
+                "A Gateway before it may let nobody through: ask for access to the Loginapp's REST API.",
+            ),
+            Ok(404) => (
+                "airlock-wrong-path",
+                format!("There is nothing at {url} (HTTP status 404)"),
+                "Correct airlock.url: it ends right before /public.",
+            ),
+            Ok(status) => (
+                "airlock-answer",
+                format!("{url} answers with HTTP status {status}; 204 is usual"),
+                "Look at Airlock's own log, and at airlock.url.",
+            ),
+            Err(what) => (
+                "airlock-answer",
+                format!("{url} gives no answer: {}", for_log(&what)),
+                "Look at Airlock's own log, and at airlock.url.",
+            ),
+        };
+        let why = "Every login begins there.";
+        report.add(Area::Server, self.error(id, what, why, advice));
+    }
+
+    fn call(&self, call: Call) -> Result<u16, String> {
+        let options = Options {
+            roots: self.roots(),
+            proxy: self.config.tls.proxy.clone(),
+            connect_timeout: self.config.wait.connect,
+            canceller: Canceller::new(),
+            user_agent: concat!("logonbox/", env!("CARGO_PKG_VERSION")),
+        };
+        Transport::start(options)
+            .and_then(|transport| transport.call(call))
+            .map(|reply| reply.status)
+            .map_err(|failure| failure.to_string())
+    }
+
+    /// Who this is to the host, to the configuration, and to the tenant.
+    fn person(&self, user: &str, reached: bool, report: &mut Report) {
+        let shown = for_log(user);
+        let user = User::Named(user.to_owned());
+        if let Err(refusal) = known_user(&ThisMachine, &user) {
+            report.add(
+                Area::Server,
+                Finding::new(
+                    Severity::Error,
+                    "user-unknown",
+                    format!("{shown}: {}", refusal.reason),
+                    "Nobody's phone rings for this name.",
+                    "Is it spelt right? `getent passwd` with that name tells what this host knows.",
+                ),
+            );
+            return;
+        }
+        match exemption(&self.config.policy, &ThisMachine, &user, "") {
+            Ok(Exemption::Exempt(why)) => {
+                report.add(
+                    Area::Server,
+                    Finding::new(
+                        Severity::Note,
+                        "user-exempt",
+                        format!("{shown} is exempt: {}", for_log(&why)),
+                        "This phone is not asked; the other lines of the stack decide.",
+                        "Nothing, if that is meant; [policy] says who is exempt.",
+                    )
+                    .in_file(self.path, None),
+                );
+            }
+            Ok(Exemption::Asked(_)) => report.checked(Area::Server, format!("{shown}: is asked")),
+            Err(refusal) => report.add(
+                Area::Server,
+                self.error(
+                    "user-unclear",
+                    format!("{shown}: {}", for_log(&refusal.reason)),
+                    "Where it cannot be told who is exempt, the login is refused.",
+                    "Look at the databases of users and groups (nsswitch.conf).",
+                ),
+            ),
+        }
+        let Mode::Push(logonbox) = &self.config.mode else {
+            let what = format!("{shown} in Airlock");
+            report.skipped(Area::Server, what, "that takes a login");
+            return;
+        };
+        if reached {
+            let User::Named(user) = &user else {
+                return;
+            };
+            self.keys(logonbox, user, report);
+        }
+    }
+
+    fn keys(&self, logonbox: &LogonBox, user: &str, report: &mut Report) {
+        let hostname = ThisMachine.hostname();
+        let tenant = logonbox.tenant.host();
+        let account = logonbox.account.account(user, &hostname, tenant);
+        let shown = for_log(&account);
+        let who = for_log(user);
+        let chosen = client(self.config, logonbox).and_then(|client| {
+            let keys = client.keys(&account)?;
+            let chosen = match &logonbox.device {
+                Device::First | Device::Ask => client.choose(&keys),
+                Device::Named(name) => client.choose_by_comment(&keys, name),
+            };
+            chosen.map(|key| {
+                let name = match for_log(key.comment()) {
+                    name if name.is_empty() => "without a name".to_owned(),
+                    name => name,
+                };
+                (keys.keys().len(), name, key.fingerprint())
+            })
+        });
+        let error = match chosen {
+            Ok((count, name, fingerprint)) => {
+                let what = format!(
+                    "{who}: account {shown}, {count} usable key{}; the phone {name} ({fingerprint}) would ring",
+                    if count == 1 { "" } else { "s" }
+                );
+                report.checked(Area::Server, what);
+                return;
+            }
+            Err(error) => error,
+        };
+        let detail = for_log(error.detail());
+        let (id, what, advice) = match error.kind() {
+            ErrorKind::NoSuchAccount => (
+                "user-no-account",
+                format!("The tenant knows no account {shown} for {who}"),
+                "Correct logonbox.account, or make the account in the tenant.",
+            ),
+            ErrorKind::NoUsableKey => (
+                "user-no-key",
+                format!("The account {shown} has no usable key: {detail}"),
+                "Let the person set up the phone; logonbox.device and algorithms choose which may sign.",
+            ),
+            kind => (
+                "user-keys",
+                format!("The keys of {shown} cannot be had: {kind:?}: {detail}"),
+                "Ask whoever runs the tenant; `logonbox keys` shows what it publishes.",
+            ),
+        };
+        let why = "This person's logins are refused.";
+        report.add(Area::Server, self.error(id, what, why, advice));
+    }
+}
+
+/// This host's clock.
+#[expect(clippy::disallowed_methods, reason = "the clock is what is looked at")]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn day(time: u64) -> String {
+    i64::try_from(time)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .map_or_else(String::new, |time| time.date().to_string())
+}
+
+fn on(time: Option<u64>) -> String {
+    time.map_or_else(String::new, |time| format!(", on {}", day(time)))
+}
+
+fn since(time: Option<u64>) -> String {
+    time.map_or_else(String::new, |time| format!(", but from {} on", day(time)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tenant::{Account, Certificate, Options, Reaction, Tenant};
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+struct Stage {
+    tenant: Tenant,
+    dir: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new(certificate: Certificate) -> Self {
+        let options = Options {
+            certificate,
+            accounts: [Account::new("root").reaction(Reaction::Page)]
+                .into_iter()
+                .collect(),
+            ..Options::default()
+        };
+        let stage = Self {
+            tenant: Tenant::start(options).unwrap(),
+            dir: tempfile::tempdir().unwrap(),
+        };
+        std::fs::write(stage.ca(), stage.tenant.ca_pem()).unwrap();
+        stage
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.dir.path().join("ca.pem")
+    }
+
+    /// With a configuration of its own: `TENANT`, `AIRLOCK` and `CA` stand for what they are.
+    fn found(&self, text: &str, user: Option<&str>, now: SystemTime) -> Report {
+        let text = text
+            .replace("TENANT", self.tenant.authority())
+            .replace("AIRLOCK", &self.tenant.airlock_url())
+            .replace("CA", &self.ca().display().to_string());
+        let path = Path::new("/etc/security/pam_logonbox.toml");
+        let config = Config::parse(path, &text).unwrap();
+        let mut report = Report::default();
+        check(path, &config, user, now, &mut |_| {}, &mut report);
+        report
+    }
+
+    fn ids(&self, text: &str, user: Option<&str>) -> Vec<&'static str> {
+        ids(&self.found(text, user, now()))
+    }
+}
+
+fn ids(report: &Report) -> Vec<&'static str> {
+    report
+        .findings
+        .iter()
+        .map(|(_, finding)| finding.id)
+        .collect()
+}
+
+const PUSH: &str = "[logonbox]\ntenant = \"TENANT\"\n[tls]\nca_file = \"CA\"\n";
+
+#[test]
+fn certificates() {
+    for (certificate, expected) in [
+        (Certificate::Good, vec![]),
+        (Certificate::OtherCa, vec!["tls-unknown-ca"]),
+        (Certificate::Expired, vec!["tls-expired"]),
+        (Certificate::NotYetValid, vec!["tls-not-yet-valid"]),
+        (Certificate::SelfSigned, vec!["tls-self-signed"]),
+    ] {
+        let stage = Stage::new(certificate);
+        assert_eq!(stage.ids(PUSH, None), expected, "{certificate:?}");
+        let report = stage.found(PUSH, None, now());
+        let dated = report.findings.iter().all(|(_, finding)| {
+            !finding.id.contains("valid") && !finding.id.contains("expired")
+                || finding.what.contains("202")
+        });
+        assert!(dated, "{report:#?}");
+    }
+    let stage = Stage::new(Certificate::Good);
+    // The system's authorities have not signed it.
+    assert_eq!(
+        stage.ids("[logonbox]\ntenant = \"TENANT\"\n", None),
+        ["tls-unknown-ca"]
+    );
+    let port = stage.tenant.port();
+    let other = PUSH.replace("TENANT", &format!("127.0.0.2:{port}"));
+    let stage_elsewhere = Options {
+        listen: "127.0.0.2:0".parse().unwrap(),
+        ..Options::default()
+    };
+    let elsewhere = Tenant::start(stage_elsewhere).unwrap();
+    std::fs::write(stage.ca(), elsewhere.ca_pem()).unwrap();
+    let other = other.replace(&port.to_string(), &elsewhere.port().to_string());
+    let report = stage.found(&other, None, now());
+    assert_eq!(ids(&report), ["tls-wrong-name"], "{report:#?}");
+    assert!(
+        report.findings[0].1.what.contains("localhost"),
+        "{report:#?}"
+    );
+}
+
+#[test]
+fn time() {
+    let stage = Stage::new(Certificate::Good);
+    for (ahead, expected) in [
+        (Duration::ZERO, vec![]),
+        (Duration::from_secs(50), vec![]),
+        (Duration::from_secs(70), vec!["clock-off"]),
+        (DAY * 350, vec!["clock-off"]),
+        (DAY * 352, vec!["tls-expires-soon", "clock-off"]),
+        (DAY * 366, vec!["tls-expired", "clock-off"]),
+    ] {
+        let report = stage.found(PUSH, None, now() + ahead);
+        assert_eq!(ids(&report), expected, "{ahead:?} {report:#?}");
+    }
+    let report = stage.found(PUSH, None, now() - Duration::from_secs(200));
+    let what = &report.findings[0].1.what;
+    assert!(
+        what.contains(" s behind that of ") && what.contains("200 s")
+            || what.contains("199 s")
+            || what.contains("201 s"),
+        "{what}"
+    );
+}
+
+#[test]
+fn the_way_there() {
+    let stage = Stage::new(Certificate::Good);
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    // It is not answered: the kernel takes the connection, and nobody looks.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain_address = plain.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write;
+        for stream in plain.incoming().flatten() {
+            let answer = |mut stream: TcpStream| stream.write_all(b"HTTP/1.1 403 No\r\n\r\n");
+            let _ = answer(stream);
+        }
+    });
+    let to = |address: &dyn std::fmt::Display| format!("[logonbox]\ntenant = \"{address}\"\n");
+    let wait = "[wait]\nconnect_seconds = 1\n";
+    let proxy =
+        |address: &dyn std::fmt::Display| format!("{PUSH}proxy = \"http://{address}\"\n{wait}");
+    for (text, expected) in [
+        (to(&"no-such-host.invalid"), "server-name"),
+        (to(&nobody), "server-unreachable"),
+        (
+            format!("{}{wait}", to(&silent.local_addr().unwrap())),
+            "tls-failed",
+        ),
+        (to(&plain_address), "tls-failed"),
+        (proxy(&nobody), "server-unreachable"),
+        (proxy(&plain_address), "server-proxy"),
+        (proxy(&silent.local_addr().unwrap()), "server-late"),
+    ] {
+        assert_eq!(stage.ids(&text, None), [expected], "{text}");
+    }
+}
+
+#[test]
+fn a_person() {
+    let stage = Stage::new(Certificate::Good);
+    let checked = |text: &str, user: &str| {
+        let report = stage.found(text, Some(user), now());
+        (ids(&report), report.checked.last().unwrap().1.what.clone())
+    };
+    let (found, last) = checked(PUSH, "root");
+    assert_eq!(found, [""; 0]);
+    assert!(
+        last.starts_with("root: account root, 2 usable keys; the phone Pixel 8 (SHA256:"),
+        "{last}"
+    );
+    assert_eq!(checked(PUSH, "no-such-user").0, ["user-unknown"]);
+    let account = PUSH.replace("[tls]", "account = \"{user}.nobody\"\n[tls]");
+    assert_eq!(checked(&account, "root").0, ["user-no-account"]);
+    let device = PUSH.replace("[tls]", "device = \"Other phone\"\n[tls]");
+    assert_eq!(checked(&device, "root").0, ["user-no-key"]);
+    let exempt = format!("{PUSH}[policy]\nexempt_users = [\"root\"]\n");
+    assert_eq!(checked(&exempt, "root").0, ["user-exempt"]);
+    // No phone has rung.
+    assert_eq!(stage.tenant.sign_requests().len(), 0);
+}
+
+#[test]
+fn airlock() {
+    let stage = Stage::new(Certificate::Good);
+    let text = "mode = \"airlock\"\n[airlock]\nurl = \"AIRLOCK\"\n[tls]\nca_file = \"CA\"\n";
+    assert_eq!(stage.ids(text, Some("root")), [""; 0]);
+    assert_eq!(stage.tenant.airlock_problems(), [""; 0]);
+    let calls = stage.tenant.airlock_requests();
+    let calls: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
+    assert_eq!(calls, ["DELETE"]);
+    let wrong = text.replace("AIRLOCK", "https://TENANT/nothing/here");
+    assert_eq!(stage.ids(&wrong, None), ["airlock-wrong-path"]);
+}

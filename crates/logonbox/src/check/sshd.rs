@@ -1,0 +1,564 @@
+//! What counts for sshd: its own account of its settings, for everybody and for those whom a `Match`
+//! block is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pam_logonbox::config::{Announce, Config, Device, Mode};
+use pam_logonbox::text::for_log;
+
+use super::files::Root;
+use super::finding::{Area, Finding, Report, Severity};
+use super::pam_d::Service;
+use super::program;
+use super::roles::Role;
+use super::walk::modules;
+
+const SSHD: [&str; 4] = [
+    "/usr/sbin/sshd",
+    "/usr/bin/sshd",
+    "/usr/local/sbin/sshd",
+    "/sbin/sshd",
+];
+const CONFIG: &str = "/etc/ssh/sshd_config";
+/// Where nobody comes from (RFC 5737): for the settings that hold for everybody.
+const NOWHERE: &str = "192.0.2.1";
+/// More `Match` blocks than this are not looked at.
+const MOST_MATCHES: usize = 32;
+
+/// sshd's settings, for somebody.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// For whom, as in "for lee"; empty for everybody.
+    pub whom: String,
+    values: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// What `sshd -T` prints.
+    pub fn parse(whom: &str, text: &str) -> Self {
+        let mut values = BTreeMap::new();
+        for line in text.lines() {
+            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+            values
+                .entry(key.to_ascii_lowercase())
+                .or_insert_with(|| value.trim().to_ascii_lowercase());
+        }
+        Self {
+            whom: whom.to_owned(),
+            values,
+        }
+    }
+
+    fn get(&self, key: &str) -> &str {
+        self.values.get(key).map_or("", String::as_str)
+    }
+
+    fn on(&self, key: &str) -> bool {
+        self.get(key) == "yes"
+    }
+
+    /// Whether sshd lets PAM ask questions. Before 8.7 another setting decides.
+    fn asks_questions(&self) -> bool {
+        match self.values.get("challengeresponseauthentication") {
+            Some(value) => value == "yes",
+            None => self.on("kbdinteractiveauthentication"),
+        }
+    }
+
+    /// The ways to log in: lists of methods that are all needed. Nothing where any method is enough.
+    fn methods(&self) -> Option<Vec<Vec<&str>>> {
+        match self.get("authenticationmethods") {
+            "" | "any" => None,
+            lists => Some(
+                lists
+                    .split_whitespace()
+                    .map(|list| list.split(',').collect())
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Methods that let somebody in without PAM, where they are turned on.
+    fn ways_past_pam(&self) -> Vec<&'static str> {
+        let all = [
+            ("publickey", "pubkeyauthentication"),
+            ("gssapi-with-mic", "gssapiauthentication"),
+            ("hostbased", "hostbasedauthentication"),
+        ];
+        let open = all.iter().filter(|(_, key)| self.on(key));
+        match self.methods() {
+            None => open.map(|(method, _)| *method).collect(),
+            Some(lists) => open
+                .map(|(method, _)| *method)
+                .filter(|method| {
+                    lists
+                        .iter()
+                        .any(|list| !asks_pam(list) && list.iter().any(|one| is(one, method)))
+                })
+                .collect(),
+        }
+    }
+
+    /// PAM is asked only after a key, in every way to log in.
+    pub fn is_after_key(&self) -> bool {
+        let lists = self.methods().unwrap_or_default();
+        let mut pam = lists.iter().filter(|list| asks_pam(list)).peekable();
+        pam.peek().is_some()
+            && pam.all(|list| {
+                let key = list.iter().position(|method| is(method, "publickey"));
+                let pam = list.iter().position(|method| is_pam(method));
+                key.zip(pam).is_some_and(|(key, pam)| key < pam)
+            })
+    }
+
+    fn seconds(&self, key: &str) -> Option<Duration> {
+        self.get(key).parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// A method may have the name of a device or submethod behind a colon.
+fn is(method: &str, name: &str) -> bool {
+    method.split(':').next() == Some(name)
+}
+
+fn is_pam(method: &str) -> bool {
+    is(method, "keyboard-interactive") || is(method, "password")
+}
+
+fn asks_pam(list: &[&str]) -> bool {
+    list.iter().any(|method| is_pam(method))
+}
+
+/// Whom a `Match` block is about: enough to ask sshd for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Matched {
+    line: String,
+    user: Option<String>,
+    address: Option<String>,
+    host: Option<String>,
+    group: Option<String>,
+}
+
+/// Asks sshd: first for everybody, then for `user`, then for the `Match` blocks.
+pub fn ask(root: &Root, user: Option<&str>, report: &mut Report) -> Vec<Settings> {
+    const WHAT: &str = "sshd's settings (sshd -T)";
+    let Some(sshd) = program::find(&SSHD) else {
+        report.skipped(Area::Sshd, WHAT, "there is no sshd in the usual places");
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    match one(&sshd, "", None) {
+        Ok(settings) => all.push(settings),
+        Err(why) => {
+            let root_only = if nix::unistd::geteuid().is_root() {
+                ""
+            } else {
+                "; run this as root"
+            };
+            report.skipped(Area::Sshd, WHAT, format!("{why}{root_only}"));
+            return Vec::new();
+        }
+    }
+    report.checked(Area::Sshd, WHAT);
+    let mut more: Vec<(String, Matched)> = Vec::new();
+    if let Some(user) = user {
+        let matched = Matched {
+            user: Some(user.to_owned()),
+            ..Matched::default()
+        };
+        more.push((format!("for {}", for_log(user)), matched));
+    }
+    for matched in matches(root) {
+        more.push((format!("for Match {}", for_log(&matched.line)), matched));
+    }
+    for (whom, matched) in more {
+        let what = format!("sshd's settings {whom}");
+        match connection(&matched).and_then(|with| one(&sshd, &whom, Some(&with))) {
+            Ok(settings) => {
+                report.checked(Area::Sshd, what);
+                all.push(settings);
+            }
+            Err(why) => report.skipped(Area::Sshd, what, why),
+        }
+    }
+    all
+}
+
+fn one(sshd: &Path, whom: &str, with: Option<&str>) -> Result<Settings, String> {
+    let mut arguments = vec!["-T"];
+    if let Some(with) = with {
+        arguments.extend(["-C", with]);
+    }
+    let said = program::ask(sshd, &arguments)?;
+    let settings = Settings::parse(whom, &said.out);
+    if said.well && !settings.get("usepam").is_empty() {
+        Ok(settings)
+    } else if said.well {
+        Err("this sshd is built without PAM, or says nothing of it".to_owned())
+    } else {
+        let why = said.err.lines().last().unwrap_or_default();
+        Err(format!("it says: {}", for_log(why)))
+    }
+}
+
+/// What `-C` wants to know of a connection.
+fn connection(matched: &Matched) -> Result<String, String> {
+    let group = matched.group.as_deref();
+    let user = match (&matched.user, group) {
+        (Some(user), _) => user.clone(),
+        (None, Some(group)) => member(group)
+            .ok_or_else(|| format!("nobody is known to be in the group {}", for_log(group)))?,
+        (None, None) => "nobody".to_owned(),
+    };
+    let address = matched.address.as_deref().unwrap_or(NOWHERE);
+    let host = matched.host.as_deref().unwrap_or(address);
+    if [user.as_str(), host, address]
+        .iter()
+        .any(|one| one.contains(','))
+    {
+        return Err("a name with a comma cannot be asked for".to_owned());
+    }
+    Ok(format!(
+        "user={user},host={host},addr={address},laddr=127.0.0.1,lport=22"
+    ))
+}
+
+fn member(group: &str) -> Option<String> {
+    let group = nix::unistd::Group::from_name(group).ok()??;
+    group.mem.into_iter().next()
+}
+
+/// The `Match` blocks in sshd's files.
+fn matches(root: &Root) -> Vec<Matched> {
+    let mut files = vec![PathBuf::from(CONFIG)];
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    while let Some(file) = files.pop() {
+        if seen.len() >= MOST_MATCHES || !seen.insert(file.clone()) {
+            continue;
+        }
+        let text = root.read(&file).unwrap_or_default();
+        for line in text.lines() {
+            let mut words = line
+                .split(|sign: char| sign.is_whitespace() || sign == '=')
+                .map(|word| word.trim_matches('"'))
+                .filter(|word| !word.is_empty());
+            match words.next().map(str::to_ascii_lowercase).as_deref() {
+                Some("include") => {
+                    for pattern in words {
+                        files.extend(included(root, pattern));
+                    }
+                }
+                Some("match") if found.len() < MOST_MATCHES => {
+                    let words: Vec<&str> = words.collect();
+                    found.extend(matched(&words));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// The files that an `Include` means; a star only in the last part, as everybody writes it.
+fn included(root: &Root, pattern: &str) -> Vec<PathBuf> {
+    let path = Path::new("/etc/ssh").join(pattern);
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let name = name.to_string_lossy();
+    let Some((start, end)) = name.split_once('*') else {
+        return vec![path];
+    };
+    root.names(directory)
+        .into_iter()
+        .filter(|one| !one.starts_with('.') && one.starts_with(start) && one.ends_with(end))
+        .map(|one| directory.join(one))
+        .collect()
+}
+
+/// Somebody whom these criteria match; nobody for `all`, and where only patterns stand there.
+fn matched(words: &[&str]) -> Option<Matched> {
+    let plain = |list: &str| {
+        list.split(',')
+            .find(|one| !one.contains(['*', '?', '!']))
+            .map(str::to_owned)
+    };
+    let mut matched = Matched {
+        line: words.join(" "),
+        ..Matched::default()
+    };
+    for pair in words.chunks(2) {
+        let [criterion, list] = pair else {
+            continue;
+        };
+        let value = plain(list);
+        match criterion.to_ascii_lowercase().as_str() {
+            "user" => matched.user = Some(value?),
+            "group" => matched.group = Some(value?),
+            "host" => matched.host = Some(value?),
+            "address" => {
+                let address = value?;
+                let network = address.split('/').next().unwrap_or_default();
+                matched.address = Some(network.to_owned());
+            }
+            _ => return None,
+        }
+    }
+    Some(matched).filter(|matched| matched.line.split_whitespace().count() > 1)
+}
+
+/// What sshd's stack wants of it.
+pub struct Wanted<'s> {
+    /// The stack.
+    pub service: &'s Service,
+    /// The module's configuration there.
+    pub config: Option<&'s Config>,
+}
+
+/// Compares sshd's settings with what the stack needs.
+pub fn check(settings: &Settings, wanted: &Wanted<'_>, report: &mut Report) {
+    let suffix = if settings.whom.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", settings.whom)
+    };
+    let everybody = settings.whom.is_empty();
+    let mut say = |severity, id, what: &str, why: &str, advice: &str| {
+        let what = format!("{what}{suffix}");
+        let finding = Finding::new(severity, id, what, why, advice);
+        // What holds for everybody is not said again for some.
+        let known = report.findings.iter().any(|(_, known)| {
+            known.id == id && known.severity == severity && known.why == finding.why
+        });
+        if everybody || !known {
+            report.add(Area::Sshd, finding);
+        }
+    };
+    use Severity::{Error, Note, Warning};
+
+    let has = |role: Role| modules(&wanted.service.auth).any(|module| module.role == role);
+    let by_key = has(Role::Key) && !has(Role::Factor);
+    let airlock = wanted
+        .config
+        .is_some_and(|config| matches!(config.mode, Mode::Airlock(_)));
+    if !settings.on("usepam") {
+        say(
+            Error,
+            "sshd-usepam-off",
+            "UsePAM is off",
+            "sshd does not ask PAM at all: the phone never rings, and passwords are not checked by the stack.",
+            "Set UsePAM yes.",
+        );
+        return;
+    }
+    let questions = settings.asks_questions();
+    let password = settings.on("passwordauthentication");
+    if !questions && (!password || airlock || by_key) {
+        say(
+            Error,
+            "sshd-keyboard-interactive-off",
+            "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)",
+            "sshd cannot carry the questions of the module: no login reaches the phone.",
+            "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, in a file that sshd reads first.",
+        );
+    } else if !questions {
+        say(
+            Warning,
+            "sshd-keyboard-interactive-off",
+            "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)",
+            "sshd's password method asks instead, which can show nothing before the phone has answered.",
+            "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, and PasswordAuthentication no.",
+        );
+    } else if password {
+        let refused = wanted.config.is_some_and(asks_visibly);
+        let why = if by_key {
+            "It takes part in no login here, but people are asked for a password that cannot help them."
+        } else if refused {
+            "sshd's password method refuses visible prompts, and this configuration has some: such logins fail."
+        } else {
+            "sshd's password method can show nothing before the phone has answered: people see neither announcement nor code."
+        };
+        say(
+            Warning,
+            "sshd-password-method-on",
+            "PasswordAuthentication is on beside keyboard-interactive",
+            why,
+            "Set PasswordAuthentication no.",
+        );
+    }
+    let past = settings.ways_past_pam();
+    let keys = past.contains(&"publickey");
+    if by_key && !settings.on("pubkeyauthentication") {
+        say(
+            Error,
+            "sshd-pubkey-off",
+            "PubkeyAuthentication is off, but the stack wants a key first",
+            "Nobody can log in.",
+            "Set PubkeyAuthentication yes.",
+        );
+    } else if keys {
+        let chosen = settings.methods().is_some();
+        let severity = match (by_key, chosen, everybody) {
+            (true, _, true) => Error,
+            (false, true, true) => Warning,
+            // The way that is shipped, and blocks for emergencies.
+            _ => Note,
+        };
+        let advice = if by_key {
+            "Set AuthenticationMethods publickey,keyboard-interactive:pam."
+        } else {
+            "To have the phone in every case, set AuthenticationMethods \
+             publickey,keyboard-interactive:pam keyboard-interactive:pam."
+        };
+        say(
+            severity,
+            "sshd-key-skips-phone",
+            "A login with a public key skips the phone",
+            "sshd asks PAM's auth lines nothing after a key, unless AuthenticationMethods says so.",
+            advice,
+        );
+    }
+    if past.contains(&"gssapi-with-mic") {
+        say(
+            if keys || !everybody { Note } else { Warning },
+            "sshd-gssapi-skips-phone",
+            "A login with a Kerberos ticket skips the phone",
+            "GSSAPIAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+            "Set GSSAPIAuthentication no, or AuthenticationMethods as for keys.",
+        );
+    }
+    if past.contains(&"hostbased") {
+        say(
+            Warning,
+            "sshd-hostbased-skips-phone",
+            "A login from a trusted host skips the phone",
+            "HostbasedAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+            "Set HostbasedAuthentication no, or AuthenticationMethods as for keys.",
+        );
+    }
+    let needs_key = settings.is_after_key();
+    if by_key && settings.methods().is_some() && !needs_key {
+        say(
+            Warning,
+            "sshd-methods-without-key",
+            "AuthenticationMethods asks PAM without a key, but the stack wants one first",
+            "Such logins are refused after people have tried.",
+            "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
+        );
+    }
+    if let Some(config) = wanted.config {
+        let needed = config.wait.connect.saturating_add(config.wait.person);
+        let grace = settings.seconds("logingracetime");
+        if grace.is_some_and(|grace| !grace.is_zero() && grace < needed) {
+            let why = format!(
+                "sshd hangs up before the phone's time is over: connect_seconds and login_seconds are {} s together.",
+                needed.as_secs()
+            );
+            say(
+                Warning,
+                "sshd-login-grace-time",
+                &format!("LoginGraceTime is {} s", settings.get("logingracetime")),
+                &why,
+                "Raise LoginGraceTime (120 is the default), or lower login_seconds.",
+            );
+        }
+        if !config.policy.exempt_networks.is_empty() && settings.on("usedns") {
+            say(
+                Warning,
+                "sshd-usedns-on",
+                "UseDNS is on, and exempt_networks compares addresses only",
+                "sshd tells PAM a name in place of the address, so that nobody is exempt by their network.",
+                "Set UseDNS no.",
+            );
+        }
+    }
+}
+
+/// Whether the module asks more than a hidden password.
+fn asks_visibly(config: &Config) -> bool {
+    let devices = match &config.mode {
+        Mode::Push(logonbox) => logonbox.device == Device::Ask,
+        Mode::Airlock(_) => true,
+    };
+    devices || config.conversation.announce == Announce::Enter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(more: &str) -> Settings {
+        Settings::parse(
+            "",
+            &format!("{more}\nUsePAM yes\nPubkeyAuthentication yes\n"),
+        )
+    }
+
+    #[test]
+    fn what_skips_pam() {
+        for (methods, past, after_key) in [
+            ("any", vec!["publickey"], false),
+            ("publickey,keyboard-interactive:pam", vec![], true),
+            (
+                "publickey,keyboard-interactive:pam keyboard-interactive:pam",
+                vec![],
+                false,
+            ),
+            ("publickey,password", vec![], true),
+            ("keyboard-interactive,publickey", vec![], false),
+            ("publickey publickey,password", vec!["publickey"], true),
+            ("publickey,publickey", vec!["publickey"], false),
+            ("password", vec![], false),
+        ] {
+            let settings = settings(&format!("authenticationmethods {methods}"));
+            assert_eq!(settings.ways_past_pam(), past, "{methods}");
+            assert_eq!(settings.is_after_key(), after_key, "{methods}");
+        }
+        let old = settings("kbdinteractiveauthentication yes\nchallengeresponseauthentication no");
+        assert!(!old.asks_questions());
+        assert!(settings("KbdInteractiveAuthentication yes").asks_questions());
+    }
+
+    #[test]
+    fn match_blocks_through_includes() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join("etc/ssh").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "sshd_config",
+            "Include sshd_config.d/*.conf\nInclude /etc/ssh/sshd_config\n\
+             match group \"admins\"\nMatch all\nMatch User *\nMatch LocalPort 2222\n",
+        );
+        write(
+            "sshd_config.d/a.conf",
+            "  Match User root,lee Address 192.0.2.0/24\nMatch Host=*.acme.com,one.acme.com\n",
+        );
+        write("sshd_config.d/b.txt", "Match User nobody-reads-this\n");
+        let found = matches(&Root::at(dir.path()));
+        let told: Vec<_> = found
+            .iter()
+            .map(|one| (one.line.as_str(), connection(one).unwrap_or_default()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("group admins", String::new()),
+                (
+                    "User root,lee Address 192.0.2.0/24",
+                    "user=root,host=192.0.2.0,addr=192.0.2.0,laddr=127.0.0.1,lport=22".to_owned()
+                ),
+                (
+                    "Host *.acme.com,one.acme.com",
+                    "user=nobody,host=one.acme.com,addr=192.0.2.1,laddr=127.0.0.1,lport=22"
+                        .to_owned()
+                ),
+            ]
+        );
+    }
+}

@@ -1,0 +1,253 @@
+use std::fs;
+use std::rc::Rc;
+
+use super::*;
+
+const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
+                      auth requisite pam_deny.so\nauth required pam_permit.so\n";
+const GOOD: &str = "@include common-auth\n\
+                    auth [success=ok ignore=ignore default=die] pam_logonbox.so\n";
+const PUSH: &str = "[logonbox]\ntenant = \"acme\"\n";
+const CONF: &str = "/etc/security/pam_logonbox.toml";
+
+/// The findings on a host with these files in /etc/pam.d, as `id file:line`.
+fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("pam.d/common-auth", COMMON)].iter().chain(files) {
+        let path = dir.path().join("etc").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let root = Root::at(dir.path());
+    let config = Config::parse(Path::new(CONF), conf).unwrap();
+    let configs = BTreeMap::from([(PathBuf::from(CONF), config)]);
+    let around = Surroundings {
+        root: &root,
+        conf: Path::new(CONF),
+        configs: &configs,
+        sshd_after_key: after_key,
+    };
+    let mut report = Report::default();
+    check(&Services::read(&root), &around, &mut report);
+    let mut found: Vec<String> = report
+        .findings
+        .iter()
+        .map(|(_, finding)| {
+            let file = finding.file.as_deref().unwrap_or("-");
+            let line = finding.line.map_or("-".to_owned(), |line| line.to_string());
+            format!("{} {} {file}:{line}", finding.severity.word(), finding.id)
+        })
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn mistakes_are_found_where_they_are() {
+    for (files, expected) in [
+        (vec![("pam.d/sshd", GOOD)], vec![]),
+        (
+            vec![("pam.d/sshd", "@include common-auth\n")],
+            vec!["warning stack-none -:-"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                "@include common-auth\nauth optional pam_logonbox.so\n",
+            )],
+            vec!["error stack-refusal-does-not-count /etc/pam.d/sshd:2"],
+        ),
+        // Where it is to be mended, not where it is seen; and once for all.
+        (
+            vec![
+                ("pam.d/sshd", GOOD),
+                ("pam.d/login", GOOD),
+                (
+                    "pam.d/common-auth",
+                    "auth sufficient pam_unix.so\nauth requisite pam_deny.so\n",
+                ),
+            ],
+            vec!["error stack-phone-skipped /etc/pam.d/common-auth:1"],
+        ),
+        (
+            vec![("pam.d/su", GOOD), ("pam.d/su-l", "@include common-auth\n")],
+            vec!["error stack-pair-differs /etc/pam.d/su-l:-"],
+        ),
+        (
+            vec![("pam.d/su", GOOD), ("pam.d/su-l", "auth include su\n")],
+            vec![],
+        ),
+        (
+            vec![
+                ("pam.d/sudo-i", GOOD),
+                ("pam.d/sudo", "@include common-auth\n"),
+            ],
+            vec!["error stack-pair-differs /etc/pam.d/sudo:-"],
+        ),
+        (
+            vec![
+                ("pam.d/sshd", GOOD),
+                ("pam.d/polkit-1", GOOD),
+                ("pam.d/chsh", GOOD),
+            ],
+            vec!["warning stack-reaches-others /etc/pam.d/chsh:2"],
+        ),
+        (
+            vec![
+                ("pam.d/sshd", GOOD),
+                ("pam.d/sshd.dpkg-old", GOOD),
+                ("pam.d/sshd~", GOOD),
+            ],
+            vec![],
+        ),
+        (
+            vec![("pam.d/sshd", GOOD), ("pam.d/sshd-airlock", GOOD)],
+            vec!["warning stack-example-name /etc/pam.d/sshd-airlock:-"],
+        ),
+        (
+            vec![
+                ("pam.d/sshd", GOOD),
+                ("pam.conf", "# x\nsu auth required pam_logonbox.so\n"),
+            ],
+            vec!["warning stack-pam-conf /etc/pam.conf:2"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}account required pam_logonbox.so\n"),
+            )],
+            vec!["warning stack-wrong-type /etc/pam.d/sshd:3"],
+        ),
+        (
+            vec![("pam.d/sshd", "session required pam_logonbox.so\n")],
+            vec![
+                "error stack-wrong-type /etc/pam.d/sshd:1",
+                "warning stack-none -:-",
+            ],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &GOOD
+                    .replace(".so\n", ".so Debug\n")
+                    .replace("unix.so Debug", "unix.so"),
+            )],
+            vec!["error stack-bad-argument /etc/pam.d/sshd:2"],
+        ),
+        (
+            vec![("pam.d/sshd", &format!("@include common-auht\n{GOOD}"))],
+            vec![
+                "error stack-include-missing /etc/pam.d/sshd:1",
+                "error stack-nobody-gets-in /etc/pam.d/sshd:3",
+            ],
+        ),
+    ] {
+        assert_eq!(found(&files, PUSH, false), expected, "{files:#?}");
+    }
+}
+
+#[test]
+fn the_configuration_of_the_stack_counts() {
+    let alone = "auth [success=done ignore=ignore default=die] pam_logonbox.so\n\
+                 auth requisite pam_deny.so\n";
+    let airlock = "mode = \"airlock\"\n[airlock]\nurl = \"https://iam.acme.com/auth/rest\"\n";
+    let sshd = |text| vec![("pam.d/sshd", text)];
+    assert_eq!(found(&sshd(alone), airlock, false), [""; 0]);
+    assert_eq!(
+        found(&sshd(alone), PUSH, false),
+        ["error stack-no-first-factor /etc/pam.d/sshd:1"]
+    );
+    let exempt = format!("{PUSH}[policy]\nexempt_users = [\"kim\"]\n");
+    let dies = "@include common-auth\nauth [success=ok default=die] pam_logonbox.so\n";
+    assert_eq!(
+        found(&sshd(dies), PUSH, false),
+        ["warning stack-exempt-refused /etc/pam.d/sshd:2"]
+    );
+    assert_eq!(
+        found(&sshd(dies), &exempt, false),
+        ["error stack-exempt-refused /etc/pam.d/sshd:2"]
+    );
+    // A key that only sshd asks for.
+    let key = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n\
+               auth required pam_permit.so\n";
+    assert_eq!(
+        found(&sshd(key), PUSH, false),
+        ["error stack-no-first-factor /etc/pam.d/sshd:1"]
+    );
+    assert_eq!(
+        found(&sshd(key), PUSH, true),
+        ["warning stack-key-not-checked /etc/pam.d/sshd:1"]
+    );
+    assert_eq!(
+        found(&[("pam.d/su", key)], PUSH, true),
+        ["error stack-no-first-factor /etc/pam.d/su:1"]
+    );
+}
+
+/// Every fault has words of its own, in each of its kinds.
+#[test]
+fn faults_are_put_into_words() {
+    let names = BTreeSet::from(["sshd".to_owned(), "su".to_owned(), "login".to_owned()]);
+    let mut ids = BTreeSet::new();
+    for fault in [
+        Fault::RefusalDoesNotCount,
+        Fault::PhoneSkipped,
+        Fault::PhoneInsteadOfPassword,
+        Fault::NoFirstFactor,
+        Fault::RingsBeforePassword,
+        Fault::RingsAfterWrongPassword,
+        Fault::RingsTwice,
+        Fault::NobodyGetsIn,
+        Fault::ExemptRefused,
+        Fault::ExemptNothingLeft,
+        Fault::ExemptWithoutFactor,
+        Fault::KeyAloneWhileAway,
+        Fault::AskedAfterRefusal,
+        Fault::NoPasswordInStack,
+    ] {
+        let found = Found {
+            fault,
+            at: 0,
+            codes: REFUSALS.to_vec(),
+            always: true,
+            unsure: false,
+        };
+        let finding = in_words(&found, "x", None, Situation::default(), &names).unwrap();
+        assert!(ids.insert(finding.id), "{finding:?}");
+        let text = format!("{}{}", finding.what, finding.why);
+        assert!(!text.contains("  "), "{finding:?}");
+        let unsure = Found {
+            unsure: true,
+            ..found
+        };
+        let finding = in_words(&unsure, "x", None, Situation::default(), &names).unwrap();
+        assert_ne!(finding.severity, Severity::Error, "{finding:?}");
+    }
+    let place = Place {
+        file: Rc::from(Path::new("/etc/pam.d/sshd")),
+        line: 7,
+    };
+    let found = Found {
+        fault: Fault::PhoneSkipped,
+        at: 0,
+        codes: Vec::new(),
+        always: true,
+        unsure: false,
+    };
+    let finding = in_words(
+        &found,
+        "sufficient pam_unix.so",
+        Some(&place),
+        Situation::default(),
+        &names,
+    )
+    .unwrap();
+    assert_eq!(
+        finding.what,
+        "This line leads past the line with pam_logonbox.so (/etc/pam.d/sshd:7): sufficient pam_unix.so"
+    );
+    assert!(
+        finding.why.starts_with("In login, sshd and su, "),
+        "{finding:?}"
+    );
+}
