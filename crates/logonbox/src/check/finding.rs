@@ -53,7 +53,7 @@ impl Area {
             Self::Configuration => "Configuration",
             Self::Stacks => "PAM",
             Self::Sshd => "sshd",
-            Self::Server => "Tenant",
+            Self::Server => "Tenant or Airlock",
             Self::Host => "This host",
         }
     }

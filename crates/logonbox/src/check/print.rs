@@ -134,3 +134,69 @@ pub fn json(report: &Report, host: &str, out: &mut dyn Write) -> io::Result<()> 
     serde_json::to_writer_pretty(&mut *out, &document)?;
     writeln!(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Finding;
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::default();
+        let hostile = "\u{1b}[31mred\n\u{202e}".to_owned() + &"x".repeat(5000);
+        report.add(
+            Area::Stacks,
+            Finding {
+                file: Some("/etc/pam.d/a\u{1b}b".to_owned()),
+                line: Some(7),
+                ..Finding::new(Severity::Error, "some-id", hostile, "why", "advice")
+            },
+        );
+        report.add(
+            Area::Stacks,
+            Finding::new(Severity::Warning, "other-id", "what", "why", "advice"),
+        );
+        report.checked(Area::Configuration, "the file");
+        report.skipped(Area::Host, "the rest", "no root");
+        report
+    }
+
+    #[test]
+    fn for_people() {
+        let mut out = Vec::new();
+        text(&report(), &mut out).unwrap();
+        let text = anstream::adapter::strip_bytes(&out).into_vec();
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+        for words in [
+            "Configuration\n  checked  the file\n",
+            "PAM\n  error  /etc/pam.d/a?b:7: ?[31mred??xxx",
+            "  warning  what\n    why\n    What to do: advice\n    [other-id]\n",
+            "  not checked  the rest: no root\n",
+            "1 error, 1 warning, 0 notes; 1 not checked.\n",
+        ] {
+            assert!(text.contains(words), "{words:?} is missing:\n{text}");
+        }
+        assert!(text.len() < 3000);
+    }
+
+    #[test]
+    fn for_programs() {
+        let mut out = Vec::new();
+        json(&report(), "door", &mut out).unwrap();
+        let document: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(document["host"], "door");
+        let finding = &document["findings"][0];
+        assert_eq!(finding["id"], "some-id");
+        assert_eq!(finding["severity"], "error");
+        assert_eq!(finding["file"], "/etc/pam.d/a?b");
+        assert_eq!(finding["line"], 7);
+        assert_eq!(finding["do"], "advice");
+        assert_eq!(document["findings"][1]["line"], Value::Null);
+        assert_eq!(document["checked"][0]["not_checked"], Value::Null);
+        assert_eq!(document["checked"][1]["not_checked"], "no root");
+    }
+}

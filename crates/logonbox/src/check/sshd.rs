@@ -103,14 +103,21 @@ impl Settings {
 
     /// PAM is asked only after a key, in every way to log in.
     pub fn is_after_key(&self) -> bool {
+        let asked = self.asks_pam_after_key();
+        !asked.is_empty() && asked.iter().all(|after_key| *after_key)
+    }
+
+    /// For each list of methods that asks PAM: whether it does so after a key.
+    fn asks_pam_after_key(&self) -> Vec<bool> {
         let lists = self.methods().unwrap_or_default();
-        let mut pam = lists.iter().filter(|list| asks_pam(list)).peekable();
-        pam.peek().is_some()
-            && pam.all(|list| {
+        lists
+            .iter()
+            .filter_map(|list| {
+                let pam = list.iter().position(|method| is_pam(method))?;
                 let key = list.iter().position(|method| is(method, "publickey"));
-                let pam = list.iter().position(|method| is_pam(method));
-                key.zip(pam).is_some_and(|(key, pam)| key < pam)
+                Some(key.is_some_and(|key| key < pam))
             })
+            .collect()
     }
 
     fn seconds(&self, key: &str) -> Option<Duration> {
@@ -152,12 +159,10 @@ pub fn ask(root: &Root, user: Option<&str>, report: &mut Report) -> Vec<Settings
     match one(&sshd, "", None) {
         Ok(settings) => all.push(settings),
         Err(why) => {
-            let root_only = if nix::unistd::geteuid().is_root() {
-                ""
-            } else {
-                "; run this as root"
-            };
-            report.skipped(Area::Sshd, WHAT, format!("{why}{root_only}"));
+            if nix::unistd::geteuid().is_root() {
+                report.add(Area::Sshd, silent(&why));
+            }
+            report.skipped(Area::Sshd, WHAT, why);
             return Vec::new();
         }
     }
@@ -186,6 +191,16 @@ pub fn ask(root: &Root, user: Option<&str>, report: &mut Report) -> Vec<Settings
     all
 }
 
+fn silent(why: &str) -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "sshd-does-not-tell",
+        format!("sshd -T does not tell sshd's settings: {why}"),
+        "With a mistake in sshd_config, sshd does not start again, and nothing of it could be looked at here.",
+        "Run sshd -t as root, and correct what it names.",
+    )
+}
+
 fn one(sshd: &Path, whom: &str, with: Option<&str>) -> Result<Settings, String> {
     let mut arguments = vec!["-T"];
     if let Some(with) = with {
@@ -199,7 +214,12 @@ fn one(sshd: &Path, whom: &str, with: Option<&str>) -> Result<Settings, String> 
         Err("this sshd is built without PAM, or says nothing of it".to_owned())
     } else {
         let why = said.err.lines().last().unwrap_or_default();
-        Err(format!("it says: {}", for_log(why)))
+        let root_only = if nix::unistd::geteuid().is_root() {
+            ""
+        } else {
+            "; run this as root"
+        };
+        Err(format!("it says: {}{root_only}", for_log(why)))
     }
 }
 
@@ -439,8 +459,7 @@ pub fn check(settings: &Settings, wanted: &Wanted<'_>, report: &mut Report) {
             "Set HostbasedAuthentication no, or AuthenticationMethods as for keys.",
         );
     }
-    let needs_key = settings.is_after_key();
-    if by_key && settings.methods().is_some() && !needs_key {
+    if by_key && settings.asks_pam_after_key().contains(&false) {
         say(
             Warning,
             "sshd-methods-without-key",

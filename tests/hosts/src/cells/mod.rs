@@ -2,6 +2,7 @@
 
 mod airlock;
 mod camera;
+mod check;
 mod controls;
 mod fedora;
 mod login;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Cell> {
         fedora::CELLS,
         camera::CELLS,
         airlock::CELLS,
+        check::CELLS,
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,829 @@
+//! `logonbox check` on real hosts: it has nothing to say of what is shipped, and finds each mistake
+//! that is planted, with the distribution's own sshd, libpam and files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::Cell;
+use crate::machine::{
+    Machine, append, command, configure, configure_airlock, edit_stack, install, stack,
+    tenant_goes_down,
+};
+
+pub const CELLS: &[Cell] = &[
+    cell("check/shipped", shipped),
+    cell("check/shipped-fedora", shipped_fedora),
+    cell("check/pam-auth-update", pam_auth_update),
+    cell("check/stacks", stacks),
+    cell("check/airlock", airlock),
+    cell("check/sshd", sshd),
+    cell("check/configuration", configuration),
+    cell("check/host", host),
+    cell("check/not-root", not_root),
+];
+
+const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
+    Cell::new(name, "/usr/sbin/sshd", run)
+}
+
+/// What a run has found.
+#[derive(Debug)]
+struct Found {
+    code: Option<i32>,
+    /// Severities and ids.
+    findings: Vec<(String, String)>,
+    document: Value,
+}
+
+/// Runs the command as this user, with these arguments.
+#[track_caller]
+fn run_as(user: &str, arguments: &[&str]) -> Found {
+    let packaged = "/usr/sbin/logonbox";
+    let program = if fs::exists(packaged).unwrap_or_default() {
+        packaged
+    } else {
+        "/in/logonbox"
+    };
+    let output = Command::new("/usr/bin/setpriv")
+        .args(["--reuid", user, "--regid", user, "--clear-groups", program])
+        .args(["check", "--json"])
+        .args(arguments)
+        // A check that believes the caller's PATH finds no sshd.
+        .env("PATH", "/nowhere")
+        .output()
+        .expect(program);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let document: Value = serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!(
+            "{error}: {text} {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let findings = document["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|finding| (word(finding, "severity"), word(finding, "id")))
+        .collect();
+    Found {
+        code: output.status.code(),
+        findings,
+        document,
+    }
+}
+
+#[track_caller]
+fn run() -> Found {
+    run_as("root", &[])
+}
+
+/// Nothing but notes of these kinds, and everything was looked at.
+#[track_caller]
+fn is_fine(case: &str, notes: &[&str]) {
+    let found = run();
+    let expected: Vec<_> = notes
+        .iter()
+        .map(|id| ("note".to_owned(), (*id).to_owned()))
+        .collect();
+    assert_eq!(found.findings, expected, "{case}: {:#}", found.document);
+    assert_eq!(found.code, Some(0), "{case}");
+    let checked = found.document["checked"].as_array().expect("checked");
+    assert!(checked.len() >= 7, "{case}: {checked:#?}");
+    for checked in checked {
+        assert_eq!(checked["not_checked"], Value::Null, "{case}: {checked}");
+    }
+}
+
+/// This finding, of this severity, and no other error.
+#[track_caller]
+fn finds(case: &str, severity: &str, id: &str) {
+    finds_in(case, severity, &[id], &run());
+}
+
+#[track_caller]
+fn finds_in(case: &str, severity: &str, ids: &[&str], found: &Found) {
+    let expected: BTreeSet<&str> = ids.iter().copied().collect();
+    let told: BTreeSet<&str> = found
+        .findings
+        .iter()
+        .filter(|(found, _)| found == severity)
+        .map(|(_, id)| id.as_str())
+        .collect();
+    assert_eq!(told, expected, "{case}: {:#}", found.document);
+    let code = match severity {
+        "error" => 1,
+        "warning" => 3,
+        _ => 0,
+    };
+    assert_eq!(found.code, Some(code), "{case}: {:#}", found.document);
+}
+
+const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
+const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/etc/ssh/sshd_config.d"];
+
+/// The distribution's files, to come back to.
+struct Clean;
+
+impl Clean {
+    fn save() -> Self {
+        for directory in DIRECTORIES {
+            command("cp", &["-a", directory, &format!("{directory}.clean")]);
+        }
+        // What systemd makes elsewhere, and sshd -T wants.
+        fs::create_dir_all("/run/sshd").expect("/run/sshd");
+        Self
+    }
+
+    fn restore(&self) {
+        for directory in DIRECTORIES {
+            command("rm", &["-rf", directory]);
+            command("cp", &["-a", &format!("{directory}.clean"), directory]);
+        }
+        configure("");
+    }
+}
+
+/// sshd as the README sets it up, and the phone behind every key, too.
+fn sshd_with_phone() {
+    stack("sshd", "sshd");
+    sshd_config("00-logonbox.conf", |text| text.replace("#Auth", "Auth"));
+}
+
+fn sshd_config(example: &str, change: impl FnOnce(&str) -> String) {
+    let path = format!("/etc/ssh/sshd_config.d/{example}");
+    install(&format!("sshd_config.d/{example}"), &path);
+    let text = fs::read_to_string(&path).expect(&path);
+    fs::write(&path, change(&text)).expect(&path);
+}
+
+fn as_it_is(text: &str) -> String {
+    text.to_owned()
+}
+
+const KEYS_SKIP: &str = "sshd-key-skips-phone";
+
+fn shipped(_: &mut Machine) {
+    let clean = Clean::save();
+    stack("sshd", "sshd");
+    sshd_config("00-logonbox.conf", as_it_is);
+    is_fine("sshd", &[KEYS_SKIP]);
+    sshd_with_phone();
+    is_fine("sshd, with AuthenticationMethods", &[]);
+    for service in ["sudo", "sudo-i", "su", "su-l", "login"] {
+        stack(service, service);
+    }
+    is_fine("all services", &[]);
+    configure(
+        "[policy]\nonly_groups = [\"sudo\"]\nexempt_users = [\"root\"]\non_unavailable = \"ignore\"",
+    );
+    is_fine("all services, and people who are exempt", &[]);
+
+    clean.restore();
+    for (short, long) in [("su", "su-l"), ("sudo", "sudo-i")] {
+        stack(short, short);
+        stack(long, long);
+    }
+    is_fine("without sshd", &[]);
+
+    clean.restore();
+    stack("sshd", "sshd-publickey");
+    sshd_config("00-logonbox-publickey.conf", as_it_is);
+    is_fine("sshd-publickey", &[]);
+    // As the manual has it for emergencies.
+    append(
+        "/etc/ssh/sshd_config.d/00-logonbox-publickey.conf",
+        "Match User root Address 192.0.2.0/24\n    AuthenticationMethods publickey\n",
+    );
+    is_fine("sshd-publickey, and a key for emergencies", &[KEYS_SKIP]);
+
+    clean.restore();
+    configure_airlock("");
+    stack("sshd", "sshd-airlock");
+    sshd_config("00-logonbox.conf", as_it_is);
+    is_fine("sshd-airlock", &[KEYS_SKIP]);
+    configure_airlock("[policy]\non_unavailable = \"ignore\"");
+    is_fine("sshd-airlock, which ignores nothing", &[KEYS_SKIP]);
+}
+
+fn shipped_fedora(_: &mut Machine) {
+    let clean = Clean::save();
+    let install = |names: &[(&str, &str)]| {
+        for shared in ["system-auth", "password-auth", "postlogin"] {
+            let text = "account required pam_unix.so\n";
+            fs::write(format!("/etc/pam.d/{shared}"), text).expect(shared);
+        }
+        for (service, example) in names {
+            let path = format!("/etc/pam.d/{service}");
+            fs::copy(format!("/in/conf/pam.d/fedora/{example}"), &path).expect(&path);
+        }
+    };
+    let services = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
+    install(&services.map(|service| (service, service)));
+    sshd_config("00-logonbox.conf", as_it_is);
+    is_fine("all services", &[KEYS_SKIP]);
+    clean.restore();
+    install(&[("sshd", "sshd-publickey")]);
+    sshd_config("00-logonbox-publickey.conf", as_it_is);
+    is_fine("sshd-publickey", &[]);
+    clean.restore();
+    configure_airlock("");
+    install(&[("sshd", "sshd-airlock")]);
+    sshd_config("00-logonbox.conf", as_it_is);
+    is_fine("sshd-airlock", &[KEYS_SKIP]);
+}
+
+/// It reaches everything, and the stacks are right.
+fn pam_auth_update(_: &mut Machine) {
+    let _clean = Clean::save();
+    finds("installed, and not turned on", "warning", "stack-none");
+    command("pam-auth-update", &["--package", "--enable", "logonbox"]);
+    sshd_config("00-logonbox.conf", |text| text.replace("#Auth", "Auth"));
+    finds("pam-auth-update", "warning", "stack-reaches-others");
+    // The line of one's own that the manual says to take away.
+    stack("sshd", "sshd");
+    finds("twice", "error", "stack-rings-twice");
+}
+
+const LINE: &str = "auth     [success=ok ignore=ignore default=die]  pam_logonbox.so\n";
+const COMMON: &str = "@include common-auth\n";
+
+/// Plants one mistake after the other.
+fn stacks(_: &mut Machine) {
+    let clean = Clean::save();
+    let edit = |from: &'static str, to: &'static str| move || edit_stack("sshd", from, to);
+    let control =
+        |to: &'static str| move || edit_stack("sshd", "[success=ok ignore=ignore default=die]", to);
+    let plants: Vec<(&str, &str, &str, Box<dyn Fn()>)> = vec![
+        (
+            "optional",
+            "error",
+            "stack-refusal-does-not-count",
+            Box::new(control("optional")),
+        ),
+        (
+            "sufficient",
+            "error",
+            "stack-refusal-does-not-count",
+            Box::new(control("sufficient")),
+        ),
+        (
+            "fails open",
+            "error",
+            "stack-refusal-does-not-count",
+            Box::new(control(
+                "[success=ok ignore=ignore authinfo_unavail=ignore default=die]",
+            )),
+        ),
+        (
+            "the phone in place of the password",
+            "error",
+            "stack-phone-instead-of-password",
+            Box::new(edit(
+                COMMON,
+                "auth sufficient pam_logonbox.so\n@include common-auth\n",
+            )),
+        ),
+        (
+            "the phone before the password",
+            "error",
+            "stack-rings-before-password",
+            Box::new(|| {
+                edit_stack("sshd", LINE, "");
+                edit_stack("sshd", COMMON, &format!("{LINE}{COMMON}"));
+            }),
+        ),
+        (
+            "no first factor",
+            "error",
+            "stack-no-first-factor",
+            Box::new(edit(COMMON, "")),
+        ),
+        (
+            "a wrong password rings",
+            "error",
+            "stack-rings-after-wrong-password",
+            Box::new(edit(COMMON, "auth required pam_unix.so\n")),
+        ),
+        (
+            "a substack rings",
+            "error",
+            "stack-rings-after-wrong-password",
+            Box::new(|| {
+                let inside = "auth sufficient pam_unix.so\nauth required pam_deny.so\n";
+                fs::write("/etc/pam.d/system-auth", inside).expect("system-auth");
+                edit_stack("sshd", COMMON, "auth substack system-auth\n");
+            }),
+        ),
+        (
+            "an include that ends the stack",
+            "error",
+            "stack-phone-skipped",
+            Box::new(|| {
+                let inside = "auth sufficient pam_unix.so\nauth requisite pam_deny.so\n";
+                fs::write("/etc/pam.d/system-auth", inside).expect("system-auth");
+                edit_stack("sshd", COMMON, "auth include system-auth\n");
+            }),
+        ),
+        (
+            "common-auth ends the stack",
+            "error",
+            "stack-phone-skipped",
+            Box::new(|| edit_stack("common-auth", "[success=1 default=ignore]", "sufficient")),
+        ),
+        (
+            "a jump that is too long",
+            "error",
+            "stack-phone-skipped",
+            Box::new(|| {
+                stack("sudo", "sudo");
+                stack("sudo-i", "sudo-i");
+                edit_stack("sudo", "[success=2 ", "[success=3 ");
+            }),
+        ),
+        (
+            "a jump that is too short",
+            "error",
+            "stack-nobody-gets-in",
+            Box::new(|| {
+                stack("sudo", "sudo");
+                stack("sudo-i", "sudo-i");
+                edit_stack("sudo", "[success=2 ", "[success=1 ");
+            }),
+        ),
+        (
+            "default=bad",
+            "warning",
+            "stack-exempt-refused",
+            Box::new(control("[success=ok default=bad]")),
+        ),
+        (
+            "default=bad, and somebody is exempt",
+            "error",
+            "stack-exempt-refused",
+            Box::new(|| {
+                edit_stack("sshd", "ignore=ignore default=die", "default=bad");
+                configure("[policy]\nexempt_users = [\"lee\"]");
+            }),
+        ),
+        (
+            "nothing left",
+            "error",
+            "stack-exempt-nothing-left",
+            Box::new(|| {
+                stack("sudo", "sudo");
+                stack("sudo-i", "sudo-i");
+                edit_stack(
+                    "sudo",
+                    "auth     required                                     pam_permit.so\n",
+                    "",
+                );
+                configure("[policy]\nexempt_users = [\"lee\"]");
+            }),
+        ),
+        (
+            "twice",
+            "error",
+            "stack-rings-twice",
+            Box::new(move || edit_stack("sshd", LINE, &LINE.repeat(2))),
+        ),
+        (
+            "required, and another question behind it",
+            "warning",
+            "stack-asks-after-refusal",
+            Box::new(|| {
+                let both = "auth required pam_logonbox.so\nauth required pam_unix.so\n";
+                edit_stack("sshd", LINE, both);
+            }),
+        ),
+        (
+            "no module of that name",
+            "error",
+            "module-missing",
+            Box::new(edit("pam_logonbox.so", "/lib/security/pam_logonbox.so")),
+        ),
+        (
+            "an argument that is not known",
+            "error",
+            "stack-bad-argument",
+            Box::new(edit("pam_logonbox.so\n", "pam_logonbox.so nullok\n")),
+        ),
+        (
+            "a configuration that is not there",
+            "error",
+            "config-missing",
+            Box::new(edit(
+                "pam_logonbox.so\n",
+                "pam_logonbox.so conf=/etc/security/gone.toml\n",
+            )),
+        ),
+        (
+            "an include that is not there",
+            "error",
+            "stack-include-missing",
+            Box::new(edit(
+                "@include common-password\n",
+                "@include common-passwort\n",
+            )),
+        ),
+        (
+            "a loop",
+            "error",
+            "stack-loop",
+            Box::new(edit(
+                LINE,
+                "auth     [success=ok ignore=ignore default=die]  pam_logonbox.so\nsession include sshd\n",
+            )),
+        ),
+        (
+            "a control that makes no sense",
+            "error",
+            "stack-syntax",
+            Box::new(|| append("/etc/pam.d/sshd", "session [success=okay] pam_permit.so\n")),
+        ),
+        (
+            "a FIFO",
+            "error",
+            "stack-file",
+            Box::new(|| {
+                command("mkfifo", &["/etc/pam.d/fifo"]);
+                append("/etc/pam.d/sshd", "@include fifo\n");
+            }),
+        ),
+        (
+            "under account alone",
+            "error",
+            "stack-wrong-type",
+            Box::new(|| append("/etc/pam.d/su", "account required pam_logonbox.so\n")),
+        ),
+        (
+            "su, but not su -",
+            "error",
+            "stack-pair-differs",
+            Box::new(|| {
+                stack("su", "su");
+                fs::write(
+                    "/etc/pam.d/su-l",
+                    "auth sufficient pam_rootok.so\n@include common-auth\n",
+                )
+                .expect("su-l");
+            }),
+        ),
+        (
+            "sudo, but not sudo -i",
+            "error",
+            "stack-pair-differs",
+            Box::new(|| {
+                stack("sudo", "sudo");
+                fs::write("/etc/pam.d/sudo-i", COMMON).expect("sudo-i");
+            }),
+        ),
+        (
+            "a key that a stack does not look for",
+            "warning",
+            "stack-key-not-checked",
+            Box::new(|| {
+                stack("sshd", "sshd-publickey");
+                edit_stack("sshd", "auth     requisite  pam_exec", "#");
+                fs::remove_file("/etc/ssh/sshd_config.d/00-logonbox.conf").expect("sshd_config.d");
+                sshd_config("00-logonbox-publickey.conf", as_it_is);
+            }),
+        ),
+        (
+            "a key alone while the tenant is away",
+            "warning",
+            "stack-key-alone-while-away",
+            Box::new(|| {
+                stack("sshd", "sshd-publickey");
+                fs::remove_file("/etc/ssh/sshd_config.d/00-logonbox.conf").expect("sshd_config.d");
+                sshd_config("00-logonbox-publickey.conf", as_it_is);
+                configure("[policy]\non_unavailable = \"ignore\"");
+            }),
+        ),
+    ];
+    for (case, severity, id, plant) in plants {
+        clean.restore();
+        sshd_with_phone();
+        plant();
+        finds(case, severity, id);
+    }
+}
+
+fn airlock(_: &mut Machine) {
+    let clean = Clean::save();
+    let plants: [(&str, &str, &str, &dyn Fn()); 4] = [
+        (
+            "everybody who is exempt",
+            "error",
+            "stack-exempt-without-password",
+            &|| {
+                edit_stack(
+                    "sshd",
+                    "auth     requisite  pam_deny.so",
+                    "auth required pam_permit.so",
+                );
+                configure_airlock("[policy]\nexempt_users = [\"lee\"]");
+            },
+        ),
+        (
+            "who is exempt is locked out",
+            "error",
+            "stack-exempt-nothing-left",
+            &|| configure_airlock("[policy]\nexempt_users = [\"lee\"]"),
+        ),
+        (
+            "a stack for Airlock, with a phone",
+            "error",
+            "stack-no-first-factor",
+            &|| configure(""),
+        ),
+        (
+            "no password for Airlock",
+            "error",
+            "stack-no-password-for-airlock",
+            &|| {
+                let text = fs::read_to_string(CONFIGURATION).expect(CONFIGURATION);
+                fs::write(CONFIGURATION, text + "password = \"stack\"\n").expect(CONFIGURATION);
+            },
+        ),
+    ];
+    for (case, severity, id, plant) in plants {
+        clean.restore();
+        configure_airlock("");
+        stack("sshd", "sshd-airlock");
+        sshd_config("00-logonbox.conf", as_it_is);
+        plant();
+        finds(case, severity, id);
+    }
+}
+
+fn sshd(_: &mut Machine) {
+    let clean = Clean::save();
+    let with = |lines: &str| {
+        clean.restore();
+        stack("sshd", "sshd");
+        fs::write("/etc/ssh/sshd_config.d/00-test.conf", lines).expect("sshd_config.d");
+    };
+    let good = "UsePAM yes\nKbdInteractiveAuthentication yes\nChallengeResponseAuthentication yes\n\
+                PasswordAuthentication no\n\
+                AuthenticationMethods publickey,keyboard-interactive:pam keyboard-interactive:pam\n";
+    with(good);
+    is_fine("sshd", &[]);
+    let off = "UsePAM no";
+    let no_questions = "KbdInteractiveAuthentication no\nChallengeResponseAuthentication no\n";
+    for (lines, severity, id) in [
+        (good.replace("UsePAM yes", off), "error", "sshd-usepam-off"),
+        (
+            format!("{no_questions}UsePAM yes\nPasswordAuthentication no\n"),
+            "error",
+            "sshd-keyboard-interactive-off",
+        ),
+        (
+            format!("{no_questions}UsePAM yes\nPasswordAuthentication yes\n"),
+            "warning",
+            "sshd-keyboard-interactive-off",
+        ),
+        (
+            good.replace("PasswordAuthentication no", "PasswordAuthentication yes"),
+            "warning",
+            "sshd-password-method-on",
+        ),
+        (
+            good.replace("publickey,keyboard-interactive:pam", "publickey"),
+            "warning",
+            KEYS_SKIP,
+        ),
+        (
+            good.split("AuthenticationMethods")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            "note",
+            KEYS_SKIP,
+        ),
+        (
+            good.split("AuthenticationMethods")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+                + "PubkeyAuthentication no\nHostbasedAuthentication yes\n",
+            "warning",
+            "sshd-hostbased-skips-phone",
+        ),
+        (
+            good.split("AuthenticationMethods")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+                + "PubkeyAuthentication no\nGSSAPIAuthentication yes\n",
+            "warning",
+            "sshd-gssapi-skips-phone",
+        ),
+        (
+            format!("{good}LoginGraceTime 30\n"),
+            "warning",
+            "sshd-login-grace-time",
+        ),
+        (
+            format!("{good}Match User lee\nPasswordAuthentication yes\n"),
+            "warning",
+            "sshd-password-method-on",
+        ),
+        (
+            format!("{good}Match Address 192.0.2.0/24\nAuthenticationMethods publickey\n"),
+            "note",
+            KEYS_SKIP,
+        ),
+    ] {
+        with(&lines);
+        // Where this sshd does not know a method, there is nothing to plant.
+        if lines.contains("GSSAPI") && !knows_gssapi() {
+            continue;
+        }
+        finds(&lines, severity, id);
+    }
+    with(good);
+    configure("[policy]\nexempt_networks = [\"192.0.2.0/24\"]");
+    append("/etc/ssh/sshd_config.d/00-test.conf", "UseDNS yes\n");
+    finds("UseDNS", "warning", "sshd-usedns-on");
+    // A stack that wants a key.
+    for (lines, id) in [
+        (
+            good.split("AuthenticationMethods")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            KEYS_SKIP,
+        ),
+        (
+            format!("{good}PubkeyAuthentication no\n")
+                .replace("publickey,keyboard-interactive:pam ", ""),
+            "sshd-pubkey-off",
+        ),
+    ] {
+        with(&lines);
+        stack("sshd", "sshd-publickey");
+        finds_in(&lines, "error", &[id], &run());
+    }
+    with("Nonsense yes\n");
+    finds("a mistake in sshd_config", "warning", "sshd-does-not-tell");
+    let found = run();
+    let not_checked = found.document["checked"]
+        .as_array()
+        .expect("checked")
+        .iter()
+        .any(|checked| checked["area"] == "sshd" && checked["not_checked"] != Value::Null);
+    assert!(not_checked, "{:#}", found.document);
+}
+
+fn knows_gssapi() -> bool {
+    let output = Command::new("/usr/sbin/sshd")
+        .arg("-T")
+        .output()
+        .expect("sshd");
+    String::from_utf8_lossy(&output.stdout)
+        .to_lowercase()
+        .contains("gssapiauthentication")
+}
+
+fn configuration(_: &mut Machine) {
+    let clean = Clean::save();
+    let plants: [(&str, &str, &str, &dyn Fn()); 8] = [
+        ("an unknown key", "error", "config-invalid", &|| {
+            configure("[policy]\nexempt_user = []")
+        }),
+        (
+            "a file that others can write",
+            "error",
+            "config-invalid",
+            &|| command("chmod", &["666", CONFIGURATION]),
+        ),
+        (
+            "a file of somebody else",
+            "error",
+            "config-invalid",
+            &|| command("chown", &["lee", CONFIGURATION]),
+        ),
+        ("no file", "error", "config-missing", &|| {
+            fs::remove_file(CONFIGURATION).expect(CONFIGURATION)
+        }),
+        ("no CA file", "error", "config-ca-file", &|| {
+            configure("[tls]\nca_file = \"/etc/gone.pem\"")
+        }),
+        ("an unknown user", "error", "unknown-user", &|| {
+            configure("[policy]\nexempt_users = [\"leee\"]")
+        }),
+        ("an unknown group", "error", "unknown-group", &|| {
+            configure("[policy]\nonly_groups = [\"pussh\"]")
+        }),
+        ("a link", "error", "config-invalid", &|| {
+            fs::rename(CONFIGURATION, "/etc/security/real.toml").expect(CONFIGURATION);
+            std::os::unix::fs::symlink("real.toml", CONFIGURATION).expect(CONFIGURATION);
+        }),
+    ];
+    for (case, severity, id, plant) in plants {
+        clean.restore();
+        sshd_with_phone();
+        plant();
+        let found = run();
+        finds_in(case, severity, &[id], &found);
+        let finding = &found.document["findings"][0];
+        assert!(finding["file"].is_string(), "{case}: {finding}");
+        command("rm", &["-f", CONFIGURATION]);
+        configure("");
+        command("chown", &["root", CONFIGURATION]);
+        command("chmod", &["600", CONFIGURATION]);
+    }
+}
+
+fn host(machine: &mut Machine) {
+    let clean = Clean::save();
+    sshd_with_phone();
+    is_fine("before", &[]);
+    // A person: their account and phone.
+    let found = run_as("root", &["--user", "lee"]);
+    assert_eq!(found.findings, [], "{:#}", found.document);
+    let told = format!("{:#}", found.document["checked"]);
+    assert!(told.contains("lee: account lee, "), "{told}");
+    assert!(told.contains("Pixel 8"), "{told}");
+    finds_in(
+        "no account",
+        "error",
+        &["user-no-account"],
+        &run_as("root", &["--user", "other"]),
+    );
+    finds_in(
+        "no user",
+        "error",
+        &["user-unknown"],
+        &run_as("root", &["--user", "nobody-such"]),
+    );
+    assert_eq!(machine.phone.rings(), 0);
+
+    let module = Command::new("find")
+        .args([
+            "/usr/lib",
+            "/lib/x86_64-linux-gnu/",
+            "-name",
+            "pam_logonbox.so",
+        ])
+        .output()
+        .expect("find");
+    let module = String::from_utf8_lossy(&module.stdout);
+    let module = module.lines().next().expect("the module").to_owned();
+    command("chmod", &["666", &module]);
+    finds("a module that others can write", "error", "module-writable");
+    command("chmod", &["644", &module]);
+
+    stack("login", "login");
+    configure("[wait]\nlogin_seconds = 70");
+    finds("login gives up", "warning", "login-timeout");
+
+    clean.restore();
+    sshd_with_phone();
+    command("mv", &["/dev/log", "/dev/log.away"]);
+    finds("no log", "warning", "log-missing");
+    command("mv", &["/dev/log.away", "/dev/log"]);
+
+    let bundle = "/etc/ssl/certs/ca-certificates.crt";
+    let authorities = fs::read_to_string(bundle).expect(bundle);
+    let without = authorities.replace(machine.phone.ca().trim(), "");
+    fs::write(bundle, without).expect(bundle);
+    let found = run();
+    let unknown = found
+        .findings
+        .iter()
+        .any(|(_, id)| id == "tls-unknown-ca" || id == "tls-failed");
+    assert!(unknown, "{:#}", found.document);
+    fs::write(bundle, authorities).expect(bundle);
+
+    tenant_goes_down();
+    finds("the tenant is down", "error", "server-unreachable");
+    let hosts = fs::read_to_string("/etc/hosts").expect("/etc/hosts");
+    fs::write(
+        "/etc/hosts",
+        hosts.replace("acme.logonbox", "ecma.logonbox"),
+    )
+    .expect("/etc/hosts");
+    finds("no such name", "error", "server-name");
+}
+
+/// Without root it says what it could not look at, and does not call it right or wrong.
+fn not_root(_: &mut Machine) {
+    let _clean = Clean::save();
+    sshd_with_phone();
+    command("chmod", &["600", CONFIGURATION]);
+    let found = run_as("lee", &[]);
+    let wrong: Vec<_> = found
+        .findings
+        .iter()
+        .filter(|(severity, _)| severity == "error")
+        .collect();
+    assert!(wrong.is_empty(), "{:#}", found.document);
+    let told = format!("{:#}", found.document["checked"]);
+    assert!(told.contains("only root may read it"), "{told}");
+    assert!(told.contains("sshd's settings"), "{told}");
+}
