@@ -356,6 +356,10 @@ impl State {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    reason = "small numbers of the test's own"
+)]
 mod tests {
     use std::fmt::Write as _;
     use std::path::Path;

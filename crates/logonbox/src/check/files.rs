@@ -15,9 +15,10 @@ const LIMIT: u64 = 1 << 20;
 pub struct Root(PathBuf);
 
 /// Why a file could not be read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum NotRead {
     /// It is not there.
+    #[default]
     Missing,
     /// Anything else, in words that follow the file's name.
     Other(String),

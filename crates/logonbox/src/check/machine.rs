@@ -1,4 +1,4 @@
-//! The rest of the host: the module's file, the log, SELinux, the console.
+//! The rest of the host: the module's file, the log, `SELinux`, the console.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -143,7 +143,7 @@ pub fn log(root: &Root, report: &mut Report) {
     }
 }
 
-/// SELinux: the package's policy must be loaded, or the module reaches no server.
+/// `SELinux`: the package's policy must be loaded, or the module reaches no server.
 pub fn selinux(root: &Root, report: &mut Report) {
     const WHAT: &str = "SELinux: the package's policy";
     let enforcing = root

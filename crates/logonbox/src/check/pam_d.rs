@@ -178,12 +178,6 @@ pub fn names_in_single_file(root: &Root) -> BTreeSet<String> {
         .collect()
 }
 
-impl Default for NotRead {
-    fn default() -> Self {
-        Self::Missing
-    }
-}
-
 struct Reader<'r> {
     root: &'r Root,
     service: Service,
@@ -385,20 +379,16 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, String)> {
             };
             let (_, whole) = joined.get_or_insert_with(|| (number, String::new()));
             let trimmed = kept.trim_end_matches([' ', '\t']);
-            match trimmed.strip_suffix('\\').filter(|_| !comment) {
-                Some(before) => {
-                    whole.push_str(before);
-                    whole.push(' ');
-                }
-                None => {
-                    whole.push_str(kept);
-                    if whole.is_empty() {
-                        joined = None;
-                    } else {
-                        return joined;
-                    }
-                }
+            if let Some(before) = trimmed.strip_suffix('\\').filter(|_| !comment) {
+                whole.push_str(before);
+                whole.push(' ');
+                continue;
             }
+            whole.push_str(kept);
+            if !whole.is_empty() {
+                return joined;
+            }
+            joined = None;
         }
         // A file that ends in the middle of a line.
         joined.filter(|(_, line)| !line.trim().is_empty())

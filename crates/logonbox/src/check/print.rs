@@ -45,7 +45,7 @@ pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             match &checked.skipped {
                 None => writeln!(out, "  {GOOD}checked{GOOD:#}  {what}")?,
                 Some(why) => {
-                    writeln!(out, "  {FAINT}not checked{FAINT:#}  {what}: {}", clean(why))?
+                    writeln!(out, "  {FAINT}not checked{FAINT:#}  {what}: {}", clean(why))?;
                 }
             }
         }

@@ -447,6 +447,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn classic_mistakes() {
         use Fault::{
             AskedAfterRefusal, ExemptNothingLeft, ExemptRefused, NoFirstFactor, NobodyGetsIn,
@@ -510,9 +511,7 @@ mod tests {
                 vec![PhoneSkipped, PhoneInsteadOfPassword],
             ),
             (
-                format!(
-                    "auth sufficient pam_unix.so\nauth sufficient pam_logonbox.so\nauth required pam_deny.so\n"
-                ),
+                "auth sufficient pam_unix.so\nauth sufficient pam_logonbox.so\nauth required pam_deny.so\n".to_string(),
                 vec![PhoneSkipped, PhoneInsteadOfPassword],
             ),
             (unix("optional"), vec![PhoneInsteadOfPassword]),
@@ -641,9 +640,9 @@ mod tests {
                 goes_on(after_key),
                 vec![KeyAloneWhileAway],
             ),
-            (format!("{RIGHT_LINE}"), after_key, vec![]),
+            (RIGHT_LINE.to_string(), after_key, vec![]),
             (
-                format!("{RIGHT_LINE}"),
+                RIGHT_LINE.to_string(),
                 exempts(after_key),
                 vec![ExemptNothingLeft],
             ),

@@ -99,9 +99,8 @@ pub fn role(module: &str, arguments: &[String], service: &str) -> Role {
     }
     let name = name.strip_suffix(".so").unwrap_or(name);
     match name {
-        "pam_deny" => Role::Fixed(Code::AUTH_ERR),
-        // Root needs no phone to become somebody else; nobody else passes there.
-        "pam_rootok" => Role::Fixed(Code::AUTH_ERR),
+        // pam_rootok: root needs no phone to become somebody else; nobody else passes there.
+        "pam_deny" | "pam_rootok" => Role::Fixed(Code::AUTH_ERR),
         "pam_faillock" if has(arguments, "authfail") => Role::Fixed(Code::AUTH_ERR),
         "pam_faillock" => Role::Fixed(Code::SUCCESS),
         "pam_exec"

@@ -9,7 +9,8 @@ use pam_logonbox::config::{Announce, Config, Device, Mode};
 use pam_logonbox::text::for_log;
 
 use super::files::Root;
-use super::finding::{Area, Finding, Report, Severity};
+use super::finding::Severity::{self, Error, Note, Warning};
+use super::finding::{Area, Finding, Report};
 use super::pam_d::Service;
 use super::program;
 use super::roles::Role;
@@ -340,32 +341,19 @@ pub struct Wanted<'s> {
 
 /// Compares sshd's settings with what the stack needs.
 pub fn check(settings: &Settings, wanted: &Wanted<'_>, report: &mut Report) {
-    let suffix = if settings.whom.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", settings.whom)
-    };
-    let everybody = settings.whom.is_empty();
-    let mut say = |severity, id, what: &str, why: &str, advice: &str| {
-        let what = format!("{what}{suffix}");
-        let finding = Finding::new(severity, id, what, why, advice);
-        // What holds for everybody is not said again for some.
-        let known = report.findings.iter().any(|(_, known)| {
-            known.id == id && known.severity == severity && known.why == finding.why
-        });
-        if everybody || !known {
-            report.add(Area::Sshd, finding);
-        }
-    };
-    use Severity::{Error, Note, Warning};
-
     let has = |role: Role| modules(&wanted.service.auth).any(|module| module.role == role);
-    let by_key = has(Role::Key) && !has(Role::Factor);
     let airlock = wanted
         .config
         .is_some_and(|config| matches!(config.mode, Mode::Airlock(_)));
+    let mut judge = Judge {
+        settings,
+        config: wanted.config,
+        by_key: has(Role::Key) && !has(Role::Factor),
+        airlock,
+        report,
+    };
     if !settings.on("usepam") {
-        say(
+        judge.say(
             Error,
             "sshd-usepam-off",
             "UsePAM is off",
@@ -374,66 +362,123 @@ pub fn check(settings: &Settings, wanted: &Wanted<'_>, report: &mut Report) {
         );
         return;
     }
-    let questions = settings.asks_questions();
-    let password = settings.on("passwordauthentication");
-    if !questions && (!password || airlock || by_key) {
-        say(
-            Error,
-            "sshd-keyboard-interactive-off",
-            "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)",
-            "sshd cannot carry the questions of the module: no login reaches the phone.",
-            "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, in a file that sshd reads first.",
-        );
-    } else if !questions {
-        say(
-            Warning,
-            "sshd-keyboard-interactive-off",
-            "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)",
-            "sshd's password method asks instead, which can show nothing before the phone has answered.",
-            "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, and PasswordAuthentication no.",
-        );
-    } else if password {
-        let refused = wanted.config.is_some_and(asks_visibly);
-        let why = if by_key {
-            "It takes part in no login here, but people are asked for a password that cannot help them."
-        } else if refused {
-            "sshd's password method refuses visible prompts, and this configuration has some: such logins fail."
-        } else {
-            "sshd's password method can show nothing before the phone has answered: people see neither announcement nor code."
-        };
-        say(
-            Warning,
-            "sshd-password-method-on",
-            "PasswordAuthentication is on beside keyboard-interactive",
-            why,
-            "Set PasswordAuthentication no.",
-        );
+    judge.questions();
+    judge.keys();
+    judge.other_ways();
+    if let Some(config) = wanted.config {
+        judge.times_and_names(config);
     }
-    let past = settings.ways_past_pam();
-    let keys = past.contains(&"publickey");
-    if by_key && !settings.on("pubkeyauthentication") {
-        say(
-            Error,
-            "sshd-pubkey-off",
-            "PubkeyAuthentication is off, but the stack wants a key first",
-            "Nobody can log in.",
-            "Set PubkeyAuthentication yes.",
-        );
-    } else if keys {
-        let chosen = settings.methods().is_some();
-        let severity = match (by_key, chosen, everybody) {
+}
+
+/// sshd's settings for somebody, and what is to be said of them.
+struct Judge<'j> {
+    settings: &'j Settings,
+    config: Option<&'j Config>,
+    /// The stack's first factor is a key.
+    by_key: bool,
+    airlock: bool,
+    report: &'j mut Report,
+}
+
+impl Judge<'_> {
+    fn is_for_everybody(&self) -> bool {
+        self.settings.whom.is_empty()
+    }
+
+    fn say(&mut self, severity: Severity, id: &'static str, what: &str, why: &str, advice: &str) {
+        let whom = match self.settings.whom.as_str() {
+            "" => String::new(),
+            whom => format!(" ({whom})"),
+        };
+        let finding = Finding::new(severity, id, format!("{what}{whom}"), why, advice);
+        // What holds for everybody is not said again for some.
+        let known = self.report.findings.iter().any(|(_, known)| {
+            known.id == id && known.severity == severity && known.why == finding.why
+        });
+        if self.is_for_everybody() || !known {
+            self.report.add(Area::Sshd, finding);
+        }
+    }
+
+    /// Whether the module's questions reach the person.
+    fn questions(&mut self) {
+        const OFF: &str = "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)";
+
+        let password = self.settings.on("passwordauthentication");
+        if !self.settings.asks_questions() {
+            if !password || self.airlock || self.by_key {
+                self.say(
+                    Error,
+                    "sshd-keyboard-interactive-off",
+                    OFF,
+                    "sshd cannot carry the questions of the module: no login reaches the phone.",
+                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, in a file that sshd reads first.",
+                );
+            } else {
+                self.say(
+                    Warning,
+                    "sshd-keyboard-interactive-off",
+                    OFF,
+                    "sshd's password method asks instead, which can show nothing before the phone has answered.",
+                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, and PasswordAuthentication no.",
+                );
+            }
+        } else if password {
+            let why = if self.by_key {
+                "It takes part in no login here, but people are asked for a password that cannot help them."
+            } else if self.config.is_some_and(asks_visibly) {
+                "sshd's password method refuses visible prompts, and this configuration has some: such logins fail."
+            } else {
+                "sshd's password method can show nothing before the phone has answered: people see neither announcement nor code."
+            };
+            self.say(
+                Warning,
+                "sshd-password-method-on",
+                "PasswordAuthentication is on beside keyboard-interactive",
+                why,
+                "Set PasswordAuthentication no.",
+            );
+        }
+    }
+
+    /// Logins with a public key skip PAM's auth lines.
+    fn keys(&mut self) {
+        if self.by_key && !self.settings.on("pubkeyauthentication") {
+            self.say(
+                Error,
+                "sshd-pubkey-off",
+                "PubkeyAuthentication is off, but the stack wants a key first",
+                "Nobody can log in.",
+                "Set PubkeyAuthentication yes.",
+            );
+            return;
+        }
+        if self.by_key && self.settings.asks_pam_after_key().contains(&false) {
+            self.say(
+                Warning,
+                "sshd-methods-without-key",
+                "AuthenticationMethods asks PAM without a key, but the stack wants one first",
+                "Such logins are refused after people have tried.",
+                "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
+            );
+        }
+        if !self.settings.ways_past_pam().contains(&"publickey") {
+            return;
+        }
+        let chosen = self.settings.methods().is_some();
+        let severity = match (self.by_key, chosen, self.is_for_everybody()) {
             (true, _, true) => Error,
             (false, true, true) => Warning,
-            // The way that is shipped, and blocks for emergencies.
+            // As it is shipped, and blocks for emergencies.
             _ => Note,
         };
-        let advice = if by_key {
+        let advice = if self.by_key {
             "Set AuthenticationMethods publickey,keyboard-interactive:pam."
         } else {
             "To have the phone in every case, set AuthenticationMethods \
              publickey,keyboard-interactive:pam keyboard-interactive:pam."
         };
-        say(
+        self.say(
             severity,
             "sshd-key-skips-phone",
             "A login with a public key skips the phone",
@@ -441,51 +486,49 @@ pub fn check(settings: &Settings, wanted: &Wanted<'_>, report: &mut Report) {
             advice,
         );
     }
-    if past.contains(&"gssapi-with-mic") {
-        say(
-            if keys || !everybody { Note } else { Warning },
-            "sshd-gssapi-skips-phone",
-            "A login with a Kerberos ticket skips the phone",
-            "GSSAPIAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
-            "Set GSSAPIAuthentication no, or AuthenticationMethods as for keys.",
-        );
+
+    fn other_ways(&mut self) {
+        let past = self.settings.ways_past_pam();
+        if past.contains(&"gssapi-with-mic") {
+            // Fedora and RHEL turn it on; whoever leaves keys alone, leaves this.
+            let left = past.contains(&"publickey") || !self.is_for_everybody();
+            self.say(
+                if left { Note } else { Warning },
+                "sshd-gssapi-skips-phone",
+                "A login with a Kerberos ticket skips the phone",
+                "GSSAPIAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+                "Set GSSAPIAuthentication no, or AuthenticationMethods as for keys.",
+            );
+        }
+        if past.contains(&"hostbased") {
+            self.say(
+                Warning,
+                "sshd-hostbased-skips-phone",
+                "A login from a trusted host skips the phone",
+                "HostbasedAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+                "Set HostbasedAuthentication no, or AuthenticationMethods as for keys.",
+            );
+        }
     }
-    if past.contains(&"hostbased") {
-        say(
-            Warning,
-            "sshd-hostbased-skips-phone",
-            "A login from a trusted host skips the phone",
-            "HostbasedAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
-            "Set HostbasedAuthentication no, or AuthenticationMethods as for keys.",
-        );
-    }
-    if by_key && settings.asks_pam_after_key().contains(&false) {
-        say(
-            Warning,
-            "sshd-methods-without-key",
-            "AuthenticationMethods asks PAM without a key, but the stack wants one first",
-            "Such logins are refused after people have tried.",
-            "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
-        );
-    }
-    if let Some(config) = wanted.config {
+
+    fn times_and_names(&mut self, config: &Config) {
         let needed = config.wait.connect.saturating_add(config.wait.person);
-        let grace = settings.seconds("logingracetime");
-        if grace.is_some_and(|grace| !grace.is_zero() && grace < needed) {
+        let grace = self.settings.seconds("logingracetime");
+        if let Some(grace) = grace.filter(|grace| !grace.is_zero() && *grace < needed) {
             let why = format!(
                 "sshd hangs up before the phone's time is over: connect_seconds and login_seconds are {} s together.",
                 needed.as_secs()
             );
-            say(
+            self.say(
                 Warning,
                 "sshd-login-grace-time",
-                &format!("LoginGraceTime is {} s", settings.get("logingracetime")),
+                &format!("LoginGraceTime is {} s", grace.as_secs()),
                 &why,
                 "Raise LoginGraceTime (120 is the default), or lower login_seconds.",
             );
         }
-        if !config.policy.exempt_networks.is_empty() && settings.on("usedns") {
-            say(
+        if !config.policy.exempt_networks.is_empty() && self.settings.on("usedns") {
+            self.say(
                 Warning,
                 "sshd-usedns-on",
                 "UseDNS is on, and exempt_networks compares addresses only",

@@ -111,6 +111,17 @@ fn arguments(phone: &Module, default: &Path) -> Result<PathBuf, String> {
     Ok(if given { args.path } else { default.to_owned() })
 }
 
+/// A fault, and everywhere that it shows in the same way.
+struct Seen {
+    found: Found,
+    /// The line to look at.
+    at: Place,
+    /// Our module's line, where that is another.
+    phone: Option<Place>,
+    situation: Situation,
+    services: BTreeSet<String>,
+}
+
 /// What the stacks are judged with.
 pub struct Surroundings<'s> {
     /// The machine's files.
@@ -125,7 +136,7 @@ pub struct Surroundings<'s> {
 
 /// Looks at every stack.
 pub fn check(services: &Services, around: &Surroundings<'_>, report: &mut Report) {
-    let mut found: Vec<(Found, Place, Option<Place>, Situation, BTreeSet<String>)> = Vec::new();
+    let mut all: Vec<Seen> = Vec::new();
     let mut asked = Vec::new();
     for service in services.of_programs() {
         let has_phone = service.phones().next().is_some();
@@ -147,30 +158,32 @@ pub fn check(services: &Services, around: &Surroundings<'_>, report: &mut Report
                 continue;
             }
             let at = place(service, one.at).unwrap_or_else(|| phone.place.clone());
-            let other = (at != phone.place).then(|| phone.place.clone());
-            match found.iter_mut().find(|(known, place, _, known_in, _)| {
-                known.fault == one.fault
-                    && known.always == one.always
-                    && *place == at
-                    && *known_in == situation
-            }) {
-                Some((.., names)) => {
-                    names.insert(service.name.clone());
-                }
-                None => {
-                    let names = BTreeSet::from([service.name.clone()]);
-                    found.push((one, at, other, situation, names));
-                }
+            let same = |seen: &&mut Seen| {
+                seen.found.fault == one.fault
+                    && seen.found.always == one.always
+                    && seen.at == at
+                    && seen.situation == situation
+            };
+            if let Some(seen) = all.iter_mut().find(same) {
+                seen.services.insert(service.name.clone());
+            } else {
+                all.push(Seen {
+                    found: one,
+                    phone: (at != phone.place).then(|| phone.place.clone()),
+                    at,
+                    situation,
+                    services: BTreeSet::from([service.name.clone()]),
+                });
             }
         }
         if service.name == "sshd" && situation.after_key && !asks_for_a_factor(service) {
             report.add(Area::Stacks, only_sshd_asks(phone));
         }
     }
-    for (found, place, phone, situation, names) in found {
-        let control = control_at(services, &place).unwrap_or_default();
-        if let Some(finding) = in_words(&found, &control, phone.as_ref(), situation, &names) {
-            report.add(Area::Stacks, finding.at(&place));
+    for seen in all {
+        let line = control_at(services, &seen.at).unwrap_or_default();
+        if let Some(finding) = in_words(&seen, &line) {
+            report.add(Area::Stacks, finding.at(&seen.at));
         }
     }
     whole_host(services, around.root, &asked, report);
@@ -259,22 +272,24 @@ fn list(names: &BTreeSet<String>) -> String {
 }
 
 /// A fault in words; nothing where it is none after all.
-fn in_words(
-    found: &Found,
-    line: &str,
-    phone: Option<&Place>,
-    situation: Situation,
-    names: &BTreeSet<String>,
-) -> Option<Finding> {
+#[expect(clippy::too_many_lines, reason = "one piece for each fault")]
+fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
     use Severity::{Error, Note, Warning};
 
-    let services = list(names);
+    let Seen {
+        found,
+        situation,
+        phone,
+        services,
+        ..
+    } = seen;
+    let services = list(services);
     let who = if situation.airlock {
         "Airlock"
     } else {
         "the phone"
     };
-    let ours = phone.map_or_else(
+    let ours = phone.as_ref().map_or_else(
         || "this line".to_owned(),
         |place| {
             format!(
@@ -535,6 +550,12 @@ fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut R
             },
         );
     }
+    pairs(services, report);
+    left_over(services, root, report);
+}
+
+/// Programs that go by two names.
+fn pairs(services: &Services, report: &mut Report) {
     for (short, long, how) in [("su", "su-l", "su -"), ("sudo", "sudo-i", "sudo -i")] {
         let (Some(one), Some(other)) = (services.get(short), services.get(long)) else {
             continue;
@@ -557,6 +578,10 @@ fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut R
             .in_file(Path::new(&format!("/etc/pam.d/{without}")), None),
         );
     }
+}
+
+/// Lines that look as if they counted.
+fn left_over(services: &Services, root: &Root, report: &mut Report) {
     for name in EXAMPLES {
         if services.get(name).is_some() {
             report.add(

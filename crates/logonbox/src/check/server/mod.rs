@@ -244,12 +244,12 @@ impl Server<'_> {
             return;
         };
         let ours = OffsetDateTime::from(self.now);
-        let (off, direction) = if ours > theirs {
-            (ours - theirs, "ahead of")
-        } else {
-            (theirs - ours, "behind")
-        };
-        if off.unsigned_abs() <= CLOCK {
+        let seconds = ours
+            .unix_timestamp()
+            .saturating_sub(theirs.unix_timestamp());
+        let off = Duration::from_secs(seconds.unsigned_abs());
+        let direction = if seconds > 0 { "ahead of" } else { "behind" };
+        if off <= CLOCK {
             report.checked(Area::Server, "This host's clock");
             return;
         }
@@ -260,7 +260,7 @@ impl Server<'_> {
                 "clock-off",
                 format!(
                     "This host's clock is {} s {direction} that of {}",
-                    off.whole_seconds(),
+                    off.as_secs(),
                     self.name
                 ),
                 "Certificates are judged by it, and the lines in the log cannot be compared with others.",

@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "times of the test's own")]
+
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;

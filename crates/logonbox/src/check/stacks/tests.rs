@@ -184,7 +184,22 @@ fn the_configuration_of_the_stack_counts() {
 /// Every fault has words of its own, in each of its kinds.
 #[test]
 fn faults_are_put_into_words() {
-    let names = BTreeSet::from(["sshd".to_owned(), "su".to_owned(), "login".to_owned()]);
+    let seen = |fault, unsure, phone| Seen {
+        found: Found {
+            fault,
+            at: 0,
+            codes: REFUSALS.to_vec(),
+            always: true,
+            unsure,
+        },
+        at: Place {
+            file: Rc::from(Path::new("/etc/pam.d/common-auth")),
+            line: 1,
+        },
+        phone,
+        situation: Situation::default(),
+        services: ["sshd", "su", "login"].map(str::to_owned).into(),
+    };
     let mut ids = BTreeSet::new();
     for fault in [
         Fault::RefusalDoesNotCount,
@@ -202,41 +217,20 @@ fn faults_are_put_into_words() {
         Fault::AskedAfterRefusal,
         Fault::NoPasswordInStack,
     ] {
-        let found = Found {
-            fault,
-            at: 0,
-            codes: REFUSALS.to_vec(),
-            always: true,
-            unsure: false,
-        };
-        let finding = in_words(&found, "x", None, Situation::default(), &names).unwrap();
+        let finding = in_words(&seen(fault, false, None), "x").unwrap();
         assert!(ids.insert(finding.id), "{finding:?}");
-        let text = format!("{}{}", finding.what, finding.why);
+        let text = format!("{}{}{}", finding.what, finding.why, finding.advice);
         assert!(!text.contains("  "), "{finding:?}");
-        let unsure = Found {
-            unsure: true,
-            ..found
-        };
-        let finding = in_words(&unsure, "x", None, Situation::default(), &names).unwrap();
+        let finding = in_words(&seen(fault, true, None), "x").unwrap();
         assert_ne!(finding.severity, Severity::Error, "{finding:?}");
     }
-    let place = Place {
+    let phone = Place {
         file: Rc::from(Path::new("/etc/pam.d/sshd")),
         line: 7,
     };
-    let found = Found {
-        fault: Fault::PhoneSkipped,
-        at: 0,
-        codes: Vec::new(),
-        always: true,
-        unsure: false,
-    };
     let finding = in_words(
-        &found,
+        &seen(Fault::PhoneSkipped, false, Some(phone)),
         "sufficient pam_unix.so",
-        Some(&place),
-        Situation::default(),
-        &names,
     )
     .unwrap();
     assert_eq!(
