@@ -4,8 +4,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
-use pam_logonbox::config::{Config, Setting, Value};
-use pam_logonbox::host::{Membership, System};
+use pam_logonbox::config::{Config, Mode, Pins, Setting, Value};
+use pam_logonbox::host::{Membership, System, ThisMachine};
+use pam_logonbox::pins;
 use pam_logonbox::text::for_log;
 
 use super::finding::{Area, Finding, Report, Severity};
@@ -21,7 +22,9 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
         Ok((config, settings)) => {
             report.checked(Area::Configuration, format!("{what}{where_named}"));
             certificates(path, &config, &settings, report);
-            names(path, &settings, &pam_logonbox::host::ThisMachine, report);
+            names(path, &settings, &ThisMachine, report);
+            accounts(path, &config, &settings, report);
+            pinned(&config, Path::new(pins::DIRECTORY), report);
             Some(config)
         }
         Err(error) => {
@@ -82,6 +85,94 @@ fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut
             .in_file(path, line(settings, "ca_file")),
         ),
     }
+}
+
+/// Users in `[accounts]` that this system does not know.
+fn accounts(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
+    for user in config.accounts.keys() {
+        if !matches!(ThisMachine.knows(user), Ok(false)) {
+            continue;
+        }
+        let shown = for_log(user);
+        let line = settings
+            .iter()
+            .find(|setting| setting.section == "accounts" && setting.key == *user)
+            .and_then(|setting| setting.line);
+        report.add(
+            Area::Configuration,
+            Finding::new(
+                Severity::Warning,
+                "unknown-account-user",
+                format!("accounts: there is no user {shown}"),
+                "The line has no effect; whoever was meant has the account that the template makes.",
+                format!("Correct the name, or take the line away; `getent passwd {shown}` tells."),
+            )
+            .in_file(path, line),
+        );
+    }
+}
+
+/// More accounts than are looked at.
+const MOST_PINNED: usize = 10_000;
+
+/// The files of pinned keys, where they count.
+fn pinned(config: &Config, directory: &Path, report: &mut Report) {
+    let Mode::Push(logonbox) = &config.mode else {
+        return;
+    };
+    if logonbox.pins == Pins::Off {
+        return;
+    }
+    let entries = match directory.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if logonbox.pins == Pins::Required {
+                report.add(
+                    Area::Configuration,
+                    Finding::new(
+                        Severity::Error,
+                        "pins-missing",
+                        "pins = \"required\", but no keys are pinned on this host",
+                        "Every login is refused.",
+                        "Run logonbox pin for each account, or set pins = \"if-present\".",
+                    )
+                    .in_file(directory, None),
+                );
+            }
+            return;
+        }
+        Err(error) => {
+            report.skipped(
+                Area::Configuration,
+                directory.display().to_string(),
+                error.to_string(),
+            );
+            return;
+        }
+    };
+    let names = entries.flatten().take(MOST_PINNED);
+    for name in names.filter_map(|entry| entry.file_name().into_string().ok()) {
+        let Some(account) = pins::account_of(&name) else {
+            continue;
+        };
+        if let Err(error) = pins::read(directory, &account) {
+            report.add(
+                Area::Configuration,
+                Finding::new(
+                    Severity::Error,
+                    "pins-invalid",
+                    error.to_string(),
+                    format!(
+                        "Every login of the account {} is refused.",
+                        for_log(&account)
+                    ),
+                    "Correct the file, or write it anew with logonbox pin.",
+                )
+                .in_file(&directory.join(&name), None),
+            );
+        }
+    }
+    report.checked(Area::Configuration, directory.display().to_string());
 }
 
 /// Users and groups that this system does not know.
@@ -163,6 +254,29 @@ mod tests {
     }
 
     #[test]
+    fn pinned_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let ids = |pins: &str, directory: &Path| {
+            let text = format!("[logonbox]\ntenant = \"acme\"\npins = \"{pins}\"\n");
+            let config = Config::parse(Path::new("/x"), &text).unwrap();
+            let mut report = Report::default();
+            pinned(&config, directory, &mut report);
+            let ids = |(_, finding): (_, Finding)| finding.id;
+            report.findings.into_iter().map(ids).collect::<Vec<_>>()
+        };
+        let nowhere = dir.path().join("nowhere");
+        assert_eq!(ids("required", &nowhere), ["pins-missing"]);
+        assert_eq!(ids("if-present", &nowhere), [""; 0]);
+        let file = dir.path().join(pins::file_name("lee").unwrap());
+        std::fs::write(&file, "no key\n").unwrap();
+        for path in [dir.path(), &file] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        assert_eq!(ids("if-present", dir.path()), ["pins-invalid"]);
+        assert_eq!(ids("off", dir.path()), [""; 0]);
+    }
+
+    #[test]
     fn the_file_and_the_names_in_it() {
         const TENANT: &str = "[logonbox]\ntenant = \"acme\"\n";
         for (text, mode, expected) in [
@@ -194,6 +308,9 @@ mod tests {
         ] {
             assert_eq!(ids(&text, mode), expected, "{text}");
         }
+        let accounts = format!("{TENANT}[accounts]\nroot = \"r@acme.com\"\nno-such-user = \"x\"\n");
+        assert_eq!(ids(&accounts, 0o600)[0].0, "unknown-account-user");
+        assert_eq!(ids(&accounts, 0o600).len(), 1);
         let mut report = Report::default();
         assert!(load(Path::new("/nowhere/x.toml"), None, &mut report).is_none());
         assert_eq!(report.findings[0].1.id, "config-missing");

@@ -146,7 +146,10 @@ impl Report {
             what: what.into(),
             skipped: None,
         };
-        self.checked.push((area, checked));
+        let checked = (area, checked);
+        if !self.checked.contains(&checked) {
+            self.checked.push(checked);
+        }
     }
 
     /// Something that could not be looked at.

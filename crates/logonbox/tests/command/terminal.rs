@@ -39,13 +39,9 @@ impl Terminal {
         let (pty, pts) = pty_process::blocking::open().expect("a terminal");
         pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get()))
             .expect("a size");
-<<<<<<< HEAD
         let mut child = change(Command::from(command))
             .spawn(pts)
             .expect("it starts");
-=======
-        let mut child = Command::from(command).spawn(pts).expect("it starts");
->>>>>>> 70d56d5 (logonbox check: configuration, stacks, sshd's settings, the server's certificate and clock, and the host around them)
         let pty = Arc::new(pty);
         let seen = Arc::new((Mutex::new(Seen::default()), Condvar::new()));
         std::thread::spawn({

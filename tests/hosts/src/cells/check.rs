@@ -60,12 +60,7 @@ impl Found {
 /// Runs the command as this user, with these arguments.
 #[track_caller]
 fn run_as(user: &str, arguments: &[&str]) -> Found {
-    let packaged = "/usr/sbin/logonbox";
-    let program = if fs::exists(packaged).unwrap_or_default() {
-        packaged
-    } else {
-        "/in/logonbox"
-    };
+    let program = "/usr/sbin/logonbox";
     let output = Command::new("/usr/bin/setpriv")
         .args(["--reuid", user, "--regid", user, "--clear-groups", program])
         .args(["check", "--json"])

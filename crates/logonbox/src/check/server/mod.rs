@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use airlock_iam::BaseUrl;
 use bounded_https::{Call, Canceller, Header, Method, Options, Roots, Transport};
-use logonbox_authenticator::{ErrorKind, TenantAddress};
-use pam_logonbox::config::{Config, Device, LogonBox, Mode};
+use logonbox_authenticator::{Error, ErrorKind, TenantAddress};
+use pam_logonbox::config::{Config, LogonBox, Mode};
 use pam_logonbox::host::{System, ThisMachine, User};
+use pam_logonbox::login::push::configured;
+use pam_logonbox::pins::{DIRECTORY, counting};
 use pam_logonbox::policy::{Exemption, exemption, known_user};
 use pam_logonbox::text::for_log;
 use time::OffsetDateTime;
@@ -387,28 +389,46 @@ impl Server<'_> {
 
     fn keys(&self, logonbox: &LogonBox, user: &str, report: &mut Report) {
         let hostname = ThisMachine.hostname();
-        let tenant = logonbox.tenant.host();
-        let account = logonbox.account.account(user, &hostname, tenant);
+        let account = self.config.account(user, &hostname);
         let shown = for_log(&account);
         let who = for_log(user);
+        let pinned = match counting(logonbox.pins, Path::new(DIRECTORY), &account) {
+            Ok(pinned) => pinned,
+            Err(refusal) => {
+                let finding = self.error(
+                    "user-pins",
+                    format!("{who}: {}", for_log(&refusal.reason)),
+                    "This person's logins are refused.",
+                    "`logonbox pins` shows what is pinned; `logonbox pin` pins what is published now.",
+                );
+                report.add(Area::Server, finding);
+                return;
+            }
+        };
         let chosen = client(self.config, logonbox).and_then(|client| {
-            let keys = client.keys(&account)?;
-            let chosen = match &logonbox.device {
-                Device::First | Device::Ask => client.choose(&keys),
-                Device::Named(name) => client.choose_by_comment(&keys, name),
+            let published = match &pinned {
+                Some(_) => None,
+                None => Some(client.keys(&account)?),
             };
-            chosen.map(|key| {
-                let name = match for_log(key.comment()) {
-                    name if name.is_empty() => "without a name".to_owned(),
-                    name => name,
-                };
-                (keys.keys().len(), name, key.fingerprint())
-            })
+            let Some(keys) = pinned
+                .as_ref()
+                .map(|pinned| &pinned.keys)
+                .or(published.as_ref())
+            else {
+                return Err(Error::new(ErrorKind::NoUsableKey, ""));
+            };
+            let key = configured(&client, &logonbox.device, keys)?;
+            let name = match for_log(key.comment()) {
+                name if name.is_empty() => "without a name".to_owned(),
+                name => name,
+            };
+            Ok((keys.keys().len(), name, key.fingerprint()))
         });
         let error = match chosen {
             Ok((count, name, fingerprint)) => {
                 let what = format!(
-                    "{who}: account {shown}, {count} usable key{}; the phone {name} ({fingerprint}) would ring",
+                    "{who}: account {shown}, {count} {} key{}; the phone {name} ({fingerprint}) would ring",
+                    if pinned.is_some() { "pinned" } else { "usable" },
                     if count == 1 { "" } else { "s" }
                 );
                 report.checked(Area::Server, what);
