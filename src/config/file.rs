@@ -186,9 +186,11 @@ mod tests {
         symlink("file", path.join("link")).unwrap();
         symlink("absent", path.join("dangling")).unwrap();
         // It stays this directory, whatever has its name.
-        let moved = dir.path().join("moved");
+        let (moved, other) = (dir.path().join("moved"), dir.path().join("other"));
         fs::rename(&path, &moved).unwrap();
-        symlink(&moved, &path).unwrap();
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("file"), "another").unwrap();
+        symlink(&other, &path).unwrap();
         assert_eq!(opened.read("file", 10), Ok(Some(b"0123456789".to_vec())));
         assert!(opened.read("file", 9).unwrap_err().contains("larger"));
         for link in ["link", "dangling"] {
