@@ -4,6 +4,7 @@ mod airlock;
 mod camera;
 mod check;
 mod controls;
+mod fail2ban;
 mod fedora;
 mod login;
 mod pins;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Cell> {
         policy::CELLS,
         pins::CELLS,
         fedora::CELLS,
+        fail2ban::CELLS,
         camera::CELLS,
         airlock::CELLS,
         check::CELLS,

@@ -1,0 +1,366 @@
+//! The shipped fail2ban filter, against what real logins leave in the log: whose address counts, and
+//! that nobody has another's address banned by the name that they log in with.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use tenant::Press;
+
+use super::enter;
+use crate::Cell;
+use crate::log::logged;
+use crate::machine::{
+    Machine, PASSWORD, USER_ID, append, command, configure, configure_airlock, install, piped,
+    stack, terminal, wait_until,
+};
+use crate::sshd::{Sshd, ssh};
+use crate::terminal::Terminal;
+
+const REGEX: &str = "/usr/bin/fail2ban-regex";
+
+pub const CELLS: &[Cell] = &[
+    Cell::new("fail2ban/phone", REGEX, phone),
+    Cell::new("fail2ban/airlock", REGEX, airlock),
+    Cell::new("fail2ban/names", REGEX, names),
+    Cell::new("fail2ban/names-of-login", REGEX, names_of_login),
+    Cell::new("fail2ban/journal", REGEX, journal),
+    Cell::new("fail2ban/jail", REGEX, jail),
+];
+
+/// Beside the log of the distribution, in the format of older ones.
+const CLASSIC: &str = "/var/log/classic.log";
+/// What must not be banned: nobody comes from there.
+const VICTIM: &str = "6.6.6.6";
+
+/// A client at another of this host's addresses, `127.0.0.LAST`.
+pub fn from(last: u8, user: &str) -> Terminal {
+    let file = format!("/root/ssh_config-{last}");
+    // Not on the command line: there, ssh refuses what a shell would not take for a name.
+    let escaped = user.replace('\\', "\\\\").replace('"', "\\\"");
+    let text = format!(
+        "Host *\n  User \"{escaped}\"\n  BindAddress 127.0.0.{last}\n  HostKeyAlias localhost\n\
+         \x20 PreferredAuthentications keyboard-interactive\n"
+    );
+    fs::write(&file, text).expect(&file);
+    ssh(&["-F", &file, "127.0.0.1"])
+}
+
+fn filter() -> String {
+    let shipped = "/usr/share/doc/libpam-logonbox/examples/fail2ban/filter.d/pam_logonbox.conf";
+    fs::read_to_string(shipped).expect(shipped)
+}
+
+/// The addresses that this filter finds, in the order of the lines.
+fn found_by(filter: &str, log: &str, more: &[&str]) -> Vec<String> {
+    let path = "/etc/fail2ban/filter.d/under-test.conf";
+    fs::write(path, filter).expect(path);
+    found_in(path, log, more)
+}
+
+/// The same for a filter in a file, or of fail2ban's.
+fn found_in(path: &str, log: &str, more: &[&str]) -> Vec<String> {
+    let output = Command::new(REGEX)
+        .args(["--out", "ip"])
+        .args(more)
+        .args([log, path])
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .expect(REGEX);
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The shipped filter finds the addresses `127.0.0.LAST`, and no others, in both formats. The last
+/// line that counts is there once all others are.
+#[track_caller]
+fn found(lasts: &[u8]) {
+    found_with(&filter(), lasts);
+}
+
+#[track_caller]
+fn found_with(filter: &str, lasts: &[u8]) {
+    let expected: Vec<_> = lasts.iter().map(|last| format!("127.0.0.{last}")).collect();
+    for log in ["/var/log/auth.log", CLASSIC] {
+        wait_until("the log has the last decision", || {
+            found_by(filter, log, &[]).len() >= expected.len()
+        });
+        let text = fs::read_to_string(log).unwrap_or_default();
+        assert_eq!(found_by(filter, log, &[]), expected, "{log}\n{text}");
+    }
+}
+
+/// rsyslog writes a second file.
+fn classic_too() {
+    append(
+        "/etc/rsyslog.d/00-classic.conf",
+        &format!("auth,authpriv.* {CLASSIC};RSYSLOG_TraditionalFileFormat\n"),
+    );
+    stop_rsyslog();
+    command("rsyslogd", &[]);
+    wait_until("the log is there", || {
+        fs::exists("/dev/log").unwrap_or_default()
+    });
+}
+
+pub fn stop_rsyslog() {
+    let pid = fs::read_to_string("/run/rsyslogd.pid").expect("rsyslog runs");
+    command("kill", &[pid.trim()]);
+    wait_until("rsyslog has ended", || {
+        !fs::exists("/run/rsyslogd.pid").unwrap_or(true)
+    });
+    let _ = fs::remove_file("/dev/log");
+}
+
+/// Whoever rings another's phone counts. Whose phone is off, or whose tries somebody else has used
+/// up, does not; nor who comes from an address that has a name, or from this host.
+fn phone(machine: &mut Machine) {
+    classic_too();
+    for service in ["sshd", "sudo"] {
+        stack(service, service);
+    }
+    let more = "[wait]\nlogin_seconds = 5\n[policy]\nunapproved_pushes_per_10_minutes = 5\n\
+                [conversation]\nannounce = \"enter\"";
+    configure(more);
+    append("/etc/hosts", "\n127.0.0.4 stranger.example\n");
+    let with_names = |text: &str| format!("UseDNS yes\n{text}");
+    let _sshd = Sshd::start_changed("00-logonbox.conf", with_names);
+    let sudo = terminal(USER_ID, "/usr/bin/sudo", &["-k", "id"]);
+    for (mut client, press) in [
+        (from(2, "lee"), Some(Press::Decline)),
+        (from(3, "lee"), Some(Press::WrongKey)),
+        (from(4, "lee"), Some(Press::Decline)),
+        (sudo, Some(Press::Decline)),
+        (from(5, "lee"), None),
+    ] {
+        client.see("assword");
+        client.answer(PASSWORD);
+        let ring = enter(machine, &client);
+        if let Some(press) = press {
+            machine.phone.press(&ring, press);
+        }
+        assert!(!client.end().success());
+    }
+    let mut client = from(6, "lee");
+    client.see("Password:");
+    client.answer(PASSWORD);
+    client.see("Press Enter to send it:");
+    client.answer("");
+    client.see_times("Password:", 2);
+    client.press("\x03");
+    client.end();
+    logged(&[
+        "pam_logonbox(sshd:auth): declined user=\"lee\" account=\"lee\" rhost=\"127.0.0.2\"",
+        "pam_logonbox(sshd:auth): bad-signature user=\"lee\" account=\"lee\" rhost=\"127.0.0.3\"",
+        "pam_logonbox(sshd:auth): declined user=\"lee\" account=\"lee\" rhost=\"stranger.example\"",
+        "pam_logonbox(sudo:auth): declined user=\"lee\" account=\"lee\" device=",
+        "pam_logonbox(sshd:auth): timed-out user=\"lee\" account=\"lee\" rhost=\"127.0.0.5\"",
+        "pam_logonbox(sshd:auth): limit user=\"lee\" account=\"lee\" rhost=\"127.0.0.6\"",
+    ]);
+    found(&[2]);
+    // fail2ban's own jail leaves these alone, but for its strictest modes.
+    let own = |filter| found_in(filter, "/var/log/auth.log", &[]);
+    assert_eq!(own("sshd"), Vec::<String>::new());
+    let phone_is_off = "127.0.0.5".to_owned();
+    for strict in ["sshd[mode=ddos]", "sshd[mode=aggressive]"] {
+        assert!(own(strict).contains(&phone_is_off), "{strict}");
+    }
+}
+
+/// sshd with Airlock's password as the first factor.
+fn start_airlock() -> Sshd {
+    stack("sshd", "sshd-airlock");
+    configure_airlock("");
+    Sshd::start("00-logonbox.conf")
+}
+
+/// A login that ends with the password.
+fn guess(last: u8, user: &str) {
+    let mut client = from(last, user);
+    client.see("Password:");
+    client.answer("guess");
+    assert!(!client.end().success());
+}
+
+/// Guesses count: at names, passwords and OTPs.
+fn airlock(_: &mut Machine) {
+    classic_too();
+    let _sshd = start_airlock();
+    guess(2, "lee");
+    guess(3, "nobody-such");
+    let mut client = from(4, "lee");
+    client.see("Password:");
+    client.answer("correct-horse");
+    client.see("Device (1-3):");
+    client.answer("2");
+    // The third wrong try in all.
+    for times in 1..=2 {
+        client.see_times("OTP:", times);
+        client.answer("000000");
+    }
+    assert!(!client.end().success());
+    // It is locked now: that is what this person sees, too, who may be none of them.
+    guess(5, "lee");
+    guess(6, "nobody-such");
+    let words = [
+        "wrong-password",
+        "unknown-user",
+        "wrong-otp",
+        "locked",
+        "unknown-user",
+    ];
+    logged(
+        &words
+            .map(|word| format!("pam_logonbox(sshd:auth): {word} user="))
+            .each_ref()
+            .map(String::as_str),
+    );
+    found(&[2, 3, 4, 6]);
+}
+
+/// What somebody would type to pass it for the rest of a line, or for a line.
+const VALUES: &str = "x\" rhost=\"6.6.6.6\" seconds=\"0.0";
+const LINES: [&str; 3] = [
+    "pam_logonbox(sshd:auth): declined user=\"x\" rhost=\"6.6.6.6\" seconds=\"0.0\"",
+    "door sshd[14]: pam_logonbox(sshd:auth): declined user=\"x\" rhost=\"6.6.6.6\" seconds=\"0.0\"",
+    "Nov 22 17:38:17 door sshd[14]: pam_logonbox(sshd:auth): declined rhost=\"6.6.6.6\" seconds=\"0\"",
+];
+
+/// Nobody has another's address banned by what they type, in the module's lines or in those of others:
+/// sshd writes names down as they are, up to a colon, and sudo whole commands.
+fn names(_: &mut Machine) {
+    classic_too();
+    let _sshd = start_airlock();
+    guess(2, VALUES);
+    for line in LINES {
+        let arguments: Vec<&str> = ["-n", "id"].into_iter().chain(line.split(' ')).collect();
+        let output = piped(USER_ID, "/usr/bin/sudo", &arguments, "").end();
+        assert!(!output.status.success(), "{output:?}");
+    }
+    guess(3, "nobody-such");
+    found(&[2, 3]);
+
+    // It is as bad as it should be.
+    let log = crate::log::all();
+    for text in LINES.into_iter().chain([VALUES]) {
+        assert!(log.contains(text), "nobody has written {text}\n{log}");
+    }
+    let prefix = r"^\s*(?:\S+ )?<program>\[\d+\]: ";
+    for (start, fooled) in [("", 3), (r"<program>\[\d+\]: ", 2)] {
+        assert!(filter().contains(prefix));
+        let loose = filter().replace(prefix, start);
+        let victims = found_by(&loose, CLASSIC, &[])
+            .iter()
+            .filter(|address| *address == VICTIM)
+            .count();
+        assert_eq!(victims, fooled, "{start}");
+    }
+}
+
+/// The same where a name may have colons; and for another service.
+fn names_of_login(_: &mut Machine) {
+    classic_too();
+    let services = ["login", "remote"];
+    for service in services {
+        fs::write(
+            format!("/etc/pam.d/{service}"),
+            "auth required pam_logonbox.so\n",
+        )
+        .expect(service);
+    }
+    configure_airlock("");
+    for (last, name) in (2..).zip(LINES.into_iter().chain([VALUES])) {
+        let mut terminal = terminal(0, "login", &["-h", &format!("127.0.0.{last}")]);
+        terminal.see("login:");
+        terminal.answer(name);
+        terminal.see("assword:");
+        terminal.answer("guess");
+        terminal.see("Login refused.");
+        terminal.press("\x03");
+        terminal.end();
+    }
+    let other = filter()
+        .replace("service = sshd\n", "service = (?:login|remote)\n")
+        .replace("program = sshd(?:-session)?\n", "program = login\n");
+    found_with(&other, &[2, 3, 4, 5]);
+    // These are not sshd's.
+    found(&[]);
+}
+
+/// In the journal, lines count that root has written, and no others.
+fn journal(_: &mut Machine) {
+    stop_rsyslog();
+    let _journald = start_journald();
+    let _sshd = start_airlock();
+    let forged = format!(
+        "pam_logonbox(sshd:auth): declined user=\"lee\" rhost=\"{VICTIM}\" seconds=\"1.0\""
+    );
+    let arguments = ["-t", "sshd[14]", "-p", "authpriv.info", &*forged];
+    assert!(
+        piped(USER_ID, "logger", &arguments, "")
+            .end()
+            .status
+            .success()
+    );
+    guess(2, "lee");
+    guess(3, VALUES);
+    let from_root = ["127.0.0.2", "127.0.0.3"];
+    wait_until("journald has the lines", || {
+        found_by(&filter(), "systemd-journal", &[]).len() >= from_root.len()
+    });
+    assert_eq!(found_by(&filter(), "systemd-journal", &[]), from_root);
+    // The forged line is as bad as it should be.
+    let any = ["--journalmatch", "SYSLOG_FACILITY=10"];
+    let fooled = found_by(&filter(), "systemd-journal", &any);
+    assert!(fooled.iter().any(|address| address == VICTIM), "{fooled:?}");
+}
+
+/// fail2ban takes both files from where the page tells to put them.
+fn jail(_: &mut Machine) {
+    for folder in ["filter.d", "jail.d"] {
+        let file = format!("{folder}/pam_logonbox.conf");
+        install(
+            &format!("fail2ban/{file}"),
+            &format!("/etc/fail2ban/{file}"),
+        );
+    }
+    let output = Command::new("fail2ban-client")
+        .arg("-d")
+        .output()
+        .expect("fail2ban");
+    assert!(output.status.success(), "{output:?}");
+    let commands = String::from_utf8_lossy(&output.stdout);
+    for command in [
+        "['add', 'pam_logonbox', 'systemd']",
+        "['set', 'pam_logonbox', 'addjournalmatch', '_UID=0', 'SYSLOG_FACILITY=10']",
+        "['set', 'pam_logonbox', 'maxretry', 5]",
+        "['start', 'pam_logonbox']",
+    ] {
+        assert!(commands.lines().any(|line| line == command), "{commands}");
+    }
+}
+
+/// Ends when dropped.
+pub struct Journald(Child);
+
+impl Drop for Journald {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub fn start_journald() -> Journald {
+    command("systemd-machine-id-setup", &[]);
+    fs::create_dir_all("/run/systemd/journal").expect("/run/systemd/journal");
+    let journald = Command::new("/lib/systemd/systemd-journald")
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("journald");
+    let socket = "/run/systemd/journal/dev-log";
+    wait_until("journald listens", || {
+        fs::exists(socket).unwrap_or_default()
+    });
+    std::os::unix::fs::symlink(socket, "/dev/log").expect("/dev/log");
+    Journald(journald)
+}
