@@ -7,6 +7,7 @@ mod controls;
 mod fail2ban;
 mod fedora;
 mod login;
+mod operating;
 mod pins;
 mod policy;
 mod sshd;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Cell> {
         pins::CELLS,
         fedora::CELLS,
         fail2ban::CELLS,
+        operating::CELLS,
         camera::CELLS,
         airlock::CELLS,
         check::CELLS,

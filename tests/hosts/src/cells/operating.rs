@@ -1,0 +1,207 @@
+//! What docs/operating.md tells an administrator to do, as it stands there.
+
+use std::fs;
+use std::process::Command;
+
+use tenant::Press;
+
+use super::fail2ban::{from, start_journald, stop_rsyslog};
+use super::{enter, password};
+use crate::Cell;
+use crate::log::logged;
+use crate::machine::{
+    Machine, PASSWORD, USER_ID, command, configure, piped, stack, tenant_goes_down,
+};
+use crate::sshd::Sshd;
+use crate::terminal::Terminal;
+
+const PAGE: &str = include_str!("../../../../docs/operating.md");
+
+pub const CELLS: &[Cell] = &[
+    Cell::new("operating/go-back", "/usr/sbin/sshd", go_back),
+    Cell::new("operating/queries", "/usr/sbin/rsyslogd", of_the_file),
+    Cell::new(
+        "operating/queries-journal",
+        "/lib/systemd/systemd-journald",
+        of_the_journal,
+    ),
+];
+
+/// In one step, nobody is asked any more.
+fn go_back(machine: &mut Machine) {
+    command("groupadd", &["--system", "push-off"]);
+    stack("sshd", "sshd");
+    let _sshd = Sshd::start("00-logonbox.conf");
+    let step = "[policy]\nonly_groups = [\"push-off\"]\n";
+    assert!(PAGE.replace("\n    ", "\n").contains(step));
+    configure(step);
+    let mut client = from(2, "lee");
+    password(machine, &client, "Password:", PASSWORD);
+    is_in(&mut client);
+    machine.phone.is_left_alone();
+    logged(&["pam_logonbox(sshd:auth): exempt user=\"lee\""]);
+}
+
+#[track_caller]
+fn is_in(client: &mut Terminal) {
+    client.see("$ ");
+    client.answer("exit");
+    assert!(client.end().success(), "{}", client.screen());
+}
+
+/// The shell code below `### Queries` that contains `what`.
+#[track_caller]
+fn code(what: &str) -> &'static str {
+    let (_, queries) = PAGE.split_once("\n### Queries\n").expect("the queries");
+    let mut blocks = queries
+        .split("```sh\n")
+        .skip(1)
+        .map(|block| block.split_once("\n```").expect("its end").0);
+    blocks.find(|block| block.contains(what)).expect(what)
+}
+
+fn of_the_file(machine: &mut Machine) {
+    queries(machine, code("/var/log/auth.log"));
+}
+
+fn of_the_journal(machine: &mut Machine) {
+    stop_rsyslog();
+    let _journald = start_journald();
+    queries(machine, code("journalctl"));
+}
+
+/// Logins of each kind that the queries are about, and a line that somebody else has brought about.
+/// The sshd ends when dropped.
+fn logins(machine: &Machine) -> Sshd {
+    stack("sshd", "sshd");
+    let policy = |more: &str| {
+        configure(&format!(
+            "[policy]\nunapproved_pushes_per_10_minutes = 1\n{more}"
+        ));
+    };
+    policy("");
+    let sshd = Sshd::start("00-logonbox.conf");
+    for press in [Press::Authorize, Press::Decline] {
+        let mut client = from(2, "lee");
+        client.see("Password:");
+        client.answer(PASSWORD);
+        let ring = enter(machine, &client);
+        machine.phone.press(&ring, press);
+        match press {
+            Press::Authorize => is_in(&mut client),
+            _ => assert!(!client.end().success()),
+        }
+    }
+    let mut client = from(3, "lee");
+    client.see("Password:");
+    client.answer(PASSWORD);
+    client.see("Press Enter to send it:");
+    client.answer("");
+    client.see_times("Password:", 2);
+    client.press("\x03");
+    client.end();
+    // What sudo writes down is no line of the module.
+    let forged = "pam_logonbox(sshd:auth): exempt user=\"lee\" account=\"lee\" reason=\"x; ignored by \
+                  on_unavailable\" hint=\"cannot be counted\"";
+    let arguments: Vec<&str> = ["-n", "id"].into_iter().chain(forged.split(' ')).collect();
+    assert!(
+        !piped(USER_ID, "/usr/bin/sudo", &arguments, "")
+            .end()
+            .status
+            .success()
+    );
+    policy("exempt_users = [\"lee\"]");
+    let mut client = from(4, "lee");
+    client.see("Password:");
+    client.answer(PASSWORD);
+    is_in(&mut client);
+    // Whatever is there in place of the directory.
+    let _ = fs::remove_dir_all("/run/pam_logonbox");
+    fs::write("/run/pam_logonbox", "").expect("/run");
+    policy("on_unavailable = \"ignore\"");
+    let mut client = from(5, "lee");
+    client.see("Password:");
+    client.answer(PASSWORD);
+    let ring = enter(machine, &client);
+    machine.phone.press(&ring, Press::Decline);
+    assert!(!client.end().success());
+    tenant_goes_down();
+    let mut client = from(6, "lee");
+    client.see("Password:");
+    client.answer(PASSWORD);
+    client.see("Press Enter to send it:");
+    client.answer("");
+    is_in(&mut client);
+    sshd
+}
+
+/// Runs the query that contains `what`, and counts the lines in which each text stands. There are no
+/// others.
+#[track_caller]
+fn ask(lines: &str, what: &str, texts: &[&str]) {
+    let script = format!("set -eu\n{lines}\n{}\n", code(what));
+    let file = "/root/pam_logonbox.prom";
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .env("OUT", file)
+        .output()
+        .expect("bash");
+    assert!(output.status.success(), "{script}{output:?}");
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.push_str(&fs::read_to_string(file).unwrap_or_default());
+    assert_eq!(said.lines().count(), texts.len(), "{said}");
+    for text in texts {
+        let found = said.lines().filter(|line| line.contains(text)).count();
+        assert_eq!(found, 1, "{text}: {said}");
+    }
+}
+
+/// Each query finds what it should, and nothing that somebody has typed.
+fn queries(machine: &mut Machine, lines: &str) {
+    let _sshd = logins(machine);
+    // The last line of the log is there: a daemon writes it when it likes.
+    crate::machine::wait_until("the log has the last line", || {
+        let script = format!("{lines}\nlines");
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .output()
+            .expect("bash");
+        String::from_utf8_lossy(&output.stdout).contains("ignored by on_unavailable\"")
+    });
+    ask(
+        lines,
+        "# How often which word.",
+        &[
+            "2 declined",
+            "1 approved",
+            "1 limit",
+            "1 exempt",
+            "1 unreachable",
+        ],
+    );
+    ask(
+        lines,
+        "# Who got in without the phone",
+        &[
+            ": exempt user=\"lee\" rhost=\"127.0.0.4\"",
+            ": unreachable user=\"lee\"",
+        ],
+    );
+    ask(lines, "# Whose password somebody", &[" 3  account=\"lee\""]);
+    ask(
+        lines,
+        "# Where pushes are not",
+        &[": declined user=\"lee\""],
+    );
+    ask(
+        lines,
+        "pam_logonbox_last_day",
+        &[
+            "{service=\"sshd\",word=\"approved\"} 1",
+            "{service=\"sshd\",word=\"declined\"} 2",
+            "{service=\"sshd\",word=\"exempt\"} 1",
+            "{service=\"sshd\",word=\"limit\"} 1",
+            "{service=\"sshd\",word=\"unreachable\"} 1",
+        ],
+    );
+}
