@@ -1,0 +1,175 @@
+//! The documents name nothing that is not there: tests, cells, files.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a panic here fails a test, never a login"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The files below a directory of the repository whose name ends like this, and what is in them.
+fn files(directory: &Path, end: &str) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, end));
+        } else if path.to_string_lossy().ends_with(end) {
+            let text = fs::read_to_string(&path).unwrap();
+            found.insert(path, text);
+        }
+    }
+    found
+}
+
+/// The sources, by their paths below the repository.
+fn sources() -> BTreeMap<PathBuf, String> {
+    ["src", "tests", "crates"]
+        .into_iter()
+        .flat_map(|directory| files(&Path::new(ROOT).join(directory), ".rs"))
+        .collect()
+}
+
+fn pages() -> BTreeMap<PathBuf, String> {
+    let mut pages = files(&Path::new(ROOT).join("docs"), ".md");
+    for name in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+    ] {
+        let path = Path::new(ROOT).join(name);
+        pages.insert(path.clone(), fs::read_to_string(path).unwrap());
+    }
+    pages
+}
+
+/// What stands in backquotes, outside of blocks of code.
+fn quoted(page: &str) -> Vec<&str> {
+    page.split("\n```")
+        .step_by(2)
+        .flat_map(|text| text.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// `file: name`, or a name alone that is long enough to be a test's.
+fn test(text: &str) -> Option<(&str, &str)> {
+    let (file, name) = text.split_once(": ").unwrap_or(("", text));
+    let is_file = |file: &str| {
+        file.split('/')
+            .all(|part| !part.is_empty() && is_name(part))
+    };
+    let named = is_name(name) && (name.matches('_').count() > 2 || is_file(file));
+    (named && (file.is_empty() || is_file(file))).then_some((file, name))
+}
+
+fn has_test(source: &str, name: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let begins = format!("fn {name}()");
+    lines
+        .windows(2)
+        .any(|two| two[0] == "#[test]" && two[1].starts_with(&begins))
+}
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let sources = sources();
+    let keys = fs::read_to_string(Path::new(ROOT).join("conf/pam_logonbox.toml")).unwrap();
+    let mut checked = 0;
+    for (page, text) in pages() {
+        for (file, name) in quoted(&text).into_iter().filter_map(test) {
+            if keys.contains(&format!("#{name} = ")) {
+                continue;
+            }
+            checked += 1;
+            let there = sources.iter().any(|(path, source)| {
+                let path = path.to_string_lossy();
+                let is_it = ["", "/mod", "/main"]
+                    .iter()
+                    .any(|end| path.ends_with(&format!("/{file}{end}.rs")));
+                (file.is_empty() || is_it) && has_test(source, name)
+            });
+            assert!(there, "{}: there is no test {file}: {name}", page.display());
+        }
+    }
+    assert!(checked > 60, "{checked}");
+}
+
+#[test]
+fn every_cell_that_a_page_names_is_there() {
+    let cells = files(&Path::new(ROOT).join("tests/hosts/src/cells"), ".rs");
+    let kinds: Vec<&str> = cells
+        .keys()
+        .map(|path| path.file_stem().unwrap().to_str().unwrap())
+        .collect();
+    let cells: String = cells.values().map(String::as_str).collect();
+    let mut checked = 0;
+    for (page, text) in pages() {
+        for name in quoted(&text) {
+            let name = name.rsplit(' ').next().unwrap();
+            let Some((kind, _)) = name.split_once('/') else {
+                continue;
+            };
+            if !kinds.contains(&kind) || name.contains("/tests") || name.contains('.') {
+                continue;
+            }
+            checked += 1;
+            let named = format!("(\"{name}");
+            assert!(cells.contains(&named), "{}: {name}", page.display());
+        }
+    }
+    assert!(checked > 15, "{checked}");
+}
+
+#[test]
+fn every_file_that_a_page_links_to_is_there() {
+    let mut checked = 0;
+    for (page, text) in pages() {
+        for link in text.split("](").skip(1) {
+            let (link, _) = link.split_once(')').unwrap();
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            if path.contains("://") {
+                continue;
+            }
+            checked += 1;
+            let target = match path {
+                "" => page.clone(),
+                path => page.parent().unwrap().join(path),
+            };
+            assert!(target.exists(), "{}: {link}", page.display());
+            if !heading.is_empty() {
+                let there = fs::read_to_string(&target)
+                    .unwrap()
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .any(|line| anchor(line) == heading);
+                assert!(there, "{}: {link}", page.display());
+            }
+        }
+    }
+    assert!(checked > 40, "{checked}");
+}
+
+/// The anchor of a heading, as GitHub and others make it.
+fn anchor(line: &str) -> String {
+    line.trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter_map(|c| match c {
+            ' ' => Some('-'),
+            c if c.is_alphanumeric() || "-_".contains(c) => Some(c.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect()
+}
