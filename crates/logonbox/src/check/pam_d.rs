@@ -20,6 +20,9 @@ const DEEPEST: usize = 16;
 /// More lines than any stack has, after includes.
 const LONGEST: usize = 4096;
 
+/// More files than any stack includes.
+const MOST_INCLUDES: usize = 256;
+
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
@@ -181,6 +184,7 @@ pub fn names_in_single_file(root: &Root) -> BTreeSet<String> {
 struct Reader<'r> {
     root: &'r Root,
     service: Service,
+    included: usize,
 }
 
 impl<'r> Reader<'r> {
@@ -192,7 +196,11 @@ impl<'r> Reader<'r> {
             troubles: Vec::new(),
             includes: BTreeSet::new(),
         };
-        Self { root, service }
+        Self {
+            root,
+            service,
+            included: 0,
+        }
     }
 
     /// Lines of the type `only`, or all. Whether libpam could read it.
@@ -350,6 +358,12 @@ impl<'r> Reader<'r> {
         if depth >= DEEPEST {
             let what = format!("includes {name}, {DEEPEST} files deep: is that a loop?");
             self.trouble("stack-loop", place, what);
+            return false;
+        }
+        self.included = self.included.saturating_add(1);
+        if self.included > MOST_INCLUDES {
+            let what = format!("more than {MOST_INCLUDES} includes");
+            self.trouble("stack-too-long", place, what);
             return false;
         }
         self.service.includes.insert(name.to_owned());
@@ -539,6 +553,8 @@ mod tests {
                 "etc/pam.d/d",
                 "auth [success=okay] pam_x.so\nauth include\n",
             ),
+            // A bomb: each line doubles what is read.
+            ("etc/pam.d/f", "auth include f\nauth include f\n"),
             ("etc/pam.d/e", "auth include fifo\nauth include dangling\n"),
         ]);
         let fifo = dir.path().join("etc/pam.d/fifo");
@@ -550,9 +566,14 @@ mod tests {
             ("c", vec!["stack-syntax"; 3]),
             ("d", vec!["stack-syntax"; 2]),
             ("e", vec!["stack-file"; 2]),
+            ("f", vec!["stack-too-long", "stack-loop"]),
         ] {
             let service = service(&root, name);
-            let ids: Vec<_> = service.troubles.iter().map(|trouble| trouble.id).collect();
+            let mut ids: Vec<_> = service.troubles.iter().map(|trouble| trouble.id).collect();
+            if name == "f" {
+                ids.sort_unstable_by(|one, other| other.cmp(one));
+                ids.dedup();
+            }
             assert_eq!(ids, expected, "{name}: {:?}", service.troubles);
             assert!(told(&service).last().unwrap().contains("broken") || name == "d");
         }

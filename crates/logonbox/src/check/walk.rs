@@ -78,7 +78,7 @@ pub fn modules(stack: &Stack) -> impl Iterator<Item = &Module> {
 }
 
 /// More ways than any real stack has; what is beyond is not looked at.
-const MOST: usize = 100_000;
+const MOST: usize = 20_000;
 
 /// All ways through `stack` in this world.
 pub fn ways(stack: &Stack, world: World<'_>) -> Vec<Way> {

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logonbox_authenticator::TenantAddress;
 
@@ -29,13 +29,20 @@ pub enum Stop {
 
 /// An open connection. Nobody has been asked yet who is at its end.
 #[derive(Debug)]
-pub struct Line(TcpStream);
+pub struct Line {
+    stream: TcpStream,
+    /// However slowly the other side speaks.
+    ends: Instant,
+}
+
+/// For all that is asked of a server, in times of `connect_seconds`.
+const STEPS: u32 = 3;
 
 impl Line {
     /// Opens one, each step within `wait`.
     pub fn open(to: &TenantAddress, proxy: Option<&str>, wait: Duration) -> Result<Self, Stop> {
         let Some(proxy) = proxy else {
-            return connect(to, wait).map(Self);
+            return connect(to, wait).map(|stream| Self::new(stream, wait));
         };
         let proxy = proxy.strip_prefix("http://").unwrap_or(proxy);
         // As the HTTP library has it.
@@ -43,28 +50,50 @@ impl Line {
         let address: TenantAddress = format!("{name}:{port}")
             .parse()
             .map_err(|why| Stop::NoSuchName(proxy.to_owned(), format!("{why}")))?;
-        let mut stream = connect(&address, wait)?;
-        tunnel(&mut stream, to).map_err(|error| match error.kind() {
+        let mut line = Self::new(connect(&address, wait)?, wait);
+        tunnel(&mut line, to).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Stop::Late,
             _ => Stop::Proxy(error.to_string()),
         })?;
-        Ok(Self(stream))
+        Ok(line)
     }
+
+    fn new(stream: TcpStream, wait: Duration) -> Self {
+        let ends = now();
+        let ends = ends.checked_add(wait.saturating_mul(STEPS)).unwrap_or(ends);
+        Self { stream, ends }
+    }
+
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.ends.saturating_duration_since(now());
+        if left.is_zero() {
+            Err(ErrorKind::TimedOut.into())
+        } else {
+            Ok(Some(left))
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "no login waits for this")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer)
     }
 }
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.stream.flush()
     }
 }
 
@@ -86,14 +115,7 @@ fn connect(to: &TenantAddress, wait: Duration) -> Result<TcpStream, Stop> {
     let mut last = Stop::NoSuchName(host, "it has no address".to_owned());
     for address in addresses {
         match TcpStream::connect_timeout(&address, wait) {
-            Ok(stream) => {
-                let set = stream
-                    .set_read_timeout(Some(wait))
-                    .and_then(|()| stream.set_write_timeout(Some(wait)));
-                return set
-                    .map(|()| stream)
-                    .map_err(|error| Stop::NotConnected(address.to_string(), error.to_string()));
-            }
+            Ok(stream) => return Ok(stream),
             Err(error) => last = Stop::NotConnected(address.to_string(), error.to_string()),
         }
     }
@@ -101,7 +123,7 @@ fn connect(to: &TenantAddress, wait: Duration) -> Result<TcpStream, Stop> {
 }
 
 /// Asks the proxy to connect (RFC 9110, section 9.3.6).
-fn tunnel(stream: &mut TcpStream, to: &TenantAddress) -> io::Result<()> {
+fn tunnel(stream: &mut Line, to: &TenantAddress) -> io::Result<()> {
     let target = format!("{}:{}", to.host(), to.port());
     write!(
         stream,

@@ -147,6 +147,18 @@ fn the_way_there() {
             let _ = answer(stream);
         }
     });
+    // Never silent, and never done.
+    let dribble = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dribble_address = dribble.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write;
+        let (_open, pause) = std::sync::mpsc::channel::<()>();
+        for mut stream in dribble.incoming().flatten() {
+            while stream.write_all(b"x").is_ok() {
+                let _ = pause.recv_timeout(Duration::from_millis(100));
+            }
+        }
+    });
     let to = |address: &dyn std::fmt::Display| format!("[logonbox]\ntenant = \"{address}\"\n");
     let wait = "[wait]\nconnect_seconds = 1\n";
     let proxy =
@@ -162,6 +174,7 @@ fn the_way_there() {
         (proxy(&nobody), "server-unreachable"),
         (proxy(&plain_address), "server-proxy"),
         (proxy(&silent.local_addr().unwrap()), "server-late"),
+        (proxy(&dribble_address), "server-late"),
     ] {
         assert_eq!(stage.ids(&text, None), [expected], "{text}");
     }
