@@ -1,6 +1,6 @@
 //! A machine and a clock for unit tests. What happens on them is told by their fields.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use super::{Membership, System, User};
 use crate::wait::{Waiter, Woken};
 
+pub type Meanwhile = Box<dyn FnOnce(&Cell<Duration>)>;
+
 pub struct Machine {
     pub users: &'static [&'static str],
     pub caller: fn() -> io::Result<User>,
@@ -18,6 +20,9 @@ pub struct Machine {
     /// Nowhere, where there is none.
     pub pins_directory: Option<PathBuf>,
     pub uptime: Cell<Duration>,
+    /// What happens right after the clock has next been read, while the caller has stopped this
+    /// process.
+    pub meanwhile: RefCell<Option<Meanwhile>>,
     pub is_setuid: bool,
     /// All random bytes.
     pub random: u8,
@@ -33,6 +38,7 @@ impl Default for Machine {
             state_directory: "/nowhere/pam_logonbox".into(),
             pins_directory: None,
             uptime: Cell::new(Duration::from_secs(100_000)),
+            meanwhile: RefCell::default(),
             is_setuid: false,
             random: 0,
         }
@@ -67,7 +73,11 @@ impl System for Machine {
     }
 
     fn uptime(&self) -> io::Result<Duration> {
-        Ok(self.uptime.get())
+        let now = self.uptime.get();
+        if let Some(meanwhile) = self.meanwhile.take() {
+            meanwhile(&self.uptime);
+        }
+        Ok(now)
     }
 
     fn is_setuid(&self) -> bool {

@@ -31,6 +31,10 @@ const AHEAD: Duration = Duration::from_secs(60);
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
+/// Counting takes far less. The caller of su can stop it (Ctrl-Z) and have it go on when the time that
+/// it has read is long ago: such a try would count for nothing.
+const HELD_UP: Duration = Duration::from_secs(10);
+
 /// The most unapproved tries of an account within ten minutes.
 #[derive(Debug)]
 pub struct Limit {
@@ -49,6 +53,16 @@ pub struct Counted<'a> {
     place: Option<(File, String)>,
     /// What the administrator should know, if anything.
     pub hint: String,
+}
+
+/// What has become of a try.
+enum Entered {
+    /// The file.
+    Counted(String),
+    /// How long until there could be another.
+    TooMany(Duration),
+    /// It took too long to be told.
+    Stopped,
 }
 
 impl Limit {
@@ -89,11 +103,11 @@ impl Limit {
             // Without the lock, of two tries at once both may be one too many: a refusal too much,
             // but never a try.
             let lock = lock(&directory, waiter)?;
-            let tries = self.enter(&directory, system.uptime()?);
+            let entered = self.enter(&directory, system);
             drop(lock);
-            tries.map(|(own, tries)| (directory, own, tries))
+            entered.map(|entered| (directory, entered))
         });
-        let (directory, own, tries) = match entered {
+        let (directory, entered) = match entered {
             Ok(entered) => entered,
             Err(error) => {
                 let what = format!("{}: {error}", path.display());
@@ -109,15 +123,20 @@ impl Limit {
                 };
             }
         };
-        counted.place = Some((directory, own));
-        match self.free_in(tries) {
-            None => Ok(counted),
-            Some(time) => {
-                counted.take_back();
+        match entered {
+            Entered::Counted(own) => {
+                counted.place = Some((directory, own));
+                Ok(counted)
+            }
+            Entered::Stopped => {
+                let what = "this process was stopped while counting";
+                Err(Refusal::new(Word::LocalFailure, what))
+            }
+            Entered::TooMany(free_in) => {
                 let what = format!(
                     "{} unapproved within 10 minutes; free in {} s, or after rm {}/{}.*",
                     self.most,
-                    time.as_secs().saturating_add(1),
+                    free_in.as_secs().saturating_add(1),
                     path.display(),
                     self.account
                 );
@@ -126,12 +145,39 @@ impl Limit {
         }
     }
 
-    /// Writes down a try at the time `now`. Gives its file, and how long ago all tries were, this
-    /// one included. Removes what has become too old, whosever it is.
-    fn enter(&self, directory: &File, now: Duration) -> io::Result<(String, Vec<Duration>)> {
+    /// Writes down a try, unless it is one too many: then nothing is left of it, wherever this
+    /// process is ended.
+    fn enter(&self, directory: &File, system: &dyn System) -> io::Result<Entered> {
+        let (now, tries) = self.tries(directory, system)?;
+        // With this one.
+        if let Some(time) = self.free_in(tries.into_iter().chain([Duration::ZERO]).collect()) {
+            return Ok(Entered::TooMany(time));
+        }
         let own = self.create(directory, now)?;
+        // Again: others may not have waited for the lock.
+        let (then, tries) = self.tries(directory, system)?;
+        let entered = if then.saturating_sub(now) > HELD_UP {
+            Entered::Stopped
+        } else if let Some(time) = self.free_in(tries) {
+            Entered::TooMany(time)
+        } else {
+            return Ok(Entered::Counted(own));
+        };
+        let _ = remove(directory, &own);
+        Ok(entered)
+    }
+
+    /// The time, and how long ago all tries were. Removes what has become too old, whosever it is.
+    fn tries(
+        &self,
+        directory: &File,
+        system: &dyn System,
+    ) -> io::Result<(Duration, Vec<Duration>)> {
+        let entries = entries(directory)?;
+        // After all of them: none is from the future because this process was stopped.
+        let now = system.uptime()?;
         let mut tries = Vec::new();
-        for (name, account, time) in entries(directory)? {
+        for (name, account, time) in entries {
             let ago = now.saturating_sub(time);
             if ago >= WINDOW || time.saturating_sub(now) > AHEAD {
                 let _ = remove(directory, &name);
@@ -139,7 +185,7 @@ impl Limit {
                 tries.push(ago);
             }
         }
-        Ok((own, tries))
+        Ok((now, tries))
     }
 
     fn create(&self, directory: &File, now: Duration) -> io::Result<String> {

@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::thread;
+use std::time::UNIX_EPOCH;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::host::played::{Hasty, Machine};
+use crate::host::played::{Hasty, Machine, Meanwhile};
 
 /// A host with a directory of its own.
 struct Host {
@@ -41,6 +42,19 @@ impl Host {
     fn later(&self, seconds: u64) {
         let uptime = &self.machine.uptime;
         uptime.set(uptime.get().saturating_add(Duration::from_secs(seconds)));
+    }
+
+    /// What happens while the next login is stopped, after it has read the clock.
+    fn stopped(&self, meanwhile: impl FnOnce(&mut Host) + 'static) {
+        let directory = self.directory().to_owned();
+        let meanwhile: Meanwhile = Box::new(move |uptime| {
+            let mut host = Host::new();
+            host.machine.state_directory = directory;
+            host.machine.uptime.set(uptime.get());
+            meanwhile(&mut host);
+            uptime.set(host.machine.uptime.get());
+        });
+        self.machine.meanwhile.replace(Some(meanwhile));
     }
 
     fn count<'l>(&mut self, limit: &'l Limit) -> Result<Counted<'l>, Refusal> {
@@ -240,6 +254,50 @@ fn another_login_is_waited_for_but_not_for_long() {
     assert_eq!(refusal, Word::Interrupted);
     drop(stopped);
     host.vain(&lee()).unwrap_err();
+}
+
+/// The caller of su can stop it anywhere, and have it go on when that helps most.
+#[test]
+fn whoever_stops_a_login_while_it_counts_gains_no_try() {
+    // As if it had been long ago.
+    for seconds in [60, 599, 600, 100_000] {
+        let mut host = Host::new();
+        host.vain(&lee()).unwrap();
+        host.later(601);
+        host.stopped(move |later| later.later(seconds));
+        let refusal = host.count(&lee()).unwrap_err();
+        assert_eq!(refusal.word, Word::LocalFailure);
+        assert_eq!(refusal.reason, "this process was stopped while counting");
+        assert_eq!(host.files(), 0);
+        host.vain(&lee()).unwrap();
+    }
+    // As if what has happened since lay ahead.
+    let mut host = Host::new();
+    host.stopped(|later| {
+        later.later(100);
+        for _ in 0..3 {
+            later.vain(&lee()).unwrap();
+        }
+    });
+    host.count(&Limit::new(3, "acme", "kim")).unwrap_err();
+    assert_eq!(host.files(), 3);
+    host.vain(&lee()).unwrap_err();
+}
+
+/// Whoever is told to wait could end it before it has cleaned up.
+#[test]
+fn a_try_too_many_leaves_nothing_at_any_moment() {
+    let mut host = Host::new();
+    for _ in 0..3 {
+        host.vain(&lee()).unwrap();
+    }
+    let directory = File::open(host.directory()).unwrap();
+    directory.set_modified(UNIX_EPOCH).unwrap();
+    host.vain(&lee()).unwrap_err();
+    assert_eq!(
+        directory.metadata().unwrap().modified().unwrap(),
+        UNIX_EPOCH
+    );
 }
 
 /// As when a thousand people log in at once, or somebody tries to be faster than the count.
