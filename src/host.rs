@@ -146,12 +146,13 @@ pub enum Membership {
 
 /// What is known about this machine.
 pub trait System {
-    /// Whether the system knows the user (getpwnam(3)).
+    /// What the system calls the user (getpwnam(3)): some databases know `lee` as `LEE`, too. Nothing
+    /// where it knows no such user.
     ///
     /// # Errors
     ///
     /// The user database could not be asked.
-    fn knows(&self, user: &str) -> std::io::Result<bool>;
+    fn name_of(&self, user: &str) -> std::io::Result<Option<String>>;
 
     /// Who has started this program: the name that the user database has for the process's real
     /// user id, which nobody but root can choose.
@@ -220,8 +221,8 @@ fn found<T>(answer: nix::Result<Option<T>>) -> std::io::Result<Option<T>> {
 pub struct ThisMachine;
 
 impl System for ThisMachine {
-    fn knows(&self, user: &str) -> std::io::Result<bool> {
-        Ok(look_up(user, nix::unistd::User::from_name)?.is_some())
+    fn name_of(&self, user: &str) -> std::io::Result<Option<String>> {
+        Ok(look_up(user, nix::unistd::User::from_name)?.map(|user| user.name))
     }
 
     fn caller(&self) -> std::io::Result<User> {

@@ -14,6 +14,8 @@ pub type Meanwhile = Box<dyn FnOnce(&Cell<Duration>)>;
 
 pub struct Machine {
     pub users: &'static [&'static str],
+    /// Names that stand for one of these.
+    pub aliases: &'static [(&'static str, &'static str)],
     pub caller: fn() -> io::Result<User>,
     pub membership: fn(&str) -> Membership,
     pub state_directory: PathBuf,
@@ -33,6 +35,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             users: &["lee"],
+            aliases: &[],
             caller: || Ok(User::Named("lee".to_owned())),
             membership: |_| Membership::Other,
             state_directory: "/nowhere/pam_logonbox".into(),
@@ -46,9 +49,11 @@ impl Default for Machine {
 }
 
 impl System for Machine {
-    fn knows(&self, user: &str) -> io::Result<bool> {
+    fn name_of(&self, user: &str) -> io::Result<Option<String>> {
         assert!(user.len() <= 256, "some databases die of such a name");
-        Ok(self.users.contains(&user))
+        let alias = self.aliases.iter().find(|(alias, _)| *alias == user);
+        let user = alias.map_or(user, |(_, name)| name);
+        Ok(self.users.contains(&user).then(|| user.to_owned()))
     }
 
     fn caller(&self) -> io::Result<User> {

@@ -50,12 +50,12 @@ pub fn login(
         waiter,
         make_client,
     } = parties;
-    let account = config.account(person.user.shown(), &system.hostname());
     // Whoever does not exist is asked, too.
     let typed = ask(airlock, person, host)?;
     let asked = waiter.now();
     let known = person.known(system);
-    let result = known.and_then(|()| {
+    let result = known.and_then(|name| {
+        let account = config.account(&name, &system.hostname());
         notes.account.clone_from(&account);
         let password = questions::password(&typed)?;
         policy::enough_memory()?;

@@ -40,7 +40,9 @@ pub fn login(
         make_client,
     } = parties;
     let code = code(system).map_err(|error| no_randomness(&error))?;
-    let texts = Texts::new(config, logonbox, host, system, person, code);
+    let known = person.known(system);
+    let name = known.as_deref().unwrap_or(person.user.shown());
+    let texts = Texts::new(config, logonbox, host, system, person, name, code);
     let mut login = Login {
         config,
         logonbox,
@@ -56,8 +58,8 @@ pub fn login(
         notes,
         pinned: None,
     };
-    let result = match person.known(system) {
-        Ok(()) => login.known_user(make_client),
+    let result = match known {
+        Ok(_) => login.known_user(make_client),
         Err(refusal) => login.announce().and(Err(refusal)),
     };
     let announced = login.announced;
@@ -361,6 +363,7 @@ impl<'a> Texts<'a> {
         host: &dyn Host,
         system: &dyn System,
         person: &Person,
+        name: &str,
         code: String,
     ) -> Self {
         let service = host.service();
@@ -378,7 +381,7 @@ impl<'a> Texts<'a> {
             tty: host.tty(),
             code,
         };
-        texts.account = config.account(&texts.user, &texts.hostname);
+        texts.account = config.account(name, &texts.hostname);
         texts
     }
 

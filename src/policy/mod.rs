@@ -21,10 +21,13 @@ pub use person::{Person, person};
 
 /// The system must know the user. PAM asks for others, too: nobody's phone rings for those.
 ///
+/// Gives the name that accounts are made of: as it was typed, but in the case that the system has.
+/// Where a database takes `LEE` for `lee`, the table of accounts and the pinned keys hold for both.
+///
 /// # Errors
 ///
 /// [`Word::UnknownUser`], or [`Word::LocalFailure`] when that cannot be told.
-pub fn known_user(system: &dyn System, user: &User) -> Result<(), Refusal> {
+pub fn known_user(system: &dyn System, user: &User) -> Result<String, Refusal> {
     let name = match user {
         User::Named(name) => name,
         User::Unreadable(_) => {
@@ -43,9 +46,11 @@ pub fn known_user(system: &dyn System, user: &User) -> Result<(), Refusal> {
             "no user has a name of that length",
         ));
     }
-    match system.knows(name) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Refusal::new(
+    match system.name_of(name) {
+        Ok(Some(known)) if known.to_lowercase() == name.to_lowercase() => Ok(known),
+        // Whoever is mapped to another user, as by a template account, is still somebody else.
+        Ok(Some(_)) => Ok(name.clone()),
+        Ok(None) => Err(Refusal::new(
             Word::UnknownUser,
             "the system knows no such user",
         )),
@@ -186,10 +191,24 @@ mod tests {
     }
 
     #[test]
+    fn a_person_is_the_same_in_any_case_but_not_whoever_shares_their_user() {
+        let machine = Machine {
+            aliases: &[("LEE", "lee"), ("kim", "lee"), ("sam", "nobody")],
+            ..Machine::default()
+        };
+        for (typed, name) in [("lee", "lee"), ("LEE", "lee"), ("kim", "kim")] {
+            let user = User::Named(typed.to_owned());
+            assert_eq!(known_user(&machine, &user), Ok(name.to_owned()));
+        }
+        let sam = known_user(&machine, &User::Named("sam".to_owned()));
+        assert_eq!(sam.unwrap_err().word, Word::UnknownUser);
+    }
+
+    #[test]
     fn names_that_no_user_can_have_are_not_looked_up() {
         let machine = Machine::default();
         let known = |name: &str| known_user(&machine, &User::Named(name.to_owned()));
-        assert_eq!(known("lee"), Ok(()));
+        assert_eq!(known("lee"), Ok("lee".to_owned()));
         for name in ["kim", &"x".repeat(257), &"x".repeat(1 << 20)] {
             assert_eq!(known(name).unwrap_err().word, Word::UnknownUser);
         }

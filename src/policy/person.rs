@@ -47,16 +47,18 @@ pub fn person(
 }
 
 impl Person {
-    /// The system must know the person, and whom they want to become.
+    /// The system must know the person, and whom they want to become. Gives the name that the
+    /// person's account is made of.
     ///
     /// # Errors
     ///
     /// As [`known_user`].
-    pub fn known(&self, system: &dyn System) -> Result<(), Refusal> {
-        known_user(system, &self.user)?;
-        self.becomes
-            .as_ref()
-            .map_or(Ok(()), |target| known_user(system, target))
+    pub fn known(&self, system: &dyn System) -> Result<String, Refusal> {
+        let name = known_user(system, &self.user)?;
+        if let Some(target) = &self.becomes {
+            known_user(system, target)?;
+        }
+        Ok(name)
     }
 }
 

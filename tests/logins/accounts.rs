@@ -51,6 +51,38 @@ fn pinned_keys_are_those_of_the_account_in_the_table() {
     }
 }
 
+/// As some directories do: the table and the pinned keys are not for one of the ways alone.
+#[test]
+fn an_account_is_the_same_however_the_user_is_written() {
+    for (table, account) in [("", "root@acme.com"), (OURS, "lee@acme.com")] {
+        let options = Options {
+            accounts: ["ROOT@acme.com", "root@acme.com", "lee@acme.com"]
+                .into_iter()
+                .map(Account::new)
+                .collect(),
+            ..Options::default()
+        };
+        let pins = "pins = \"if-present\"";
+        let stage = Stage::with(options, "{user}@acme.com", pins, table);
+        stage.directory("keys");
+        let key = &Account::new(account).all_keys()[1];
+        stage.write(&format!("keys/{account}"), &key.line());
+        let keys = format!("keys={}", stage.path("keys").display());
+        for user in ["root", "ROOT"] {
+            let login = stage.start_as(user, "sshd", &["anycase", &keys], &[]);
+            let login = login.finish();
+            assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
+            assert_eq!(value(login.log(), "user"), Some(user));
+            assert_eq!(value(login.log(), "account"), Some(account));
+            assert_eq!(value(login.log(), "key"), Some(&*key.fingerprint()));
+        }
+        assert_eq!(stage.tenant.key_requests().len(), 0);
+        // Where there is one way to write it, there is no other user.
+        let login = stage.start_as("ROOT", "sshd", &[&keys], &[]).finish();
+        login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+    }
+}
+
 #[test]
 fn a_mistake_in_the_table_refuses_everybody() {
     let table = "[accounts]\nother = \"{user}@acme.com\"\n";

@@ -12,6 +12,7 @@
  * Newlines and other control characters in TEXT are written as \xHH, backslashes doubled.
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <malloc.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <security/pam_appl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,6 +52,7 @@ static const char usage[] =
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
+    "  anycase                     the user database knows names in upper case, too\n"
     "  caller=UID                  the real user id, as in a setuid program of that caller\n"
     "  slack=N                     timers may be N nanoseconds late\n"
     "  umask=MODE                  the file mode creation mask, in octal\n"
@@ -136,6 +139,20 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     if (!real_function)
         *(void **)&real_function = real("getaddrinfo");
     return real_function(node, service, hints, found);
+}
+
+static int any_case;
+
+int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
+               struct passwd **found)
+{
+    static int (*real_function)(const char *, struct passwd *, char *, size_t, struct passwd **);
+    char lower[256] = "";
+    if (!real_function)
+        *(void **)&real_function = real("getpwnam_r");
+    for (size_t i = 0; any_case && name[i] && i + 1 < sizeof lower; i++)
+        lower[i] = (char)tolower((unsigned char)name[i]);
+    return real_function(any_case ? lower : name, entry, buffer, size, found);
 }
 
 /* What logins keep under /run is the whole machine's. */
@@ -408,6 +425,8 @@ int main(int argc, char **argv)
             keys = value;
         else if (!strncmp(argv[i], "caller=", 7))
             caller = atol(value);
+        else if (!strcmp(argv[i], "anycase"))
+            any_case = 1;
         else if (!strncmp(argv[i], "ruser=", 6))
             ruser = value;
         else if (!strncmp(argv[i], "clock=", 6))
