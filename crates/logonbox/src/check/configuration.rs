@@ -90,7 +90,7 @@ fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut
 /// Users in `[accounts]` that this system does not know.
 fn accounts(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
     for user in config.accounts.keys() {
-        if !matches!(ThisMachine.knows(user), Ok(false)) {
+        if !matches!(ThisMachine.name_of(user), Ok(None)) {
             continue;
         }
         let shown = for_log(user);
@@ -185,8 +185,8 @@ fn names(path: &Path, settings: &[Setting], system: &dyn System, report: &mut Re
         for name in names {
             let known = match setting.key.as_str() {
                 "exempt_users" => system
-                    .knows(name)
-                    .map(|known| (known, "unknown-user", "user")),
+                    .name_of(name)
+                    .map(|known| (known.is_some(), "unknown-user", "user")),
                 "exempt_groups" | "only_groups" => {
                     // Whoever it is asked about: whether there is a group does not depend on it.
                     system.membership("root", name).map(|membership| {

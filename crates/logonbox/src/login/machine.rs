@@ -26,8 +26,8 @@ impl Machine {
 }
 
 impl System for Machine {
-    fn knows(&self, user: &str) -> io::Result<bool> {
-        ThisMachine.knows(user)
+    fn name_of(&self, user: &str) -> io::Result<Option<String>> {
+        ThisMachine.name_of(user)
     }
 
     fn caller(&self) -> io::Result<User> {
