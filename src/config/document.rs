@@ -35,6 +35,15 @@ impl ConfigError {
         self.line
     }
 
+    /// What is wrong, for whoever has said where already.
+    #[must_use]
+    pub fn complaint(&self) -> String {
+        match &self.key {
+            Some(key) => format!("{key}: {}", self.what),
+            None => self.what.clone(),
+        }
+    }
+
     /// About a key that does not stand in the file.
     pub(super) fn about(path: &Path, key: &str, what: impl Into<String>) -> Self {
         Self {

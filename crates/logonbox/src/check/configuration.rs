@@ -51,7 +51,7 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
                 Finding::new(
                     Severity::Error,
                     id,
-                    format!("{error}{where_named}"),
+                    format!("{}{where_named}", error.complaint()),
                     "Every login that the module is asked about with it is refused.",
                     advice,
                 )

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::finding::{Area, Report, Severity};
+use super::finding::{Area, Finding, Report, Severity};
 use crate::terminal::{BAD, DOUBTFUL, FAINT, GOOD, HEADING, shown};
 
 /// As much of a sentence as is shown; longer ones are an attack.
@@ -98,22 +98,28 @@ pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// For programs: one document.
 pub fn json(report: &Report, host: &str, out: &mut dyn Write) -> io::Result<()> {
-    let findings: Vec<Value> = report
+    // Whoever counts findings wants none where all is as it should be.
+    let (notes, findings): (Vec<_>, Vec<_>) = report
         .findings
         .iter()
-        .map(|(area, finding)| {
-            json!({
-                "id": finding.id,
-                "severity": finding.severity.word(),
-                "area": area.heading(),
-                "what": clean(&finding.what),
-                "why": clean(&finding.why),
-                "do": clean(&finding.advice),
-                "file": finding.file.as_deref().map(clean),
-                "line": finding.line,
+        .partition(|(_, finding)| finding.severity == Severity::Note);
+    let listed = |findings: Vec<&(Area, Finding)>| -> Vec<Value> {
+        findings
+            .into_iter()
+            .map(|(area, finding)| {
+                json!({
+                    "id": finding.id,
+                    "severity": finding.severity.word(),
+                    "area": area.heading(),
+                    "what": clean(&finding.what),
+                    "why": clean(&finding.why),
+                    "do": clean(&finding.advice),
+                    "file": finding.file.as_deref().map(clean),
+                    "line": finding.line,
+                })
             })
-        })
-        .collect();
+            .collect()
+    };
     let checked: Vec<Value> = report
         .checked
         .iter()
@@ -128,7 +134,8 @@ pub fn json(report: &Report, host: &str, out: &mut dyn Write) -> io::Result<()> 
     let document = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "host": clean(host),
-        "findings": findings,
+        "findings": listed(findings),
+        "notes": listed(notes),
         "checked": checked,
     });
     serde_json::to_writer_pretty(&mut *out, &document)?;
@@ -137,7 +144,6 @@ pub fn json(report: &Report, host: &str, out: &mut dyn Write) -> io::Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Finding;
     use super::*;
 
     fn report() -> Report {
@@ -154,6 +160,10 @@ mod tests {
         report.add(
             Area::Stacks,
             Finding::new(Severity::Warning, "other-id", "what", "why", "advice"),
+        );
+        report.add(
+            Area::Sshd,
+            Finding::new(Severity::Note, "note-id", "what", "why", "advice"),
         );
         report.checked(Area::Configuration, "the file");
         report.skipped(Area::Host, "the rest", "no root");
@@ -175,7 +185,7 @@ mod tests {
             "PAM\n  error  /etc/pam.d/a?b:7: ?[31mred??xxx",
             "  warning  what\n    why\n    What to do: advice\n    [other-id]\n",
             "  not checked  the rest: no root\n",
-            "1 error, 1 warning, 0 notes; 1 not checked.\n",
+            "1 error, 1 warning, 1 note; 1 not checked.\n",
         ] {
             assert!(text.contains(words), "{words:?} is missing:\n{text}");
         }
@@ -196,6 +206,8 @@ mod tests {
         assert_eq!(finding["line"], 7);
         assert_eq!(finding["do"], "advice");
         assert_eq!(document["findings"][1]["line"], Value::Null);
+        assert_eq!(document["findings"].as_array().unwrap().len(), 2);
+        assert_eq!(document["notes"][0]["id"], "note-id");
         assert_eq!(document["checked"][0]["not_checked"], Value::Null);
         assert_eq!(document["checked"][1]["not_checked"], "no root");
     }

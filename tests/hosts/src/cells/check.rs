@@ -83,8 +83,9 @@ fn run_as(user: &str, arguments: &[&str]) -> Found {
             .unwrap_or_default()
             .to_owned()
     };
-    let findings = list(&document, "findings")
+    let findings = ["findings", "notes"]
         .iter()
+        .flat_map(|kind| list(&document, kind))
         .map(|finding| (word(finding, "severity"), word(finding, "id")))
         .collect();
     Found {
