@@ -1,5 +1,6 @@
 //! The module's configuration, read by the module's own loader, and the names in it.
 
+use std::io;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -23,7 +24,13 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             report.checked(Area::Configuration, format!("{what}{where_named}"));
             certificates(path, &config, &settings, report);
             names(path, &settings, &ThisMachine, report);
-            accounts(path, &config, &settings, report);
+            accounts(
+                path,
+                &config,
+                &settings,
+                |user| ThisMachine.name_of(user),
+                report,
+            );
             pinned(&config, Path::new(pins::DIRECTORY), report);
             Some(config)
         }
@@ -87,13 +94,31 @@ fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut
     }
 }
 
-/// Users in `[accounts]` that this system does not know.
-fn accounts(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
+/// Users in `[accounts]` that this system does not know, or calls otherwise.
+fn accounts(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+    name_of: impl Fn(&str) -> io::Result<Option<String>>,
+    report: &mut Report,
+) {
     for user in config.accounts.keys() {
-        if !matches!(ThisMachine.name_of(user), Ok(None)) {
-            continue;
-        }
         let shown = for_log(user);
+        let (what, advice) = match name_of(user) {
+            Ok(None) => (
+                format!("accounts: there is no user {shown}"),
+                format!("Correct the name, or take the line away; `getent passwd {shown}` tells."),
+            ),
+            // In another way than by case, it is a name of its own: see the module's `known_user`.
+            Ok(Some(name)) if name != *user && name.to_lowercase() == user.to_lowercase() => {
+                let name = for_log(&name);
+                (
+                    format!("accounts: this system calls {shown} {name}"),
+                    format!("Write {name}, as `getent passwd {shown}` prints it."),
+                )
+            }
+            _ => continue,
+        };
         let line = settings
             .iter()
             .find(|setting| setting.section == "accounts" && setting.key == *user)
@@ -103,9 +128,9 @@ fn accounts(path: &Path, config: &Config, settings: &[Setting], report: &mut Rep
             Finding::new(
                 Severity::Warning,
                 "unknown-account-user",
-                format!("accounts: there is no user {shown}"),
+                what,
                 "The line has no effect; whoever was meant has the account that the template makes.",
-                format!("Correct the name, or take the line away; `getent passwd {shown}` tells."),
+                advice,
             )
             .in_file(path, line),
         );
@@ -274,6 +299,20 @@ mod tests {
         }
         assert_eq!(ids("if-present", dir.path()), ["pins-invalid"]);
         assert_eq!(ids("off", dir.path()), [""; 0]);
+    }
+
+    /// Some user databases take a name in any case.
+    #[test]
+    fn accounts_of_names_that_the_system_writes_in_another_way() {
+        let text = "[logonbox]\ntenant = \"acme\"\n[accounts]\nLEE = \"ls\"\nkim = \"kw\"\n";
+        let config = Config::parse(Path::new("x"), text).unwrap();
+        let name_of = |user: &str| Ok(Some(user.to_lowercase()));
+        let mut report = Report::default();
+        accounts(Path::new("x"), &config, &[], name_of, &mut report);
+        let [(_, finding)] = &report.findings[..] else {
+            panic!("{:?}", report.findings);
+        };
+        assert_eq!(finding.what, "accounts: this system calls LEE lee");
     }
 
     #[test]
