@@ -1,12 +1,18 @@
 //! The rest of the host: the module's file, the log, `SELinux`, the console.
 
+use std::fs::Metadata;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pam_logonbox::text::for_log;
+
+use super::dispatch::{Action, Code, What};
 use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Module;
+use super::roles::Role;
+use super::walk::Stack;
 
 /// Modules that every libpam brings: where they are, it looks for others.
 const EVERYWHERE: [&str; 2] = ["pam_deny.so", "pam_permit.so"];
@@ -37,28 +43,62 @@ fn module_directories(root: &Root) -> Vec<PathBuf> {
     candidates
 }
 
-/// The file that a line of a stack means.
-pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
+/// The file that a line of a stack means; an error where nobody knows where libpam looks.
+fn file_of(root: &Root, module: &Module) -> Result<Option<(PathBuf, Metadata)>, ()> {
     let written = Path::new(&module.path);
-    let found = if written.is_absolute() {
+    if written.is_absolute() {
         // What libpam puts there is its own; it means the directory of this architecture.
-        let without = module.path.replace("$ISA/", "");
-        let path = PathBuf::from(without);
+        let path = PathBuf::from(module.path.replace("$ISA/", ""));
+        return Ok(root.metadata(&path).map(|metadata| (path, metadata)));
+    }
+    let directories = module_directories(root);
+    if directories.is_empty() {
+        return Err(());
+    }
+    Ok(directories.iter().find_map(|directory| {
+        let path = directory.join(written);
         root.metadata(&path).map(|metadata| (path, metadata))
-    } else {
-        let directories = module_directories(root);
-        if directories.is_empty() {
-            report.skipped(
-                Area::Host,
-                "The module's file",
-                "libpam's directory of modules is not in any usual place",
-            );
-            return;
+    }))
+}
+
+/// Lines of a stack that refuse everybody, because their module is not there: as a rule, its name
+/// has been mistyped.
+pub fn missing_modules(root: &Root, stack: &Stack, report: &mut Report) {
+    for step in stack {
+        let What::Module(module) = &step.what else {
+            continue;
+        };
+        let refuses = matches!(
+            step.control.action(Code::MODULE_UNKNOWN),
+            Action::Bad | Action::Die
+        );
+        // Ours is looked at whatever its control is.
+        if module.role == Role::Phone || !refuses || !matches!(file_of(root, module), Ok(None)) {
+            continue;
         }
-        directories.iter().find_map(|directory| {
-            let path = directory.join(written);
-            root.metadata(&path).map(|metadata| (path, metadata))
-        })
+        report.add(
+            Area::Host,
+            Finding::new(
+                Severity::Error,
+                "module-missing",
+                format!("The module is not there: {}", for_log(&module.path)),
+                "libpam cannot load it, and refuses everybody in each service that asks this line.",
+                "Correct the name (that of the phone is pam_logonbox.so), or install the package that brings it.",
+            )
+            .at(&module.place),
+        );
+    }
+}
+
+/// The file of our module, as a line of a stack names it.
+pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
+    let Ok(found) = file_of(root, module) else {
+        report.skipped(
+            Area::Host,
+            "The module's file",
+            "libpam's directory of modules is not in any usual place",
+        );
+        return;
     };
     let Some((path, metadata)) = found else {
         report.add(
@@ -221,8 +261,7 @@ mod tests {
     use std::fs;
     use std::rc::Rc;
 
-    use super::super::pam_d::{Kind, Place};
-    use super::super::roles::Role;
+    use super::super::pam_d::{self, Kind, Place};
     use super::*;
 
     fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
@@ -287,6 +326,27 @@ mod tests {
         let mut report = Report::default();
         module_file(&root, &line("pam_logonbox.so"), &mut report);
         assert!(report.checked[0].1.skipped.is_some());
+    }
+
+    #[test]
+    fn a_line_whose_module_is_not_there() {
+        let deny = "usr/lib/security/pam_deny.so";
+        for (line, expected) in [
+            ("auth required pam_deny.so", None),
+            ("auth required pam_dney.so", Some("module-missing")),
+            (
+                "auth [success=ok ignore=ignore default=die] pam_logonbx.so",
+                Some("module-missing"),
+            ),
+            ("auth sufficient pam_sss.so", None),
+            ("-auth optional pam_gnome_keyring.so", None),
+        ] {
+            let (_dir, root) = machine(&[(deny, "", 0o644), ("etc/pam.d/sshd", line, 0o644)]);
+            let service = pam_d::service(&root, "sshd");
+            let mut report = Report::default();
+            missing_modules(&root, &service.auth, &mut report);
+            assert_eq!(ids(&report), Vec::from_iter(expected), "{line}");
+        }
     }
 
     #[test]

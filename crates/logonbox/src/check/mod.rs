@@ -86,6 +86,9 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             machine::module_file(root, phone, report);
         }
     }
+    for service in services.it_is_made_for() {
+        machine::missing_modules(root, &service.auth, report);
+    }
     let login = services.configuration("login", conf);
     if let Some(config) = login.and_then(|path| configs.get(&path)) {
         machine::console(root, config.wait.person, report);

@@ -76,6 +76,13 @@ impl Services {
         })
     }
 
+    /// Those that the module is made for, whether they ask it or not.
+    pub fn it_is_made_for(&self) -> impl Iterator<Item = &Service> {
+        self.all
+            .iter()
+            .filter(|service| PROGRAMS.contains(&service.name.as_str()))
+    }
+
     /// Those that ask our module.
     pub fn with_phone(&self) -> impl Iterator<Item = &Service> {
         self.of_programs()
@@ -585,7 +592,9 @@ fn pairs(services: &Services, report: &mut Report) {
                 "stack-pair-differs",
                 format!("{how} asks for no phone: {without} is a service of its own"),
                 format!("{short} and {long} differ, so that whoever knows it goes the other way."),
-                format!("Change /etc/pam.d/{without}, too."),
+                format!(
+                    "Change /etc/pam.d/{without}, too: pam_logonbox(8), STACKS, has the lines."
+                ),
             )
             .in_file(Path::new(&format!("/etc/pam.d/{without}")), None),
         );

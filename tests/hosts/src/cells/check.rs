@@ -406,6 +406,9 @@ const IN_STACKS: &[Plant] = &[
             edit_stack("sshd", LINE, both);
         },
     ),
+    ("a typing mistake", "error", "module-missing", || {
+        edit_stack("sshd", "pam_logonbox.so", "pam_logonbx.so");
+    }),
     ("no module of that name", "error", "module-missing", || {
         edit_stack("sshd", "pam_logonbox.so", "/lib/security/pam_logonbox.so");
     }),
@@ -650,7 +653,7 @@ fn sshd(_: &mut Machine) {
     append("/etc/ssh/sshd_config.d/00-test.conf", "UseDNS yes\n");
     finds("UseDNS", "warning", "sshd-usedns-on");
     with("Nonsense yes\n");
-    finds("a mistake in sshd_config", "warning", "sshd-does-not-tell");
+    finds("a mistake in sshd_config", "error", "sshd-does-not-tell");
     assert_eq!(run().not_checked().len(), 1);
 }
 
