@@ -12,6 +12,7 @@ use pam_logonbox::text::for_log;
 
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Place;
+use super::server::certificate::usable;
 
 /// Loads one file. `named_at` is where a stack names it.
 pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Option<Config> {
@@ -46,11 +47,11 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
                 }
                 Err(Errno::ENOENT) => (
                     "config-missing",
-                    "Start with what `logonbox config --example` prints.",
+                    "Write one: `logonbox config --example` prints the file to start with.",
                 ),
                 _ => (
                     "config-invalid",
-                    "Correct it; pam_logonbox.toml(5) explains every key.",
+                    "Correct it: pam_logonbox.toml(5) explains every key, and who may own and write the file.",
                 ),
             };
             report.add(
@@ -59,7 +60,7 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
                     Severity::Error,
                     id,
                     format!("{}{where_named}", error.complaint()),
-                    "Every login that the module is asked about with it is refused.",
+                    "Until it is right, every login with this configuration is refused.",
                     advice,
                 )
                 .in_file(path, error.line()),
@@ -77,9 +78,18 @@ fn line(settings: &[Setting], key: &str) -> Option<usize> {
 }
 
 fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
-    match config.tls.ca_pem() {
+    let read = config
+        .tls
+        .ca_pem()
+        .and_then(|pem| match (pem, &config.tls.ca_file) {
+            (Some(pem), Some(file)) => usable(&pem)
+                .map(Some)
+                .map_err(|what| format!("{}: {what}", file.display())),
+            _ => Ok(None),
+        });
+    match read {
         Ok(None) => {}
-        Ok(Some(_)) => report.checked(Area::Configuration, "tls.ca_file"),
+        Ok(Some(())) => report.checked(Area::Configuration, "tls.ca_file"),
         Err(what) => report.add(
             Area::Configuration,
             Finding::new(
@@ -159,7 +169,7 @@ fn pinned(config: &Config, directory: &Path, report: &mut Report) {
                         "pins-missing",
                         "pins = \"required\", but no keys are pinned on this host",
                         "Every login is refused.",
-                        "Run logonbox pin for each account, or set pins = \"if-present\".",
+                        "Run logonbox pin for each account; until then, set pins = \"if-present\", or \"off\".",
                     )
                     .in_file(directory, None),
                 );
@@ -181,19 +191,26 @@ fn pinned(config: &Config, directory: &Path, report: &mut Report) {
             continue;
         };
         if let Err(error) = pins::read(directory, &account) {
+            let file = directory.join(&name);
+            let what = error.to_string();
+            // The place stands before it.
+            let what = what
+                .strip_prefix(&format!("{}: ", file.display()))
+                .map(str::to_owned)
+                .unwrap_or(what);
             report.add(
                 Area::Configuration,
                 Finding::new(
                     Severity::Error,
                     "pins-invalid",
-                    error.to_string(),
+                    what,
                     format!(
                         "Every login of the account {} is refused.",
                         for_log(&account)
                     ),
                     "Correct the file, or write it anew with logonbox pin.",
                 )
-                .in_file(&directory.join(&name), None),
+                .in_file(&file, None),
             );
         }
     }
@@ -333,6 +350,11 @@ mod tests {
                 vec![("config-ca-file", Some(4))],
             ),
             (
+                format!("{TENANT}[tls]\nca_file = \"/etc/passwd\"\n"),
+                0o600,
+                vec![("config-ca-file", Some(4))],
+            ),
+            (
                 format!(
                     "{TENANT}[policy]\nonly_groups = [\"root\", \"no-such-group\"]\n\
                      exempt_users = [\"root\",\n\"no-such-user\"]\nexempt_groups = [\"no-such-group\"]\n"
@@ -353,5 +375,8 @@ mod tests {
         let mut report = Report::default();
         assert!(load(Path::new("/nowhere/x.toml"), None, &mut report).is_none());
         assert_eq!(report.findings[0].1.id, "config-missing");
+        // The place stands before it already.
+        let what = &report.findings[0].1.what;
+        assert!(what.starts_with("No such file"), "{what}");
     }
 }

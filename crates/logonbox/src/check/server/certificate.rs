@@ -137,6 +137,19 @@ fn store(roots: &Roots) -> Result<RootCertStore, String> {
     Ok(store)
 }
 
+/// Why the module can use none of these certificates: each must be good.
+pub fn usable(pem: &[u8]) -> Result<(), String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        store.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if store.is_empty() {
+        return Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it".to_owned());
+    }
+    Ok(())
+}
+
 fn verifier(
     roots: RootCertStore,
     provider: &Arc<CryptoProvider>,
@@ -190,6 +203,13 @@ impl Witness {
     }
 }
 
+/// A name as people write it: rustls says `DnsName("a.example")` or `IpAddress(192.0.2.7)`.
+fn plain(name: &str) -> &str {
+    name.split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'))
+        .map_or(name, |name| name.trim_matches(['"', '\'']))
+}
+
 /// What an error means. `by_itself` is what comes with the certificate as its only root.
 fn verdict(error: &Error, by_itself: Option<&Option<Error>>) -> Verdict {
     let Error::InvalidCertificate(why) = error else {
@@ -206,7 +226,8 @@ fn verdict(error: &Error, by_itself: Option<&Option<Error>>) -> Verdict {
         }
         CertificateError::NotValidForName => Verdict::WrongName("it does not tell".to_owned()),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            Verdict::WrongName(presented.join(", "))
+            let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
+            Verdict::WrongName(names.join(", "))
         }
         // An authority of the same name, with another key.
         CertificateError::BadSignature => Verdict::UnknownCa,

@@ -1,6 +1,6 @@
 //! The tenant, or Airlock: the way there, its certificate, its clock, and what it says of a person.
 
-mod certificate;
+pub mod certificate;
 mod line;
 
 use std::path::Path;
@@ -85,9 +85,9 @@ impl Server<'_> {
 
     fn roots(&self) -> Roots {
         match self.config.tls.ca_pem() {
-            Ok(Some(pem)) => Roots::Pem(pem),
-            // Where the file cannot be read, that is said already.
-            Ok(None) | Err(_) => Roots::System,
+            Ok(Some(pem)) if certificate::usable(&pem).is_ok() => Roots::Pem(pem),
+            // Where the file cannot be used, that is said already.
+            _ => Roots::System,
         }
     }
 
@@ -144,8 +144,20 @@ impl Server<'_> {
             ),
             Stop::NotConnected(to, why) => (
                 "server-unreachable",
-                format!("No connection to {}: {}", for_log(to), for_log(why)),
-                "Look at the firewall and routes of this host, and at [tls] proxy.",
+                match &self.config.tls.proxy {
+                    Some(proxy) => format!(
+                        "No connection to the proxy {} ({}): {}",
+                        for_log(proxy),
+                        for_log(to),
+                        for_log(why)
+                    ),
+                    None => format!(
+                        "No connection to {name} ({}): {}",
+                        for_log(to),
+                        for_log(why)
+                    ),
+                },
+                "Is it up, and name and port right? Then look at the firewall and routes of this host; where a proxy is needed, it belongs into [tls] proxy.",
             ),
             Stop::Proxy(said) => (
                 "server-proxy",
@@ -349,21 +361,26 @@ impl Server<'_> {
             );
             return;
         }
+        let mut is_exempt = false;
         match exemption(&self.config.policy, &ThisMachine, &user, "") {
             Ok(Exemption::Exempt(why)) => {
+                is_exempt = true;
                 report.add(
                     Area::Server,
                     Finding::new(
                         Severity::Note,
                         "user-exempt",
                         format!("{shown} is exempt: {}", for_log(&why)),
-                        "This phone is not asked; the other lines of the stack decide.",
+                        "No phone rings for this login; the other lines of the stack decide.",
                         "Nothing, if that is meant; [policy] says who is exempt.",
                     )
                     .in_file(self.path, None),
                 );
             }
-            Ok(Exemption::Asked(_)) => report.checked(Area::Server, format!("{shown}: is asked")),
+            Ok(Exemption::Asked(_)) => {
+                let file = self.path.display();
+                report.checked(Area::Server, format!("{shown}: not exempt by {file}"));
+            }
             Err(refusal) => report.add(
                 Area::Server,
                 self.error(
@@ -383,11 +400,22 @@ impl Server<'_> {
             let User::Named(user) = &user else {
                 return;
             };
-            self.keys(logonbox, user, report);
+            self.keys(logonbox, user, is_exempt, report);
         }
     }
 
-    fn keys(&self, logonbox: &LogonBox, user: &str, report: &mut Report) {
+    fn keys(&self, logonbox: &LogonBox, user: &str, is_exempt: bool, report: &mut Report) {
+        let refused = |id, what, advice| {
+            let (severity, why) = if is_exempt {
+                (
+                    Severity::Note,
+                    "No login fails of it while this person is exempt.",
+                )
+            } else {
+                (Severity::Error, "This person's logins are refused.")
+            };
+            Finding::new(severity, id, what, why, advice).in_file(self.path, None)
+        };
         let hostname = ThisMachine.hostname();
         let account = self.config.account(user, &hostname);
         let shown = for_log(&account);
@@ -395,10 +423,9 @@ impl Server<'_> {
         let pinned = match counting(logonbox.pins, Path::new(DIRECTORY), &account) {
             Ok(pinned) => pinned,
             Err(refusal) => {
-                let finding = self.error(
+                let finding = refused(
                     "user-pins",
                     format!("{who}: {}", for_log(&refusal.reason)),
-                    "This person's logins are refused.",
                     "`logonbox pins` shows what is pinned; `logonbox pin` pins what is published now.",
                 );
                 report.add(Area::Server, finding);
@@ -446,7 +473,11 @@ impl Server<'_> {
             ErrorKind::NoUsableKey => (
                 "user-no-key",
                 format!("The account {shown} has no usable key: {detail}"),
-                "Let the person set up the phone; logonbox.device and algorithms choose which may sign.",
+                if pinned.is_some() {
+                    "Only pinned keys count: `logonbox pins` compares them with what the tenant publishes, and `logonbox pin` pins a new phone's."
+                } else {
+                    "Let the person set up the phone; logonbox.device and algorithms choose which may sign."
+                },
             ),
             kind => (
                 "user-keys",
@@ -454,8 +485,7 @@ impl Server<'_> {
                 "Ask whoever runs the tenant; `logonbox keys` shows what it publishes.",
             ),
         };
-        let why = "This person's logins are refused.";
-        report.add(Area::Server, self.error(id, what, why, advice));
+        report.add(Area::Server, refused(id, what, advice));
     }
 }
 

@@ -99,9 +99,10 @@ fn certificates() {
     let other = other.replace(&port.to_string(), &elsewhere.port().to_string());
     let report = stage.found(&other, None, now());
     assert_eq!(ids(&report), ["tls-wrong-name"], "{report:#?}");
+    let what = &report.findings[0].1.what;
     assert!(
-        report.findings[0].1.what.contains("localhost"),
-        "{report:#?}"
+        what.contains("another name: localhost, 127.0.0.1"),
+        "{what}"
     );
 }
 
@@ -200,6 +201,11 @@ fn a_person() {
     assert_eq!(checked(&device, "root").0, ["user-no-key"]);
     let exempt = format!("{PUSH}[policy]\nexempt_users = [\"root\"]\n");
     assert_eq!(checked(&exempt, "root").0, ["user-exempt"]);
+    // Whoever is exempt needs no account yet.
+    let early = format!("{account}[policy]\nonly_groups = [\"no-such-group\"]\n");
+    let report = stage.found(&early, Some("root"), now());
+    assert_eq!(report.count(Severity::Error), 0, "{report:#?}");
+    assert!(ids(&report).contains(&"user-no-account"), "{report:#?}");
     // No phone has rung.
     assert_eq!(stage.tenant.sign_requests().len(), 0);
 }
