@@ -193,12 +193,22 @@ pub fn ask(root: &Root, user: Option<&str>, report: &mut Report) -> Vec<Settings
 }
 
 fn silent(why: &str) -> Finding {
+    // systemd makes it when it starts sshd.
+    if why.contains("privilege separation directory") {
+        return Finding::new(
+            Warning,
+            "sshd-not-started",
+            format!("sshd -T does not tell sshd's settings: {why}"),
+            "sshd has not been started on this host, and nothing of it could be looked at here.",
+            "Start it (systemctl start ssh; on Fedora and RHEL sshd), and check again.",
+        );
+    }
     Finding::new(
-        Severity::Warning,
+        Error,
         "sshd-does-not-tell",
         format!("sshd -T does not tell sshd's settings: {why}"),
-        "With a mistake in sshd_config, sshd does not start again, and nothing of it could be looked at here.",
-        "Run sshd -t as root, and correct what it names.",
+        "With a mistake in sshd_config, sshd does not start again: nobody could log in after a restart.",
+        "Correct what it names, before sshd is restarted; sshd -t tells the rest.",
     )
 }
 
@@ -214,7 +224,10 @@ fn one(sshd: &Path, whom: &str, with: Option<&str>) -> Result<Settings, String> 
     } else if said.well {
         Err("this sshd is built without PAM, or says nothing of it".to_owned())
     } else {
-        let why = said.err.lines().last().unwrap_or_default();
+        // The last line may just count what has been named before.
+        let mut lines = said.err.lines().rev();
+        let named = lines.find(|line| !line.contains(": terminating, "));
+        let why = named.unwrap_or_default();
         let root_only = if nix::unistd::geteuid().is_root() {
             ""
         } else {
@@ -412,7 +425,7 @@ impl Judge<'_> {
                     "sshd-keyboard-interactive-off",
                     OFF,
                     "sshd cannot carry the questions of the module: no login reaches the phone.",
-                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, in a file that sshd reads first.",
+                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes where sshd reads it first, as in the example sshd_config.d/00-logonbox.conf.",
                 );
             } else {
                 self.say(
@@ -420,7 +433,7 @@ impl Judge<'_> {
                     "sshd-keyboard-interactive-off",
                     OFF,
                     "sshd's password method asks instead, which can show nothing before the phone has answered.",
-                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes, and PasswordAuthentication no.",
+                    "Copy the example sshd_config.d/00-logonbox.conf to /etc/ssh/sshd_config.d: KbdInteractiveAuthentication yes, PasswordAuthentication no.",
                 );
             }
         } else if password {
