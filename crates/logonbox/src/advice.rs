@@ -8,8 +8,9 @@ pub fn advice(word: &str) -> Option<&'static str> {
              user's: compare it with the name at the tenant."
         }
         "no-key" => {
-            "None of the account's keys can be used: `logonbox keys ACCOUNT` shows why. The person \
-             may have to set the app on the phone up anew."
+            "None of the account's keys can be used: `logonbox keys ACCOUNT` shows why. With `pins` in \
+             [logonbox], `logonbox pin ACCOUNT` pins the key of a new phone; else the person may have \
+             to set the app on the phone up anew."
         }
         "limit" => {
             "Nobody approved for too long: somebody may be trying. See who, in the log, before \

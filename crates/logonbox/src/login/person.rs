@@ -85,7 +85,8 @@ impl Person {
         };
         let written = write!(self.screen, "{prompt}").and_then(|()| self.screen.flush());
         let answer = written.map_err(|_| NoAnswer).and_then(|()| self.line());
-        if hidden.is_some() || answer.is_err() {
+        // Nobody's Enter is seen where no terminal shows it.
+        if hidden.is_some() || answer.is_err() || !self.input.is_terminal() {
             let _ = writeln!(self.screen);
         }
         answer
