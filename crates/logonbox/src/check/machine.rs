@@ -5,10 +5,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pam_logonbox::config::{Announce, Config, Mode};
 use pam_logonbox::text::for_log;
 
 use super::dispatch::{Action, Code, What};
-use super::files::Root;
+use super::files::{NotRead, Root};
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Module;
 use super::roles::Role;
@@ -16,6 +17,8 @@ use super::walk::Stack;
 
 /// Modules that every libpam brings: where they are, it looks for others.
 const EVERYWHERE: [&str; 2] = ["pam_deny.so", "pam_permit.so"];
+const SUDOERS: &str = "/etc/sudoers";
+const SUDOERS_DIRECTORY: &str = "/etc/sudoers.d";
 const LOG: &str = "/dev/log";
 const LOGIN_DEFS: &str = "/etc/login.defs";
 /// Without a setting (login(1)).
@@ -151,6 +154,44 @@ pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
     } else {
         report.checked(Area::Host, format!("{}", path.display()));
     }
+}
+
+/// sudo keeps modules from showing anything but prompts, unless it is told otherwise.
+pub fn silent_sudo(root: &Root, line: &Module, config: &Config, report: &mut Report) {
+    let announces = matches!(
+        config.conversation.announce,
+        Announce::Auto | Announce::Info
+    );
+    if !announces || !matches!(config.mode, Mode::Push(_)) {
+        return;
+    }
+    let directory = Path::new(SUDOERS_DIRECTORY);
+    let names = root.names(directory);
+    let files = names.iter().map(|name| directory.join(name));
+    for file in std::iter::once(PathBuf::from(SUDOERS)).chain(files) {
+        match root.read(&file) {
+            Ok(text) if text.lines().any(shows_all) => return,
+            Ok(_) | Err(NotRead::Missing) => {}
+            // It may say so there.
+            Err(NotRead::Other(_)) => return,
+        }
+    }
+    report.add(
+        Area::Host,
+        Finding::new(
+            Severity::Note,
+            "sudo-shows-no-code",
+            "sudo shows prompts only: people see neither the announcement nor its code",
+            "Their phone rings, and they cannot compare the code with the one that it shows.",
+            "Give sudo a configuration of its own, with announce = \"enter\" (conf= in this line); or from sudo 1.9.16 on, Defaults !pam_silent in sudoers.",
+        )
+        .at(&line.place),
+    );
+}
+
+fn shows_all(line: &str) -> bool {
+    let setting = line.split('#').next().unwrap_or_default();
+    setting.contains("!pam_silent")
 }
 
 /// Whether the module's log lines get anywhere.
@@ -346,6 +387,46 @@ mod tests {
             let mut report = Report::default();
             missing_modules(&root, &service.auth, &mut report);
             assert_eq!(ids(&report), Vec::from_iter(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn sudo_shows_prompts_only() {
+        let module = "auth required pam_logonbox.so";
+        for (announce, sudoers, expected) in [
+            ("auto", "", Some("sudo-shows-no-code")),
+            (
+                "info",
+                "# Defaults !pam_silent\n",
+                Some("sudo-shows-no-code"),
+            ),
+            ("auto", "Defaults !pam_silent\n", None),
+            ("enter", "", None),
+            ("none", "", None),
+        ] {
+            let files = [
+                ("etc/pam.d/sudo", module, 0o644),
+                ("etc/sudoers", "root ALL=(ALL) ALL\n", 0o644),
+                ("etc/sudoers.d/logonbox", sudoers, 0o644),
+            ];
+            let (_dir, root) = machine(&files);
+            let text = format!(
+                "[logonbox]\ntenant = \"acme\"\n[conversation]\nannounce = \"{announce}\"\n"
+            );
+            let config = Config::parse(Path::new("/x"), &text).unwrap();
+            let service = pam_d::service(&root, "sudo");
+            let mut report = Report::default();
+            silent_sudo(
+                &root,
+                service.phones().next().unwrap(),
+                &config,
+                &mut report,
+            );
+            assert_eq!(
+                ids(&report),
+                Vec::from_iter(expected),
+                "{announce} {sudoers}"
+            );
         }
     }
 

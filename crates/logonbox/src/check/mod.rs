@@ -89,6 +89,14 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     for service in services.it_is_made_for() {
         machine::missing_modules(root, &service.auth, report);
     }
+    let sudo = ["sudo", "sudo-i"].into_iter().find_map(|name| {
+        let path = services.configuration(name, conf)?;
+        let line = services.get(name)?.phones().next()?;
+        Some((line, configs.get(&path)?))
+    });
+    if let Some((line, config)) = sudo {
+        machine::silent_sudo(root, line, config, report);
+    }
     let login = services.configuration("login", conf);
     if let Some(config) = login.and_then(|path| configs.get(&path)) {
         machine::console(root, config.wait.person, report);

@@ -186,6 +186,7 @@ fn as_it_is(text: &str) -> String {
 }
 
 const KEYS_SKIP: &str = "sshd-key-skips-phone";
+const SUDO_SILENT: &str = "sudo-shows-no-code";
 
 fn shipped(_: &mut Machine) {
     let clean = Clean::save();
@@ -197,9 +198,11 @@ fn shipped(_: &mut Machine) {
     for service in ["sudo", "sudo-i", "su", "su-l", "login"] {
         stack(service, service);
     }
-    is_fine("all services", &[]);
+    is_fine("all services", &[SUDO_SILENT]);
+    configure("[conversation]\nannounce = \"enter\"");
+    is_fine("all services, and prompts only", &[]);
     configure(
-        "[policy]\nonly_groups = [\"sudo\"]\nexempt_users = [\"root\"]\non_unavailable = \"ignore\"",
+        "[conversation]\nannounce = \"enter\"\n[policy]\nonly_groups = [\"sudo\"]\nexempt_users = [\"root\"]\non_unavailable = \"ignore\"",
     );
     is_fine("all services, and people who are exempt", &[]);
 
@@ -208,7 +211,7 @@ fn shipped(_: &mut Machine) {
         stack(short, short);
         stack(long, long);
     }
-    is_fine("without sshd", &[]);
+    is_fine("without sshd", &[SUDO_SILENT]);
 
     clean.restore();
     stack("sshd", "sshd-publickey");
@@ -245,7 +248,7 @@ fn shipped_fedora(_: &mut Machine) {
     let services = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
     install(&services.map(|service| (service, service)));
     sshd_config("00-logonbox.conf", as_it_is);
-    is_fine("all services", &[KEYS_SKIP]);
+    is_fine("all services", &[KEYS_SKIP, SUDO_SILENT]);
     clean.restore();
     install(&[("sshd", "sshd-publickey")]);
     sshd_config("00-logonbox-publickey.conf", as_it_is);
