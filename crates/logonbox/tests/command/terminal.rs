@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use nix::sys::termios::LocalFlags;
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use pty_process::blocking::{Command, Pty};
 
 /// Longer than anything here takes.
@@ -39,6 +39,10 @@ impl Terminal {
         let (pty, pts) = pty_process::blocking::open().expect("a terminal");
         pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get()))
             .expect("a size");
+        // Ctrl-C throws away what is being written, be it written before or right after the signal.
+        let mut settings = tcgetattr(&pty).expect("settings");
+        settings.local_flags.insert(LocalFlags::NOFLSH);
+        tcsetattr(&pty, SetArg::TCSANOW, &settings).expect("settings");
         let mut child = change(Command::from(command))
             .spawn(pts)
             .expect("it starts");
@@ -85,7 +89,7 @@ impl Terminal {
 
     /// Whether the terminal shows what is typed.
     pub fn echoes(&self) -> bool {
-        let settings = nix::sys::termios::tcgetattr(&*self.pty).unwrap();
+        let settings = tcgetattr(&*self.pty).unwrap();
         settings.local_flags.contains(LocalFlags::ECHO)
     }
 
