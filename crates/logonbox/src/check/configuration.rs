@@ -1,7 +1,8 @@
 //! The module's configuration, read by the module's own loader, and the names in it.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
@@ -68,6 +69,58 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             None
         }
     }
+}
+
+/// Services may have configurations of their own: what they say of people may have been forgotten
+/// in one of them.
+pub fn compare(configs: &BTreeMap<PathBuf, Config>, report: &mut Report) {
+    let mut all = configs.iter();
+    let Some((first_path, first)) = all.next() else {
+        return;
+    };
+    for (path, config) in all {
+        let differ: Vec<&str> = about_people(first)
+            .into_iter()
+            .zip(about_people(config))
+            .filter(|((_, one), (_, other))| one != other)
+            .map(|((name, _), _)| name)
+            .collect();
+        if differ.is_empty() {
+            continue;
+        }
+        let what = format!(
+            "Another configuration, {}, says otherwise: {}",
+            first_path.display(),
+            differ.join(", ")
+        );
+        let finding = Finding::new(
+            Severity::Note,
+            "configurations-differ",
+            what,
+            "What is set in one does not count for the services that use the other.",
+            "Where that is not meant, make them the same there: `logonbox --conf FILE config` shows each.",
+        );
+        report.add(Area::Configuration, finding.in_file(path, None));
+    }
+}
+
+/// What a configuration says of people, by its name in the file.
+fn about_people(config: &Config) -> [(&'static str, String); 5] {
+    let (server, account, pins) = match &config.mode {
+        Mode::Push(logonbox) => (
+            logonbox.tenant.to_string(),
+            &logonbox.account,
+            logonbox.pins,
+        ),
+        Mode::Airlock(airlock) => (airlock.url.to_string(), &airlock.account, Pins::Off),
+    };
+    [
+        ("the server", server),
+        ("account", format!("{account:?}")),
+        ("pins", format!("{pins:?}")),
+        ("[accounts]", format!("{:?}", config.accounts)),
+        ("[policy]", format!("{:?}", config.policy)),
+    ]
 }
 
 fn line(settings: &[Setting], key: &str) -> Option<usize> {
@@ -316,6 +369,34 @@ mod tests {
         }
         assert_eq!(ids("if-present", dir.path()), ["pins-invalid"]);
         assert_eq!(ids("off", dir.path()), [""; 0]);
+    }
+
+    #[test]
+    fn configurations_that_say_otherwise_of_people() {
+        const FIRST: &str = "[logonbox]\ntenant = \"acme\"\n";
+        for (second, differ) in [
+            (format!("{FIRST}[conversation]\nannounce = \"enter\"\n"), ""),
+            (
+                format!("{FIRST}pins = \"required\"\n[policy]\nexempt_users = [\"lee\"]\n"),
+                "pins, [policy]",
+            ),
+            (FIRST.replace("acme", "other"), "the server"),
+            (format!("{FIRST}[accounts]\nlee = \"ls\"\n"), "[accounts]"),
+            (
+                format!("{FIRST}account = \"{{user}}@acme.com\"\n"),
+                "account",
+            ),
+        ] {
+            let configs = [("a", FIRST), ("b", &second)].map(|(path, text)| {
+                let config = Config::parse(Path::new(path), text).unwrap();
+                (PathBuf::from(path), config)
+            });
+            let mut report = Report::default();
+            compare(&BTreeMap::from(configs), &mut report);
+            let said = report.findings.first().map(|(_, finding)| &*finding.what);
+            let expected = format!("Another configuration, a, says otherwise: {differ}");
+            assert_eq!(said, (!differ.is_empty()).then_some(&*expected), "{second}");
+        }
     }
 
     /// Some user databases take a name in any case.

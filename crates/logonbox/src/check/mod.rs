@@ -108,7 +108,10 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     let mut asked = Vec::new();
     for (path, config) in &configs {
         // Several files may name the same server; what differs is looked at.
-        let key = format!("{:?} {:?} {:?}", config.mode, config.tls, config.policy);
+        let key = format!(
+            "{:?} {:?} {:?} {:?}",
+            config.mode, config.accounts, config.tls, config.policy
+        );
         if !asked.contains(&key) {
             asked.push(key);
             let mut progress = |what: &str| waiting.say(what);
@@ -131,14 +134,16 @@ fn configurations(
     if paths.is_empty() {
         paths.insert(conf.to_owned(), None);
     }
-    paths
+    let configs = paths
         .into_iter()
         .filter_map(|(path, place)| {
             let place = place.filter(|_| path != conf);
             let config = configuration::load(&path, place.as_ref(), report)?;
             Some((path, config))
         })
-        .collect()
+        .collect();
+    configuration::compare(&configs, report);
+    configs
 }
 
 /// What is being waited for, where somebody may look: on a terminal, and gone afterwards.

@@ -18,6 +18,8 @@ const LONGEST: usize = 512;
 /// Nobody types for longer.
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
+/// The module takes a prompt that fails sooner for one that was not shown, and goes on without it.
+const BREAKING_OFF: Duration = Duration::from_secs(1);
 
 /// Whoever sits there: at the terminal of this process where it reads from one, else at the other
 /// ends of the standard input and the standard error.
@@ -105,6 +107,11 @@ impl Person {
             match read(&self.input, &mut byte) {
                 Ok(1) if **byte == *b"\n" => return Ok(line),
                 Ok(1) if line.len() < LONGEST => line.extend_from_slice(&byte),
+                Ok(0) => {
+                    let until = later(self.now(), BREAKING_OFF);
+                    self.poller.wait(None, until);
+                    return Err(NoAnswer);
+                }
                 _ => return Err(NoAnswer),
             }
         }

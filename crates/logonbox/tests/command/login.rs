@@ -43,6 +43,20 @@ fn steps(out: &str) -> Vec<&str> {
         .collect()
 }
 
+/// As from a job of cron. Nobody has read the announcement, so nobody's phone may ring.
+#[test]
+fn without_an_answer_nobody_s_phone_rings() {
+    let stage = stage("approve", "");
+    let run = stage.run_with("", &["login", USER]);
+    run.assert(1, &["PAM    PAM_CONV_ERR", ": conversation "], &["Approve the request"]);
+    assert_eq!(
+        run.err.matches("Approve the request").count(),
+        1,
+        "{run:#?}"
+    );
+    assert_eq!(stage.tenant.sign_requests().len(), 0);
+}
+
 #[test]
 fn an_approved_login_shows_its_steps_its_line_and_its_code() {
     let stage = stage("approve", "");
