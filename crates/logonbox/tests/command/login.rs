@@ -48,7 +48,11 @@ fn steps(out: &str) -> Vec<&str> {
 fn without_an_answer_nobody_s_phone_rings() {
     let stage = stage("approve", "");
     let run = stage.run_with("", &["login", USER]);
-    run.assert(1, &["PAM    PAM_CONV_ERR", ": conversation "], &["Approve the request"]);
+    run.assert(
+        1,
+        &["PAM    PAM_CONV_ERR", ": conversation "],
+        &["Approve the request"],
+    );
     assert_eq!(
         run.err.matches("Approve the request").count(),
         1,
