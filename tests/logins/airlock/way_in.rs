@@ -228,15 +228,18 @@ fn is_harmless(prompt: &str) -> bool {
 
 #[test]
 fn the_picture_is_drawn_as_configured() {
-    for (lines, ascii) in [
-        ("qr = \"unicode\"\nqr_background = \"light\"", false),
-        ("qr = \"ascii\"", true),
-        ("qr = \"ascii\"\nqr_background = \"light\"", true),
+    for (lines, ascii, light) in [
+        ("qr_background = \"dark\"", false, false),
+        ("qr = \"unicode\"\nqr_background = \"light\"", false, true),
+        ("qr = \"ascii\"", true, false),
+        ("qr = \"ascii\"\nqr_background = \"light\"", true, true),
     ] {
         let stage = stage("token", "", &format!("[conversation]\n{lines}"));
         let (login, seen) = log_in_to("sshd", &stage, &[("visible", "\nOTP: ", Scans)]);
         assert_eq!(login.code(), "PAM_SUCCESS", "{lines} {:#?}", login.events);
         assert_eq!(seen[0].is_ascii(), ascii, "{lines}");
+        // The margin of the code is light: on a light terminal, there is nothing to draw.
+        assert_eq!(seen[0].lines().nth(1) == Some(""), light, "{lines}");
     }
     let stage = stage("token", "", "[conversation]\nqr = \"none\"");
     let prompt = "The QR code is not shown here.\nOTP: ";
