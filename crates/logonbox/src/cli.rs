@@ -74,6 +74,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Look for everything that would lock people out, or let them in without their phone.
+    ///
+    /// The configuration and the names in it; the stacks of PAM that name the module, by what libpam
+    /// makes of them; sshd's effective settings; the server's name, connection, certificate and clock;
+    /// the account, keys and pinned keys of USER; the log, the module's file and its security policy. Nothing is
+    /// changed, nobody is logged in, and no phone rings.
+    ///
+    /// An error locks people out, or lets them in without their phone; a warning deserves a look; a
+    /// note may well be meant, and changes no exit status. Each says what it is, why it matters and
+    /// what to do, and has a name in brackets that stays the same, for scripts.
     Check(Check),
     /// Show the keys that the tenant publishes for an account.
     ///
@@ -126,7 +135,8 @@ pub struct Check {
     /// Check the account and the phones of this user, too.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
-    /// Print one JSON document for other programs.
+    /// Print one JSON document for other programs: `findings` (errors and warnings), `notes`, and
+    /// what was `checked`.
     #[arg(long)]
     pub json: bool,
 }
