@@ -164,7 +164,7 @@ fn a_terminal_shows_the_wait_and_ctrl_c_ends_it_with_a_line() {
     let stage = stage("page", "");
     let mut command = stage.command(&["login", USER, "--service", "login"]);
     command.env("NO_COLOR", "1");
-    let terminal = Terminal::start(command);
+    let terminal = Terminal::start(&command);
     terminal.see("waiting for the phone ... 0 s of 45 s");
     terminal.see("waiting for the phone ... 1 s of 45 s");
     assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
@@ -255,7 +255,7 @@ fn without_a_terminal_no_wait_is_shown() {
 #[test]
 fn what_is_hidden_stays_hidden_and_the_terminal_is_left_as_it_was() {
     let stage = airlock("otp", "");
-    let terminal = Terminal::start(stage.command(&["login", USER, "--service", "login"]));
+    let terminal = Terminal::start(&stage.command(&["login", USER, "--service", "login"]));
     terminal.see("Password: ");
     assert!(!terminal.echoes());
     terminal.press(&format!("{PASSWORD}\r"));
@@ -277,7 +277,7 @@ fn what_is_hidden_stays_hidden_and_the_terminal_is_left_as_it_was() {
         .args(["-c", "trap : INT; \"$0\" \"$@\"; echo status $?; stty -a"])
         .arg(login.get_program())
         .args(login.get_args());
-    let terminal = Terminal::start(shell);
+    let terminal = Terminal::start(&shell);
     terminal.see("Password: ");
     assert!(!terminal.echoes());
     terminal.press("half\x03");
@@ -336,7 +336,7 @@ fn a_login_in_a_terminal_reads_from_it_and_reports_to_a_file() {
     let stage = stage("approve", "");
     let report = std::fs::File::create(stage.path("report")).unwrap();
     let command = stage.command(&["login", USER]);
-    let terminal = Terminal::start_changed(command, |command| command.stdout(report));
+    let terminal = Terminal::start_changed(&command, |command| command.stdout(report));
     terminal.see("Press Enter to send it: ");
     terminal.press("\r");
     let (status, raw) = terminal.end();

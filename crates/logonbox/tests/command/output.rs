@@ -11,7 +11,7 @@ fn colours_are_for_terminals_without_no_color() {
     let seen = |variable: &str, value: &str| {
         let mut command = stage.command(&["config"]);
         command.env(variable, value);
-        Terminal::start(command).end().1
+        Terminal::start(&command).end().1
     };
     assert!(seen("LANG", "C").contains('\u{1b}'));
     assert!(!seen("NO_COLOR", "1").contains('\u{1b}'));

@@ -283,7 +283,7 @@ fn a_terminal_is_asked_and_only_yes_pins() {
     for (typed, code, count) in [("\r", 1, 0), ("n\r", 1, 0), ("y\r", 0, 1)] {
         let all = with_directory(&stage, &["pin", "lee"]);
         let terminal =
-            Terminal::start(stage.command(&all.iter().map(String::as_str).collect::<Vec<_>>()));
+            Terminal::start(&stage.command(&all.iter().map(String::as_str).collect::<Vec<_>>()));
         terminal.see(&fingerprint(&account, PIXEL));
         terminal.see("in person, or by telephone");
         terminal.see("Pin these keys? [y/N] ");
@@ -299,7 +299,7 @@ fn what_is_agreed_to_is_what_was_shown() {
     let (stage, account) = lee("pins = \"required\"");
     let all = with_directory(&stage, &["pin", "lee"]);
     let terminal =
-        Terminal::start(stage.command(&all.iter().map(String::as_str).collect::<Vec<_>>()));
+        Terminal::start(&stage.command(&all.iter().map(String::as_str).collect::<Vec<_>>()));
     terminal.see("[y/N] ");
     run(
         &stage,

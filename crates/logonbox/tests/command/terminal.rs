@@ -27,13 +27,13 @@ struct Seen {
 }
 
 impl Terminal {
-    pub fn start(command: std::process::Command) -> Self {
+    pub fn start(command: &std::process::Command) -> Self {
         Self::start_changed(command, |command| command)
     }
 
     /// The same after a change, such as another standard output.
     pub fn start_changed(
-        command: std::process::Command,
+        command: &std::process::Command,
         change: impl FnOnce(Command) -> Command,
     ) -> Self {
         let (pty, pts) = pty_process::blocking::open().expect("a terminal");
@@ -43,7 +43,7 @@ impl Terminal {
         let mut settings = tcgetattr(&pty).expect("settings");
         settings.local_flags.insert(LocalFlags::NOFLSH);
         tcsetattr(&pty, SetArg::TCSANOW, &settings).expect("settings");
-        let mut child = change(Command::from(command))
+        let mut child = change(Command::from(attended(command)))
             .spawn(pts)
             .expect("it starts");
         let pty = Arc::new(pty);
@@ -105,6 +105,23 @@ impl Terminal {
             .unwrap();
         seen.text()
     }
+}
+
+/// As a person's shell starts it: a script that runs tests in the background has Ctrl-C ignored.
+fn attended(command: &std::process::Command) -> std::process::Command {
+    let mut attended = std::process::Command::new("env");
+    attended
+        .arg("--default-signal=INT,QUIT")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    attended
 }
 
 impl Seen {
