@@ -40,6 +40,7 @@ mod pages;
 mod phone;
 mod primes;
 mod redirect;
+mod relay;
 mod reply;
 mod scenario;
 mod seen;
@@ -55,6 +56,7 @@ pub use airlock::{
 };
 pub use keys::{KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
 pub use log::Log;
+pub use relay::{Break, Breakage, Carried, Direction, Relay, Route};
 pub use scenario::{Comeback, Listing, Reaction};
 pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting};
 pub use tenant::{Options, Silence, Tenant};

@@ -1,0 +1,299 @@
+//! A relay between a client and the tenant: a longer way, or one that breaks.
+
+use std::future::pending;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the tenant.
+    ToTenant,
+    /// From the tenant to the client.
+    FromTenant,
+}
+
+/// What becomes of the connections when the way breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breakage {
+    /// Both ends see the end of the stream.
+    Close,
+    /// Both ends see a reset.
+    Reset,
+    /// Nothing passes any more, and nobody is told.
+    Stall,
+}
+
+/// Where the way breaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Break {
+    /// The direction whose bytes are counted.
+    pub direction: Direction,
+    /// So many bytes still pass, those of all connections together.
+    pub after: u64,
+    /// What both ends then see.
+    pub how: Breakage,
+}
+
+/// The way, and what it is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Where the relay listens; port 0 is a free port.
+    pub listen: SocketAddr,
+    /// How long bytes are under way, in each direction. What a client sends first is held for the
+    /// handshake of TCP, too, which no relay can make longer.
+    pub delay: Duration,
+    /// Where it breaks.
+    pub breaks: Option<Break>,
+}
+
+impl Default for Route {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+            delay: Duration::ZERO,
+            breaks: None,
+        }
+    }
+}
+
+/// What has passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Connections that clients have made.
+    pub connections: u64,
+    /// How often a client has sent something at first, or after something from the tenant. Each
+    /// costs a round trip when the client waits for what it brings; so does each connection.
+    pub flights: u64,
+    /// Bytes from clients.
+    pub to_tenant: u64,
+    /// Bytes to clients.
+    pub from_tenant: u64,
+}
+
+impl Carried {
+    fn in_direction(&mut self, direction: Direction) -> &mut u64 {
+        match direction {
+            Direction::ToTenant => &mut self.to_tenant,
+            Direction::FromTenant => &mut self.from_tenant,
+        }
+    }
+}
+
+/// A running relay. It ends when dropped, and its connections with it.
+#[derive(Debug)]
+pub struct Relay {
+    address: SocketAddr,
+    carried: Arc<Mutex<Carried>>,
+    // Dropping it tells the thread to end.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Starts a relay to `tenant`, on a thread of its own. It accepts connections as soon as this
+    /// returns.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub fn start(tenant: SocketAddr, route: Route) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(route.listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let carried = Arc::new(Mutex::new(Carried::default()));
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(async { TcpListener::from_std(listener) })?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let path = Path {
+            tenant,
+            route,
+            carried: Arc::clone(&carried),
+            broken: watch::Sender::new(false),
+        };
+        let thread = thread::Builder::new().name("relay".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = Arc::new(path).accept(listener) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self {
+            address,
+            carried,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Host and port for a client's configuration, as in `localhost:8443`.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("localhost:{}", self.address.port())
+    }
+
+    /// What has passed so far.
+    #[must_use]
+    pub fn carried(&self) -> Carried {
+        *lock(&self.carried)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the relay has been reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What all connections share.
+struct Path {
+    tenant: SocketAddr,
+    route: Route,
+    carried: Arc<Mutex<Carried>>,
+    broken: watch::Sender<bool>,
+}
+
+impl Path {
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((client, _)) = listener.accept().await {
+            lock(&self.carried).connections += 1;
+            tokio::spawn(Arc::clone(&self).connect(client));
+        }
+    }
+
+    async fn connect(self: Arc<Self>, mut client: TcpStream) {
+        let accepted = Instant::now();
+        let Ok(mut tenant) = TcpStream::connect(self.tenant).await else {
+            return;
+        };
+        let _ = (client.set_nodelay(true), tenant.set_nodelay(true));
+        let turn = Mutex::new(Direction::FromTenant);
+        let carried = async {
+            let (client_out, client_in) = client.split();
+            let (tenant_out, tenant_in) = tenant.split();
+            let connected = accepted + 3 * self.route.delay;
+            tokio::join!(
+                self.pipe(
+                    Direction::ToTenant,
+                    (client_out, tenant_in),
+                    &turn,
+                    connected
+                ),
+                self.pipe(
+                    Direction::FromTenant,
+                    (tenant_out, client_in),
+                    &turn,
+                    accepted
+                ),
+            );
+        };
+        let mut broken = self.broken.subscribe();
+        tokio::select! {
+            () = carried => return,
+            _ = broken.wait_for(|broken| *broken) => {}
+        }
+        match self.route.breaks.map(|breaks| breaks.how) {
+            Some(Breakage::Stall) => pending().await,
+            Some(Breakage::Reset) => {
+                let _ = (client.set_zero_linger(), tenant.set_zero_linger());
+            }
+            _ => {}
+        }
+    }
+
+    /// Carries one direction of a connection to its end, no byte before `from`.
+    async fn pipe(
+        &self,
+        direction: Direction,
+        (mut out, mut into): (ReadHalf<'_>, WriteHalf<'_>),
+        turn: &Mutex<Direction>,
+        from: Instant,
+    ) {
+        let (sender, mut under_way) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+        let read = async {
+            let mut buffer = vec![0; 1 << 16];
+            while let Ok(length @ 1..) = out.read(&mut buffer).await {
+                self.count_flight(direction, turn);
+                let due = from.max(Instant::now() + self.route.delay);
+                // The other side has gone.
+                if sender.send((due, buffer[..length].to_vec())).is_err() {
+                    break;
+                }
+            }
+            drop(sender);
+        };
+        let write = async {
+            self.break_if_due(direction);
+            while let Some((due, mut bytes)) = under_way.recv().await {
+                if !self.route.delay.is_zero() {
+                    sleep_until(due).await;
+                }
+                self.count(direction, &mut bytes);
+                if into.write_all(&bytes).await.is_err() {
+                    return;
+                }
+                self.break_if_due(direction);
+            }
+            let _ = into.shutdown().await;
+        };
+        tokio::join!(read, write);
+    }
+
+    fn count_flight(&self, direction: Direction, turn: &Mutex<Direction>) {
+        let mut turn = lock(turn);
+        if direction == Direction::ToTenant && *turn != direction {
+            lock(&self.carried).flights += 1;
+        }
+        *turn = direction;
+    }
+
+    /// How many bytes may still pass.
+    fn left(&self, direction: Direction) -> u64 {
+        match self.route.breaks {
+            Some(breaks) if breaks.direction == direction => {
+                let passed = *lock(&self.carried).in_direction(direction);
+                breaks.after.saturating_sub(passed)
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    /// Counts those of these bytes that may pass, and leaves no others. Whoever has got them finds
+    /// them counted.
+    fn count(&self, direction: Direction, bytes: &mut Vec<u8>) {
+        bytes.truncate(usize::try_from(self.left(direction)).unwrap_or(usize::MAX));
+        *lock(&self.carried).in_direction(direction) += bytes.len() as u64;
+    }
+
+    fn break_if_due(&self, direction: Direction) {
+        if self.left(direction) == 0 {
+            self.broken.send_replace(true);
+        }
+    }
+}
