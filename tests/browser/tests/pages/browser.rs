@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -333,8 +333,14 @@ fn failure() -> String {
     format!("FAILED-{test}")
 }
 
-/// The port is one that was free.
+/// The port is one that was free. The driver gives up where it is free for IPv6 and taken for IPv4,
+/// as it may be while other tests have connections.
 fn start_chromedriver(home: &Path) -> (Child, u16) {
+    let mut tries = (0..5).filter_map(|_| try_chromedriver(home).ok());
+    tries.next().expect("chromedriver names its port")
+}
+
+fn try_chromedriver(home: &Path) -> Result<(Child, u16), ExitStatus> {
     let mut service = Command::new("chromedriver")
         .arg("--port=0")
         .env("HOME", home)
@@ -349,9 +355,12 @@ fn start_chromedriver(home: &Path) -> (Child, u16) {
         let (_, port) = line.split_once("started successfully on port ")?;
         port.trim_end_matches('.').parse().ok()
     });
+    let Some(port) = port else {
+        return Err(service.wait().unwrap());
+    };
     // It must not come to wait for somebody who reads what it says.
     thread::spawn(move || lines.for_each(drop));
-    (service, port.expect("chromedriver names its port"))
+    Ok((service, port))
 }
 
 const INSTALL: &str = "These tests need Chromium and its driver: `apt-get install chromium chromium-driver` on \
