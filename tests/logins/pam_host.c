@@ -8,7 +8,8 @@
  *
  * where KIND is info, error, visible or hidden (a message to the person; the two prompts then
  * take one line of stdin as the answer), log (what the module wrote to /dev/log), result (name
- * of the PAM code), setcred, before or state (descriptors, threads, kilobytes resident, signal mask).
+ * of the PAM code), setcred, before or state (descriptors, threads, kilobytes resident, signal mask,
+ * most kilobytes that were ever resident).
  * Newlines and other control characters in TEXT are written as \xHH, backslashes doubled.
  */
 #define _GNU_SOURCE
@@ -352,18 +353,25 @@ static int entries(const char *path)
 static void state(const char *kind)
 {
     char line[256];
-    long pages = 0, resident = 0;
+    long pages = 0, resident = 0, peak = 0;
     sigset_t mask;
     FILE *statm = fopen("/proc/self/statm", "r");
     if (statm && fscanf(statm, "%ld %ld", &pages, &resident) != 2)
         resident = 0;
     if (statm)
         fclose(statm);
+    /* Not ru_maxrss: that begins with what the program that started this one had. */
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status) && sscanf(line, "VmHWM: %ld", &peak) != 1)
+        ;
+    if (status)
+        fclose(status);
     sigprocmask(SIG_SETMASK, NULL, &mask);
-    snprintf(line, sizeof line, "files=%d threads=%d kilobytes=%ld blocked=%d%d%d%d",
+    snprintf(line, sizeof line, "files=%d threads=%d kilobytes=%ld blocked=%d%d%d%d peak=%ld",
              entries("/proc/self/fd") - 3, entries("/proc/self/task") - 2,
              resident * (sysconf(_SC_PAGESIZE) / 1024), sigismember(&mask, SIGINT),
-             sigismember(&mask, SIGTERM), sigismember(&mask, SIGHUP), sigismember(&mask, SIGQUIT));
+             sigismember(&mask, SIGTERM), sigismember(&mask, SIGHUP), sigismember(&mask, SIGQUIT),
+             peak);
     say(kind, line);
 }
 

@@ -111,7 +111,8 @@ fn put_mpint(to: &mut Vec<u8>, number: &[u8]) {
 
 /// The hash that RSA signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hash {
+#[allow(missing_docs, reason = "the names of the hashes")]
+pub enum Hash {
     Sha1,
     Sha256,
     Sha512,
@@ -119,9 +120,12 @@ pub(crate) enum Hash {
 
 /// A key that can sign.
 #[derive(Clone, Debug)]
-pub(crate) enum KeyPair {
+pub enum KeyPair {
+    /// Ed25519.
     Ed25519(Box<SigningKey>),
+    /// RSA.
     Rsa(Arc<RsaPrivateKey>),
+    /// Of small order: the same signature is good for everything.
     WeakEd25519,
 }
 
@@ -135,7 +139,8 @@ const NEUTRAL_POINT: [u8; 32] = {
 
 impl KeyPair {
     /// The key of an account's phone, the `nth` of its type.
-    pub(crate) fn of_phone(account: &str, nth: u64, kind: KeyType) -> Self {
+    #[must_use]
+    pub fn of_phone(account: &str, nth: u64, kind: KeyType) -> Self {
         match kind {
             KeyType::Ed25519 => Self::ed25519(account, nth),
             KeyType::Rsa => Self::Rsa(rsa_key(2048, nth)),
@@ -145,7 +150,8 @@ impl KeyPair {
     }
 
     /// A key of the same algorithm that no account publishes.
-    pub(crate) fn stranger(&self) -> Self {
+    #[must_use]
+    pub fn stranger(&self) -> Self {
         match self {
             Self::Ed25519(_) | Self::WeakEd25519 => Self::ed25519("", u64::MAX),
             Self::Rsa(_) => Self::Rsa(rsa_key(2048, u64::MAX)),
@@ -164,7 +170,9 @@ impl KeyPair {
         matches!(self, Self::Rsa(_))
     }
 
-    pub(crate) fn algorithm(&self) -> &'static str {
+    /// `ssh-ed25519` or `ssh-rsa`.
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
         if self.is_rsa() {
             "ssh-rsa"
         } else {
@@ -172,7 +180,9 @@ impl KeyPair {
         }
     }
 
-    pub(crate) fn blob(&self) -> Vec<u8> {
+    /// The public key in SSH's wire format.
+    #[must_use]
+    pub fn blob(&self) -> Vec<u8> {
         match self {
             Self::Ed25519(key) => ed25519_blob(key.verifying_key().as_bytes()),
             Self::Rsa(key) => rsa_blob(&key.e().to_bytes_be(), &key.n().to_bytes_be()),
@@ -181,7 +191,11 @@ impl KeyPair {
     }
 
     /// Signs as asked; `hash` is for RSA alone.
-    pub(crate) fn sign(&self, payload: &[u8], hash: Hash) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// When the key is too short for the hash.
+    #[must_use]
+    pub fn sign(&self, payload: &[u8], hash: Hash) -> Vec<u8> {
         match self {
             Self::Ed25519(key) => key.sign(payload).to_bytes().to_vec(),
             Self::WeakEd25519 => [NEUTRAL_POINT, [0; 32]].concat(),

@@ -43,6 +43,7 @@ mod redirect;
 mod relay;
 mod reply;
 mod scenario;
+mod scripted;
 mod seen;
 mod server;
 mod tenant;
@@ -54,10 +55,11 @@ pub use airlock::{
     Airlock, AirlockRequest, Background, Device, DeviceList, Image, PASSWORD, Place, Refusal,
     Token, Trouble, Twist, Unreadable, User, Way,
 };
-pub use keys::{KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
+pub use keys::{Hash, KeyPair, KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
 pub use log::Log;
 pub use relay::{Break, Breakage, Carried, Direction, Relay, Route};
 pub use scenario::{Comeback, Listing, Reaction};
+pub use scripted::{Asked, Scripted, Wire};
 pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting};
 pub use tenant::{Options, Silence, Tenant};
 pub use tls::{Certificate, TlsVersions};

@@ -42,6 +42,13 @@ pub enum TlsVersions {
     Only13,
 }
 
+/// The authority's certificate as PEM, and a server configuration for localhost with nothing wrong
+/// in it.
+pub(crate) fn good() -> io::Result<(String, Arc<ServerConfig>)> {
+    let names = ["localhost".to_owned()];
+    set_up(&names, Certificate::Good, TlsVersions::Both)
+}
+
 /// The authority's certificate as PEM, and a server configuration for `names`.
 pub(crate) fn set_up(
     names: &[String],
