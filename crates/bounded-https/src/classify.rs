@@ -22,7 +22,10 @@ pub(crate) fn classify(error: &reqwest::Error) -> Failure {
                 Unreachable::Cut
             },
         )
-    } else if causes(error).any(<dyn StdError>::is::<io::Error>) {
+    } else if causes(error).any(|cause| {
+        // The second is the library's own, for an end in place of an answer.
+        cause.is::<io::Error>() || cause.to_string() == "connection closed before message completed"
+    }) {
         FailureKind::Unreachable(Unreachable::Cut)
     } else {
         FailureKind::NotUnderstood
