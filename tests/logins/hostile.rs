@@ -1,5 +1,12 @@
 //! A tenant that misbehaves: never a login, always in time, always the right code and one clean
 //! line in the log.
+//!
+//! Here are the ways in which the simulated tenant can be told to misbehave. Below are the tables of
+//! a server that a row of a table tells every byte; [`table`] says what each row must end in.
+
+mod framing;
+mod handshake;
+mod table;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use rustls::{ServerConfig, ServerConnection};
+use socket2::SockRef;
 
 use crate::tls;
 use crate::wire::PADDED_OR_NOT;
@@ -301,18 +302,17 @@ impl Wire {
         Ok(())
     }
 
-    /// Waits until the client has sent something, and resets the connection: that is what becomes of
-    /// one that is closed with unread bytes in it.
+    /// Resets the connection.
     ///
     /// # Errors
-    /// The client goes away.
+    /// The client has gone away.
     pub fn reset(&mut self) -> io::Result<()> {
-        self.tcp.stream.peek(&mut [0])?;
+        SockRef::from(&self.tcp.stream).set_linger(Some(Duration::ZERO))?;
         // Another handle would keep it open.
-        let mine = self.tcp.stream.peer_addr()?;
-        locked(&self.shared.open).retain(|stream| stream.peer_addr().ok() != Some(mine));
-        let nowhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        self.tcp.stream = TcpStream::connect(nowhere.local_addr()?)?;
+        let peer = self.tcp.stream.peer_addr()?;
+        locked(&self.shared.open).retain(|stream| stream.peer_addr().ok() != Some(peer));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        self.tcp.stream = TcpStream::connect(listener.local_addr()?)?;
         Ok(())
     }
 

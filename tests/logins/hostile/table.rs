@@ -1,0 +1,337 @@
+//! What a row of the tables is, and what each of them must end in.
+//!
+//! Every row is a login through libpam, with a server that does what the row says. Whatever that
+//! is: the login is refused, with the row's code and word; in time; with one clean line in the log, and
+//! nothing but the module's own words on the screen; no phone rings that should not, and none twice;
+//! the host lives, has no more descriptors and threads than before, and never had much more memory
+//! than a login takes that goes well.
+
+use std::borrow::Cow;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use tenant::{Asked, Hash, KeyPair, KeyType, Options, Scripted, Wire};
+
+use crate::stage::{Login, Stage};
+
+/// One misbehaviour.
+pub struct Row {
+    /// What a reader calls it; no two have the same.
+    pub name: &'static str,
+    pub at: At,
+    pub sends: Sends,
+    pub code: Code,
+    /// The first of the log line.
+    pub word: &'static str,
+}
+
+/// Instead of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The whole connection, from its first byte.
+    Connection,
+    /// The answer with the keys.
+    Keys,
+    /// The answer of a phone that has such a key.
+    Sign(KeyType),
+}
+
+pub enum Sends {
+    /// These bytes, and then the end that TLS wants.
+    Bytes(Cow<'static, [u8]>),
+    /// A good answer with this body, on a connection that is kept.
+    Body(Box<dyn Fn(&Asked) -> Vec<u8> + Send + Sync>),
+    /// Whatever this does.
+    Does(Box<dyn Fn(&mut Wire, &Asked) -> io::Result<()> + Send + Sync>),
+}
+
+/// What the host is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `PAM_AUTHINFO_UNAVAIL`, also with `on_unavailable = "ignore"`.
+    Unavail,
+    /// `PAM_AUTHINFO_UNAVAIL`; with `on_unavailable = "ignore"`, `PAM_IGNORE`.
+    Ignorable,
+    /// `PAM_AUTH_ERR`, after a hold of 2 to 5 s.
+    AuthErr,
+    /// `PAM_MAXTRIES`: a phone may have rung.
+    MaxTries,
+}
+
+impl Code {
+    fn name(self, ignore: bool) -> &'static str {
+        match self {
+            Self::Ignorable if ignore => "PAM_IGNORE",
+            Self::Unavail | Self::Ignorable => "PAM_AUTHINFO_UNAVAIL",
+            Self::AuthErr => "PAM_AUTH_ERR",
+            Self::MaxTries => "PAM_MAXTRIES",
+        }
+    }
+}
+
+/// A row in which the connection itself is hostile.
+pub fn connection(
+    name: &'static str,
+    does: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static,
+    code: Code,
+    word: &'static str,
+) -> Row {
+    Row {
+        name,
+        at: At::Connection,
+        sends: Sends::Does(Box::new(move |wire, _| does(wire))),
+        code,
+        word,
+    }
+}
+
+pub fn bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Sends {
+    Sends::Bytes(bytes.into())
+}
+
+pub fn body(body: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Sends {
+    Sends::Body(Box::new(body))
+}
+
+pub fn text(text: impl Into<Vec<u8>>) -> Sends {
+    let text = text.into();
+    body(move |_| text.clone())
+}
+
+pub fn does(does: impl Fn(&mut Wire, &Asked) -> io::Result<()> + Send + Sync + 'static) -> Sends {
+    Sends::Does(Box::new(does))
+}
+
+/// The key of the phone.
+pub fn key(kind: KeyType) -> KeyPair {
+    KeyPair::of_phone("lee", 0, kind)
+}
+
+/// The list that a tenant would send.
+pub fn key_list(kind: KeyType) -> String {
+    let key = key(kind);
+    let blob = STANDARD.encode(key.blob());
+    format!(
+        "# Authorized Keys of lee\n{} {blob} Pixel 8\n",
+        key.algorithm()
+    )
+}
+
+/// The answer that a tenant would send.
+pub fn signed(key: &KeyPair, asked: &Asked) -> String {
+    with_signature(&key.sign(&asked.payload(), Hash::Sha512))
+}
+
+/// A good answer with another signature.
+pub fn with_signature(signature: &[u8]) -> String {
+    let signature = URL_SAFE_NO_PAD.encode(signature);
+    format!(r#"{{"success":true,"message":"","signature":"{signature}","response":""}}"#)
+}
+
+/// Speaks TLS and HTTP, and does what a tenant would where the row does not say otherwise.
+fn play(wire: &mut Wire, at: At, sends: &Sends) -> io::Result<()> {
+    let kind = match at {
+        At::Sign(kind) => kind,
+        At::Connection | At::Keys => KeyType::Ed25519,
+    };
+    if let (At::Connection, Sends::Does(does)) = (at, sends) {
+        let nothing = Asked {
+            method: String::new(),
+            path: String::new(),
+            body: Vec::new(),
+        };
+        return does(wire, &nothing);
+    }
+    wire.handshake()?;
+    loop {
+        let asked = wire.request()?;
+        let sign = asked.is_for_a_signature();
+        if sign == matches!(at, At::Sign(_)) {
+            match sends {
+                Sends::Bytes(bytes) => {
+                    wire.send(bytes)?;
+                    return wire.close();
+                }
+                Sends::Body(body) => wire.answer("200 OK", body(&asked))?,
+                Sends::Does(does) => return does(wire, &asked),
+            }
+        } else if sign {
+            // Whoever has taken the hostile key list for a good one is let in, and fails the test.
+            wire.answer("200 OK", signed(&key(kind), &asked))?;
+        } else {
+            wire.answer("200 OK", key_list(kind))?;
+        }
+    }
+}
+
+const IGNORE: &str = "on_unavailable = \"ignore\"";
+const DENY: &str = "on_unavailable = \"deny\"";
+
+/// A login of a host that is set up for this server.
+fn log_in(server: &Scripted, (connect, person): (u64, u64), policy: &str) -> Login {
+    let stage = Stage::with(Options::default(), "lee", "", "");
+    stage.write("ca.pem", server.ca_pem());
+    let rest = format!(
+        "[wait]\nconnect_seconds = {connect}\nlogin_seconds = {person}\n[policy]\n{policy}"
+    );
+    stage.configure(&server.authority(), "lee", "", &rest);
+    stage.login("login", &[])
+}
+
+/// The most memory that a login takes that goes well, in kilobytes.
+fn usual_peak() -> u64 {
+    static PEAK: OnceLock<u64> = OnceLock::new();
+    *PEAK.get_or_init(|| {
+        let good = body(|asked| signed(&key(KeyType::Rsa), asked).into());
+        let at = At::Sign(KeyType::Rsa);
+        let server = Scripted::start(move |wire| play(wire, at, &good)).unwrap();
+        let login = log_in(&server, QUICK, DENY);
+        assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
+        peak(&login)
+    })
+}
+
+/// For rows that end before any deadline; in seconds.
+const QUICK: (u64, u64) = (4, 4);
+/// For those that do not.
+const SLOW: (u64, u64) = (1, 2);
+/// The longest that a refusal is held.
+const HELD: u64 = 5;
+/// What is left to the module when its time is up.
+const SLACK: Duration = Duration::from_secs(1);
+/// A login may keep a key list of 256 KiB as bytes, text and keys at once, and what HTTP has read of
+/// headers (400 KiB). Those who send without end send hundreds of megabytes in that time.
+const MORE_KILOBYTES: u64 = 3 << 10;
+
+pub fn peak(login: &Login) -> u64 {
+    let (_, peak) = login.one("state").text.split_once("peak=").unwrap();
+    peak.parse().unwrap()
+}
+
+/// Descriptors, threads and signal mask.
+fn kept<'l>(login: &'l Login, kind: &str) -> (&'l str, &'l str) {
+    let state = &login.one(kind).text;
+    let (before, rest) = state.split_once(" kilobytes=").unwrap();
+    let (_, rest) = rest.split_once(' ').unwrap();
+    (before, rest.split_once(" peak=").unwrap().0)
+}
+
+/// Runs all rows, some at a time, and tells of all that do not end as they must.
+pub fn run(rows: Vec<Row>) {
+    let rows: Vec<Arc<Row>> = rows.into_iter().map(Arc::new).collect();
+    run_all(&rows, |row| row.name, check);
+}
+
+/// Checks each of these, some at a time.
+pub fn run_all<R: Sync>(rows: &[R], name: impl Fn(&R) -> &str + Sync, check: impl Fn(&R) + Sync) {
+    const AT_A_TIME: usize = 8;
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(row) = rows.get(next.fetch_add(1, SeqCst)) {
+                    if catch_unwind(AssertUnwindSafe(|| check(row))).is_err() {
+                        wrong.lock().unwrap().push(name(row));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(
+        wrong.is_empty(),
+        "{} of {} rows: {wrong:#?}",
+        wrong.len(),
+        rows.len()
+    );
+}
+
+fn check(row: &Arc<Row>) {
+    let waits = match row.word {
+        "timed-out" => SLOW,
+        _ => QUICK,
+    };
+    let most_pushes = usize::from(matches!(row.at, At::Sign(_)));
+    let longest = match row.code {
+        Code::AuthErr => HELD,
+        Code::MaxTries => waits.1,
+        Code::Unavail | Code::Ignorable => waits.0,
+    };
+    let policies = match row.code {
+        Code::Ignorable => &[IGNORE, DENY][..],
+        _ => &[IGNORE],
+    };
+    for policy in policies {
+        let playing = Arc::clone(row);
+        let script = move |wire: &mut Wire| play(wire, playing.at, &playing.sends);
+        let server = Scripted::start(script).unwrap();
+        let login = log_in(&server, waits, policy);
+        let more = peak(&login).saturating_sub(usual_peak());
+        println!(
+            "{}: {} after {} ms, {more} kB more: {}",
+            row.name,
+            login.code(),
+            login.took().as_millis(),
+            login.log(),
+        );
+        assert_end(&login, row.code.name(*policy == IGNORE), row.word);
+        assert!(
+            login.took() < Duration::from_secs(longest) + SLACK,
+            "{}: too late",
+            row.name
+        );
+        assert!(more < MORE_KILOBYTES, "{}: {more} kB more", row.name);
+        let pushes = server
+            .asked()
+            .iter()
+            .filter(|asked| asked.is_for_a_signature())
+            .count();
+        assert!(
+            pushes <= most_pushes,
+            "{}: {pushes} sign requests",
+            row.name
+        );
+    }
+}
+
+/// What holds for every refusal, whoever asked for it.
+pub fn assert_end(login: &Login, code: &str, word: &str) {
+    login.assert_refused(code, word);
+    let log = login.log();
+    assert!(log.chars().all(is_harmless), "{log}");
+    assert!(log.len() < 1000, "{log}");
+    // The last is that of the stage, where the module is ignored.
+    let all = login.screen();
+    for line in all.strip_suffix(&["auth=acct_expired"]).unwrap_or(&all) {
+        assert!(is_own(line), "on the screen: {line}");
+    }
+    assert_eq!(login.status.code(), Some(1), "the host lives");
+    assert_eq!(kept(login, "state"), kept(login, "before"));
+}
+
+/// Neither a control character nor one that turns the direction of a text, or is not seen.
+fn is_harmless(c: char) -> bool {
+    let hidden = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}');
+    !c.is_control() && !hidden
+}
+
+/// The module's own words.
+fn is_own(line: &str) -> bool {
+    let announced = line
+        .strip_prefix("Approve the request on your phone. Code: ")
+        .is_some_and(|code| code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()));
+    let said = [
+        "Login denied on the phone.",
+        "No answer from the phone within 2 s.",
+        "Login refused.",
+        "The login service cannot be reached.",
+    ];
+    announced || said.contains(&line)
+}
