@@ -22,10 +22,7 @@ pub(crate) fn classify(error: &reqwest::Error) -> Failure {
                 Unreachable::Cut
             },
         )
-    } else if causes(error).any(|cause| {
-        // The second is the library's own, for an end in place of an answer.
-        cause.is::<io::Error>() || cause.to_string() == "connection closed before message completed"
-    }) {
+    } else if causes(error).any(is_cut) {
         FailureKind::Unreachable(Unreachable::Cut)
     } else {
         FailureKind::NotUnderstood
@@ -54,6 +51,19 @@ fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<FailureKind> {
         _ => None,
     }
     .map(FailureKind::Unreachable)
+}
+
+/// Whether one cause in the chain says that the connection ended too early.
+fn is_cut(cause: &(dyn StdError + 'static)) -> bool {
+    match cause.downcast_ref::<io::Error>() {
+        // Not so where it carried what is no HTTP, such as chunks of no length.
+        Some(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        ),
+        // The library's own words for an end in place of an answer.
+        None => cause.to_string() == "connection closed before message completed",
+    }
 }
 
 /// Errors of this machine, by number (Linux, errno(3)): no permission to connect (a local
