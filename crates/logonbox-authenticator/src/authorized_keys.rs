@@ -9,6 +9,8 @@ const HEADER: &str = "# Authorized";
 
 /// How many skipped lines are logged one by one: a listing can hold a hundred thousand.
 const LOGGED: usize = 10;
+/// How many skipped lines are remembered.
+const REMEMBERED: usize = 1000;
 
 /// A parsed authorized-keys listing: the usable keys in the order in which they are published,
 /// and what had to be skipped.
@@ -88,7 +90,9 @@ impl AuthorizedKeys {
                     if parsed.skipped.len() < LOGGED {
                         log::debug!("key list: {skipped}");
                     }
-                    parsed.skipped.push(skipped);
+                    if parsed.skipped.len() < REMEMBERED {
+                        parsed.skipped.push(skipped);
+                    }
                 }
             }
         }
@@ -101,7 +105,7 @@ impl AuthorizedKeys {
         &self.keys
     }
 
-    /// The lines that hold no usable key.
+    /// The lines that hold no usable key; of more than a thousand, the first thousand.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped

@@ -232,6 +232,8 @@ fn no_usable_key(keys: &AuthorizedKeys) -> Error {
         .iter()
         .map(|key| format!("{} is not allowed", key.algorithm()))
         .chain(keys.skipped().iter().map(ToString::to_string))
+        // An error's detail has no room for more.
+        .take(10)
         .collect();
     if found.is_empty() {
         found.push("the list is empty".to_owned());
