@@ -6,7 +6,9 @@
 
 mod framing;
 mod handshake;
+mod key_lists;
 mod table;
+mod timing;
 
 use std::time::Duration;
 
