@@ -6,7 +6,9 @@
 
 mod framing;
 mod handshake;
+mod json;
 mod key_lists;
+mod signatures;
 mod table;
 mod timing;
 

@@ -1,0 +1,390 @@
+//! Signatures that somebody else made, over something else, in another way, or that are written
+//! otherwise. The rest of the answer is as it should be.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use rsa::{BigUint, RsaPrivateKey};
+use sha2::{Digest, Sha512};
+use tenant::KeyType::{self, Ed25519, Rsa};
+use tenant::{Asked, Hash, KeyPair};
+
+use super::table::Code::MaxTries;
+use super::table::{At, Row, body, key, run, with_signature};
+
+#[test]
+fn no_signature_but_the_right_one_lets_in() {
+    run(rows());
+}
+
+pub fn rows() -> Vec<Row> {
+    let mut rows = of_each_kind();
+    rows.extend(vec![
+        // Ed25519.
+        bytes("ed25519-with-s-and-the-order", Ed25519, |right, _| {
+            plus_order(right)
+        }),
+        bytes("ed25519-with-high-bits-in-s", Ed25519, |right, _| {
+            let mut high = right.to_vec();
+            high[63] |= 0xe0;
+            high
+        }),
+        bytes("ed25519-s-zero", Ed25519, |right, _| {
+            [&right[..32], &[0; 32]].concat()
+        }),
+        bytes("ed25519-r-neutral", Ed25519, |right, _| {
+            [&[1], &[0; 31][..], &right[32..]].concat()
+        }),
+        bytes("ed25519-r-neutral-s-zero", Ed25519, |_, _| {
+            [&[1][..], &[0; 63]].concat()
+        }),
+        bytes("ed25519-r-and-s-swapped", Ed25519, |right, _| {
+            [&right[32..], &right[..32]].concat()
+        }),
+        // RSA: other hashes, and a key's owner who pads in other ways.
+        bytes("rsa-sha-1", Rsa, |_, asked| {
+            key(Rsa).sign(&asked.payload(), Hash::Sha1)
+        }),
+        bytes("rsa-sha-256", Rsa, |_, asked| {
+            key(Rsa).sign(&asked.payload(), Hash::Sha256)
+        }),
+        bytes("rsa-0", Rsa, |_, _| number(&BigUint::from(0_u8))),
+        bytes("rsa-1", Rsa, |_, _| number(&BigUint::from(1_u8))),
+        bytes("rsa-the-modulus", Rsa, |_, _| number(private().n())),
+        bytes("rsa-the-modulus-less-1", Rsa, |_, _| {
+            number(&(private().n() - 1_u8))
+        }),
+        bytes("rsa-and-the-modulus", Rsa, |right, _| {
+            (BigUint::from_bytes_be(right) + private().n()).to_bytes_be()
+        }),
+        padded("rsa-hash-without-its-name", |hash| pkcs1(0xff, 1, &[hash])),
+        padded("rsa-hash-named-sha-256", |hash| {
+            pkcs1(0xff, 1, &[SHA_256, &hash[..32]])
+        }),
+        padded("rsa-hash-named-sha-256-but-of-64-bytes", |hash| {
+            pkcs1(0xff, 1, &[SHA_256, hash])
+        }),
+        padded("rsa-name-without-null", |hash| {
+            pkcs1(0xff, 1, &[NO_NULL, hash])
+        }),
+        padded("rsa-name-with-more-behind", |hash| {
+            pkcs1(0xff, 1, &[SHA_512, hash, &[0]])
+        }),
+        padded("rsa-garbage-behind-the-hash", |hash| {
+            let start = [
+                &[0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0],
+                SHA_512,
+                hash,
+            ]
+            .concat();
+            [&start[..], &vec![0x42; 256 - start.len()]].concat()
+        }),
+        padded("rsa-garbage-in-the-padding", |hash| {
+            let mut block = pkcs1(0xff, 1, &[SHA_512, hash]);
+            block[20] = 0xfe;
+            block
+        }),
+        padded("rsa-padding-of-encryption", |hash| {
+            pkcs1(0x42, 2, &[SHA_512, hash])
+        }),
+        padded("rsa-padding-of-zeros", |hash| pkcs1(0, 0, &[SHA_512, hash])),
+        padded("rsa-padding-that-does-not-end", |hash| {
+            let mut block = pkcs1(0xff, 1, &[SHA_512, hash]);
+            let end = 255 - SHA_512.len() - 64;
+            block[end] = 0xff;
+            block
+        }),
+        padded("rsa-padding-that-starts-high", |hash| {
+            let mut block = pkcs1(0xff, 1, &[SHA_512, hash]);
+            block[0] = 1;
+            block
+        }),
+        padded("rsa-hash-of-something-else", |_| {
+            pkcs1(0xff, 1, &[SHA_512, &Sha512::digest(b"something else")])
+        }),
+        // The right signature, written otherwise; RSA, whose base64 has all characters.
+        written("other-base64", |right| STANDARD.encode(right), "bad-answer"),
+        written(
+            "blank-before",
+            |right| format!(" {}", base64url(right)),
+            "bad-answer",
+        ),
+        written(
+            "blank-behind",
+            |right| format!("{} ", base64url(right)),
+            "bad-answer",
+        ),
+        written(
+            "line-end-behind",
+            |right| format!("{}\\n", base64url(right)),
+            "bad-answer",
+        ),
+        written(
+            "line-ends-inside",
+            |right| base64url(right).replacen('A', "A\\n", 1) + "\\n",
+            "bad-answer",
+        ),
+        written(
+            "nul-behind",
+            |right| format!("{}\\u0000", base64url(right)),
+            "bad-answer",
+        ),
+        written(
+            "padding-inside",
+            |right| format!("{}=={}", &base64url(right)[..4], &base64url(right)[4..]),
+            "bad-answer",
+        ),
+        written(
+            "padding-too-much",
+            |right| format!("{}=", URL_SAFE.encode(right)),
+            "bad-answer",
+        ),
+        written(
+            "a-character-too-many",
+            |right| format!("{}A", base64url(right)),
+            "bad-signature",
+        ),
+        written(
+            "a-character-too-few",
+            |right| base64url(right)[..341].to_owned(),
+            "bad-answer",
+        ),
+        written("spare-bits-set", spare_bits, "bad-answer"),
+        written(
+            "percent-encoded",
+            |right| URL_SAFE.encode(right).replace('=', "%3D"),
+            "bad-answer",
+        ),
+        written(
+            "a-data-url",
+            |right| format!("data:;base64,{}", base64url(right)),
+            "bad-answer",
+        ),
+        written(
+            "in-brackets",
+            |right| format!("[{}]", base64url(right)),
+            "bad-answer",
+        ),
+        written(
+            "with-the-algorithm-before",
+            |right| format!("rsa-sha2-512 {}", base64url(right)),
+            "bad-answer",
+        ),
+        written(
+            "full-width",
+            |right| base64url(right).replace('A', "\u{ff21}") + "\u{ff21}",
+            "bad-answer",
+        ),
+        written(
+            "base64-of-base64",
+            |right| base64url(base64url(right).as_bytes()),
+            "bad-signature",
+        ),
+        written(
+            "hexadecimal-signature",
+            |right| right.iter().map(|byte| format!("{byte:02x}")).collect(),
+            "bad-signature",
+        ),
+    ]);
+    rows
+}
+
+macro_rules! both {
+    ($name:literal, $make:expr) => {{
+        let make: fn(KeyType, &[u8], &Asked) -> Vec<u8> = $make;
+        [
+            bytes(concat!("ed25519-", $name), Ed25519, move |right, asked| {
+                make(Ed25519, right, asked)
+            }),
+            bytes(concat!("rsa-", $name), Rsa, move |right, asked| {
+                make(Rsa, right, asked)
+            }),
+        ]
+    }};
+}
+
+/// Those that make sense for both kinds of keys.
+fn of_each_kind() -> Vec<Row> {
+    let rows = [
+        both!("zeros", |_, right, _| vec![0; right.len()]),
+        both!("ones", |_, right, _| vec![0xff; right.len()]),
+        both!("of-one-byte", |_, right, _| right[..1].to_vec()),
+        both!("less-a-byte", |_, right, _| right[..right.len() - 1]
+            .to_vec()),
+        both!("less-its-first-byte", |_, right, _| right[1..].to_vec()),
+        both!("a-zero-before", |_, right, _| [&[0], right].concat()),
+        both!("a-zero-behind", |_, right, _| [right, &[0]].concat()),
+        both!("twice", |_, right, _| right.repeat(2)),
+        both!("reversed", |_, right, _| right
+            .iter()
+            .rev()
+            .copied()
+            .collect()),
+        both!("first-bit", |_, right, _| flipped(right, 0, 0x80)),
+        both!("last-bit", |_, right, _| flipped(right, right.len() - 1, 1)),
+        both!("in-the-wrapping-of-ssh", |kind, right, _| {
+            let name: &[u8] = if kind == Rsa {
+                b"rsa-sha2-512"
+            } else {
+                b"ssh-ed25519"
+            };
+            [string(name), string(right)].concat()
+        }),
+        both!("the-payload-itself", |_, _, asked| asked.payload()),
+        both!("the-key-itself", |kind, _, _| key(kind).blob()),
+        both!("of-another-key", |kind, _, asked| sign(
+            &key(kind).stranger(),
+            &asked.payload()
+        )),
+        both!("of-a-key-of-the-other-kind", |kind, _, asked| {
+            let other = if kind == Rsa { Ed25519 } else { Rsa };
+            sign(&key(other), &asked.payload())
+        }),
+        both!("of-another-phone", |kind, _, asked| {
+            sign(&KeyPair::of_phone("kim", 1, kind), &asked.payload())
+        }),
+        both!("over-nothing", |kind, _, _| sign(&key(kind), b"")),
+        both!("over-a-bit-else", |kind, _, asked| {
+            sign(&key(kind), &flipped(&asked.payload(), 127, 1))
+        }),
+        both!("over-less-a-byte", |kind, _, asked| sign(
+            &key(kind),
+            &asked.payload()[..127]
+        )),
+        both!("over-a-byte-more", |kind, _, asked| {
+            sign(&key(kind), &[&asked.payload()[..], &[0]].concat())
+        }),
+        both!("over-its-base64", |kind, _, asked| {
+            sign(&key(kind), URL_SAFE.encode(asked.payload()).as_bytes())
+        }),
+        both!("over-its-hash", |kind, _, asked| {
+            sign(&key(kind), &Sha512::digest(asked.payload()))
+        }),
+        both!("over-the-whole-form", |kind, _, asked| sign(
+            &key(kind),
+            &asked.body
+        )),
+    ];
+    rows.into_iter().flatten().collect()
+}
+
+fn sign(key: &KeyPair, what: &[u8]) -> Vec<u8> {
+    key.sign(what, Hash::Sha512)
+}
+
+fn flipped(bytes: &[u8], at: usize, bit: u8) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    flipped[at] ^= bit;
+    flipped
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&length, bytes].concat()
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A signature of other bytes, made of the right one.
+fn bytes(
+    name: &'static str,
+    kind: KeyType,
+    make: impl Fn(&[u8], &Asked) -> Vec<u8> + Send + Sync + 'static,
+) -> Row {
+    Row {
+        name,
+        at: At::Sign(kind),
+        sends: body(move |asked| {
+            let right = key(kind).sign(&asked.payload(), Hash::Sha512);
+            let made = make(&right, asked);
+            assert_ne!(made, right);
+            with_signature(&made).into()
+        }),
+        code: MaxTries,
+        word: "bad-signature",
+    }
+}
+
+/// The signature of a block that the key's owner has padded: raised to the private exponent.
+fn padded(name: &'static str, block: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Row {
+    bytes(name, Rsa, move |_, asked| {
+        let key = private();
+        let block = block(&Sha512::digest(asked.payload()));
+        assert_eq!(block.len(), 256);
+        number(&(BigUint::from_bytes_be(&block) % key.n()).modpow(key.d(), key.n()))
+    })
+}
+
+/// The right signature of RSA, whose text has all the characters of base64.
+fn written(
+    name: &'static str,
+    write: impl Fn(&[u8]) -> String + Send + Sync + 'static,
+    word: &'static str,
+) -> Row {
+    Row {
+        name,
+        at: At::Sign(Rsa),
+        sends: body(move |asked| {
+            let written = write(&sign(&key(Rsa), &asked.payload()));
+            format!(r#"{{"success":true,"signature":"{written}"}}"#).into()
+        }),
+        code: MaxTries,
+        word,
+    }
+}
+
+fn private() -> RsaPrivateKey {
+    match key(Rsa) {
+        KeyPair::Rsa(key) => (*key).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// In 256 bytes.
+fn number(number: &BigUint) -> Vec<u8> {
+    let bytes = number.to_bytes_be();
+    [&vec![0; 256 - bytes.len()][..], &bytes].concat()
+}
+
+/// `DigestInfo` without the hash (RFC 8017, section 9.2, note 1).
+const SHA_512: &[u8] =
+    b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40";
+const SHA_256: &[u8] =
+    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+/// SHA-512 without the `NULL` that RFC 8017 wants.
+const NO_NULL: &[u8] = b"\x30\x4f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x04\x40";
+
+/// A block of 256 bytes, padded with `filler` (RFC 8017, section 9.2; type 2: section 7.2).
+fn pkcs1(filler: u8, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let padding = vec![filler; 256 - 3 - content.len()];
+    [&[0, kind][..], &padding, &[0], &content].concat()
+}
+
+/// S and the order of the base point (RFC 8032, section 5.1.7: S must be below it).
+fn plus_order(right: &[u8]) -> Vec<u8> {
+    const ORDER: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let mut sum = right.to_vec();
+    let mut carry = 0;
+    for (byte, order) in sum[32..].iter_mut().zip(ORDER) {
+        let total = u16::from(*byte) + u16::from(order) + carry;
+        *byte = total.to_le_bytes()[0];
+        carry = total >> 8;
+    }
+    sum
+}
+
+/// 256 bytes are 342 characters, of which the last has four bits that mean nothing.
+fn spare_bits(right: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = base64url(right).into_bytes();
+    let last = text.last_mut().unwrap();
+    let value = ALPHABET.iter().position(|c| c == last).unwrap();
+    *last = ALPHABET[value | 1];
+    String::from_utf8(text).unwrap()
+}
