@@ -4,6 +4,7 @@
 //! Here are the ways in which the simulated tenant can be told to misbehave. Below are the tables of
 //! a server that a row of a table tells every byte; [`table`] says what each row must end in.
 
+mod certificates;
 mod framing;
 mod handshake;
 mod json;

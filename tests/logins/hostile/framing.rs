@@ -462,9 +462,10 @@ fn around(head: &str, junk: &str) -> Sends {
 }
 
 fn good(asked: &Asked) -> String {
-    match asked.is_for_a_signature() {
-        true => signed(&key(KeyType::Ed25519), asked),
-        false => key_list(KeyType::Ed25519),
+    if asked.is_for_a_signature() {
+        signed(&key(KeyType::Ed25519), asked)
+    } else {
+        key_list(KeyType::Ed25519)
     }
 }
 

@@ -170,11 +170,11 @@ fn play(wire: &mut Wire, at: At, sends: &Sends) -> io::Result<()> {
     }
 }
 
-const IGNORE: &str = "on_unavailable = \"ignore\"";
-const DENY: &str = "on_unavailable = \"deny\"";
+pub const IGNORE: &str = "on_unavailable = \"ignore\"";
+pub const DENY: &str = "on_unavailable = \"deny\"";
 
 /// A login of a host that is set up for this server.
-fn log_in(server: &Scripted, (connect, person): (u64, u64), policy: &str) -> Login {
+pub fn log_in(server: &Scripted, (connect, person): (u64, u64), policy: &str) -> Login {
     let stage = Stage::with(Options::default(), "lee", "", "");
     stage.write("ca.pem", server.ca_pem());
     let rest = format!(
@@ -188,9 +188,7 @@ fn log_in(server: &Scripted, (connect, person): (u64, u64), policy: &str) -> Log
 fn usual_peak() -> u64 {
     static PEAK: OnceLock<u64> = OnceLock::new();
     *PEAK.get_or_init(|| {
-        let good = body(|asked| signed(&key(KeyType::Rsa), asked).into());
-        let at = At::Sign(KeyType::Rsa);
-        let server = Scripted::start(move |wire| play(wire, at, &good)).unwrap();
+        let server = Scripted::start(|wire| play_good(wire, KeyType::Rsa)).unwrap();
         let login = log_in(&server, QUICK, DENY);
         assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
         peak(&login)
@@ -198,9 +196,9 @@ fn usual_peak() -> u64 {
 }
 
 /// For rows that end before any deadline; in seconds.
-const QUICK: (u64, u64) = (4, 4);
+pub const QUICK: (u64, u64) = (4, 4);
 /// For those that do not.
-const SLOW: (u64, u64) = (1, 2);
+pub const SLOW: (u64, u64) = (1, 2);
 /// The longest that a refusal is held.
 const HELD: u64 = 5;
 /// What is left to the module when its time is up.
@@ -209,7 +207,7 @@ const SLACK: Duration = Duration::from_secs(1);
 /// headers (400 KiB). Those who send without end send hundreds of megabytes in that time.
 const MORE_KILOBYTES: u64 = 3 << 10;
 
-pub fn peak(login: &Login) -> u64 {
+fn peak(login: &Login) -> u64 {
     let (_, peak) = login.one("state").text.split_once("peak=").unwrap();
     peak.parse().unwrap()
 }
@@ -259,11 +257,6 @@ fn check(row: &Arc<Row>) {
         _ => QUICK,
     };
     let most_pushes = usize::from(matches!(row.at, At::Sign(_)));
-    let longest = match row.code {
-        Code::AuthErr => HELD,
-        Code::MaxTries => waits.1,
-        Code::Unavail | Code::Ignorable => waits.0,
-    };
     let policies = match row.code {
         Code::Ignorable => &[IGNORE, DENY][..],
         _ => &[IGNORE],
@@ -273,32 +266,42 @@ fn check(row: &Arc<Row>) {
         let script = move |wire: &mut Wire| play(wire, playing.at, &playing.sends);
         let server = Scripted::start(script).unwrap();
         let login = log_in(&server, waits, policy);
-        let more = peak(&login).saturating_sub(usual_peak());
-        println!(
-            "{}: {} after {} ms, {more} kB more: {}",
-            row.name,
-            login.code(),
-            login.took().as_millis(),
-            login.log(),
-        );
-        assert_end(&login, row.code.name(*policy == IGNORE), row.word);
-        assert!(
-            login.took() < Duration::from_secs(longest) + SLACK,
-            "{}: too late",
-            row.name
-        );
-        assert!(more < MORE_KILOBYTES, "{}: {more} kB more", row.name);
-        let pushes = server
-            .asked()
-            .iter()
-            .filter(|asked| asked.is_for_a_signature())
-            .count();
-        assert!(
-            pushes <= most_pushes,
-            "{}: {pushes} sign requests",
-            row.name
-        );
+        let code = row.code.name(*policy == IGNORE);
+        let longest = match row.code {
+            Code::AuthErr => HELD,
+            Code::MaxTries => waits.1,
+            Code::Unavail | Code::Ignorable => waits.0,
+        };
+        assert_row(row.name, &login, code, row.word, longest);
+        let pushes = pushes(&server);
+        assert!(pushes <= most_pushes, "{}: {pushes} sign requests", row.name);
     }
+}
+
+/// Sign requests that a server has got.
+pub fn pushes(server: &Scripted) -> usize {
+    let asked = server.asked();
+    asked.iter().filter(|asked| asked.is_for_a_signature()).count()
+}
+
+/// What a row asks for, where its login may take so many seconds.
+pub fn assert_row(name: &str, login: &Login, code: &str, word: &str, longest: u64) {
+    let more = peak(login).saturating_sub(usual_peak());
+    println!(
+        "{name}: {} after {} ms, {more} kB more: {}",
+        login.code(),
+        login.took().as_millis(),
+        login.log(),
+    );
+    assert_end(login, code, word);
+    let limit = Duration::from_secs(longest) + SLACK;
+    assert!(login.took() < limit, "{name}: too late");
+    assert!(more < MORE_KILOBYTES, "{name}: {more} kB more");
+}
+
+/// Speaks TLS and HTTP as a tenant would, whose phone has this key.
+pub fn play_good(wire: &mut Wire, kind: KeyType) -> io::Result<()> {
+    play(wire, At::Sign(kind), &body(move |asked| signed(&key(kind), asked).into()))
 }
 
 /// What holds for every refusal, whoever asked for it.

@@ -89,9 +89,10 @@ fn cases() -> Vec<([&'static str; 2], Sends)> {
 fn good(asked: &tenant::Asked) -> String {
     // Long enough for a byte in 100 ms to be too slow for all of it.
     let padding = " ".repeat(64);
-    let body = match asked.is_for_a_signature() {
-        true => signed(&key(KeyType::Ed25519), asked) + &padding,
-        false => key_list(KeyType::Ed25519) + &padding,
+    let body = if asked.is_for_a_signature() {
+        signed(&key(KeyType::Ed25519), asked) + &padding
+    } else {
+        key_list(KeyType::Ed25519) + &padding
     };
     let length = body.len();
     format!("HTTP/1.1 200 OK\r\nserver: a server\r\ncontent-length: {length}\r\n\r\n{body}")

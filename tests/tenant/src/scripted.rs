@@ -198,7 +198,13 @@ impl Wire {
         let mut tls =
             ServerConnection::new(Arc::clone(&self.shared.tls)).map_err(io::Error::other)?;
         while tls.is_handshaking() {
-            tls.complete_io(&mut self.tcp)?;
+            if let Err(error) = tls.complete_io(&mut self.tcp) {
+                // The client is told why.
+                while tls.wants_write() {
+                    tls.write_tls(&mut self.tcp)?;
+                }
+                return Err(error);
+            }
         }
         self.tls = Some(tls);
         Ok(())
