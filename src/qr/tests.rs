@@ -731,6 +731,11 @@ fn what_stands_beside_the_image_is_passed_over_or_refused() {
         assert_drawn(&with(name, mebibyte.clone(), 1), &code, "a large chunk");
     }
     assert_drawn(&with(b"tEXt", vec![b'x'], 50_000), &code, "many chunks");
+    assert_drawn(&with(b"IDAT", Vec::new(), 900), &code, "many empty data");
+    for name in [b"IDAT", b"fdAT"] {
+        let png = with(name, Vec::new(), 100_000);
+        assert_eq!(error(&png), "more than 1000 chunks of data");
+    }
     assert!(error(&with(b"eXIf", mebibyte, 1)).contains("limits"));
     let file = vec![b'x'; image::MAX_FILE];
     assert_eq!(error(&with(b"tEXt", file, 1)), "larger than 1572864 bytes");
