@@ -4,15 +4,19 @@
 //! Here are the ways in which the simulated tenant can be told to misbehave. Below are the tables of
 //! a server that a row of a table tells every byte; [`table`] says what each row must end in.
 
+mod airlock;
 mod certificates;
 mod framing;
 mod handshake;
 mod json;
+mod kept;
 mod key_lists;
+mod pictures;
 mod signatures;
 mod table;
 mod timing;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::stage::{Login, Stage, nobody};
@@ -20,6 +24,36 @@ use tenant::{
     Account, Accounts, Certificate, KeyType, Listing, Options, Phone, Reaction, Silence,
     TlsVersions,
 };
+
+/// A misbehaviour in another place is a row more, and no other misbehaviour.
+#[test]
+fn no_two_rows_of_the_tables_are_the_same() {
+    let tables = [
+        names(&handshake::rows(), |row| row.name),
+        names(&certificates::rows(), |row| row.name),
+        names(&framing::rows(), |row| row.name),
+        names(&timing::rows(), |row| row.name),
+        names(&kept::rows(), |row| row.name),
+        names(&key_lists::rows(), |row| row.name),
+        names(&json::rows(), |row| row.name),
+        names(&signatures::rows(), |row| row.name),
+        names(&airlock::rows(), |row| row.name),
+        names(&pictures::rows(), |row| row.name),
+    ];
+    let rows: Vec<&str> = tables.concat();
+    let distinct: BTreeSet<&str> = rows.iter().copied().collect();
+    assert_eq!(distinct.len(), rows.len());
+    let misbehaviours: BTreeSet<&str> = rows
+        .iter()
+        .map(|name| name.split_once(" (").map_or(*name, |(what, _)| what))
+        .collect();
+    println!("{} rows, {} misbehaviours", rows.len(), misbehaviours.len());
+    assert!(misbehaviours.len() > 100);
+}
+
+fn names<R>(rows: &[R], name: impl Fn(&R) -> &'static str) -> Vec<&'static str> {
+    rows.iter().map(name).collect()
+}
 
 const WAITS: &str = "[wait]\nconnect_seconds = 1\nlogin_seconds = 2";
 /// What is left to the module once its time is up.

@@ -8,6 +8,8 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
+    clippy::string_slice,
+    clippy::too_many_lines,
     clippy::unwrap_used,
     reason = "a panic here fails a test, never a login"
 )]

@@ -23,14 +23,18 @@ use super::table::{DENY, IGNORE, QUICK, assert_row, log_in, play_good, pushes, r
 
 #[test]
 fn nobody_proves_to_be_the_tenant_with_another_certificate() {
-    run_all(&rows(), |row| row.name, |row| {
-        let root = root();
-        let server = start(&root, (row.identity)(&root));
-        let login = log_in(&server, QUICK, IGNORE);
-        assert_row(row.name, &login, "PAM_AUTHINFO_UNAVAIL", "tls", QUICK.0);
-        assert_eq!(pushes(&server), 0);
-        assert_eq!(server.asked(), [], "{}: asked something", row.name);
-    });
+    run_all(
+        &rows(),
+        |row| row.name,
+        |row| {
+            let root = root();
+            let server = start(&root, (row.identity)(&root));
+            let login = log_in(&server, QUICK, IGNORE);
+            assert_row(row.name, &login, "PAM_AUTHINFO_UNAVAIL", "tls", QUICK.0);
+            assert_eq!(pushes(&server), 0);
+            assert_eq!(server.asked(), [], "{}: asked something", row.name);
+        },
+    );
 }
 
 /// Else all of them would be refused, whatever is wrong with them.
@@ -63,35 +67,53 @@ pub fn rows() -> Vec<Row> {
     vec![
         // Names.
         leaf("another-name", |leaf| name(leaf, "other.example")),
-        leaf("a-name-that-begins-so", |leaf| name(leaf, "localhost.example")),
+        leaf("a-name-that-begins-so", |leaf| {
+            name(leaf, "localhost.example");
+        }),
         leaf("a-name-that-ends-so", |leaf| name(leaf, "xlocalhost")),
         leaf("a-name-below-it", |leaf| name(leaf, "www.localhost")),
         leaf("a-name-with-nul", |leaf| name(leaf, "localhost\0.example")),
         leaf("every-name", |leaf| name(leaf, "*")),
         leaf("every-name-below-it", |leaf| name(leaf, "*.localhost")),
         leaf("an-empty-name", |leaf| name(leaf, "")),
-        leaf("the-address-alone", |leaf| names(leaf, SanType::IpAddress([127, 0, 0, 1].into()))),
+        leaf("the-address-alone", |leaf| {
+            names(leaf, SanType::IpAddress([127, 0, 0, 1].into()));
+        }),
         leaf("the-name-as-a-url", |leaf| {
             names(leaf, SanType::URI("https://localhost/".try_into().unwrap()));
         }),
         leaf("the-name-as-a-mail-address", |leaf| {
-            names(leaf, SanType::Rfc822Name("root@localhost".try_into().unwrap()));
+            names(
+                leaf,
+                SanType::Rfc822Name("root@localhost".try_into().unwrap()),
+            );
         }),
         leaf("the-name-as-a-common-name-alone", |leaf| {
             leaf.subject_alt_names.clear();
-            leaf.distinguished_name.push(DnType::CommonName, "localhost");
+            leaf.distinguished_name
+                .push(DnType::CommonName, "localhost");
         }),
         // Times.
-        leaf("expired-years-ago", |leaf| leaf.not_after = date_time_ymd(2021, 1, 1)),
-        leaf("not-valid-for-years", |leaf| leaf.not_before = date_time_ymd(4095, 1, 1)),
+        leaf("expired-years-ago", |leaf| {
+            leaf.not_after = date_time_ymd(2021, 1, 1);
+        }),
+        leaf("not-valid-for-years", |leaf| {
+            leaf.not_before = date_time_ymd(4095, 1, 1);
+        }),
         leaf("valid-backwards", |leaf| {
             leaf.not_before = date_time_ymd(4095, 1, 1);
             leaf.not_after = date_time_ymd(1980, 1, 1);
         }),
         // What it is for.
-        leaf("of-an-authority", |leaf| leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
-        leaf("for-clients", |leaf| leaf.extended_key_usages = vec![Usage::ClientAuth]),
-        leaf("for-code", |leaf| leaf.extended_key_usages = vec![Usage::CodeSigning]),
+        leaf("of-an-authority", |leaf| {
+            leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }),
+        leaf("for-clients", |leaf| {
+            leaf.extended_key_usages = vec![Usage::ClientAuth];
+        }),
+        leaf("for-code", |leaf| {
+            leaf.extended_key_usages = vec![Usage::CodeSigning];
+        }),
         leaf("with-a-demand-that-nobody-knows", |leaf| {
             let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
             extension.set_criticality(true);
@@ -100,7 +122,8 @@ pub fn rows() -> Vec<Row> {
         leaf("of-a-megabyte", |leaf| {
             let mut null = vec![4, 0x83, 0x0f, 0xff, 0xff];
             null.resize(5 + 0xf_ffff, 0);
-            leaf.custom_extensions.push(CustomExtension::from_oid_content(&[1, 2, 3, 4], null));
+            leaf.custom_extensions
+                .push(CustomExtension::from_oid_content(&[1, 2, 3, 4], null));
         }),
         // Who signed it.
         row("signed-by-itself", |_| {
@@ -108,12 +131,16 @@ pub fn rows() -> Vec<Row> {
             let leaf = params("localhost").self_signed(&key).unwrap();
             Identity::new(vec![leaf.der().clone()], &key)
         }),
-        row("of-an-authority-of-the-same-name", |_| below(&root(), |_| {})),
+        row("of-an-authority-of-the-same-name", |_| {
+            below(&root(), |_| {})
+        }),
         row("of-an-authority-that-comes-along", |_| {
             let other = authority("Another", |_| {}, None);
             below(&other, |_| {}).with(&other)
         }),
-        row("of-the-authority-s-own", |root| Identity::new(vec![root.der().clone()], root.key())),
+        row("of-the-authority-s-own", |root| {
+            Identity::new(vec![root.der().clone()], root.key())
+        }),
         row("of-another-s-certificate", |root| {
             let key = KeyPair::generate().unwrap();
             Identity::new(below(root, |_| {}).chain, &key)
@@ -134,11 +161,21 @@ pub fn rows() -> Vec<Row> {
             identity.chain.reverse();
             identity
         }),
-        through("an-intermediate-that-has-expired", |ca| ca.not_after = date_time_ymd(2021, 1, 1)),
-        through("an-intermediate-of-the-future", |ca| ca.not_before = date_time_ymd(4095, 1, 1)),
-        through("an-intermediate-that-is-no-authority", |ca| ca.is_ca = IsCa::NoCa),
-        through("an-intermediate-that-says-it-is-none", |ca| ca.is_ca = IsCa::ExplicitNoCa),
-        through("an-intermediate-for-clients", |ca| ca.extended_key_usages = vec![Usage::ClientAuth]),
+        through("an-intermediate-that-has-expired", |ca| {
+            ca.not_after = date_time_ymd(2021, 1, 1);
+        }),
+        through("an-intermediate-of-the-future", |ca| {
+            ca.not_before = date_time_ymd(4095, 1, 1);
+        }),
+        through("an-intermediate-that-is-no-authority", |ca| {
+            ca.is_ca = IsCa::NoCa;
+        }),
+        through("an-intermediate-that-says-it-is-none", |ca| {
+            ca.is_ca = IsCa::ExplicitNoCa;
+        }),
+        through("an-intermediate-for-clients", |ca| {
+            ca.extended_key_usages = vec![Usage::ClientAuth];
+        }),
         through("an-intermediate-for-other-names", |ca| {
             ca.name_constraints = Some(NameConstraints {
                 permitted_subtrees: vec![GeneralSubtree::DnsName("example".into())],
@@ -152,7 +189,8 @@ pub fn rows() -> Vec<Row> {
             });
         }),
         row("a-path-longer-than-allowed", |root| {
-            let last = |ca: &mut CertificateParams| ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            let last =
+                |ca: &mut CertificateParams| ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             let first = authority("The first", last, Some(root));
             below(&intermediate(&first, |_| {}), |_| {}).with(&first)
         }),
@@ -188,7 +226,9 @@ pub fn rows() -> Vec<Row> {
             let first = authority("one", |_| {}, None);
             let mut identity = below(&first, |_| {});
             for _ in 0..60 {
-                let again = ca_params("one", |_| {}).signed_by(first.key(), &first).unwrap();
+                let again = ca_params("one", |_| {})
+                    .signed_by(first.key(), &first)
+                    .unwrap();
                 identity.chain.push(again.der().clone());
             }
             identity
@@ -202,17 +242,23 @@ pub fn rows() -> Vec<Row> {
         bytes("half-a-certificate", |der| der.truncate(der.len() / 2)),
         bytes("a-byte-behind", |der| der.push(0)),
         bytes("a-certificate-that-says-it-is-longer", |der| der[3] = 0xff),
-        bytes("text-for-a-certificate", |der| *der = b"-----BEGIN CERTIFICATE-----".to_vec()),
+        bytes("text-for-a-certificate", |der| {
+            *der = b"-----BEGIN CERTIFICATE-----".to_vec();
+        }),
         bytes("an-empty-certificate", Vec::clear),
-        row("no-certificate", |root| Identity { chain: Vec::new(), ..below(root, |_| {}) }),
+        row("no-certificate", |root| Identity {
+            chain: Vec::new(),
+            ..below(root, |_| {})
+        }),
         // Keys and protocols.
         row("a-key-of-rsa-1024", rsa_1024),
         row("only-http-2", |root| Identity {
             change: |config| config.alpn_protocols = vec![b"h2".to_vec()],
             ..below(root, |_| {})
         }),
-        row("a-certificate-of-the-client-s-wanted", |root| {
-            Identity { wants_client: true, ..below(root, |_| {}) }
+        row("a-certificate-of-the-client-s-wanted", |root| Identity {
+            wants_client: true,
+            ..below(root, |_| {})
         }),
     ]
 }
@@ -249,7 +295,11 @@ impl Identity {
 
 /// A server that would let anybody in, for a host that believes `root`.
 fn start(root: &Ca, identity: Identity) -> Scripted {
-    let versions: &[_] = if identity.only_tls_1_2 { &[&TLS12] } else { &[&TLS12, &TLS13] };
+    let versions: &[_] = if identity.only_tls_1_2 {
+        &[&TLS12]
+    } else {
+        &[&TLS12, &TLS13]
+    };
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
@@ -269,7 +319,10 @@ fn start(root: &Ca, identity: Identity) -> Scripted {
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
         STANDARD.encode(root.der())
     );
-    Scripted::with(pem, Arc::new(config), |wire| play_good(wire, KeyType::Ed25519)).unwrap()
+    Scripted::with(pem, Arc::new(config), |wire| {
+        play_good(wire, KeyType::Ed25519)
+    })
+    .unwrap()
 }
 
 /// The authority that the host believes.
@@ -282,11 +335,7 @@ fn intermediate(issuer: &Ca, change: impl FnOnce(&mut CertificateParams)) -> Ca 
 }
 
 /// Signed by itself where there is no issuer.
-fn authority(
-    name: &str,
-    change: impl FnOnce(&mut CertificateParams),
-    issuer: Option<&Ca>,
-) -> Ca {
+fn authority(name: &str, change: impl FnOnce(&mut CertificateParams), issuer: Option<&Ca>) -> Ca {
     let (params, key) = (ca_params(name, change), KeyPair::generate().unwrap());
     match issuer {
         Some(issuer) => Ca::signed_by(params, key, issuer),

@@ -60,10 +60,10 @@ pub fn rows() -> Vec<Row> {
         hello("ssl-3.0", |hello| hello.version = [3, 0]),
         hello("tls-9.9", |hello| hello.version = [9, 9]),
         hello("a-downgrade-to-tls-1.2", |hello| {
-            hello.random[24..].copy_from_slice(b"DOWNGRD\x01")
+            hello.random[24..].copy_from_slice(b"DOWNGRD\x01");
         }),
         hello("a-downgrade-to-tls-1.1", |hello| {
-            hello.random[24..].copy_from_slice(b"DOWNGRD\x00")
+            hello.random[24..].copy_from_slice(b"DOWNGRD\x00");
         }),
         hello("no-encryption", |hello| hello.suite = [0, 0]),
         hello("rc4", |hello| hello.suite = [0, 5]),
@@ -73,7 +73,7 @@ pub fn rows() -> Vec<Row> {
         }),
         hello("compression", |hello| hello.compression = 1),
         hello("an-answer-to-no-question", |hello| {
-            hello.extensions.push((0xabcd, vec![0; 9]))
+            hello.extensions.push((0xabcd, vec![0; 9]));
         }),
         hello("an-extension-twice", |hello| {
             hello.extensions.extend([(23, vec![]), (23, vec![])]);
@@ -149,7 +149,7 @@ pub fn rows() -> Vec<Row> {
         connection("reset-at-once", Wire::reset, Unavail, "unreachable"),
         connection(
             "closed-at-once",
-            |wire| wire.close(),
+            tenant::Wire::close,
             Unavail,
             "unreachable",
         ),

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use tenant::{KeyType, ed25519_blob};
 
 use super::table::Code::{AuthErr, Unavail};
-use super::table::{At, Code, Row, key, key_list, run, text};
+use super::table::{At, Code, Row, hexadecimal, key, key_list, run, text};
 
 #[test]
 fn no_key_list_but_a_good_one_rings_a_phone() {
@@ -256,7 +256,10 @@ pub fn rows() -> Vec<Row> {
         ),
         no_key(
             "hexadecimal",
-            list(&format!("ssh-ed25519 {}\n", hex(&ed25519_blob(&POINT)))),
+            list(&format!(
+                "ssh-ed25519 {}\n",
+                hexadecimal(&ed25519_blob(&POINT))
+            )),
         ),
         no_key(
             "base64-twice",
@@ -388,10 +391,6 @@ fn spare_bits() -> String {
     let more = if last == 'A' { 'B' } else { 'Z' };
     text.push(more);
     text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn utf_16(text: &str, order: fn(u16) -> [u8; 2], mark: bool) -> Vec<u8> {

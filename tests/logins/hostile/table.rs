@@ -7,6 +7,7 @@
 //! than a login takes that goes well.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -46,10 +47,13 @@ pub enum Sends {
     /// These bytes, and then the end that TLS wants.
     Bytes(Cow<'static, [u8]>),
     /// A good answer with this body, on a connection that is kept.
-    Body(Box<dyn Fn(&Asked) -> Vec<u8> + Send + Sync>),
+    Body(Box<Bodies>),
     /// Whatever this does.
-    Does(Box<dyn Fn(&mut Wire, &Asked) -> io::Result<()> + Send + Sync>),
+    Does(Box<Deeds>),
 }
+
+type Bodies = dyn Fn(&Asked) -> Vec<u8> + Send + Sync;
+type Deeds = dyn Fn(&mut Wire, &Asked) -> io::Result<()> + Send + Sync;
 
 /// What the host is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +110,13 @@ pub fn text(text: impl Into<Vec<u8>>) -> Sends {
 
 pub fn does(does: impl Fn(&mut Wire, &Asked) -> io::Result<()> + Send + Sync + 'static) -> Sends {
     Sends::Does(Box::new(does))
+}
+
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The key of the phone.
@@ -256,7 +267,7 @@ fn check(row: &Arc<Row>) {
         "timed-out" => SLOW,
         _ => QUICK,
     };
-    let most_pushes = usize::from(matches!(row.at, At::Sign(_)));
+    let most_pushes = usize::from(row.code == Code::MaxTries);
     let policies = match row.code {
         Code::Ignorable => &[IGNORE, DENY][..],
         _ => &[IGNORE],
@@ -274,18 +285,42 @@ fn check(row: &Arc<Row>) {
         };
         assert_row(row.name, &login, code, row.word, longest);
         let pushes = pushes(&server);
-        assert!(pushes <= most_pushes, "{}: {pushes} sign requests", row.name);
+        assert!(
+            pushes <= most_pushes,
+            "{}: {pushes} sign requests",
+            row.name
+        );
     }
 }
 
 /// Sign requests that a server has got.
 pub fn pushes(server: &Scripted) -> usize {
     let asked = server.asked();
-    asked.iter().filter(|asked| asked.is_for_a_signature()).count()
+    asked
+        .iter()
+        .filter(|asked| asked.is_for_a_signature())
+        .count()
 }
 
 /// What a row asks for, where its login may take so many seconds.
 pub fn assert_row(name: &str, login: &Login, code: &str, word: &str, longest: u64) {
+    assert_end(name, login, code, word, longest, MORE_KILOBYTES);
+    // The last is that of the stage, where the module is ignored.
+    let all = login.screen();
+    for line in all.strip_suffix(&["auth=acct_expired"]).unwrap_or(&all) {
+        assert!(is_own(line), "{name}: on the screen: {line}");
+    }
+}
+
+/// What holds for every refusal, but for the screen.
+pub fn assert_end(
+    name: &str,
+    login: &Login,
+    code: &str,
+    word: &str,
+    longest: u64,
+    more_kilobytes: u64,
+) {
     let more = peak(login).saturating_sub(usual_peak());
     println!(
         "{name}: {} after {} ms, {more} kB more: {}",
@@ -293,34 +328,28 @@ pub fn assert_row(name: &str, login: &Login, code: &str, word: &str, longest: u6
         login.took().as_millis(),
         login.log(),
     );
-    assert_end(login, code, word);
-    let limit = Duration::from_secs(longest) + SLACK;
-    assert!(login.took() < limit, "{name}: too late");
-    assert!(more < MORE_KILOBYTES, "{name}: {more} kB more");
-}
-
-/// Speaks TLS and HTTP as a tenant would, whose phone has this key.
-pub fn play_good(wire: &mut Wire, kind: KeyType) -> io::Result<()> {
-    play(wire, At::Sign(kind), &body(move |asked| signed(&key(kind), asked).into()))
-}
-
-/// What holds for every refusal, whoever asked for it.
-pub fn assert_end(login: &Login, code: &str, word: &str) {
     login.assert_refused(code, word);
     let log = login.log();
     assert!(log.chars().all(is_harmless), "{log}");
     assert!(log.chars().count() < 700, "{log}");
-    // The last is that of the stage, where the module is ignored.
-    let all = login.screen();
-    for line in all.strip_suffix(&["auth=acct_expired"]).unwrap_or(&all) {
-        assert!(is_own(line), "on the screen: {line}");
-    }
     assert_eq!(login.status.code(), Some(1), "the host lives");
     assert_eq!(kept(login, "state"), kept(login, "before"));
+    let limit = Duration::from_secs(longest) + SLACK;
+    assert!(login.took() < limit, "{name}: too late");
+    assert!(more < more_kilobytes, "{name}: {more} kB more");
+}
+
+/// Speaks TLS and HTTP as a tenant would, whose phone has this key.
+pub fn play_good(wire: &mut Wire, kind: KeyType) -> io::Result<()> {
+    play(
+        wire,
+        At::Sign(kind),
+        &body(move |asked| signed(&key(kind), asked).into()),
+    )
 }
 
 /// Neither a control character nor one that turns the direction of a text, or is not seen.
-fn is_harmless(c: char) -> bool {
+pub fn is_harmless(c: char) -> bool {
     let hidden = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}');
     !c.is_control() && !hidden

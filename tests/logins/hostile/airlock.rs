@@ -1,0 +1,620 @@
+//! An Airlock IAM that misbehaves: documents that do not say that somebody is logged in, cookies, lists
+//! of devices. The simulated one can do more of this (`Trouble`, in airlock/refused.rs), and what a
+//! picture may hold is in pictures.rs.
+
+use std::io;
+use std::sync::Arc;
+
+use tenant::{Options, Scripted, Wire};
+
+use super::table::{IGNORE, Sends, assert_end, does, is_harmless, run_all, text};
+use crate::stage::{Login, Stage};
+
+#[test]
+fn no_document_but_the_right_one_lets_in() {
+    run_all(
+        &rows(),
+        |row| row.name,
+        |row| {
+            let login = log_in(row);
+            assert_refused(row, &login);
+        },
+    );
+}
+
+/// All end in `PAM_MAXTRIES`: Airlock has been asked.
+pub struct Row {
+    pub name: &'static str,
+    at: At,
+    sends: Arc<Sends>,
+    word: &'static str,
+}
+
+/// Instead of which answer. What comes before is as it should be, and what comes after would be a
+/// login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// To the first request, which nothing depends on but its cookies.
+    First,
+    /// To the password; nothing more is asked of the person.
+    Password,
+    /// To the request for the list of devices; the only one is chosen.
+    Devices,
+    /// To the request for the picture; the OTP that is typed then is wrong.
+    Picture,
+    /// To the request whether the phone has approved.
+    Poll,
+    /// To the OTP.
+    Otp,
+}
+
+pub fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (at, number) in [(At::Password, 0), (At::Poll, 1), (At::Otp, 2)] {
+        for (names, document, word) in documents() {
+            let sends = Arc::new(text(document));
+            rows.push(Row {
+                name: names[number],
+                at,
+                sends,
+                word,
+            });
+        }
+    }
+    rows.extend(others());
+    rows
+}
+
+macro_rules! document {
+    ($name:literal, $document:expr) => {
+        document!($name, $document, "bad-answer")
+    };
+    ($name:literal, $document:expr, $word:literal) => {{
+        let names = [
+            concat!($name, " (password)"),
+            concat!($name, " (poll)"),
+            concat!($name, " (OTP)"),
+        ];
+        (names, Vec::<u8>::from($document), $word)
+    }};
+}
+
+/// In place of each of the three answers that can end a login.
+fn documents() -> Vec<([&'static str; 3], Vec<u8>, &'static str)> {
+    vec![
+        // What is no session, or not one that is done.
+        document!("attributes as a list", session("[]")),
+        document!("attributes as text", session("\"\"")),
+        document!("attributes as false", session("false")),
+        document!("a step that is false", session(r#"{"nextAuthStep":false}"#)),
+        document!("a step that is a list", session(r#"{"nextAuthStep":[]}"#)),
+        document!(
+            "a step that is an object",
+            session(r#"{"nextAuthStep":{}}"#)
+        ),
+        document!(
+            "a step of a blank",
+            session(r#"{"nextAuthStep":" "}"#),
+            "unsupported-step"
+        ),
+        document!(
+            "a step in lower case",
+            session(r#"{"nextAuthStep":"otp_required"}"#),
+            "unsupported-step"
+        ),
+        document!(
+            "a step with nul",
+            session(r#"{"nextAuthStep":"OTP_REQUIRED\u0000"}"#),
+            "unsupported-step"
+        ),
+        document!(
+            "a step named done",
+            session(r#"{"nextAuthStep":"DONE"}"#),
+            "unsupported-step"
+        ),
+        document!(
+            "a step of escape sequences",
+            session(r#"{"nextAuthStep":"\u001b[2J\u001b]0;x\u0007"}"#),
+            "unsupported-step"
+        ),
+        document!(
+            "a step that turns the text",
+            session("{\"nextAuthStep\":\"\u{202e}x\u{2066}\"}"),
+            "unsupported-step"
+        ),
+        document!(
+            "a step of 50 kilobytes",
+            session(&format!("{{\"nextAuthStep\":\"{}\"}}", "X".repeat(50_000)))
+        ),
+        document!(
+            "a step twice",
+            session(r#"{"nextAuthStep":"X","nextAuthStep":null}"#)
+        ),
+        document!(
+            "a step twice, once escaped",
+            session(r#"{"nextAuthStep":"X","nextAuth\u0053tep":"Y"}"#)
+        ),
+        document!(
+            "a step in meta that is null",
+            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":null}}"#
+        ),
+        document!(
+            "a step in meta as a number",
+            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":0}}"#
+        ),
+        document!(
+            "meta as a list",
+            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":[]}"#
+        ),
+        document!("a type in capitals", DONE.replace("session", "SESSION")),
+        document!("a type with a blank", DONE.replace("session", "session ")),
+        document!(
+            "a type as a list",
+            DONE.replace("\"authentication.session\"", "[\"authentication.session\"]")
+        ),
+        document!(
+            "a type twice",
+            DONE.replace("\"type\"", "\"type\":\"x\",\"type\"")
+        ),
+        document!(
+            "data as a list",
+            r#"{"data":[{"type":"authentication.session","attributes":{}}]}"#
+        ),
+        document!("data as text", r#"{"data":"authentication.session"}"#),
+        document!("data as true", r#"{"data":true}"#),
+        document!(
+            "data as fields in a list",
+            r#"{"data":["authentication.session","",{}]}"#
+        ),
+        document!(
+            "a document as fields in a list",
+            r#"[{"type":"authentication.session","attributes":{}},{},null]"#
+        ),
+        document!("a document in a document", format!("{{\"data\":{DONE}}}")),
+        document!("a document in a text", format!("{DONE:?}")),
+        document!(
+            "a document in utf-16",
+            DONE.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>()
+        ),
+        document!(
+            "a document behind a byte order mark",
+            format!("\u{feff}{DONE}")
+        ),
+        document!("a document before nul", format!("{DONE}\0")),
+        document!("a document and a comma", format!("{DONE},")),
+        document!(
+            "a document with a comma too many",
+            DONE.replace("{}", "{},")
+        ),
+        document!("a document in comments", format!("/**/{DONE}")),
+        document!("a document in a function", format!("f({DONE})")),
+        document!("a document less its end", &DONE[..DONE.len() - 1]),
+        document!(
+            "errors as an empty list",
+            format!("{},\"errors\":[]}}", &DONE[..DONE.len() - 1])
+        ),
+        document!(
+            "errors as an object",
+            format!("{},\"errors\":{{}}}}", &DONE[..DONE.len() - 1])
+        ),
+        document!(
+            "errors as false",
+            format!("{},\"errors\":false}}", &DONE[..DONE.len() - 1])
+        ),
+        document!(
+            "an error of lists",
+            format!("{},\"errors\":[[]]}}", &DONE[..DONE.len() - 1])
+        ),
+        document!(
+            "an error of escape sequences",
+            error(r"\u001b[2J\r\nuser=root"),
+            "refused"
+        ),
+        document!(
+            "an error that ends the quotes",
+            error(r#"x\" user=\"nobody\" reason=\"approved"#),
+            "refused"
+        ),
+        document!(
+            "an error of 50 kilobytes",
+            error(&"\u{1f512}".repeat(12_000)),
+            "refused"
+        ),
+        document!(
+            "an error that is locked for ever",
+            locked("9999-12-31T23:59:59-23:59"),
+            "locked"
+        ),
+        document!(
+            "an error that was locked",
+            locked("-9999-01-01T00:00:00+23:59"),
+            "locked"
+        ),
+        document!(
+            "an error that is locked until text",
+            locked(r"\u001b[31msoon\u202e"),
+            "locked"
+        ),
+        document!(
+            "an error that is locked until 50 kilobytes",
+            locked(&"9".repeat(50_000)),
+            "locked"
+        ),
+        document!(
+            "a document of 65 kilobytes",
+            format!("{}{DONE}", " ".repeat(65_536))
+        ),
+        document!(
+            "a document of a megabyte",
+            format!("{}{DONE}", " ".repeat(1 << 20))
+        ),
+        document!("lists that nest", session(&"[".repeat(30_000))),
+        document!(
+            "a number without end",
+            session(&format!("{{\"nextAuthStep\":{}}}", "9".repeat(60_000)))
+        ),
+    ]
+}
+
+fn others() -> Vec<Row> {
+    vec![
+        // Cookies.
+        row(
+            "51 cookies",
+            At::First,
+            cookies(|nth| format!("c{nth}=x"), 51),
+            "bad-answer",
+        ),
+        row(
+            "a cookie of five kilobytes",
+            At::First,
+            cookies(|_| format!("c={}", "x".repeat(5_000)), 1),
+            "bad-answer",
+        ),
+        row(
+            "a cookie of escape sequences",
+            At::Password,
+            cookies(|_| "c=\x1b[2J".to_owned(), 1),
+            "bad-answer",
+        ),
+        row(
+            "a thousand cookies of one name",
+            At::First,
+            cookies(|_| "c=x".to_owned(), 1_000),
+            "bad-answer",
+        ),
+        row(
+            "cookies with their last answer",
+            At::Otp,
+            cookies(|nth| format!("c{nth}=x"), 60),
+            "bad-answer",
+        ),
+        // Lists of devices.
+        row(
+            "no device",
+            At::Devices,
+            text(r#"{"data":[]}"#),
+            "bad-answer",
+        ),
+        row(
+            "no list of devices",
+            At::Devices,
+            text(device("1", "x", "IOS")),
+            "bad-answer",
+        ),
+        row(
+            "devices as null",
+            At::Devices,
+            text(r#"{"data":null}"#),
+            "bad-answer",
+        ),
+        row(
+            "101 devices",
+            At::Devices,
+            devices((0..101).map(|nth| device(&nth.to_string(), "x", "y"))),
+            "bad-answer",
+        ),
+        row(
+            "10000 devices",
+            At::Devices,
+            devices((0..10_000).map(|_| "{}".to_owned())),
+            "bad-answer",
+        ),
+        row(
+            "a device without an id",
+            At::Devices,
+            devices([device("", "x", "y")]),
+            "bad-answer",
+        ),
+        row(
+            "a device with a dot for an id",
+            At::Devices,
+            devices([device(".", "x", "y")]),
+            "bad-answer",
+        ),
+        row(
+            "a device with two dots for an id",
+            At::Devices,
+            devices([device("..", "x", "y")]),
+            "bad-answer",
+        ),
+        row(
+            "a device with an id of a kilobyte",
+            At::Devices,
+            devices([device(&"x".repeat(1_000), "x", "y")]),
+            "bad-answer",
+        ),
+        row(
+            "a device with an id of numbers",
+            At::Devices,
+            devices([device("1", "x", "y").replace("\"1\"", "1")]),
+            "bad-answer",
+        ),
+        row(
+            "a device of another type",
+            At::Devices,
+            devices([device("1", "x", "y").replace("2fa.device", "2fa.token")]),
+            "bad-answer",
+        ),
+        row(
+            "a device without a name",
+            At::Devices,
+            devices([device("1", "x", "y").replace("displayName", "name")]),
+            "bad-answer",
+        ),
+        row(
+            "a device with a list for a name",
+            At::Devices,
+            devices([device("1", "x", "y").replace("\"x\"", "[]")]),
+            "bad-answer",
+        ),
+        row(
+            "a device that is a list",
+            At::Devices,
+            devices([r#"["authentication.airlock-2fa.device","1",{}]"#.to_owned()]),
+            "bad-answer",
+        ),
+        row(
+            "devices of hostile names",
+            At::Devices,
+            devices([
+                device("1", r"\u001b[2J\u202ex", "y"),
+                device("2", r#"x\" user=\"root"#, r"\r\n"),
+            ]),
+            "no-key",
+        ),
+        row(
+            "a device with a name of 50 kilobytes",
+            At::Devices,
+            devices([device("1", &"\u{1f4f1}".repeat(12_000), "y")]),
+            "no-key",
+        ),
+        // Flows.
+        row(
+            "a flow that goes round",
+            At::Poll,
+            text(session(
+                r#"{"nextAuthStep":"AIRLOCK_2FA_DEVICE_CHOICE_REQUIRED"}"#,
+            )),
+            "no-key",
+        ),
+        row(
+            "a password that is asked again",
+            At::Password,
+            text(session(r#"{"nextAuthStep":"PASSWORD_REQUIRED"}"#)),
+            "unsupported-step",
+        ),
+        row(
+            "an OTP that never ends",
+            At::Otp,
+            text(session(r#"{"nextAuthStep":"OTP_REQUIRED"}"#)),
+            "bad-answer",
+        ),
+        row(
+            "a number of escape sequences",
+            At::Password,
+            text(session(
+                r#"{"nextAuthStep":"MTAN_OTP_REQUIRED","phoneNumber":"\u001b[2J\r\n\u202e+41"}"#,
+            )),
+            "wrong-otp",
+        ),
+        row(
+            "a number of 50 kilobytes",
+            At::Password,
+            text(session(&format!(
+                r#"{{"nextAuthStep":"MTAN_OTP_REQUIRED","phoneNumber":"{}"}}"#,
+                "4".repeat(50_000)
+            ))),
+            "wrong-otp",
+        ),
+        row(
+            "a number that is a number",
+            At::Password,
+            text(session(
+                r#"{"nextAuthStep":"MTAN_OTP_REQUIRED","phoneNumber":41}"#,
+            )),
+            "bad-answer",
+        ),
+        // Statuses under a document that says that all is done.
+        status("302", "302 Found\r\nlocation: /elsewhere", "bad-answer"),
+        status(
+            "401",
+            "401 Unauthorized\r\nwww-authenticate: Basic realm=x",
+            "bad-answer",
+        ),
+        status("403", "403 Forbidden", "bad-answer"),
+        status("404", "404 Not Found", "bad-answer"),
+        status("407", "407 Proxy Authentication Required", "bad-answer"),
+        status("418", "418 \u{7f}", "bad-answer"),
+        status("500", "500 Internal Server Error", "unreachable"),
+        status("999", "999 x", "bad-answer"),
+    ]
+}
+
+const DONE: &str = r#"{"data":{"type":"authentication.session","attributes":{}}}"#;
+
+fn session(attributes: &str) -> String {
+    DONE.replace("{}", attributes)
+}
+
+fn error(code: &str) -> String {
+    format!(r#"{{"errors":[{{"id":"0","status":400,"code":"{code}"}}]}}"#)
+}
+
+fn locked(until: &str) -> String {
+    let errors = error("USER_TEMPORARILY_LOCKED");
+    format!(
+        r#"{},"meta":{{"temporaryLockExpiry":"{until}"}}}}"#,
+        &errors[..errors.len() - 1]
+    )
+}
+
+fn device(id: &str, name: &str, kind: &str) -> String {
+    format!(
+        r#"{{"type":"authentication.airlock-2fa.device","id":"{id}","attributes":{{"displayName":"{name}","deviceType":"{kind}"}}}}"#
+    )
+}
+
+fn devices(devices: impl IntoIterator<Item = String>) -> Sends {
+    let devices: Vec<String> = devices.into_iter().collect();
+    text(format!(r#"{{"data":[{}]}}"#, devices.join(",")))
+}
+
+fn row(name: &'static str, at: At, sends: Sends, word: &'static str) -> Row {
+    let sends = Arc::new(sends);
+    Row {
+        name,
+        at,
+        sends,
+        word,
+    }
+}
+
+/// So many cookies with a document that says that all is done.
+fn cookies(cookie: fn(usize) -> String, count: usize) -> Sends {
+    does(move |wire, _| {
+        let cookies =
+            (0..count).flat_map(|nth| ["set-cookie: ".into(), cookie(nth), "\r\n".into()]);
+        let cookies: String = cookies.collect();
+        let length = DONE.len();
+        wire.send(format!(
+            "HTTP/1.1 200 OK\r\n{cookies}content-length: {length}\r\n\r\n{DONE}"
+        ))?;
+        wire.stall()
+    })
+}
+
+fn status(name: &'static str, status: &'static str, word: &'static str) -> Row {
+    let sends = does(move |wire, _| {
+        wire.answer(status, DONE)?;
+        wire.stall()
+    });
+    row(name, At::Otp, sends, word)
+}
+
+/// The flow up to the hostile answer, and what would be a login after it.
+fn play(wire: &mut Wire, at: At, sends: &Sends) -> io::Result<()> {
+    wire.handshake()?;
+    let mut first = true;
+    loop {
+        let asked = wire.request()?;
+        let asks = |what: &str| asked.path.ends_with(what);
+        let step = |step| session(&format!("{{\"nextAuthStep\":\"{step}\"}}"));
+        let (here, good) = if asked.method == "DELETE" {
+            (at == At::First && first, String::new())
+        } else if asks("/password/check/") {
+            let next = match at {
+                At::Devices => step("AIRLOCK_2FA_DEVICE_CHOICE_REQUIRED"),
+                At::Picture => step("AIRLOCK_2FA_QR_CODE_OTP_REQUIRED"),
+                At::Poll => step("AIRLOCK_2FA_POLLING_OR_OFFLINE_REQUIRED"),
+                At::Otp => step("OTP_REQUIRED"),
+                At::First | At::Password => DONE.to_owned(),
+            };
+            (at == At::Password, next)
+        } else if asks("/devices/retrieve/") {
+            (
+                at == At::Devices,
+                format!(r#"{{"data":[{}]}}"#, device("1", "other", "")),
+            )
+        } else if asks("/challenge/retrieve/") {
+            (at == At::Picture, String::new())
+        } else if asks("/status/poll/") {
+            (at == At::Poll, DONE.to_owned())
+        } else if at == At::Picture || at == At::Password {
+            (false, error("OTP_WRONG"))
+        } else {
+            (at == At::Otp && asks("otp/check"), DONE.to_owned())
+        };
+        first = false;
+        match (here, sends) {
+            (false, _) => wire.answer("200 OK", good)?,
+            (true, Sends::Bytes(bytes)) => wire.send(bytes)?,
+            (true, Sends::Body(body)) => wire.answer("200 OK", body(&asked))?,
+            (true, Sends::Does(does)) => return does(wire, &asked),
+        }
+    }
+}
+
+/// With `allow_password_only`, so that whoever takes too much for done lets somebody in.
+fn log_in(row: &Row) -> Login {
+    log_in_with(row.at, &row.sends)
+}
+
+pub fn log_in_with(at: At, sends: &Arc<Sends>) -> Login {
+    let sends = Arc::clone(sends);
+    let server = Scripted::start(move |wire| play(wire, at, &sends)).unwrap();
+    let stage = Stage::with(Options::default(), "lee", "", "");
+    stage.write("ca.pem", server.ca_pem());
+    let text = format!(
+        "mode = \"airlock\"\n[airlock]\nurl = \"https://{}/auth/rest\"\naccount = \"lee\"\n\
+         device = \"phone\"\nallow_password_only = true\n[tls]\nca_file = {:?}\n\
+         [wait]\nconnect_seconds = 4\nlogin_seconds = 4\n[policy]\n{IGNORE}\n",
+        server.authority(),
+        stage.path("ca.pem").display().to_string()
+    );
+    stage.write("pam_logonbox.toml", &text);
+    let mut running = stage.start("login", &[]);
+    running.type_line(b"correct-horse");
+    for _ in 0..12 {
+        running.type_line(b"123456");
+    }
+    running.finish()
+}
+
+/// Refusals of these words are held for 2 to 5 s; all others end within two calls.
+pub const LONGEST: u64 = 9;
+/// Pictures take more; see there.
+const MORE_KILOBYTES: u64 = 3 << 10;
+
+fn assert_refused(row: &Row, login: &Login) {
+    assert_end(
+        row.name,
+        login,
+        "PAM_MAXTRIES",
+        row.word,
+        LONGEST,
+        MORE_KILOBYTES,
+    );
+    for line in login.screen() {
+        assert!(is_own(line), "{}: on the screen: {line}", row.name);
+    }
+}
+
+/// The module's own words, with at most a name or a time of the server's, made harmless.
+pub fn is_own(line: &str) -> bool {
+    let begins = [
+        "Password: ",
+        "OTP: ",
+        "A code was sent by SMS to ",
+        "That OTP was wrong. Try again.\\x0aOTP: ",
+        "Approve the request on your phone",
+        "Login refused.",
+        "The login service cannot be reached.",
+    ];
+    begins.iter().any(|begin| line.starts_with(begin))
+        && line.replace("\\x0aOTP: ", "").chars().all(is_harmless)
+        && !line.replace("\\x0aOTP: ", "").contains('\\')
+        && line.chars().count() < 400
+}
