@@ -7,6 +7,9 @@
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
+# make bench      what a login costs, beside the least that any client could do: docs/performance.md;
+#                 BENCH="cost size": a part of it; ROUNDS=1000: more often
+# make crowd      a thousand logins at once
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
 # make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
@@ -17,7 +20,7 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party packaging/deb/build \
+SCRIPTS = .ci/run tests/bench/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party packaging/deb/build \
 	packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine prepare run)
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -31,7 +34,11 @@ MADE = man/man8/logonbox.8 bash-completion/completions/logonbox zsh/site-functio
 	fish/vendor_completions.d/logonbox.fish
 PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 
-.PHONY: all build demo test lint install uninstall portable deb rpm packages test-packages test-browser test-hosts
+ROUNDS = 200
+BENCH =
+
+.PHONY: all build demo test bench crowd lint install uninstall portable deb rpm packages test-packages test-browser \
+	test-hosts
 
 all: build
 
@@ -58,6 +65,13 @@ test-browser:
 
 test-hosts: packages
 	tests/hosts/run
+
+bench: build
+	$(CARGO) build --release --locked --package bench
+	tests/bench/run $(TARGET)/release/bench $(MODULE) $(ROUNDS) $(BENCH)
+
+crowd:
+	$(MAKE) bench BENCH=crowd
 
 # mandoc knows no pages but those that are installed here, so references are not its to judge.
 lint:

@@ -72,8 +72,9 @@ impl Default for Route {
 pub struct Carried {
     /// Connections that clients have made.
     pub connections: u64,
-    /// How often a client has sent something at first, or after something from the tenant. Each
-    /// costs a round trip when the client waits for what it brings; so does each connection.
+    /// How often the tenant has answered what a client sent: round trips, as each connection is one.
+    /// What nobody answers, such as the end of TLS, is none. Without a delay there can be more: the
+    /// tenant may then answer the first half of what a client sends at once.
     pub flights: u64,
     /// Bytes from clients.
     pub to_tenant: u64,
@@ -246,6 +247,10 @@ impl Path {
                     break;
                 }
             }
+            if direction == Direction::ToTenant {
+                // Whoever closes waits for nothing any more.
+                *lock(turn) = Direction::FromTenant;
+            }
             drop(sender);
         };
         let write = async {
@@ -267,7 +272,7 @@ impl Path {
 
     fn count_flight(&self, direction: Direction, turn: &Mutex<Direction>) {
         let mut turn = lock(turn);
-        if direction == Direction::ToTenant && *turn != direction {
+        if direction == Direction::FromTenant && *turn != direction {
             lock(&self.carried).flights += 1;
         }
         *turn = direction;

@@ -1,0 +1,58 @@
+//! Round trips: how many, and what they cost where the tenant is far away.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tenant::{Relay, Route};
+
+use crate::client::Client;
+use crate::figures::{middle, milliseconds, table};
+use crate::stage::{Stage, Trust};
+
+const CLIENTS: [Client; 4] = [Client::Module, Client::Pinned, Client::Least, Client::Curl];
+
+pub fn measure(stage: &Stage, rounds: usize) {
+    let mut rows = Vec::new();
+    for (version, listen, name) in [
+        ("IPv4", "127.0.0.1:0", "ipv4.example"),
+        ("IPv6", "[::1]:0", "ipv6.example"),
+    ] {
+        let listen: SocketAddr = listen.parse().unwrap();
+        for delay in [0, 20, 100] {
+            let route = Route {
+                listen,
+                delay: Duration::from_millis(delay),
+                ..Route::default()
+            };
+            let mut row = vec![version.to_owned(), delay.to_string()];
+            for client in CLIENTS {
+                let runs = (0..rounds).map(|_| {
+                    let relay = match Relay::start(stage.address(), route) {
+                        Ok(relay) => relay,
+                        Err(error) => panic!("{version} on this machine: {error}"),
+                    };
+                    let authority = format!("{name}:{}", relay.address().port());
+                    let cost = client.run(stage, &authority, Trust::System);
+                    let carried = relay.carried();
+                    (carried.connections + carried.flights, cost.wall)
+                });
+                let (trips, walls): (Vec<u64>, Vec<f64>) = runs.unzip();
+                // Without a delay the number depends on chance: see `Carried`.
+                let trips = if delay == 0 {
+                    "?".to_owned()
+                } else {
+                    trips.iter().max().unwrap().to_string()
+                };
+                row.push(format!("{trips}: {}", milliseconds(middle(walls).median)));
+            }
+            rows.push(row);
+        }
+    }
+    let mut head = vec!["", "ms each way"];
+    head.extend(CLIENTS.map(Client::name));
+    let heading = format!(
+        "Round trips, and wall in ms, {} ({rounds} rounds)",
+        Trust::System.name()
+    );
+    table(&heading, &head, &rows);
+}
