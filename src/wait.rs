@@ -6,8 +6,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,9 +140,9 @@ impl<S: 'static> Worker<S> {
         &self,
         work: impl FnOnce(&S) -> T + Send + 'static,
     ) -> Pending<T> {
-        let (sender, result) = channel();
+        let answer = Arc::new(Mutex::new(Answer::Awaited));
         let reply = Reply {
-            sender: Some(sender),
+            answer: answer.clone(),
             event: self.event.clone(),
         };
         let job = Box::new(move |state: &S| reply.send(work(state)));
@@ -151,7 +151,7 @@ impl<S: 'static> Worker<S> {
             let _ = jobs.send(job);
         }
         Pending {
-            result,
+            answer,
             event: self.event.clone(),
         }
     }
@@ -174,8 +174,17 @@ impl<S> Drop for Worker<S> {
 
 /// A result that is not there yet.
 pub struct Pending<T> {
-    result: Receiver<T>,
+    answer: Arc<Mutex<Answer<T>>>,
     event: Arc<EventFd>,
+}
+
+/// What has become of a result. Not a channel: the code of one for every type of result would be a
+/// thirtieth of the module.
+enum Answer<T> {
+    Awaited,
+    There(T),
+    /// It was taken, or will never come.
+    Gone,
 }
 
 impl<T> Pending<T> {
@@ -186,43 +195,61 @@ impl<T> Pending<T> {
     /// Why there is none.
     pub fn wait(&self, waiter: &mut dyn Waiter, until: Instant) -> Result<T, Stopped> {
         loop {
-            match self.result.try_recv() {
-                Ok(result) => return Ok(result),
-                Err(TryRecvError::Disconnected) => return Err(Stopped::Panicked),
-                Err(TryRecvError::Empty) => {}
+            match self.take() {
+                Answer::There(result) => return Ok(result),
+                Answer::Gone => return Err(Stopped::Panicked),
+                Answer::Awaited => {}
             }
             match waiter.wait(Some(self.event.as_fd()), until) {
                 Woken::Event => silence(&self.event),
                 Woken::Interrupted(signal) => return Err(Stopped::Interrupted(signal)),
-                // A result that came at the last moment counts.
-                Woken::Deadline => return self.result.try_recv().map_err(|_| Stopped::Deadline),
+                Woken::Deadline => {
+                    return match self.take() {
+                        // A result that came at the last moment counts.
+                        Answer::There(result) => Ok(result),
+                        Answer::Gone | Answer::Awaited => Err(Stopped::Deadline),
+                    };
+                }
             }
+        }
+    }
+
+    fn take(&self) -> Answer<T> {
+        let mut answer = lock(&self.answer);
+        match *answer {
+            Answer::Awaited => Answer::Awaited,
+            Answer::There(_) | Answer::Gone => std::mem::replace(&mut *answer, Answer::Gone),
         }
     }
 }
 
 /// Wakes whoever waits, also when it is dropped without a result, as by a panic.
 struct Reply<T> {
-    sender: Option<Sender<T>>,
+    answer: Arc<Mutex<Answer<T>>>,
     event: Arc<EventFd>,
 }
 
 impl<T> Reply<T> {
     fn send(self, result: T) {
-        if let Some(sender) = &self.sender {
-            // Nobody may be waiting any more.
-            let _ = sender.send(result);
-        }
+        *lock(&self.answer) = Answer::There(result);
     }
 }
 
 impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
-        // First the channel, then the bell: whoever wakes must see that nothing more comes.
-        self.sender = None;
+        // First the answer, then the bell: whoever wakes must see that nothing more comes.
+        let mut answer = lock(&self.answer);
+        if matches!(*answer, Answer::Awaited) {
+            *answer = Answer::Gone;
+        }
+        drop(answer);
         // Fails only where the counter is full, and then it has rung already.
         let _ = self.event.write(1);
     }
+}
+
+fn lock<T>(answer: &Mutex<Answer<T>>) -> MutexGuard<'_, Answer<T>> {
+    answer.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn silence(event: &EventFd) {
