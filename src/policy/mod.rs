@@ -76,7 +76,9 @@ pub fn enough_memory() -> Result<(), Refusal> {
 
 /// Descriptors and memory that a look-up and a connection could need at once.
 const SPARE_FILES: usize = 16;
-const SPARE_BYTES: usize = 16 << 20;
+/// More than the 32 MB up to which glibc takes what is freed for what will be wanted again: from then
+/// on this process would give less back (mallopt(3), `M_MMAP_THRESHOLD`).
+const SPARE_BYTES: usize = 33 << 20;
 
 /// Variables that the resolver of the C library obeys (resolver(5), hostname(7), host.conf(5)). It
 /// ignores them in programs like sudo; elsewhere they can make any look-up fail.

@@ -286,8 +286,7 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure
             })
         })
         .collect();
-    // Room for the whole answer at once: growing would leave copies behind that are not wiped.
-    let mut body = Zeroizing::new(Vec::with_capacity(call.limit));
+    let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = response
         .chunk()
         .await
@@ -297,6 +296,7 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure
             let what = format!("an answer of more than {} bytes", call.limit);
             return Err(Failure::new(FailureKind::NotUnderstood, what).after_sending());
         }
+        make_room(&mut body, chunk.len());
         body.extend_from_slice(&chunk);
     }
     Ok(Reply {
@@ -304,4 +304,15 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure
         headers,
         body,
     })
+}
+
+/// Makes room for `more` bytes. A vector that grows by itself leaves a copy behind that is not wiped.
+fn make_room(body: &mut Zeroizing<Vec<u8>>, more: usize) {
+    let needed = body.len().saturating_add(more);
+    if needed > body.capacity() {
+        let capacity = needed.max(body.capacity().saturating_mul(2));
+        let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
 }
