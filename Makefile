@@ -42,9 +42,12 @@ BENCH =
 
 all: build
 
+# Without the library for tests and the command beside it: with both, cargo links neither with LTO.
+ONLY_MODULE = --package pam_logonbox --lib --crate-type cdylib
+
 # One after the other: together, features that the command wants of a crate would get into the module.
 build:
-	$(CARGO) build --release --locked --package pam_logonbox
+	$(CARGO) rustc --release --locked $(ONLY_MODULE)
 	$(CARGO) build --release --locked --package logonbox
 
 demo:
@@ -114,8 +117,8 @@ uninstall:
 
 # For every Linux since glibc 2.28, and the same in both packages.
 portable:
-	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package pam_logonbox
-	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package logonbox
+	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable rustc --release --locked $(ONLY_MODULE)
+	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable build --release --locked --package logonbox
 
 deb: portable
 	packaging/deb/build
