@@ -61,8 +61,10 @@ fn is_cut(cause: &(dyn StdError + 'static)) -> bool {
             error.kind(),
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
         ),
-        // The library's own words for an end in place of an answer.
-        None => cause.to_string() == "connection closed before message completed",
+        // An end in place of an answer.
+        None => cause
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_incomplete_message),
     }
 }
 
