@@ -10,18 +10,22 @@
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
 # make crowd      a thousand logins at once
+# make fuzz       each parser of foreign bytes against FUZZ_RUNS made-up inputs (20000); docs/fuzzing.md
+# make audit      known weaknesses of the dependencies; fetches the RustSec database
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
 # make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
 # make test-packages  look into them, and build them a second time: the same bytes
 
 CARGO ?= cargo
+# How many inputs `make fuzz` tries on each parser.
+FUZZ_RUNS ?= 20000
 DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run tests/bench/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party packaging/deb/build \
-	packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
+SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party \
+	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine prepare run)
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE = $(TARGET)/release/libpam_logonbox.so
@@ -37,8 +41,8 @@ PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 ROUNDS = 200
 BENCH =
 
-.PHONY: all build demo test bench crowd lint install uninstall portable deb rpm packages test-packages test-browser \
-	test-hosts
+.PHONY: all build demo test bench crowd fuzz audit lint install uninstall portable deb rpm packages test-packages \
+	test-browser test-hosts
 
 all: build
 
@@ -87,6 +91,17 @@ lint:
 	RUSTDOCFLAGS=--deny=warnings $(CARGO) doc --no-deps --locked --package logonbox-authenticator
 	$(CARGO) run --quiet --locked --package api-listing -- logonbox-authenticator
 	$(CARGO) deny --workspace --locked check bans licenses sources
+	cd fuzz && $(CARGO) fmt --check
+	cd fuzz && RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --all-targets --locked -- --deny warnings
+	$(CARGO) deny --manifest-path fuzz/Cargo.toml --config fuzz/deny.toml --locked check bans licenses sources
+
+# Needs g++, for libFuzzer.
+fuzz:
+	fuzz/run -runs=$(FUZZ_RUNS)
+
+# Not a part of make lint: what it says changes without anything changing here.
+audit:
+	$(CARGO) deny --workspace --locked check advisories
 
 # Without cargo: root need not have one.
 install:

@@ -9,6 +9,11 @@
 pub mod args;
 #[forbid(unsafe_code)]
 pub mod config;
+/// Parsers that only their fuzz targets reach from outside.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[forbid(unsafe_code)]
+pub mod fuzz;
 #[forbid(unsafe_code)]
 pub mod host;
 #[forbid(unsafe_code)]

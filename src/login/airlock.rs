@@ -1,6 +1,6 @@
 //! `mode = "airlock"`: through the login flow of an Airlock IAM, step by step.
 
-mod questions;
+pub(crate) mod questions;
 pub(crate) mod words;
 
 use std::time::{Duration, Instant};

@@ -12,7 +12,7 @@ use crate::verdict::{Refusal, Word};
 /// # Errors
 ///
 /// Those of `ask`, and [`Word::Conversation`] when nothing was chosen.
-pub(super) fn choose(
+pub(crate) fn choose(
     devices: &[String],
     mut ask: impl FnMut(&str) -> Result<Secret, Refusal>,
 ) -> Result<usize, Refusal> {

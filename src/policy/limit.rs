@@ -287,14 +287,17 @@ fn entries(directory: &File) -> io::Result<Vec<(String, String, Duration)>> {
     for entry in directory.iter() {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy();
-        if let Some((account, time)) = name.split_once('.')
-            && let Ok(time) = time.parse()
-        {
-            let time = Duration::from_nanos(time);
+        if let Some((account, time)) = entry_of(&name) {
             found.push((name.to_string(), account.to_owned(), time));
         }
     }
     Ok(found)
+}
+
+/// Whose try a file is, and when it was; nothing where it is none.
+pub(crate) fn entry_of(name: &str) -> Option<(&str, Duration)> {
+    let (account, time) = name.split_once('.')?;
+    Some((account, Duration::from_nanos(time.parse().ok()?)))
 }
 
 fn remove(directory: &File, name: &str) -> nix::Result<()> {

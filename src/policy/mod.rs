@@ -1,7 +1,7 @@
 //! Who is asked at all, and when the module steps aside.
 
 mod exempt;
-mod limit;
+pub(crate) mod limit;
 mod network;
 mod person;
 

@@ -7,6 +7,10 @@ mod client;
 mod cookies;
 mod error;
 mod flow;
+/// Parsers that only their fuzz targets reach from outside.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod lock;
 mod session;
 

@@ -5,6 +5,10 @@ mod authority;
 mod cancel;
 mod classify;
 mod failure;
+/// Parsers that only their fuzz targets reach from outside.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod mailbox;
 mod resolve;
 mod tls;

@@ -70,7 +70,7 @@ fn system() -> Result<RootCertStore, Failure> {
 }
 
 /// A chosen file: all of it must be good, or its owner believes to trust what is not there.
-fn given(pem: &[u8]) -> Result<RootCertStore, Failure> {
+pub(crate) fn given(pem: &[u8]) -> Result<RootCertStore, Failure> {
     let bad = |why: String| local(format!("the given CA certificates: {why}"));
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {

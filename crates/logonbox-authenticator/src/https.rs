@@ -106,7 +106,7 @@ impl SignatureSource for HttpsTenant {
 
 /// The form of a sign request. Made in one piece: growing would leave copies behind that are
 /// not wiped.
-fn sign_form(request: &SignRequest) -> Zeroizing<Vec<u8>> {
+pub(crate) fn sign_form(request: &SignRequest) -> Zeroizing<Vec<u8>> {
     let wording = request.wording();
     let fingerprint = request.key().fingerprint();
     let flags = request.key().algorithm().flags().to_string();

@@ -14,6 +14,10 @@ mod answer;
 mod authorized_keys;
 mod client;
 mod error;
+/// Parsers that only their fuzz targets reach from outside.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod https;
 mod key;
 mod redirect;

@@ -21,7 +21,7 @@ const LONGEST_OTP: usize = 64;
 ///
 /// It cannot be one. What sshd answers for users that it will refuse anyway cannot be one, either:
 /// it begins with control characters.
-pub(super) fn password(typed: &[u8]) -> Result<Zeroizing<String>, Refusal> {
+pub(crate) fn password(typed: &[u8]) -> Result<Zeroizing<String>, Refusal> {
     let refused = |why| Err(Refusal::new(Word::WrongPassword, why));
     match str::from_utf8(typed) {
         _ if typed.is_empty() => refused("it is empty, and was not sent"),
@@ -36,14 +36,14 @@ pub(super) fn password(typed: &[u8]) -> Result<Zeroizing<String>, Refusal> {
 
 /// Why an answer is not sent as an OTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unfit {
+pub(crate) enum Unfit {
     /// The password: most likely a program answers, not a person.
     ThePassword,
     Other(&'static str),
 }
 
 /// The OTP that somebody typed. Blanks around it are nobody's intention.
-fn fit<'t>(typed: &'t [u8], password: &str) -> Result<&'t str, Unfit> {
+pub(crate) fn fit<'t>(typed: &'t [u8], password: &str) -> Result<&'t str, Unfit> {
     let text = str::from_utf8(typed).map_err(|_| Unfit::Other("it is not UTF-8"))?;
     let otp = text.trim();
     if otp == password || text == password {
