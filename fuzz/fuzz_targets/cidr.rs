@@ -33,6 +33,15 @@ fuzz_target!(|data: &[u8]| {
     };
     let (is_v4, start) = bits(base);
     let host = if is_v4 { 32 } else { 128 } - length;
+    assert_eq!(
+        start
+            .checked_shr(host)
+            .unwrap_or(0)
+            .checked_shl(host)
+            .unwrap_or(0),
+        start,
+        "{written}"
+    );
     let same = |address: IpAddr| {
         let (v4, bits) = bits(address.to_canonical());
         v4 == is_v4 && (bits ^ start).checked_shr(host).unwrap_or(0) == 0
