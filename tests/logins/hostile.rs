@@ -6,6 +6,7 @@
 
 mod airlock;
 mod certificates;
+mod cuts;
 mod framing;
 mod handshake;
 mod json;
