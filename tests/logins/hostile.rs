@@ -16,6 +16,7 @@ mod pictures;
 mod signatures;
 mod table;
 mod timing;
+mod vanishing;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -2,16 +2,46 @@
 //! takes its place, and with both of its answers together.
 
 use std::io;
+use std::sync::Mutex;
 
 use tenant::KeyType::Ed25519;
-use tenant::{Asked, Wire};
+use tenant::{Asked, Scripted, Wire};
 
 use super::table::Code::{Ignorable, MaxTries, Unavail};
-use super::table::{Row, connection, key, key_list, run, signed};
+use super::table::{DENY, QUICK, Row, assert_row, connection, key, key_list, log_in, run, signed};
 
 #[test]
 fn two_answers_are_not_taken_for_one() {
     run(rows());
+}
+
+/// The answer to an earlier login, with the right signature for that one.
+#[test]
+fn an_earlier_answer_lets_nobody_in() {
+    let first = Mutex::new(None);
+    let server = Scripted::start(move |wire| {
+        wire.handshake()?;
+        loop {
+            let asked = wire.request()?;
+            if asked.is_for_a_signature() {
+                let mut first = first.lock().unwrap();
+                let answer = first.get_or_insert_with(|| signed(&key(Ed25519), &asked));
+                wire.answer("200 OK", answer)?;
+            } else {
+                wire.answer("200 OK", keys(&asked))?;
+            }
+        }
+    })
+    .unwrap();
+    assert_eq!(log_in(&server, QUICK, DENY).code(), "PAM_SUCCESS");
+    let login = log_in(&server, QUICK, DENY);
+    assert_row(
+        "an earlier answer",
+        &login,
+        "PAM_MAXTRIES",
+        "bad-signature",
+        QUICK.1,
+    );
 }
 
 pub fn rows() -> Vec<Row> {
