@@ -26,6 +26,7 @@ fn nobody_proves_to_be_the_tenant_with_another_certificate() {
     run_all(
         &rows(),
         |row| row.name,
+        |_| false,
         |row| {
             let root = root();
             let server = start(&root, (row.identity)(&root));

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
-use super::airlock::{At, LONGEST, log_in_with};
+use super::airlock::{At, log_in_with};
 use super::table::{assert_end, run_all, text};
 
 #[test]
@@ -18,6 +18,7 @@ fn no_picture_but_a_qr_code_is_drawn() {
     run_all(
         &rows(),
         |row| row.name,
+        |_| false,
         |row| {
             let login = log_in_with(At::Picture, &Arc::new(text(document(&row.image))));
             let name = row.name;
@@ -53,6 +54,9 @@ const NOT_SHOWN: &str =
 /// An answer of 2 MiB and its image at once, of which the base64 is copied once, and the picture of
 /// 4 MiB: those may be there together. A picture that is unpacked without a limit takes 32 MiB here.
 const MORE_KILOBYTES: u64 = 12 << 10;
+
+/// In seconds. Whoever looks at a picture cannot be stopped.
+const LONGEST: u64 = 4;
 
 /// All end in `PAM_MAXTRIES`.
 pub struct Row {
@@ -328,6 +332,7 @@ pub fn rows() -> Vec<Row> {
             ]),
         ),
         // A good one, but for something.
+        file("a qr code of 5800 by 5800", scaled(200)),
         file(
             "a qr code cut in half",
             qr(|png| png.truncate(png.len() / 2)),
@@ -541,25 +546,29 @@ fn bombed(kind: [u8; 4], start: &[u8]) -> Vec<u8> {
 
 /// A QR code that would be drawn, but for this.
 fn qr(change: fn(&mut Vec<u8>)) -> Vec<u8> {
-    const SCALE: usize = 4;
+    let mut png = scaled(4);
+    change(&mut png);
+    png
+}
+
+/// A QR code with so many pixels a module.
+fn scaled(scale: usize) -> Vec<u8> {
     let code = qrcode::QrCode::new(b"a challenge").unwrap();
     let (modules, colours) = (code.width(), code.to_colors());
-    let side = (modules + 8) * SCALE;
+    let side = (modules + 8) * scale;
     let pixel = |x: usize, y: usize| {
-        let place = |at: usize| (at / SCALE).checked_sub(4).filter(|at| *at < modules);
+        let place = |at: usize| (at / scale).checked_sub(4).filter(|at| *at < modules);
         let dark = place(x)
             .zip(place(y))
             .is_some_and(|(x, y)| colours[y * modules + x] == qrcode::Color::Dark);
         if dark { 0 } else { 255 }
     };
     let length = u32::try_from(side).unwrap();
-    let mut png = png(&[
+    png(&[
         header(length, length, 8, 0),
         data(&rows_of(side, pixel)),
         end(),
-    ]);
-    change(&mut png);
-    png
+    ])
 }
 
 fn with_start(start: &[u8]) -> Vec<u8> {
