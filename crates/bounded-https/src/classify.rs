@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use crate::failure::{Failure, FailureKind, Unreachable};
+use crate::resolve::NotLookedUp;
 
 /// The kind of an error, from what is known for certain to what is left.
 pub(crate) fn classify(error: &reqwest::Error) -> Failure {
@@ -34,6 +35,9 @@ pub(crate) fn classify(error: &reqwest::Error) -> Failure {
 fn told_by_cause(cause: &(dyn StdError + 'static)) -> Option<FailureKind> {
     if cause.is::<rustls::Error>() {
         return Some(FailureKind::Tls);
+    }
+    if cause.is::<NotLookedUp>() {
+        return Some(FailureKind::Local);
     }
     let error = cause.downcast_ref::<io::Error>()?;
     // What an I/O error wraps is not among its sources, and may be another I/O error.

@@ -1,6 +1,8 @@
 //! Name look-up on a thread of its own: `getaddrinfo` cannot be interrupted, and must hold up
 //! nobody. The thread knows the name and nothing else, and ends with its look-up.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::thread;
@@ -24,17 +26,40 @@ impl Resolve for SystemResolver {
             .spawn(move || {
                 let found = (name.as_str(), 0)
                     .to_socket_addrs()
-                    .map(|found| with_a_route(found, has_route));
+                    .map(|found| with_a_route(found, has_route))
+                    .map_err(told_apart);
                 // Nobody may be waiting any more.
                 let _ = sender.send(found);
             });
         Box::pin(async move {
-            thread?;
-            let found = receiver
-                .await
-                .map_err(|_| io::Error::other("the look-up ended without an answer"))??;
+            thread.map_err(NotLookedUp)?;
+            let ended = |_| NotLookedUp(io::Error::other("it ended without an answer"));
+            let found = receiver.await.map_err(ended)??;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
+    }
+}
+
+/// A look-up that this machine has failed, and no name server: that must not pass for a name which
+/// nobody has.
+#[derive(Debug)]
+pub(crate) struct NotLookedUp(io::Error);
+
+impl fmt::Display for NotLookedUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the look-up failed on this machine: {}", self.0)
+    }
+}
+
+impl Error for NotLookedUp {}
+
+/// Tells errors of the system (`EAI_SYSTEM`, getaddrinfo(3)) from those of the way to a name server.
+fn told_apart(error: io::Error) -> Box<dyn Error + Send + Sync> {
+    // Linux, errno(3): no network, no way to it, nothing heard, nobody there.
+    const OF_THE_WAY: [i32; 6] = [100, 101, 110, 111, 112, 113];
+    match error.raw_os_error() {
+        Some(errno) if !OF_THE_WAY.contains(&errno) => NotLookedUp(error).into(),
+        _ => error.into(),
     }
 }
 
@@ -87,6 +112,20 @@ mod tests {
         assert_eq!(kept(&[near, near]), [near, near]);
         assert!(kept(&[]).is_empty());
         assert!(has_route(&near));
+    }
+
+    #[test]
+    fn a_failure_of_this_machine_is_no_name_that_nobody_has() {
+        let is_ours = |error| told_apart(error).is::<NotLookedUp>();
+        // EIO, ENOMEM, EMFILE.
+        for errno in [5, 12, 24] {
+            assert!(is_ours(io::Error::from_raw_os_error(errno)));
+        }
+        // ENETUNREACH, ETIMEDOUT, ECONNREFUSED.
+        for errno in [101, 110, 111] {
+            assert!(!is_ours(io::Error::from_raw_os_error(errno)));
+        }
+        assert!(!is_ours(io::Error::other("Name or service not known")));
     }
 
     #[test]
