@@ -141,7 +141,7 @@ impl Poller {
                 Ok(_) if signalled => {
                     return Woken::Interrupted(pending().map_or("a signal", Signal::as_str));
                 }
-                Ok(0) if left.is_zero() => return Woken::Deadline,
+                Ok(0) | Err(_) if left.is_zero() => return Woken::Deadline,
                 // EINTR alone means nothing: a SIGCHLD or SIGWINCH of the host.
                 Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => return Woken::Event,
