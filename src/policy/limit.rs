@@ -7,6 +7,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, openat};
 use nix::sys::stat::Mode;
-use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
+use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
 use sha2::{Digest, Sha256};
 
 use crate::host::System;
@@ -282,7 +283,12 @@ fn lock(directory: &File, waiter: &mut dyn Waiter) -> io::Result<Option<Flock<Fi
 
 /// Every try: its file, whose it is, and when it was, since the machine was started.
 fn entries(directory: &File) -> io::Result<Vec<(String, String, Duration)>> {
-    let mut directory = Dir::from_fd(directory.try_clone()?.into())?;
+    let handle: OwnedFd = directory.try_clone()?.into();
+    let number = handle.as_raw_fd();
+    let mut directory = Dir::from_fd(handle).inspect_err(|_| {
+        // nix 0.31 leaves it open where there is no memory.
+        let _ = close(number);
+    })?;
     let mut found = Vec::new();
     for entry in directory.iter() {
         let entry = entry?;
