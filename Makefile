@@ -6,6 +6,7 @@
 #                 chromium and chromedriver are there
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
+# make soak       ten thousand logins of each kind in one process, and some under valgrind: takes long
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
@@ -41,8 +42,8 @@ PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 ROUNDS = 200
 BENCH =
 
-.PHONY: all build demo test bench crowd fuzz audit lint install uninstall portable deb rpm packages test-packages \
-	test-browser test-hosts
+.PHONY: all build demo test soak bench crowd fuzz audit lint install uninstall portable deb rpm packages \
+	test-packages test-browser test-hosts
 
 all: build
 
@@ -66,6 +67,11 @@ test: build
 	else echo "NOT TESTED: pages in a browser, because chromium and chromedriver are not both here"; fi
 	@if tests/hosts/engine >/dev/null 2>&1; then $(MAKE) test-hosts; \
 	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
+
+# Prints how much was held after a tenth, a half and all of the logins.
+soak: build
+	PAM_LOGONBOX_SO=$(MODULE) LOGINS=$(or $(LOGINS),10000) $(CARGO) test --package pam_logonbox --locked --test logins \
+		leaks:: -- --nocapture --include-ignored
 
 test-browser:
 	$(CARGO) test --package browser --locked

@@ -119,55 +119,14 @@ fn nothing_lives_on_after_a_login() {
         let stage = Stage::new(account);
         let login = stage.login("login", &[]);
         let without_memory = |kind| {
-            let text = &login.one(kind).text;
-            let (before, after) = text.split_once("kilobytes=").unwrap();
-            let (after, _) = after.split_once(" peak=").unwrap();
-            format!("{before}{}", after.trim_start_matches(char::is_numeric))
+            let (counts, rest) = login.one(kind).text.split_once(" kilobytes=").unwrap();
+            (counts, rest.split_once(" blocked=").unwrap().1)
         };
         assert_eq!(
             without_memory("state"),
             without_memory("before"),
             "{account}"
         );
-    }
-}
-
-#[test]
-fn a_thousand_logins_in_one_process_leave_nothing_behind() {
-    for (account, result) in [("approve", "PAM_SUCCESS"), ("decline", "PAM_MAXTRIES")] {
-        let no_limit = "[policy]\nunapproved_pushes_per_10_minutes = 0";
-        let stage = Stage::with(Options::default(), account, "", no_limit);
-        let login = stage.login("login", &["times=1000"]);
-        assert_eq!(
-            login
-                .events
-                .iter()
-                .rfind(|event| event.kind == "result")
-                .unwrap()
-                .text,
-            result
-        );
-        assert_eq!(stage.pushes(), 1000);
-        let states: Vec<_> = login
-            .all("state")
-            .into_iter()
-            .filter(|state| state.starts_with("files="))
-            .map(|state| {
-                let number = |name: &str| -> u64 {
-                    let (_, rest) = state.split_once(name).unwrap();
-                    rest.split(' ').next().unwrap().parse().unwrap()
-                };
-                (number("files="), number("threads="), number("kilobytes="))
-            })
-            .collect();
-        let [(files, threads, half_way), (files_then, threads_then, late)] = states[..] else {
-            panic!("{states:?}");
-        };
-        println!("{account}: {half_way} kB after 500 logins, {late} kB after 1000");
-        assert_eq!((files, threads), (files_then, threads_then));
-        assert_eq!(threads, 1);
-        // The allocator's caches fill up at first; a leak goes on. This is one of 1 kB a login.
-        assert!(late < half_way + 500, "{half_way} kB grew to {late} kB");
     }
 }
 

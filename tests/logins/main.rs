@@ -17,7 +17,9 @@
 mod accounts;
 mod airlock;
 mod device;
+mod faults;
 mod hostile;
+mod leaks;
 mod limit;
 mod local;
 mod module;

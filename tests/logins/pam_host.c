@@ -8,8 +8,11 @@
  *
  * where KIND is info, error, visible or hidden (a message to the person; the two prompts then
  * take one line of stdin as the answer), log (what the module wrote to /dev/log), result (name
- * of the PAM code), setcred, before or state (descriptors, threads, kilobytes resident, signal mask,
- * most kilobytes that were ever resident).
+ * of the PAM code), setcred, before or state (descriptors, threads, kilobytes resident, bytes of the
+ * heap in use, most kilobytes that were ever resident, signal mask),
+ * before-process or process (what else a login must leave as it was), changed (a login in a row ended
+ * otherwise than the one before), calls (how often the module called functions of the C library), faults
+ * (how many calls failed as was wanted).
  * Newlines and other control characters in TEXT are written as \xHH, backslashes doubled.
  */
 #define _GNU_SOURCE
@@ -18,10 +21,18 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <link.h>
+#include <linux/futex.h>
+#include <linux/netlink.h>
+#include <locale.h>
 #include <malloc.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <security/pam_appl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,10 +40,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,15 +64,21 @@ static const char usage[] =
     "  catch                       catch SIGINT: prints `caught`\n"
     "  answers=null                answer prompts with a NULL string\n"
     "  answers=none                fail every prompt\n"
+    "  answers=nothing             say that all is well, and give no answers at all\n"
+    "  answers=nobody              there is no conversation function\n"
     "  answers=password            fail visible prompts, as sshd's password method does\n"
     "  types=TEXT                  answer every prompt with this\n"
+    "  otp=TEXT                    answer visible prompts with this, where others have types=\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
     "  slow                        messages take until a line comes in, as after Ctrl-S\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
+    "  hostname=NAME               of this machine\n"
     "  anycase                     the user database knows names in upper case, too\n"
+    "  gecos=TEXT  home=PATH       what the user database says of everybody\n"
+    "  env=NAME=VALUE              in the environment, but only once the program runs\n"
     "  caller=UID                  the real user id, as in a setuid program of that caller\n"
     "  slack=N                     timers may be N nanoseconds late\n"
     "  umask=MODE                  the file mode creation mask, in octal\n"
@@ -62,17 +87,22 @@ static const char usage[] =
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
     "  threads=N                   only N threads can be started\n"
     "  lookup=SECONDS              a name look-up takes that long, and then fails\n"
+    "  fault=FUNCTION:FIRST:COUNT:ERROR   calls of the module to this function fail, FIRST of them\n"
+    "                              (from 0) and COUNT; ERROR is errno or what the function returns,\n"
+    "                              or `short`: one byte at a time. Four times at most\n"
+    "  calls                       print how often the module has called each function\n"
+    "  jump=SECONDS                what SIGUSR1 adds to the time of day\n"
+    "  speed=N                     all clocks but the time of day run N times as fast\n"
+    "  marks                       look for /pam_host/before and /pam_host/after, around PAM\n"
     "  times=N                     N logins in one process, quietly; prints the last, and `state`\n"
-    "                              half-way and at the end\n";
+    "                              after a tenth, half-way and at the end\n";
 
 static struct timespec started;
 static const char *answers = "";
-static const char *rename_to, *types;
+static const char *rename_to, *types, *otp;
 static int fail_messages, slow_messages;
 static int quiet;
 static int log_reader = -1;
-static struct sockaddr_un log_address;
-static socklen_t log_address_length;
 static pam_handle_t *pamh;
 
 static const char *const codes[] = {
@@ -86,103 +116,7 @@ static const char *const codes[] = {
     "PAM_BAD_ITEM", "PAM_CONV_AGAIN", "PAM_INCOMPLETE",
 };
 
-/* What follows stands in for functions of the C library, in the module, too. */
-
-static long clock_fails_at = -1, clock_readings;
-static long threads_left = -1;
-static long lookup_takes = -1;
-
-static void *real(const char *function)
-{
-    void *found = dlsym(RTLD_NEXT, function);
-    if (!found)
-        abort();
-    return found;
-}
-
-static int real_clock(clockid_t clock, struct timespec *now)
-{
-    static int (*real_function)(clockid_t, struct timespec *);
-    if (!real_function)
-        *(void **)&real_function = real("clock_gettime");
-    return real_function(clock, now);
-}
-
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
-    if (clock_fails_at >= 0 && __atomic_fetch_add(&clock_readings, 1, __ATOMIC_SEQ_CST) == clock_fails_at) {
-        errno = EINVAL;
-        return -1;
-    }
-    return real_clock(clock, now);
-}
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
-                   void *argument)
-{
-    static int (*real_function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    if (threads_left >= 0 && __atomic_fetch_sub(&threads_left, 1, __ATOMIC_SEQ_CST) <= 0)
-        return EAGAIN;
-    if (!real_function)
-        *(void **)&real_function = real("pthread_create");
-    return real_function(thread, attributes, start, argument);
-}
-
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                struct addrinfo **found)
-{
-    static int (*real_function)(const char *, const char *, const struct addrinfo *,
-                                struct addrinfo **);
-    if (lookup_takes >= 0) {
-        sleep((unsigned)lookup_takes);
-        return EAI_AGAIN;
-    }
-    if (!real_function)
-        *(void **)&real_function = real("getaddrinfo");
-    return real_function(node, service, hints, found);
-}
-
-static int any_case;
-
-int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
-               struct passwd **found)
-{
-    static int (*real_function)(const char *, struct passwd *, char *, size_t, struct passwd **);
-    char lower[256] = "";
-    if (!real_function)
-        *(void **)&real_function = real("getpwnam_r");
-    for (size_t i = 0; any_case && name[i] && i + 1 < sizeof lower; i++)
-        lower[i] = (char)tolower((unsigned char)name[i]);
-    return real_function(any_case ? lower : name, entry, buffer, size, found);
-}
-
-/* What logins keep under /run is the whole machine's. */
-static const char *state_directory;
-
-static const char *place_of(const char *path)
-{
-    return state_directory && !strcmp(path, "/run/pam_logonbox") ? state_directory : path;
-}
-
-int open64(const char *path, int flags, ...)
-{
-    static int (*real_function)(const char *, int, ...);
-    if (!real_function)
-        *(void **)&real_function = real("open64");
-    va_list more;
-    va_start(more, flags);
-    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
-    va_end(more);
-    return real_function(place_of(path), flags, mode);
-}
-
-int mkdir(const char *path, mode_t mode)
-{
-    static int (*real_function)(const char *, mode_t);
-    if (!real_function)
-        *(void **)&real_function = real("mkdir");
-    return real_function(place_of(path), mode);
-}
+#include "interposed.c"
 
 static void say(const char *kind, const char *text)
 {
@@ -207,45 +141,6 @@ static const char *name(int code)
     if (code >= 0 && (size_t)code < sizeof codes / sizeof *codes)
         return codes[code];
     return "unknown code";
-}
-
-/* What is meant for the system's log comes here. */
-int connect(int fd, const struct sockaddr *address, socklen_t length)
-{
-    static int (*real_function)(int, const struct sockaddr *, socklen_t);
-    if (!real_function)
-        *(void **)&real_function = real("connect");
-    if (log_address_length && address->sa_family == AF_UNIX
-        && strcmp(((const struct sockaddr_un *)address)->sun_path, "/dev/log") == 0)
-        return real_function(fd, (struct sockaddr *)&log_address, log_address_length);
-    return real_function(fd, address, length);
-}
-
-static long caller = -1;
-
-uid_t getuid(void)
-{
-    static uid_t (*real_function)(void);
-    if (!real_function)
-        *(void **)&real_function = real("getuid");
-    return caller >= 0 ? (uid_t)caller : real_function();
-}
-
-/* So is the directory of pinned keys elsewhere. */
-static const char *keys;
-
-int open(const char *path, int flags, ...)
-{
-    static int (*real_function)(const char *, int, ...);
-    va_list rest;
-    va_start(rest, flags);
-    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
-    va_end(rest);
-    if (!real_function)
-        *(void **)&real_function = real("open");
-    if (keys && strcmp(path, "/etc/security/pam_logonbox.keys") == 0)
-        path = keys;
-    return real_function(path, flags, mode);
 }
 
 static void open_log(void)
@@ -289,6 +184,8 @@ static char *answer(int style)
     int visible = style == PAM_PROMPT_ECHO_ON;
     if (!strcmp(answers, "none") || (!strcmp(answers, "password") && visible))
         return NULL;
+    if (otp && visible)
+        return strdup(otp);
     if (types || quiet)
         return strdup(types ? types : "");
     if (!fgets(line, sizeof line, stdin))
@@ -322,6 +219,11 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
                 slow_messages = 0;
             continue;
         }
+        if (!strcmp(answers, "nothing")) {
+            free(given);
+            *responses = NULL;
+            return PAM_SUCCESS;
+        }
         char *text = answer(style);
         if (rename_to)
             pam_set_item(pamh, PAM_USER, rename_to);
@@ -350,6 +252,16 @@ static int entries(const char *path)
     return count;
 }
 
+/* Of what the allocator has handed out. */
+static size_t heap(void)
+{
+#if __GLIBC_PREREQ(2, 33)
+    return mallinfo2().uordblks;
+#else
+    return (size_t)mallinfo().uordblks;
+#endif
+}
+
 static void state(const char *kind)
 {
     char line[256];
@@ -367,12 +279,64 @@ static void state(const char *kind)
     if (status)
         fclose(status);
     sigprocmask(SIG_SETMASK, NULL, &mask);
-    snprintf(line, sizeof line, "files=%d threads=%d kilobytes=%ld blocked=%d%d%d%d peak=%ld",
+    snprintf(line, sizeof line, "files=%d threads=%d kilobytes=%ld heap=%zu peak=%ld blocked=%d%d%d%d",
              entries("/proc/self/fd") - 3, entries("/proc/self/task") - 2,
-             resident * (sysconf(_SC_PAGESIZE) / 1024), sigismember(&mask, SIGINT),
-             sigismember(&mask, SIGTERM), sigismember(&mask, SIGHUP), sigismember(&mask, SIGQUIT),
-             peak);
+             resident * (sysconf(_SC_PAGESIZE) / 1024), heap(), peak, sigismember(&mask, SIGINT),
+             sigismember(&mask, SIGTERM), sigismember(&mask, SIGHUP), sigismember(&mask, SIGQUIT));
     say(kind, line);
+}
+
+/* FNV-1a. */
+static unsigned long mixed(unsigned long hash, const void *data, size_t length)
+{
+    for (const unsigned char *byte = data; length--; byte++)
+        hash = (hash ^ *byte) * 0x100000001b3;
+    return hash;
+}
+
+/* What belongs to the whole process, and so to the host. */
+static void process(const char *kind)
+{
+    char line[PATH_MAX + 512], directory[PATH_MAX] = "";
+    unsigned long environment = 0xcbf29ce484222325, handlers = environment, limits = environment;
+    sigset_t mask;
+    stack_t stack;
+    mode_t file_mask = umask(0);
+    umask(file_mask);
+    for (char **variable = environ; *variable; variable++)
+        environment = mixed(environment, *variable, strlen(*variable) + 1);
+    for (int signal = 1; signal < NSIG; signal++) {
+        struct sigaction action;
+        if (sigaction(signal, NULL, &action))
+            continue;
+        handlers = mixed(handlers, &action.sa_handler, sizeof action.sa_handler);
+        handlers = mixed(handlers, &action.sa_flags, sizeof action.sa_flags);
+    }
+    for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+        struct rlimit limit;
+        if (!getrlimit(resource, &limit))
+            limits = mixed(limits, &limit, sizeof limit);
+    }
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    sigaltstack(NULL, &stack);
+    if (!getcwd(directory, sizeof directory))
+        *directory = 0;
+    snprintf(line, sizeof line,
+             "directory=%s umask=%o environment=%lx locale=%s handlers=%lx mask=%lx stack=%d slack=%d "
+             "dumpable=%d limits=%lx",
+             directory, file_mask, environment, setlocale(LC_ALL, NULL), handlers,
+             mixed(0xcbf29ce484222325, &mask, NSIG / 8), stack.ss_flags, prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0),
+             prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), limits);
+    say(kind, line);
+}
+
+static void print_calls(void)
+{
+    char line[4096] = "";
+    for (struct function *function = called; function; function = function->next)
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%s%s=%ld", *line ? " " : "",
+                 function->name, function->calls);
+    say("calls", line);
 }
 
 /* Threads end shortly after the login has; they have half a second. */
@@ -393,7 +357,7 @@ static void caught(int signal)
 int main(int argc, char **argv)
 {
     const char *rhost = NULL, *tty = NULL, *ruser = NULL;
-    int flags = 0, block = 0, code = PAM_ABORT;
+    int flags = 0, block = 0, marks = 0, calls = 0, code = PAM_ABORT;
     long times = 1;
     real_clock(CLOCK_MONOTONIC, &started);
     /* A script that starts tests in the background leaves these ignored. */
@@ -420,6 +384,27 @@ int main(int argc, char **argv)
             umask((mode_t)strtoul(value, NULL, 8));
         else if (!strncmp(argv[i], "types=", 6))
             types = value;
+        else if (!strncmp(argv[i], "otp=", 4))
+            otp = value;
+        else if (!strncmp(argv[i], "gecos=", 6))
+            gecos = value;
+        else if (!strncmp(argv[i], "hostname=", 9))
+            host_name = value;
+        else if (!strncmp(argv[i], "home=", 5))
+            home = value;
+        else if (!strncmp(argv[i], "env=", 4))
+            putenv(value);
+        else if (!strncmp(argv[i], "fault=", 6))
+            want_fault(value);
+        else if (!strncmp(argv[i], "speed=", 6))
+            speed = atol(value);
+        else if (!strncmp(argv[i], "jump=", 5)) {
+            jump = atol(value);
+            signal(SIGUSR1, jumps);
+        } else if (!strcmp(argv[i], "calls"))
+            calls = 1;
+        else if (!strcmp(argv[i], "marks"))
+            marks = 1;
         else if (!strncmp(argv[i], "times=", 6))
             times = atol(value);
         else if (!strncmp(argv[i], "files=", 6)) {
@@ -440,7 +425,7 @@ int main(int argc, char **argv)
         else if (!strncmp(argv[i], "clock=", 6))
             clock_fails_at = atol(value);
         else if (!strncmp(argv[i], "threads=", 8))
-            threads_left = atol(value);
+            few_threads = 1, threads_left = atol(value);
         else if (!strncmp(argv[i], "lookup=", 7))
             lookup_takes = atol(value);
         else if (!strcmp(argv[i], "silent"))
@@ -472,9 +457,11 @@ int main(int argc, char **argv)
     if (times > 1)
         mallopt(M_ARENA_MAX, 1);
     state("before");
+    process("before-process");
     for (long i = 0; i < times; i++) {
+        int before_this = code;
         quiet = i + 1 < times;
-        struct pam_conv conversation = {converse, NULL};
+        struct pam_conv conversation = {strcmp(answers, "nobody") ? converse : NULL, NULL};
         sigset_t blocked, before;
         sigemptyset(&blocked);
         if (block) {
@@ -493,25 +480,35 @@ int main(int argc, char **argv)
         if (ruser)
             pam_set_item(pamh, PAM_RUSER, ruser);
         sigprocmask(SIG_BLOCK, &blocked, &before);
+        if (marks)
+            access("/pam_host/before", F_OK);
+        arm();
         code = pam_authenticate(pamh, flags);
-        if (!quiet || code != PAM_SUCCESS) {
-            if (quiet)
-                say("state", "a login before the last did not succeed");
+        disarm();
+        if (marks)
+            access("/pam_host/after", F_OK);
+        if (i && code != before_this)
+            say("changed", name(code));
+        if (!quiet)
             say("result", name(code));
-        }
         print_log();
         if (code == PAM_SUCCESS && !quiet)
             say("setcred", name(pam_setcred(pamh, PAM_ESTABLISH_CRED)));
         pam_end(pamh, code);
         sigprocmask(SIG_SETMASK, &before, NULL);
-        if (times > 1 && (i + 1 == times || i + 1 == times / 2)) {
+        long done = i + 1;
+        if (done == times || (times > 1 && (done == times / 10 || done == times / 2))) {
             settle();
             state("state");
         }
     }
-    if (times == 1) {
-        settle();
-        state("state");
+    process("process");
+    if (calls)
+        print_calls();
+    if (faults_wanted) {
+        char met[32];
+        snprintf(met, sizeof met, "%ld", faults_met);
+        say("faults", met);
     }
     return code == PAM_SUCCESS ? 0 : 1;
 }

@@ -19,7 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const USER: &str = "root";
 
 /// What libpam makes of an ignored module in these stacks.
-const IGNORED: &str = "PAM_ACCT_EXPIRED";
+pub const IGNORED: &str = "PAM_ACCT_EXPIRED";
 
 /// A tenant, and a host that has been set up to use it.
 pub struct Stage {
@@ -105,6 +105,17 @@ impl Stage {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Running {
+        Running::start(self.command(user, service, options, environment))
+    }
+
+    /// What [`start_as`](Self::start_as) starts.
+    pub fn command(
+        &self,
+        user: &str,
+        service: &str,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Command {
         let mut command = Command::new(pam_host());
         command
             .arg(self.path("pam.d"))
@@ -113,7 +124,7 @@ impl Stage {
             .arg(format!("run={}", self.path("run").display()))
             .args(options)
             .envs(environment.iter().copied());
-        Running::start(command)
+        command
     }
 
     /// One login of [`USER`], in which every prompt is answered with Enter.
@@ -147,7 +158,7 @@ pub struct Event {
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -218,11 +229,23 @@ impl Running {
     }
 
     /// Answers every prompt that comes with Enter, and waits for the end.
-    pub fn finish(mut self) -> Login {
+    pub fn finish(self) -> Login {
+        let login = self.end();
+        assert_eq!(login.stderr, [""; 0], "nothing may reach the host's stderr");
+        login
+    }
+
+    /// The same for a host that may have something to say on its stderr.
+    pub fn end(self) -> Login {
+        self.end_within(PATIENCE * 4)
+    }
+
+    /// The same for many logins in a row.
+    pub fn end_within(mut self, patience: Duration) -> Login {
         if let Some(mut stdin) = self.stdin.take() {
             let _ = stdin.write_all(b"\n\n\n\n");
         }
-        let deadline = Instant::now() + PATIENCE * 4;
+        let deadline = Instant::now() + patience;
         while let Ok(event) = self
             .lines
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
@@ -230,12 +253,16 @@ impl Running {
             self.seen.push(event);
         }
         let status = self.child.wait().expect("pam_host ends");
-        let stderr: Vec<String> = self.stderr.iter().collect();
-        assert_eq!(stderr, [""; 0], "nothing may reach the host's stderr");
-        Login {
+        let login = Login {
             events: self.seen,
             status,
+            stderr: self.stderr.iter().collect(),
+        };
+        // Whatever is the whole process's belongs to the host. There is none where it was killed.
+        if let [after] = login.all("process")[..] {
+            assert_eq!(after, login.one("before-process").text);
         }
+        login
     }
 }
 
@@ -244,6 +271,7 @@ impl Running {
 pub struct Login {
     pub events: Vec<Event>,
     pub status: std::process::ExitStatus,
+    pub stderr: Vec<String>,
 }
 
 impl Login {

@@ -6,7 +6,7 @@ mod refused;
 mod way_in;
 
 use crate::stage::{Login, Running, Stage};
-use tenant::Token;
+use tenant::{Airlock, Options, Token, User};
 
 pub const PASSWORD: &str = "correct-horse";
 const SERIAL: &str = "GAQT12345678";
@@ -14,6 +14,18 @@ const SERIAL: &str = "GAQT12345678";
 pub fn stage(account: &str, airlock: &str, rest: &str) -> Stage {
     let stage = Stage::new("approve");
     configure(&stage, account, airlock, rest);
+    stage
+}
+
+/// The same for somebody with a token by the OTP `A1b2C3`, who may try as often as they like.
+pub fn patient_stage(rest: &str) -> Stage {
+    let patient = User::new("patient").otp("A1b2C3").further_tries(u32::MAX);
+    let options = Options {
+        airlock: Airlock::default().user(patient),
+        ..Options::default()
+    };
+    let stage = Stage::with(options, "approve", "", "");
+    configure(&stage, "patient", "", rest);
     stage
 }
 

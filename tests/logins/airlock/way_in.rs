@@ -354,18 +354,3 @@ fn ctrl_c_ends_the_wait_for_a_phone() {
     let login = running.finish();
     login.assert_refused("PAM_ABORT", "interrupted");
 }
-
-#[test]
-fn many_logins_in_one_process_leave_nothing_behind() {
-    let stage = stage("password-only", "allow_password_only = true", "");
-    let login = stage.login("login", &["times=200", "types=correct-horse"]);
-    assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    let counts = |kind: &str| -> Vec<String> {
-        let all = login.all(kind).into_iter();
-        all.map(|line| line.split(" kilobytes=").next().unwrap().to_owned())
-            .collect()
-    };
-    let before = counts("before");
-    assert_eq!(counts("state"), [&*before[0], &before[0]]);
-    assert_eq!(stage.tenant.airlock_sessions(), 0);
-}

@@ -219,16 +219,15 @@ const SLACK: Duration = Duration::from_secs(1);
 const MORE_KILOBYTES: u64 = 3 << 10;
 
 fn peak(login: &Login) -> u64 {
-    let (_, peak) = login.one("state").text.split_once("peak=").unwrap();
-    peak.parse().unwrap()
+    let (_, rest) = login.one("state").text.split_once(" peak=").unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// Descriptors, threads and signal mask.
 fn kept<'l>(login: &'l Login, kind: &str) -> (&'l str, &'l str) {
     let state = &login.one(kind).text;
     let (before, rest) = state.split_once(" kilobytes=").unwrap();
-    let (_, rest) = rest.split_once(' ').unwrap();
-    (before, rest.split_once(" peak=").unwrap().0)
+    (before, rest.split_once(" blocked=").unwrap().1)
 }
 
 /// Runs all rows, and tells of all that do not end as they must.

@@ -1,0 +1,445 @@
+//! Every function of the C library that the module calls, made to fail: each call of each, once and
+//! from then on. `interposed.c` does it.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::airlock;
+use crate::stage::{IGNORED, Login, Stage, USER, module};
+use tenant::Options;
+
+const EPERM: i32 = 1;
+const ENOENT: i32 = 2;
+const EINTR: i32 = 4;
+const EIO: i32 = 5;
+const EAGAIN: i32 = 11;
+const ENOMEM: i32 = 12;
+const EACCES: i32 = 13;
+const EINVAL: i32 = 22;
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const ENOSPC: i32 = 28;
+const EROFS: i32 = 30;
+const EPIPE: i32 = 32;
+const ERANGE: i32 = 34;
+const ENOLCK: i32 = 37;
+const ENOSYS: i32 = 38;
+const EADDRNOTAVAIL: i32 = 99;
+const ENOBUFS: i32 = 105;
+const ENOTCONN: i32 = 107;
+const PAM_SYSTEM_ERR: i32 = 4;
+const PAM_CONV_ERR: i32 = 19;
+
+/// Functions that can fail, and how. No error with which the network says that the tenant is not
+/// there: those are for `local: on_unavailable_ignores_what_is_unavailable_and_nothing_else`.
+const FAULTS: &[(&str, &[i32])] = &[
+    ("bind", &[ENOBUFS, EACCES]),
+    ("clock_gettime", &[EINVAL]),
+    ("close", &[EIO, EINTR]),
+    (
+        "connect",
+        &[EPERM, EACCES, EAGAIN, EADDRNOTAVAIL, ENOBUFS, ENOMEM, EINTR],
+    ),
+    ("epoll_create1", &[EMFILE, ENOMEM]),
+    ("epoll_ctl", &[ENOMEM, ENOSPC]),
+    ("epoll_wait", &[EINTR, EINVAL]),
+    ("eventfd", &[EMFILE, ENOMEM]),
+    ("fchmod", &[EROFS, EPERM]),
+    ("fcntl", &[EMFILE]),
+    ("fdopendir", &[ENOMEM]),
+    ("flock", &[EINTR, ENOLCK, EAGAIN]),
+    ("fstat64", &[EIO, ENOMEM]),
+    ("futex", &[EINTR]),
+    // EAI_MEMORY is not told from a name that is not there; see `policy::enough_memory`.
+    ("getaddrinfo", &[EMFILE, ENOMEM, EIO]),
+    ("getcwd", &[ENOENT]),
+    (
+        "getgrnam_r",
+        &[EIO, EMFILE, ENFILE, ENOMEM, EINTR, ENOENT, ERANGE],
+    ),
+    ("getgrouplist", &[ENOMEM]),
+    ("gethostname", &[EPERM]),
+    ("getpeername", &[ENOBUFS, ENOTCONN]),
+    (
+        "getpwnam_r",
+        &[EIO, EMFILE, ENFILE, ENOMEM, EINTR, ENOENT, ERANGE],
+    ),
+    (
+        "getpwuid_r",
+        &[EIO, EMFILE, ENFILE, ENOMEM, EINTR, ENOENT, ERANGE],
+    ),
+    ("getrandom", &[EINTR, EIO]),
+    ("getsockname", &[ENOBUFS]),
+    ("getsockopt", &[ENOBUFS]),
+    ("lseek64", &[EIO]),
+    ("malloc", &[ENOMEM]),
+    ("mkdir", &[EROFS, ENOSPC, EACCES]),
+    ("mmap64", &[ENOMEM]),
+    ("mprotect", &[ENOMEM]),
+    ("open", &[EMFILE, ENFILE, ENOMEM, EIO, EACCES, EINTR]),
+    ("open64", &[EMFILE, ENFILE, ENOMEM, EIO, EACCES, EINTR]),
+    ("openat", &[EMFILE, ENFILE, ENOMEM, EIO, ENOSPC, EROFS]),
+    ("opendir", &[EMFILE]),
+    ("pam_get_item", &[PAM_SYSTEM_ERR]),
+    ("pam_get_user", &[PAM_SYSTEM_ERR, PAM_CONV_ERR]),
+    ("pam_set_item", &[PAM_SYSTEM_ERR]),
+    ("poll", &[EINTR, EINVAL, ENOMEM]),
+    ("posix_memalign", &[ENOMEM]),
+    ("prctl", &[EINVAL]),
+    ("pthread_attr_init", &[ENOMEM]),
+    ("pthread_attr_setstacksize", &[EINVAL]),
+    ("pthread_create", &[EAGAIN]),
+    ("pthread_getattr_np", &[ENOMEM]),
+    ("pthread_setname_np", &[ERANGE]),
+    ("read", &[EIO, EINTR, SHORT]),
+    ("readdir", &[EIO]),
+    ("readdir64", &[EIO]),
+    ("readlink", &[EACCES, ENOENT]),
+    ("readv", &[EIO, EINTR, SHORT]),
+    ("realpath", &[EACCES]),
+    // In pieces only where the network is: an event loop takes a short answer for all there is.
+    ("recv", &[EIO, EINTR, ENOMEM]),
+    ("sched_getaffinity", &[EINVAL]),
+    ("send", &[EPIPE, EIO, EINTR, ENOBUFS, SHORT]),
+    ("setsockopt", &[ENOMEM]),
+    ("shutdown", &[ENOTCONN]),
+    ("sigaltstack", &[ENOMEM]),
+    ("signalfd", &[EMFILE, ENOMEM]),
+    ("socket", &[EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES]),
+    ("stat64", &[EIO]),
+    ("statx", &[EIO, ENOSYS]),
+    ("syscall", &[EIO, EINTR]),
+    ("sysconf", &[EINVAL]),
+    ("unlinkat", &[EROFS, EIO]),
+    ("writev", &[EPIPE, EIO, EINTR, ENOBUFS]),
+];
+
+/// What abort(3) ends a program with.
+const SIGABRT: i32 = 6;
+
+/// As in `interposed.c`.
+const SHORT: i32 = 10_000;
+
+/// What else the module calls: it cannot fail, or only where it is called with what is not there.
+const CANNOT_FAIL: &[&str] = &[
+    // Memory and strings.
+    "bcmp",
+    "free",
+    "memcmp",
+    "memcpy",
+    "memmove",
+    "memset",
+    "munmap",
+    "strlen",
+    "environ",
+    "pow",
+    // The same as malloc, and counted with it.
+    "calloc",
+    "realloc",
+    // Who and where.
+    "dirfd",
+    "getauxval",
+    "getenv",
+    "geteuid",
+    "getpid",
+    "gettid",
+    "getuid",
+    "gnu_get_libc_version",
+    // To eventfds alone, which take what they are given.
+    "write",
+    // Errors.
+    "__errno_location",
+    "__xpg_strerror_r",
+    "abort",
+    "gai_strerror",
+    // Freeing, and going back to the start.
+    "closedir",
+    "freeaddrinfo",
+    "rewinddir",
+    // Only for glibc before 2.26.
+    "__res_init",
+    // Sets of signals, and the mask, which fail where the set or the verb is none.
+    "pthread_sigmask",
+    "sigaddset",
+    "sigemptyset",
+    "sigfillset",
+    "sigismember",
+    "sigpending",
+    // Threads that are there.
+    "pause",
+    "pthread_attr_destroy",
+    "pthread_attr_getguardsize",
+    "pthread_attr_getstack",
+    "pthread_detach",
+    "pthread_join",
+    "pthread_mutex_lock",
+    "pthread_mutex_unlock",
+    "pthread_self",
+    "pthread_setspecific",
+    "sched_yield",
+    // When the library is loaded; a host with 1024 of them has none left.
+    "pthread_key_create",
+    "pthread_key_delete",
+    // The language's runtime.
+    "__cxa_finalize",
+    "__cxa_thread_atexit_impl",
+    "__gmon_start__",
+    "__tls_get_addr",
+    "_ITM_deregisterTMCloneTable",
+    "_ITM_registerTMCloneTable",
+    "dl_iterate_phdr",
+    "dlsym",
+];
+
+#[test]
+fn every_function_that_the_module_calls_is_among_those_that_fail() {
+    let output = Command::new("nm")
+        .args(["--dynamic", "--undefined-only"])
+        .arg(module())
+        .output()
+        .expect("nm: apt-get install binutils");
+    let names = String::from_utf8(output.stdout).unwrap();
+    let names = names.lines().map(|line| {
+        let name = line.rsplit(' ').next().unwrap();
+        name.split('@').next().unwrap()
+    });
+    let unknown: Vec<&str> = names
+        .filter(|name| {
+            !name.starts_with("_Unwind_")
+                && !CANNOT_FAIL.contains(name)
+                && !FAULTS.iter().any(|(function, _)| function == name)
+        })
+        .collect();
+    assert_eq!(unknown, [""; 0], "how can these fail?");
+}
+
+/// A host in which nothing is left out: groups, pinned keys, the push limit.
+fn stage(account: &str) -> Stage {
+    let rest = "[wait]\nconnect_seconds = 1\nlogin_seconds = 1\n[policy]\nsu_asks = \"caller\"\n\
+                on_unavailable = \"ignore\"\nonly_groups = [\"root\"]\n";
+    let stage = Stage::with(Options::default(), account, "pins = \"if-present\"", rest);
+    stage.directory("keys");
+    stage
+}
+
+/// Where an allocation fails, Rust would take a second to write down where.
+const SHORTLY: &[(&str, &str)] = &[("RUST_BACKTRACE", "0")];
+
+/// One login, which nothing else has the words of: `number` is where it comes from.
+fn login(stage: &Stage, number: usize, options: &[&str]) -> Login {
+    let run = format!("run={}", stage.path(&format!("run-{number}")).display());
+    let keys = format!("keys={}", stage.path("keys").display());
+    let from = from(number);
+    let names = [format!("rhost={from}"), format!("hostname={from}")];
+    let items = [&*names[0], &names[1], &run, &keys, "caller=0"];
+    stage
+        .start_as(USER, "su", &[&items[..], options].concat(), SHORTLY)
+        .end()
+}
+
+fn from(number: usize) -> String {
+    format!("host-{number}.example")
+}
+
+/// How often a login calls each function.
+fn calls(login: &Login) -> BTreeMap<String, usize> {
+    let counts = login.one("calls").text.split(' ');
+    let counts = counts.map(|count| count.split_once('=').unwrap());
+    counts
+        .map(|(name, count)| (name.to_owned(), count.parse().unwrap()))
+        .collect()
+}
+
+/// Calls whose number says nothing more from here on.
+const MOST_CALLS: usize = 24;
+
+/// Faults for every function that the login has called, one after the other and from then on.
+fn faults(calls: &BTreeMap<String, usize>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (function, errors) in FAULTS {
+        let count = calls.get(*function).copied().unwrap_or_default();
+        // A few of many, in no step with what repeats.
+        let step = 1 + count / MOST_CALLS;
+        for first in (0..count).step_by(step) {
+            for (place, error) in errors.iter().enumerate() {
+                let error = match *error {
+                    SHORT => "short".to_owned(),
+                    error => error.to_string(),
+                };
+                faults.push(format!("{function}:{first}:1:{error}"));
+                // Interrupted, or in pieces, without end is no fault but another machine.
+                let more = if [EINTR.to_string(), "short".to_owned()].contains(&error) {
+                    50
+                } else {
+                    1_000_000
+                };
+                if place == 0 || first == 0 {
+                    faults.push(format!("{function}:{first}:{more}:{error}"));
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// Has `work` done for each of these, some at a time: most of a login is waiting.
+pub fn side_by_side<T: Sync>(all: &[T], work: impl Fn(usize, &T) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(number) else { break };
+                    work(number, one);
+                }
+            });
+        }
+    });
+}
+
+/// The host lives, in time, and is as it was; nobody is let by.
+fn assert_sound(login: &Login, fault: &str) {
+    let seen = format!("{fault}: {:#?}", login.events);
+    if fault.starts_with("malloc") || fault.starts_with("posix_memalign") {
+        // An allocation that fails ends a program in Rust, which says so.
+        if login.status.signal() == Some(SIGABRT) {
+            let result = login.all("result");
+            assert!(result != ["PAM_SUCCESS"] && result != [IGNORED], "{seen}");
+            assert!(login.stderr[0].starts_with("memory allocation of "));
+            return;
+        }
+    }
+    assert_eq!(login.stderr, [""; 0], "{seen}");
+    assert!(login.status.code().is_some(), "{:?} {seen}", login.status);
+    assert_ne!(login.code(), "PAM_IGNORE", "{seen}");
+    assert!(login.all("log").len() <= 1, "{seen}");
+    if login.code() != "PAM_SUCCESS" && !login.all("log").is_empty() {
+        let log = login.log();
+        assert!(!log.contains("\\x") && log.len() < 2000, "{seen}");
+    }
+    // A panic in the middle of a library may leave descriptors of that behind, but no threads.
+    let panicked = fault.starts_with("clock_gettime")
+        || login
+            .all("log")
+            .iter()
+            .any(|line| line.contains(": panic "));
+    let skipped = if panicked { "threads=" } else { "files=" };
+    let count = |kind: &str| {
+        let state = &login.one(kind).text;
+        let counts = state.split(" kilobytes=").next().unwrap();
+        counts.split_once(skipped).unwrap().1.to_owned()
+    };
+    assert_eq!(count("state"), count("before"), "{seen}");
+}
+
+/// One second each for the keys and the person, and one more; or the hold for who is unknown.
+fn is_late(login: &Login) -> bool {
+    let most = match login.all("result")[..] {
+        ["PAM_AUTH_ERR"] => 8,
+        _ => 3,
+    };
+    let result = login.events.iter().find(|event| event.kind == "result");
+    result.is_some_and(|result| Duration::from_millis(result.at) > Duration::from_secs(most))
+}
+
+/// A login for each fault, once more where it came too late: a busy machine can be late now and then,
+/// the module not always.
+fn try_all(faults: &[String], attempt: impl Fn(usize, &[&str]) -> Login + Sync, check: Check<'_>) {
+    let met = AtomicUsize::new(0);
+    side_by_side(faults, |number, fault| {
+        let mut number = number + 1;
+        let fail = format!("fault={fault}");
+        let mut login = attempt(number, &[&fail]);
+        for again in 1..4 {
+            if !is_late(&login) {
+                break;
+            }
+            assert!(again < 3, "{fault}: late: {:#?}", login.events);
+            number += again * 100_000;
+            login = attempt(number, &[&fail]);
+        }
+        assert_sound(&login, fault);
+        let is_met = login.all("faults").iter().any(|count| *count != "0");
+        met.fetch_add(usize::from(is_met), Ordering::Relaxed);
+        check(number, fault, &login);
+    });
+    let met = met.into_inner();
+    println!("{met} of {} faults were met", faults.len());
+    assert!(met > faults.len() / 2);
+}
+
+type Check<'a> = &'a (dyn Fn(usize, &str, &Login) + Sync);
+
+fn is_approved(login: &Login) -> bool {
+    login.all("result") == ["PAM_SUCCESS"]
+}
+
+/// Those of each function that come first.
+fn one_each(faults: &[String]) -> Vec<String> {
+    let call = |fault: &String| fault.rsplitn(3, ':').nth(2).map(str::to_owned);
+    let mut faults = faults.to_vec();
+    faults.dedup_by_key(|fault| call(fault));
+    faults
+}
+
+#[test]
+fn whatever_fails_nobody_is_let_by_and_the_host_lives() {
+    let stage = stage("approve.ed25519");
+    let well = login(&stage, 0, &["calls"]);
+    assert!(is_approved(&well), "{:#?}", well.events);
+    let all = faults(&calls(&well));
+    let approved = AtomicUsize::new(0);
+    let log_in = |number: usize, options: &[&str]| login(&stage, number, options);
+    try_all(&all, log_in, &|number, fault, login| {
+        // The phone rings once at most, and whoever is in has been signed for.
+        let from = format!(" {}", from(number));
+        let asked = stage.tenant.sign_requests();
+        let asked = asked.iter().filter(|asked| asked.text.contains(&from));
+        let asked = asked.count();
+        assert!(asked <= 1, "{fault}: rung {asked} times");
+        if is_approved(login) {
+            assert_eq!(asked, 1, "{fault}: {:#?}", login.events);
+            approved.fetch_add(1, Ordering::Relaxed);
+        }
+        // A call that was interrupted is called again.
+        let [function, .., error] = fault.split(':').collect::<Vec<_>>()[..] else {
+            panic!("{fault}");
+        };
+        let again = ["epoll_wait", "futex", "getrandom", "open64", "poll", "read"];
+        if error == EINTR.to_string() && again.contains(&function) {
+            assert!(is_approved(login), "{fault}: {:#?}", login.events);
+        }
+    });
+    println!("{approved:?} of them did no harm");
+
+    let stage = self::stage("wrong-key.ed25519");
+    let log_in = |number: usize, options: &[&str]| login(&stage, number, options);
+    try_all(&one_each(&all), log_in, &|_, fault, login| {
+        assert!(!is_approved(login), "{fault}: {:#?}", login.events);
+    });
+}
+
+#[test]
+fn whatever_fails_nobody_is_let_by_through_airlock_either() {
+    // Time runs twenty times as fast: some of these are held.
+    let rest = "[wait]\nconnect_seconds = 20\n[policy]\nunapproved_pushes_per_10_minutes = 0";
+    let stage = airlock::patient_stage(rest);
+    for (otp, right) in [("otp=A1b2C3", true), ("otp=wrong", false)] {
+        let log_in = |_: usize, options: &[&str]| {
+            let password = format!("types={}", airlock::PASSWORD);
+            let options = [&[&*password, otp, "speed=20"], options].concat();
+            stage.start_as(USER, "login", &options, SHORTLY).end()
+        };
+        let well = log_in(0, &["calls"]);
+        assert_eq!(is_approved(&well), right, "{:#?}", well.events);
+        let faults = one_each(&faults(&calls(&well)));
+        try_all(&faults, log_in, &|_, fault, login| {
+            assert!(right || !is_approved(login), "{fault}: {:#?}", login.events);
+        });
+    }
+}
