@@ -210,6 +210,8 @@ pub enum SuAsks {
 const FILE_LIMIT: u64 = 64 << 10;
 /// Twenty times a distribution's bundle of today.
 const CA_FILE_LIMIT: u64 = 4 << 20;
+/// What every certificate in a bundle begins with (RFC 7468, section 5.1).
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 /// For a text on a phone, in characters.
 const TEXT_LIMIT: usize = 500;
 const UNAPPROVED: &str = "unapproved_pushes_per_10_minutes";
@@ -464,10 +466,18 @@ impl Tls {
             .as_deref()
             .map(|path| {
                 read_trusted(path, Links::Follow, CA_FILE_LIMIT)
+                    .and_then(with_certificates)
                     .map_err(|what| format!("{}: {what}", path.display()))
             })
             .transpose()
     }
+}
+
+fn with_certificates(pem: Vec<u8>) -> Result<Vec<u8>, String> {
+    if pem.windows(PEM.len()).any(|bytes| bytes == PEM) {
+        return Ok(pem);
+    }
+    Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it".to_owned())
 }
 
 impl Wait {
