@@ -16,6 +16,7 @@
 
 mod accounts;
 mod airlock;
+mod caller;
 mod device;
 mod faults;
 mod hostile;
