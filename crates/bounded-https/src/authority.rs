@@ -95,7 +95,8 @@ impl FromStr for Authority {
                 || last
                     .get(..2)
                     .is_some_and(|start| start.eq_ignore_ascii_case("0x"));
-            if numeric && name.parse::<Ipv4Addr>().is_err() {
+            // With a dot at its end an address would be read as one, too, but shown as a name.
+            if numeric && host.parse::<Ipv4Addr>().is_err() {
                 return Err(BadAuthority("not an IPv4 address"));
             }
             if name.len() > 253 || !name.split('.').all(label) {
@@ -151,6 +152,7 @@ mod tests {
             "b\u{fc}cher.example",
             "999.1.1.1",
             "1.2.3.4.5",
+            "192.0.2.1.",
             "2130706433:1",
             "0x7f000001:1",
             "1.0x7f",
