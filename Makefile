@@ -11,7 +11,7 @@
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
 # make crowd      a thousand logins at once
-# make fuzz       each parser of foreign bytes against FUZZ_RUNS made-up inputs (20000); docs/fuzzing.md
+# make fuzz       each parser of foreign bytes against FUZZ_RUNS made-up inputs (50000); docs/fuzzing.md
 # make audit      known weaknesses of the dependencies; fetches the RustSec database
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
@@ -20,7 +20,7 @@
 
 CARGO ?= cargo
 # How many inputs `make fuzz` tries on each parser.
-FUZZ_RUNS ?= 20000
+FUZZ_RUNS ?= 50000
 DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
@@ -108,6 +108,7 @@ fuzz:
 # Not a part of make lint: what it says changes without anything changing here.
 audit:
 	$(CARGO) deny --workspace --locked check advisories
+	$(CARGO) deny --manifest-path fuzz/Cargo.toml --config fuzz/deny.toml --locked check advisories
 
 # Without cargo: root need not have one.
 install:

@@ -1,0 +1,136 @@
+//! docs/dependencies.md names what is shipped, and the fuzzers build the same.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a panic here fails a test, never a login"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use toml::de::DeTable;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const PAGE: &str = "docs/dependencies.md";
+
+/// What is shipped, and where its manifest is.
+const SHIPPED: [(&str, &str); 5] = [
+    ("pam_logonbox", "Cargo.toml"),
+    ("bounded-https", "crates/bounded-https/Cargo.toml"),
+    (
+        "logonbox-authenticator",
+        "crates/logonbox-authenticator/Cargo.toml",
+    ),
+    ("airlock-iam", "crates/airlock-iam/Cargo.toml"),
+    ("logonbox", "crates/logonbox/Cargo.toml"),
+];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+}
+
+/// The crates of a manifest's `[dependencies]`.
+fn direct(manifest: &str) -> BTreeSet<String> {
+    let text = read(manifest);
+    let table = DeTable::parse(&text).unwrap();
+    let named = table.get_ref().get("dependencies").unwrap().get_ref();
+    let named = named.as_table().unwrap();
+    named
+        .keys()
+        .map(|name| name.get_ref().to_string())
+        .collect()
+}
+
+/// Every crate of a lock file with its versions.
+fn locked(path: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut locked: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for package in read(path).split("[[package]]").skip(1) {
+        let value = |key: &str| {
+            let line = package.lines().find_map(|line| line.strip_prefix(key));
+            line.unwrap().trim_matches('"').to_owned()
+        };
+        let versions = locked.entry(value("name = ")).or_default();
+        versions.insert(value("version = "));
+    }
+    locked
+}
+
+/// The cells of the rows that begin with a name in backquotes, in the section of a crate.
+fn rows<'p>(page: &'p str, shipped: &str) -> Vec<Vec<&'p str>> {
+    let heading = format!("\n## `{shipped}`\n");
+    let (_, section) = page.split_once(&heading).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    section
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            line.split(" | ")
+                .map(|cell| cell.trim_matches(['|', ' ']))
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_direct_dependency_has_its_reason() {
+    let page = read(PAGE);
+    let lock = locked("Cargo.lock");
+    for (shipped, manifest) in SHIPPED {
+        let rows = rows(&page, shipped);
+        let explained: BTreeSet<String> = rows
+            .iter()
+            .map(|row| row[0].trim_matches('`').to_owned())
+            .collect();
+        assert_eq!(explained, direct(manifest), "{PAGE}: {shipped}");
+        for row in rows {
+            let (name, version, why) = (row[0].trim_matches('`'), row[1], row[2]);
+            let is_it =
+                |locked: &String| locked == version || locked.starts_with(&format!("{version}."));
+            assert!(lock[name].iter().any(is_it), "{PAGE}: {name} {version}");
+            assert!(!why.is_empty(), "{PAGE}: {name} has no reason");
+        }
+    }
+}
+
+#[test]
+fn the_numbers_of_crates_are_those_of_cargo() {
+    let page = read(PAGE);
+    for (shipped, row) in [
+        ("pam_logonbox", "| the module, `pam_logonbox.so` | "),
+        ("logonbox", "| the command, `logonbox` | "),
+    ] {
+        let (_, after) = page.split_once(row).unwrap();
+        let said: usize = after.split(' ').next().unwrap().parse().unwrap();
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--target", "x86_64-unknown-linux-gnu"])
+            .args(["--package", shipped, "--edges", "normal,no-proc-macro"])
+            .args(["--prefix", "none", "--no-dedupe"])
+            .current_dir(ROOT)
+            .output()
+            .unwrap();
+        assert!(
+            tree.status.success(),
+            "{}",
+            String::from_utf8_lossy(&tree.stderr)
+        );
+        let tree = String::from_utf8(tree.stdout).unwrap();
+        let crates: BTreeSet<&str> = tree.lines().collect();
+        assert_eq!(said, crates.len(), "{PAGE}: {shipped}");
+    }
+}
+
+#[test]
+fn the_fuzzers_build_what_is_shipped() {
+    let product = locked("Cargo.lock");
+    for (name, versions) in locked("fuzz/Cargo.lock") {
+        let known = product.get(&name);
+        assert!(
+            known.is_none_or(|known| known.is_superset(&versions)),
+            "fuzz/Cargo.lock: {name} {versions:?}, not {known:?}"
+        );
+    }
+}
