@@ -5,8 +5,10 @@ use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::{CryptoProvider, KeyProvider, ring};
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SigningKey;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::failure::{Failure, FailureKind};
@@ -37,8 +39,11 @@ pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Failure> {
         Roots::System => system()?,
         Roots::Pem(pem) => given(pem)?,
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let provider = CryptoProvider {
+        key_provider: &NoKeys,
+        ..ring::default_provider()
+    };
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| local(error.to_string()))?
         .with_root_certificates(roots)
@@ -47,6 +52,19 @@ pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Failure> {
     // One connection a login: there is nothing to resume.
     config.resumption = Resumption::disabled();
     Ok(config)
+}
+
+/// A client has no key of its own, and needs no code to sign with one.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _key: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("a client without a key".to_owned()))
+    }
 }
 
 /// The system's bundle. A certificate that cannot be used takes nothing from the others.
