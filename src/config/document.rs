@@ -175,6 +175,15 @@ impl<'s> Section<'s> {
         default: &str,
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, ConfigError> {
+        let (offset, text) = self.text(key, default)?;
+        check(&text).map_err(|what| match offset {
+            Some(offset) => self.error(offset, key, &what),
+            None => ConfigError::about(self.source.path, &self.full(key), what),
+        })
+    }
+
+    /// A text as it is, and where it stands; apart, lest each type have all of this again.
+    fn text(&mut self, key: &str, default: &str) -> Result<(Option<usize>, String), ConfigError> {
         let (offset, text) = match self.take(key) {
             None => (None, default.to_owned()),
             Some(value) => match value.get_ref() {
@@ -186,10 +195,7 @@ impl<'s> Section<'s> {
             },
         };
         self.note(key, offset, || Value::Text(text.clone()));
-        check(&text).map_err(|what| match offset {
-            Some(offset) => self.error(offset, key, &what),
-            None => ConfigError::about(self.source.path, &self.full(key), what),
-        })
+        Ok((offset, text))
     }
 
     /// A whole number.

@@ -49,6 +49,14 @@ impl Mailbox {
         }
     }
 
+    /// Why the thread has ended, where it has.
+    pub(crate) fn ended(&self) -> Option<Failure> {
+        match &*self.state() {
+            State::Ended(error) => Some(error.clone()),
+            State::Empty | State::Answered(_) => None,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,7 @@
 //! a kept connection is looked after while nobody calls.
 
 use std::fmt;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::cancel::Canceller;
 use crate::classify::{chain, classify};
 use crate::failure::{Failure, FailureKind};
-use crate::mailbox::{End, Mailbox, State, panicked};
+use crate::mailbox::{End, Mailbox, State};
 use crate::resolve::SystemResolver;
 use crate::tls::{self, Roots};
 
@@ -123,21 +123,22 @@ impl Transport {
             return Err(Failure::new(FailureKind::Cancelled, ""));
         }
         let (jobs, queue) = unbounded_channel();
-        let (ready, started) = sync_channel(1);
+        let (ready, started) = channel();
         let mailbox = Arc::new(Mailbox::default());
         let answers = mailbox.clone();
         let thread = thread::Builder::new()
             .name("https-io".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || run(&options, queue, answers, &ready))
+            .spawn(move || run(&options, queue, answers, ready))
             .map_err(|error| Failure::new(FailureKind::Local, format!("no thread: {error}")))?;
         let transport = Self {
             jobs: Mutex::new(Some(jobs)),
             mailbox,
             thread: Some(thread),
         };
-        started.recv().unwrap_or_else(|_| Err(panicked()))?;
-        Ok(transport)
+        // Nothing is ever sent: the thread lets go of it when it serves, or has ended.
+        let _ = started.recv();
+        transport.mailbox.ended().map_or(Ok(transport), Err)
     }
 
     /// Sends one request and waits for its answer, at most for its `timeout`.
@@ -177,36 +178,27 @@ fn run(
     options: &Options,
     queue: UnboundedReceiver<Call>,
     mailbox: Arc<Mailbox>,
-    ready: &SyncSender<Result<(), Failure>>,
+    ready: Sender<()>,
 ) {
     let _end = End {
         mailbox: mailbox.clone(),
         canceller: options.canceller.clone(),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let error = Failure::new(FailureKind::Local, format!("no event loop: {error}"));
-            let _ = ready.send(Err(error));
-            return;
-        }
-    };
-    match client(options) {
-        Ok(client) => {
+        .map_err(|error| Failure::new(FailureKind::Local, format!("no event loop: {error}")));
+    match runtime.and_then(|runtime| Ok((runtime, client(options)?))) {
+        Ok((runtime, client)) => {
             let work = runtime.spawn(serve(client, queue, mailbox));
             options.canceller.watch(work.abort_handle());
-            let _ = ready.send(Ok(()));
+            drop(ready);
             // Ends when the queue does, or when it is cancelled.
             let _ = runtime.block_on(work);
+            runtime.shutdown_background();
         }
-        Err(error) => {
-            let _ = ready.send(Err(error));
-        }
+        Err(error) => mailbox.put(State::Ended(error)),
     }
-    runtime.shutdown_background();
 }
 
 fn client(options: &Options) -> Result<reqwest::Client, Failure> {
