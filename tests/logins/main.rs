@@ -26,6 +26,7 @@ mod local;
 mod module;
 mod pins;
 mod policy;
+mod price;
 mod proxy;
 mod push;
 mod stage;
