@@ -27,8 +27,8 @@ fn a_way_to_airlock_that_breaks_lets_nobody_in() {
 }
 
 /// Some nine thousand logins: all of them were refused, in under five minutes.
-#[test]
 #[ignore = "takes minutes: cargo test -p pam_logonbox --test logins any_byte -- --ignored"]
+#[test]
 fn a_way_that_breaks_after_any_byte_lets_nobody_in() {
     break_at(&Kind::Push, |whole, direction| {
         (0..=whole.needed(direction)).collect()
