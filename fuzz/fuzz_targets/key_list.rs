@@ -17,7 +17,9 @@ fuzz_target!(|data: &[u8]| {
         .iter()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .count();
-    assert_eq!(parsed.keys().len() + parsed.skipped().len(), count);
+    // As many as are remembered.
+    let skipped = (count - parsed.keys().len()).min(1000);
+    assert_eq!(parsed.skipped().len(), skipped);
     let mut last = 0;
     for skipped in parsed.skipped() {
         assert!(skipped.line > last && skipped.line <= lines.len());
