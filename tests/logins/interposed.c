@@ -482,8 +482,22 @@ CAN_FAIL(int, -1, fchmod, (int fd, mode_t mode), fd, mode)
 CAN_FAIL(int, -1, flock, (int fd, int operation), fd, operation)
 CAN_FAIL(int, -1, fstat64, (int fd, struct stat64 *found), fd, found)
 CAN_FAIL(int, -1, stat64, (const char *path, struct stat64 *found), path, found)
-CAN_FAIL(int, -1, statx, (int fd, const char *path, int flags, unsigned mask, struct statx *found), fd,
-         path, flags, mask, found)
+/* Whose all files are, where that matters. */
+static long owner = -1;
+
+int statx(int fd, const char *restrict path, int flags, unsigned mask, struct statx *restrict found)
+{
+    STANDS_IN(int, statx, int, const char *, int, unsigned, struct statx *)
+    if (fault_) {
+        errno = fault_;
+        return -1;
+    }
+    int result = real_(fd, path, flags, mask, found);
+    if (!result && owner >= 0)
+        found->stx_uid = (unsigned)owner;
+    return result;
+}
+
 CAN_FAIL(off64_t, -1, lseek64, (int fd, off64_t offset, int whence), fd, offset, whence)
 CAN_FAIL(ssize_t, -1, readlink, (const char *path, char *target, size_t size), path, target, size)
 CAN_FAIL(char *, NULL, realpath, (const char *path, char *resolved), path, resolved)

@@ -75,6 +75,7 @@ static const char usage[] =
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
+    "  owner=UID                   whose all files are\n"
     "  hostname=NAME               of this machine\n"
     "  anycase                     the user database knows names in upper case, too\n"
     "  gecos=TEXT  home=PATH       what the user database says of everybody\n"
@@ -390,6 +391,8 @@ int main(int argc, char **argv)
             gecos = value;
         else if (!strncmp(argv[i], "hostname=", 9))
             host_name = value;
+        else if (!strncmp(argv[i], "owner=", 6))
+            owner = atol(value);
         else if (!strncmp(argv[i], "home=", 5))
             home = value;
         else if (!strncmp(argv[i], "env=", 4))
