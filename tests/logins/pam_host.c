@@ -257,9 +257,11 @@ static int entries(const char *path)
 static size_t heap(void)
 {
 #if __GLIBC_PREREQ(2, 33)
-    return mallinfo2().uordblks;
+    struct mallinfo2 memory = mallinfo2();
+    return memory.uordblks + memory.hblkhd;
 #else
-    return (size_t)mallinfo().uordblks;
+    struct mallinfo memory = mallinfo();
+    return (size_t)memory.uordblks + (size_t)memory.hblkhd;
 #endif
 }
 
