@@ -105,6 +105,28 @@ impl Phone {
         self.tenant.airlock_sessions()
     }
 
+    /// Every request as the tenant got it, but for what no two logins have in common: numbers (the code,
+    /// the terminal's) and the payload.
+    pub fn requests(&self) -> Vec<String> {
+        let heads =
+            self.tenant.requests().into_iter().map(|request| {
+                format!("{} {} {:?}", request.method, request.path, request.headers)
+            });
+        let forms = self.tenant.sign_requests().into_iter().map(|form| {
+            let text = form.text.replace(|sign: char| sign.is_ascii_digit(), "#");
+            format!(
+                "{} {} {} {text} {} {} {}",
+                form.username,
+                form.fingerprint,
+                form.remote_name,
+                form.authorize_text,
+                form.flags,
+                form.payload.len()
+            )
+        });
+        heads.chain(forms).collect()
+    }
+
     /// What the tenant got, for a person to read.
     pub fn account(&self) -> String {
         let mut text = String::new();

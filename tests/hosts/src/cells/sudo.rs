@@ -3,6 +3,8 @@
 //! Both keep modules silent, but for prompts: so the announcement is a prompt here, as the README
 //! advises. Why a login was refused is in the log alone.
 
+use std::fs;
+use std::os::unix::fs::chown;
 use std::time::{Duration, Instant};
 
 use tenant::Press;
@@ -29,6 +31,7 @@ pub const CELLS: &[Cell] = &[
     Cell::new("sudo/no-terminal", SUDO, no_terminal),
     Cell::new("sudo/password-from-stdin", SUDO, from_stdin),
     Cell::new("sudo/login-shell", SUDO, login_shell),
+    Cell::new("sudo/environment", SUDO, environment),
     speaking("sudo/speaking-approve", speaking_approve),
     speaking("sudo/speaking-decline", speaking_decline),
     Cell::new("sudo-rs/approve", SUDO_RS, approve),
@@ -40,6 +43,7 @@ pub const CELLS: &[Cell] = &[
     Cell::new("sudo-rs/no-terminal", SUDO_RS, no_terminal),
     Cell::new("sudo-rs/password-from-stdin", SUDO_RS, from_stdin),
     Cell::new("sudo-rs/login-shell", SUDO_RS, login_shell),
+    Cell::new("sudo-rs/environment", SUDO_RS, environment),
 ];
 
 /// sudo that can be told to let modules speak.
@@ -190,6 +194,92 @@ fn login_shell(machine: &mut Machine) {
     machine.phone.press(&ring, Press::Decline);
     is_out(machine, &mut terminal, 1);
     logged(&["pam_logonbox(sudo"]);
+}
+
+/// Where the caller's variables would have things written, or read.
+const LIES: &str = "/tmp/lies";
+
+/// What a caller may set, and sudo still has while PAM runs as root.
+const VARIABLES: &[&str] = &[
+    // Another way to the tenant, another tenant, and who believes it.
+    "http_proxy=http://127.0.0.1:9",
+    "https_proxy=http://127.0.0.1:9",
+    "HTTPS_PROXY=http://127.0.0.1:9",
+    "ALL_PROXY=socks5://127.0.0.1:9",
+    "NO_PROXY=*",
+    "SSL_CERT_FILE=/dev/null",
+    "SSL_CERT_DIR=/tmp/lies",
+    "SSLKEYLOGFILE=/tmp/lies/keys",
+    "OPENSSL_CONF=/tmp/lies/openssl.cnf",
+    // Name look-up.
+    "RES_OPTIONS=use-vc timeout:1 attempts:1 ndots:15",
+    "LOCALDOMAIN=evil.example",
+    "HOSTALIASES=/tmp/lies/aliases",
+    "RESOLV_HOST_CONF=/tmp/lies/host.conf",
+    // Rust, the libraries and their logs.
+    "RUST_LOG=trace",
+    "RUST_BACKTRACE=full",
+    "RUST_MIN_STACK=1",
+    "TOKIO_WORKER_THREADS=0",
+    // The C library and its loader.
+    "MALLOC_ARENA_MAX=1",
+    "MALLOC_CHECK_=3",
+    "MALLOC_PERTURB_=255",
+    "MALLOC_TRACE=/tmp/lies/malloc",
+    "GLIBC_TUNABLES=glibc.malloc.check=3",
+    "LD_PRELOAD=/tmp/lies/evil.so",
+    "LD_LIBRARY_PATH=/tmp/lies",
+    "LD_DEBUG=all",
+    "LD_DEBUG_OUTPUT=/tmp/lies/loader",
+    "LD_PROFILE=pam_logonbox.so",
+    "LD_PROFILE_OUTPUT=/tmp/lies",
+    "GCONV_PATH=/tmp/lies",
+    "NLSPATH=/tmp/lies/%N",
+    // Places and names.
+    "TMPDIR=/tmp/lies",
+    "HOME=/tmp/lies",
+    "XDG_CONFIG_HOME=/tmp/lies",
+    "XDG_RUNTIME_DIR=/tmp/lies",
+    "TZ=:/etc/shadow",
+    "TZDIR=/tmp/lies",
+    "LANG=tr_TR.UTF-8",
+    "LC_CTYPE=tr_TR",
+    "USER=root",
+    "LOGNAME=root",
+    "SUDO_USER=root",
+    "PAM_USER=root",
+    "SSH_CONNECTION=203.0.113.1 1 203.0.113.2 22",
+];
+
+/// The same verdict, the same bytes to the tenant, and nothing written.
+fn environment(machine: &mut Machine) {
+    set_up("");
+    fs::create_dir(LIES).unwrap();
+    chown(LIES, Some(USER_ID), Some(USER_ID)).unwrap();
+    // Not the password that sudo remembers.
+    let command = [machine.program, "-k", "id", "-un"];
+    let mut plain = Vec::new();
+    for variables in [&[][..], VARIABLES] {
+        let arguments = [variables, &command].concat();
+        let mut terminal = terminal(USER_ID, "/usr/bin/env", &arguments);
+        terminal.see("assword");
+        terminal.answer(PASSWORD);
+        let ring = enter(machine, &terminal);
+        machine.phone.press(&ring, Press::Authorize);
+        assert!(terminal.end().success(), "{}", terminal.screen());
+        assert!(terminal.has_line("root"), "{}", terminal.screen());
+        if variables.is_empty() {
+            plain = machine.phone.requests();
+        }
+    }
+    let mut twice = [plain.clone(), plain].concat();
+    let mut all = machine.phone.requests();
+    twice.sort();
+    all.sort();
+    assert_eq!(all, twice);
+    let written: Vec<_> = fs::read_dir(LIES).unwrap().collect();
+    assert!(written.is_empty(), "{written:?}");
+    logged(&["pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\""; 2]);
 }
 
 /// With `Defaults !pam_silent` sudo shows everything by itself.
