@@ -251,7 +251,8 @@ const VARIABLES: &[&str] = &[
     "SSH_CONNECTION=203.0.113.1 1 203.0.113.2 22",
 ];
 
-/// The same verdict, the same bytes to the tenant, and nothing written.
+/// The same verdict, the same bytes to the tenant, and nothing written. Seen to fail in sudo-rs, where
+/// a file was written below `HOME`.
 fn environment(machine: &mut Machine) {
     set_up("");
     fs::create_dir(LIES).unwrap();
