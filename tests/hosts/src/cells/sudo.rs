@@ -255,8 +255,8 @@ const VARIABLES: &[&str] = &[
 /// a file was written below `HOME`.
 fn environment(machine: &mut Machine) {
     set_up("");
-    fs::create_dir(LIES).unwrap();
-    chown(LIES, Some(USER_ID), Some(USER_ID)).unwrap();
+    fs::create_dir(LIES).expect(LIES);
+    chown(LIES, Some(USER_ID), Some(USER_ID)).expect(LIES);
     // Not the password that sudo remembers.
     let command = [machine.program, "-k", "id", "-un"];
     let mut plain = Vec::new();
@@ -278,7 +278,7 @@ fn environment(machine: &mut Machine) {
     twice.sort();
     all.sort();
     assert_eq!(all, twice);
-    let written: Vec<_> = fs::read_dir(LIES).unwrap().collect();
+    let written: Vec<_> = fs::read_dir(LIES).expect(LIES).collect();
     assert!(written.is_empty(), "{written:?}");
     logged(&["pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\""; 2]);
 }
