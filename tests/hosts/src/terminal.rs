@@ -91,6 +91,20 @@ impl Terminal {
             .expect("the terminal takes keys");
     }
 
+    /// Presses Ctrl-C until the program has ended. ssh may catch the first one between writing a prompt
+    /// and reading the answer (readpassphrase(3)), and then goes on waiting.
+    #[track_caller]
+    pub fn give_up(&mut self) {
+        for _ in 0..PATIENCE.as_secs() {
+            // It may end at any moment.
+            let _ = (&*self.pty).write_all(b"\x03");
+            if self.wait_at_most(Duration::from_secs(1), |state| state.ended.is_some()) {
+                return;
+            }
+        }
+        panic!("it does not end:\n{}", self.screen());
+    }
+
     /// Waits until `text` is on the screen.
     #[track_caller]
     pub fn see(&self, text: &str) {
@@ -147,10 +161,14 @@ impl Terminal {
         self.lock().ended.expect("it has ended")
     }
 
-    fn wait(&self, mut enough: impl FnMut(&State) -> bool) -> bool {
+    fn wait(&self, enough: impl FnMut(&State) -> bool) -> bool {
+        self.wait_at_most(PATIENCE, enough)
+    }
+
+    fn wait_at_most(&self, time: Duration, mut enough: impl FnMut(&State) -> bool) -> bool {
         let (_, changed) = &*self.shared;
         let (_state, result) = changed
-            .wait_timeout_while(self.lock(), PATIENCE, |state| !enough(state))
+            .wait_timeout_while(self.lock(), time, |state| !enough(state))
             .unwrap_or_else(PoisonError::into_inner);
         !result.timed_out()
     }

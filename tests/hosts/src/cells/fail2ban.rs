@@ -147,8 +147,7 @@ fn phone(machine: &mut Machine) {
     client.see("Press Enter to send it:");
     client.answer("");
     client.see_times("Password:", 2);
-    client.press("\x03");
-    client.end();
+    client.give_up();
     logged(&[
         "pam_logonbox(sshd:auth): declined user=\"lee\" account=\"lee\" rhost=\"127.0.0.2\"",
         "pam_logonbox(sshd:auth): bad-signature user=\"lee\" account=\"lee\" rhost=\"127.0.0.3\"",
