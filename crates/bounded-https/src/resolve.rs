@@ -59,7 +59,8 @@ fn told_apart(error: io::Error) -> Box<dyn Error + Send + Sync> {
     const OF_THE_WAY: [i32; 6] = [100, 101, 110, 111, 112, 113];
     match error.raw_os_error() {
         Some(errno) if !OF_THE_WAY.contains(&errno) => NotLookedUp(error).into(),
-        _ => error.into(),
+        // Not as it is: `ECONNREFUSED` here is no tenant that refuses a connection.
+        _ => io::Error::other(error.to_string()).into(),
     }
 }
 
@@ -126,6 +127,9 @@ mod tests {
             assert!(!is_ours(io::Error::from_raw_os_error(errno)));
         }
         assert!(!is_ours(io::Error::other("Name or service not known")));
+        let refused = told_apart(io::Error::from_raw_os_error(111));
+        let refused = refused.downcast::<io::Error>().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::Other, "not the tenant's");
     }
 
     #[test]
