@@ -288,7 +288,7 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure
             let what = format!("an answer of more than {} bytes", call.limit);
             return Err(Failure::new(FailureKind::NotUnderstood, what).after_sending());
         }
-        make_room(&mut body, chunk.len());
+        make_room(&mut body, chunk.len(), call.limit);
         body.extend_from_slice(&chunk);
     }
     Ok(Reply {
@@ -298,11 +298,11 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure
     })
 }
 
-/// Makes room for `more` bytes. A vector that grows by itself leaves a copy behind that is not wiped.
-fn make_room(body: &mut Zeroizing<Vec<u8>>, more: usize) {
+/// Makes room for `more` bytes, and for no more than `limit` in all. A vector that grows by itself leaves a copy behind that is not wiped.
+fn make_room(body: &mut Zeroizing<Vec<u8>>, more: usize, limit: usize) {
     let needed = body.len().saturating_add(more);
     if needed > body.capacity() {
-        let capacity = needed.max(body.capacity().saturating_mul(2));
+        let capacity = needed.max(body.capacity().saturating_mul(2).min(limit));
         let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
         larger.extend_from_slice(body);
         *body = larger;
