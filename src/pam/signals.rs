@@ -137,6 +137,12 @@ impl Poller {
             drop(ready);
             let slept = self.now().saturating_duration_since(before);
             self.held_up |= slept > slice.saturating_add(HELD_UP);
+            // They are blocked, so that this misses none where their descriptor is not there to tell.
+            if (signals.is_none() || polled.is_err())
+                && let Some(signal) = pending()
+            {
+                return Woken::Interrupted(signal.as_str());
+            }
             match polled {
                 Ok(_) if signalled => {
                     return Woken::Interrupted(pending().map_or("a signal", Signal::as_str));
