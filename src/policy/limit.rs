@@ -286,7 +286,8 @@ fn entries(directory: &File) -> io::Result<Vec<(String, String, Duration)>> {
     let handle: OwnedFd = directory.try_clone()?.into();
     let number = handle.as_raw_fd();
     let mut directory = Dir::from_fd(handle).inspect_err(|_| {
-        // nix 0.31 leaves it open where there is no memory.
+        // nix 0.31.3 leaves it open where there is no memory. One that does not would make this close
+        // somebody else's, which is why Cargo.toml asks for just that one.
         let _ = close(number);
     })?;
     let mut found = Vec::new();
