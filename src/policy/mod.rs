@@ -7,6 +7,7 @@ mod person;
 
 use std::env;
 use std::fs::File;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use crate::config::{Config, OnUnavailable};
@@ -69,9 +70,11 @@ const LONGEST_NAME: usize = 256;
 ///
 /// [`Word::LocalFailure`], when it is not to be had.
 pub fn enough_memory() -> Result<(), Refusal> {
-    Vec::<u8>::new()
-        .try_reserve_exact(SPARE_BYTES)
-        .map_err(|_| Refusal::new(Word::LocalFailure, "this process has little memory left"))
+    let mut spare = Vec::<u8>::new();
+    let reserved = spare.try_reserve_exact(SPARE_BYTES);
+    // What nobody looks at need not be asked for.
+    std::hint::black_box(&spare);
+    reserved.map_err(|_| Refusal::new(Word::LocalFailure, "this process has little memory left"))
 }
 
 /// Descriptors and memory that a look-up and a connection could need at once.
@@ -114,6 +117,8 @@ pub fn goes_on_without(
         "this process has few descriptors left"
     } else if enough_memory().is_err() {
         "this process has little memory left"
+    } else if !has_a_port() {
+        "this machine has no ports left"
     } else if env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_for_resolver)) {
         "the environment changes how names are looked up"
     } else {
@@ -129,6 +134,11 @@ fn has_spare_files() -> bool {
         .map(|_| File::open("/dev/null"))
         .collect::<Result<Vec<_>, _>>()
         .is_ok()
+}
+
+/// Without a port of its own no question reaches a name server; anybody can take them all.
+fn has_a_port() -> bool {
+    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).is_ok()
 }
 
 #[cfg(test)]

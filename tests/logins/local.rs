@@ -227,6 +227,18 @@ fn a_caller_who_starves_the_host_opens_no_door() {
     }
 }
 
+/// Anybody can take all ports of a host; a look-up then fails at once.
+#[test]
+fn a_host_without_ports_opens_no_door() {
+    let stage = Stage::with(Options::default(), "approve", "", IGNORE);
+    stage.configure("tenant.example", "approve", "", IGNORE);
+    assert_eq!(stage.login("sudo", &["lookup=0"]).code(), "PAM_IGNORE");
+    // EADDRINUSE
+    let login = stage.login("sudo", &["lookup=0", "fault=bind:0:1000:98"]);
+    login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
+    assert!(login.log().contains("no ports left"), "{}", login.log());
+}
+
 #[test]
 fn a_host_that_is_short_of_memory_refuses_and_lives() {
     let stage = Stage::with(Options::default(), "approve", "", IGNORE);
