@@ -39,6 +39,14 @@ fn ctrl_c_ends_the_wait_in_a_host_that_blocks_it() {
 }
 
 #[test]
+fn ctrl_c_ends_the_wait_also_where_nothing_can_be_waited_for() {
+    let stage = Stage::new("never");
+    // ENOMEM
+    let running = stage.start("sudo", &["block", "fault=poll:0:1000000:12"]);
+    interrupt(&stage, running, "INT").assert_refused("PAM_ABORT", "interrupted");
+}
+
+#[test]
 fn a_signal_that_the_host_catches_ends_the_wait_and_is_caught() {
     let stage = Stage::new("never");
     let running = stage.start("sshd", &["catch"]);

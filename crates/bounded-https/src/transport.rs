@@ -298,7 +298,8 @@ async fn exchange(client: &reqwest::Client, call: Call) -> Result<Reply, Failure
     })
 }
 
-/// Makes room for `more` bytes, and for no more than `limit` in all. A vector that grows by itself leaves a copy behind that is not wiped.
+/// Makes room for `more` bytes, and for no more than `limit` in all. A vector that grows by itself
+/// leaves a copy behind that is not wiped.
 fn make_room(body: &mut Zeroizing<Vec<u8>>, more: usize, limit: usize) {
     let needed = body.len().saturating_add(more);
     if needed > body.capacity() {
