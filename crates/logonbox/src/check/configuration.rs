@@ -11,6 +11,7 @@ use pam_logonbox::host::{Membership, System, ThisMachine};
 use pam_logonbox::pins;
 use pam_logonbox::text::for_log;
 
+use super::directories::open_to_others;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Place;
 use super::server::certificate::usable;
@@ -24,6 +25,7 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
     match Config::load_with_settings(path) {
         Ok((config, settings)) => {
             report.checked(Area::Configuration, format!("{what}{where_named}"));
+            above(path, &config, report);
             certificates(path, &config, &settings, report);
             names(path, &settings, &ThisMachine, report);
             accounts(
@@ -128,6 +130,35 @@ fn line(settings: &[Setting], key: &str) -> Option<usize> {
         .iter()
         .find(|setting| setting.key == key)
         .and_then(|setting| setting.line)
+}
+
+/// Who else could put files in the place of those that count.
+fn above(path: &Path, config: &Config, report: &mut Report) {
+    let keys = match &config.mode {
+        Mode::Push(logonbox) if logonbox.pins != Pins::Off => Some(Path::new(pins::DIRECTORY)),
+        _ => None,
+    };
+    let files = [Some(path), config.tls.ca_file.as_deref(), keys];
+    for (file, open) in files
+        .into_iter()
+        .flatten()
+        .filter_map(|file| Some((file, open_to_others(file)?)))
+    {
+        let directory = open.directory.display();
+        report.add(
+            Area::Configuration,
+            Finding::new(
+                Severity::Warning,
+                "directory-open",
+                format!("{directory}, above it, {}", open.why),
+                "Whoever that is can put another file in its place, such as an older one of root's.",
+                format!(
+                    "Run chown root {directory} and chmod go-w {directory}, or keep the file in /etc/security."
+                ),
+            )
+            .in_file(file, None),
+        );
+    }
 }
 
 fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
@@ -450,6 +481,13 @@ mod tests {
         ] {
             assert_eq!(ids(&text, mode), expected, "{text}");
         }
+        let dir = tempfile::tempdir().unwrap();
+        let (open, ca) = (dir.path().join("open"), dir.path().join("open/ca.pem"));
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+        std::fs::write(&ca, "no certificate").unwrap();
+        let tls = format!("{TENANT}[tls]\nca_file = {ca:?}\n");
+        assert_eq!(ids(&tls, 0o600)[0], ("directory-open", None));
         let accounts = format!("{TENANT}[accounts]\nroot = \"r@acme.com\"\nno-such-user = \"x\"\n");
         assert_eq!(ids(&accounts, 0o600)[0].0, "unknown-account-user");
         assert_eq!(ids(&accounts, 0o600).len(), 1);

@@ -3,6 +3,7 @@
 //! Nothing is changed, nobody is logged in, and no phone rings.
 
 mod configuration;
+mod directories;
 mod dispatch;
 mod files;
 mod finding;
