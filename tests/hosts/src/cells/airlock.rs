@@ -232,7 +232,7 @@ fn unknown_user(machine: &mut Machine) {
 }
 
 /// The file of a service with the two lines of the example for sshd.
-fn only_the_module(service: &str) {
+pub fn only_the_module(service: &str) {
     let path = format!("/etc/pam.d/{service}");
     let text = "auth [success=done ignore=ignore default=die] pam_logonbox.so\n\
                 auth requisite pam_deny.so\n\
@@ -273,7 +273,7 @@ fn login(machine: &mut Machine) {
 }
 
 #[track_caller]
-fn answer_with_token(terminal: &Terminal) {
+pub fn answer_with_token(terminal: &Terminal) {
     terminal.see("assword");
     terminal.answer(AIRLOCK_PASSWORD);
     terminal.see("Device (1-3):");

@@ -6,6 +6,7 @@ mod check;
 mod controls;
 mod fail2ban;
 mod fedora;
+mod files;
 mod login;
 mod operating;
 mod pins;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Cell> {
         policy::CELLS,
         pins::CELLS,
         fedora::CELLS,
+        files::CELLS,
         fail2ban::CELLS,
         operating::CELLS,
         camera::CELLS,

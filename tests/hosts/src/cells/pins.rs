@@ -25,7 +25,7 @@ const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
 const DIRECTORY: &str = "/etc/security/pam_logonbox.keys";
 
 /// Pins the keys of an account for the person, as the README does it.
-fn pin(account: &Account) {
+pub fn pin(account: &Account) {
     command("install", &["-d", "-m", "0755", DIRECTORY]);
     let keys = account.all_keys();
     let lines: String = keys.iter().map(|key| key.line() + "\n").collect();
