@@ -45,10 +45,12 @@ fn clean(text: &str, allowed: impl Fn(char) -> bool) -> String {
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
-        | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -65,6 +67,18 @@ mod tests {
     #[test]
     fn a_logged_value_cannot_end_its_quotes() {
         assert_eq!(for_log("x\" user=\"root\n\u{2028}"), "x' user='root??");
+    }
+
+    /// One of each block that has any.
+    #[test]
+    fn what_is_not_seen_gets_nowhere() {
+        let unseen = "\u{ad}\u{34f}\u{600}\u{61c}\u{6dd}\u{70f}\u{890}\u{8e2}\u{115f}\u{17b4}\u{180e}\
+                      \u{200b}\u{202e}\u{2066}\u{3164}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\u{110bd}\
+                      \u{110cd}\u{13430}\u{1343f}\u{1bca0}\u{1d173}\u{e0001}\u{e0100}";
+        assert_eq!(for_log(unseen), "?".repeat(unseen.chars().count()));
+        // Their neighbours are.
+        let seen = "\u{ac}\u{ae}\u{88e}\u{8e1}\u{2010}\u{1342f}\u{1bc99}";
+        assert_eq!(for_log(seen), seen);
     }
 
     #[test]
