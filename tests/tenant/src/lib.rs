@@ -46,6 +46,7 @@ mod scenario;
 mod scripted;
 mod seen;
 mod server;
+mod service;
 mod tenant;
 mod tls;
 mod wire;

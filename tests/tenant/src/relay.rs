@@ -4,15 +4,16 @@ use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
+
+use crate::service::Service;
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +97,7 @@ impl Carried {
 pub struct Relay {
     address: SocketAddr,
     carried: Arc<Mutex<Carried>>,
-    // Dropping it tells the thread to end.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _service: Service,
 }
 
 impl Relay {
@@ -109,33 +108,24 @@ impl Relay {
     /// When the address cannot be had.
     pub fn start(tenant: SocketAddr, route: Route) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(route.listen)?;
-        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let carried = Arc::new(Mutex::new(Carried::default()));
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let listener = runtime.block_on(async { TcpListener::from_std(listener) })?;
-        let (stop, stopped) = oneshot::channel::<()>();
         let path = Path {
             tenant,
             route,
             carried: Arc::clone(&carried),
             broken: watch::Sender::new(false),
         };
-        let thread = thread::Builder::new().name("relay".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = Arc::new(path).accept(listener) => {}
-                    _ = stopped => {}
-                }
-            });
+        let service = Service::start("relay", runtime, listener, |listener| {
+            Arc::new(path).accept(listener)
         })?;
         Ok(Self {
             address,
             carried,
-            stop: Some(stop),
-            thread: Some(thread),
+            _service: service,
         })
     }
 
@@ -155,16 +145,6 @@ impl Relay {
     #[must_use]
     pub fn carried(&self) -> Carried {
         *lock(&self.carried)
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the relay has been reported where it happened.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -3,17 +3,16 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::sync::oneshot;
 
 use crate::accounts::{Account, Accounts};
 use crate::airlock::{self, Airlock, AirlockRequest};
 use crate::log::Log;
 use crate::seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting, Watched};
 use crate::server::{self, Server};
+use crate::service::Service;
 use crate::tls::{self, Certificate, TlsVersions};
 
 /// At what point the server falls silent, without closing the connection.
@@ -77,9 +76,7 @@ pub struct Tenant {
     ca_pem: String,
     accounts: Accounts,
     watched: Arc<Watched>,
-    // Dropping it tells the thread to end.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _service: Service,
 }
 
 impl Tenant {
@@ -91,7 +88,6 @@ impl Tenant {
     pub fn start(options: Options) -> io::Result<Self> {
         let (ca_pem, tls) = tls::set_up(&options.names, options.certificate, options.tls_versions)?;
         let listener = TcpListener::bind(options.listen)?;
-        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let authority = authority(address, &options.names);
         let watched = Arc::new(Watched::default());
@@ -104,26 +100,16 @@ impl Tenant {
             .thread_name("tenant")
             .enable_all()
             .build()?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
-        let thread = thread::Builder::new()
-            .name("tenant".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = server::run(Arc::new(server), listener, tls) => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
+        let service = Service::start("tenant", runtime, listener, |listener| {
+            server::run(Arc::new(server), listener, tls)
+        })?;
         Ok(Self {
             address,
             authority,
             ca_pem,
             accounts,
             watched,
-            stop: Some(stop),
-            thread: Some(thread),
+            _service: service,
         })
     }
 
@@ -273,12 +259,8 @@ impl Tenant {
 
 impl Drop for Tenant {
     fn drop(&mut self) {
+        // Before the service ends, and its connections with it.
         self.watched.change(|seen| seen.ending = true);
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the server has been reported where it happened.
-            let _ = thread.join();
-        }
     }
 }
 
