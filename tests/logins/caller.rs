@@ -5,7 +5,6 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -498,15 +497,15 @@ fn a_clock_that_is_set_in_the_middle_changes_no_deadline() {
         ("never", 31_536_000),
     ] {
         let stage = Stage::with(Options::default(), account, "", "[wait]\nlogin_seconds = 2");
-        let running = stage.start("login", &[&format!("jump={seconds}")]);
+        let mut running = stage.start("login", &[&format!("jump={seconds}")]);
         assert!(
             stage
                 .tenant
                 .wait_for_sign_requests(1, crate::stage::PATIENCE)
         );
         running.signal("USR1");
+        running.wait_for("jumped");
         if account == "page" {
-            thread::sleep(Duration::from_millis(50));
             let ring = stage.tenant.waiting()[0].id;
             assert!(stage.tenant.answer(ring, tenant::Press::Authorize));
             assert_eq!(running.finish().code(), "PAM_SUCCESS");

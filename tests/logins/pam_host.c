@@ -11,8 +11,8 @@
  * of the PAM code), setcred, before or state (descriptors, threads, kilobytes resident, bytes of the
  * heap in use, most kilobytes that were ever resident, signal mask),
  * before-process or process (what else a login must leave as it was), changed (a login in a row ended
- * otherwise than the one before), calls (how often the module called functions of the C library), faults
- * (how many calls failed as was wanted).
+ * otherwise than the one before), caught or jumped (a signal has come), calls (how often the module called
+ * functions of the C library), faults (how many calls failed as was wanted).
  * Newlines and other control characters in TEXT are written as \xHH, backslashes doubled.
  */
 #define _GNU_SOURCE

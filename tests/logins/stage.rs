@@ -152,7 +152,7 @@ pub struct Running {
 pub struct Event {
     /// Milliseconds since the host started.
     pub at: u64,
-    /// info, error, visible, hidden, log, result, setcred, state.
+    /// See the beginning of `pam_host.c`.
     pub kind: String,
     pub text: String,
 }
@@ -316,7 +316,7 @@ impl Login {
             .collect()
     }
 
-    /// Milliseconds from the first event to the result.
+    /// From the start of the host to the result.
     pub fn took(&self) -> Duration {
         Duration::from_millis(self.one("result").at)
     }
@@ -348,7 +348,7 @@ pub fn module() -> PathBuf {
 }
 
 /// The host program, compiled once.
-fn pam_host() -> &'static Path {
+pub fn pam_host() -> &'static Path {
     static HOST: OnceLock<PathBuf> = OnceLock::new();
     HOST.get_or_init(|| {
         let exe = std::env::current_exe().unwrap();
