@@ -183,6 +183,10 @@ fn ends() -> Vec<End> {
         push("local-failure", "PAM_AUTHINFO_UNAVAIL", "approve")
             .with("fault=pthread_create:0:1000000000:11"),
         push("panic", "PAM_ABORT", "approve").with("fault=clock_gettime:0:1000000000:22"),
+        push("interrupted", "PAM_CONV_ERR", "approve")
+            .with("block")
+            .with("catch")
+            .with("interrupt"),
         airlock("approved", "PAM_SUCCESS", "password-only", right, ""),
         airlock("approved", "PAM_SUCCESS", "otp", right, "A1b2C3"),
         airlock("wrong-password", "PAM_MAXTRIES", "nobody-here", "wrong", ""),
@@ -191,9 +195,14 @@ fn ends() -> Vec<End> {
             ..airlock("wrong-otp", "PAM_MAXTRIES", "", right, "000000")
         },
         airlock("locked", "PAM_MAXTRIES", "locked", right, ""),
+        airlock("unsupported-step", "PAM_MAXTRIES", "step-A_STEP", right, ""),
         airlock("conversation", "PAM_MAXTRIES", "otp", right, "").with("answers=password"),
     ]
 }
+
+/// In bytes: what is set up once, which may come late where logins end before they come that far.
+/// Seen: 2368.
+const ONCE: u64 = 3 << 10;
 
 /// What is held after a tenth, a half, and all of the logins.
 struct Held {
@@ -244,12 +253,13 @@ fn many_logins_in_one_process_leave_nothing_behind_however_they_end() {
         assert_eq!(login.all("changed"), [""; 0], "{word}");
         let Held { kilobytes, bytes } = held(&login, logins);
         let line = format!("{word:15} {code:21} {kilobytes:?} kB  {bytes:?} bytes  {took:.1} s");
-        // From a tenth on; what is set up once comes before.
+        // From a tenth on. Most of what is set up once comes before.
         let [early, _, late] = bytes;
-        let per_login = late.saturating_sub(early) / u64::try_from(logins).unwrap();
+        let kept = late.saturating_sub(early);
         // What was thrown in a panic is left alone: dropping it could panic again.
-        let most = if word == "panic" { 512 } else { 16 };
-        assert!(per_login < most, "{line}");
+        let per_login = if word == "panic" { 512 } else { 16 };
+        let most = (per_login * u64::try_from(logins).unwrap()).max(ONCE);
+        assert!(kept < most, "{line}");
         let [_, half_way, late] = kilobytes;
         // What a thread needs now and then, where it comes further than before, is no leak.
         assert!(word == "panic" || late < half_way + 4096, "{line}");

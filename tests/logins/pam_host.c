@@ -62,6 +62,7 @@ static const char usage[] =
     "  silent                      call with PAM_SILENT\n"
     "  block                       block SIGINT and SIGQUIT during PAM, as sudo does\n"
     "  catch                       catch SIGINT: prints `caught`\n"
+    "  interrupt                   SIGINT comes before PAM is called; goes with block and catch\n"
     "  answers=null                answer prompts with a NULL string\n"
     "  answers=none                fail every prompt\n"
     "  answers=nothing             say that all is well, and give no answers at all\n"
@@ -353,14 +354,14 @@ static void caught(int signal)
 {
     (void)signal;
     static const char text[] = "0 caught SIGINT\n";
-    if (write(1, text, sizeof text - 1) < 0)
+    if (!quiet && write(1, text, sizeof text - 1) < 0)
         _exit(3);
 }
 
 int main(int argc, char **argv)
 {
     const char *rhost = NULL, *tty = NULL, *ruser = NULL;
-    int flags = 0, block = 0, marks = 0, calls = 0, code = PAM_ABORT;
+    int flags = 0, block = 0, interrupt = 0, marks = 0, calls = 0, code = PAM_ABORT;
     long times = 1;
     real_clock(CLOCK_MONOTONIC, &started);
     /* A script that starts tests in the background leaves these ignored. */
@@ -449,6 +450,8 @@ int main(int argc, char **argv)
             slow_messages = 1;
         else if (!strcmp(argv[i], "block"))
             block = 1;
+        else if (!strcmp(argv[i], "interrupt"))
+            interrupt = 1;
         else if (!strcmp(argv[i], "catch"))
             signal(SIGINT, caught);
         else {
@@ -485,6 +488,8 @@ int main(int argc, char **argv)
         if (ruser)
             pam_set_item(pamh, PAM_RUSER, ruser);
         sigprocmask(SIG_BLOCK, &blocked, &before);
+        if (interrupt)
+            raise(SIGINT);
         if (marks)
             access("/pam_host/before", F_OK);
         arm();
