@@ -1,5 +1,6 @@
 //! A hostile local user: the environment, the names, the fields of the user database, the files in
-//! place of the configuration, and what is typed.
+//! place of the configuration, and what is typed. What each was seen to fail for:
+//! docs/mistakes-of-others.md.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,5 +1,5 @@
 //! Every function of the C library that the module calls, made to fail: each call of each, once and
-//! from then on. `interposed.c` does it.
+//! from then on. `interposed.c` does it. What this was seen to fail for: docs/mistakes-of-others.md.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;

@@ -1,6 +1,7 @@
 //! Many logins in one process, of each kind of end: nothing is left behind, and the host is as it was.
 //!
-//! `make soak` has ten thousand of each, and looks into a few with valgrind.
+//! `make soak` has ten thousand of each, and looks into a few with valgrind. What this was seen to fail
+//! for: docs/mistakes-of-others.md.
 
 use std::path::Path;
 use std::process::Command;

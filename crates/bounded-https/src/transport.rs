@@ -114,6 +114,8 @@ pub struct Transport {
 }
 
 impl Transport {
+    /// Starts the thread. Nothing is sent yet.
+    ///
     /// # Errors
     ///
     /// [`FailureKind::Local`]: no thread, no descriptors, or no CA certificates;

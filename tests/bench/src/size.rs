@@ -27,6 +27,7 @@ pub fn measure(stage: &Stage) {
         .args(["--prefix", "none", "--format", "{p}"])
         .output()
         .expect("cargo tree");
+    assert!(output.status.success(), "cargo tree");
     let output = String::from_utf8(output.stdout).unwrap();
     // `name version (*)`, or with a path.
     let crates: BTreeSet<&str> = output

@@ -1,5 +1,5 @@
 //! A way to the tenant that breaks: after each number of bytes that matters, in either direction, in
-//! three ways. And a tenant that vanishes in the middle.
+//! three ways.
 //!
 //! Wherever that is: never a login without the whole answer, in time, with the word for it; and a phone
 //! that may have rung is told from one that has not.

@@ -5,6 +5,8 @@
 //! nothing but the module's own words on the screen; no phone rings that should not, and none twice;
 //! the host lives, has no more descriptors and threads than before, and never had much more memory
 //! than a login takes that goes well.
+//!
+//! Which rows fail when a defence is taken out: docs/mistakes-of-others.md.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
