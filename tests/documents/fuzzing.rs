@@ -1,6 +1,4 @@
 //! Each fuzz target is built, has seeds, and stands in docs/fuzzing.md.
-
-#![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
     reason = "a panic here fails a test, never a login"
@@ -8,16 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
-fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
+use crate::{path, read};
 
 /// What is in a directory, without the ends of the names.
-fn entries(path: &str) -> BTreeSet<String> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_dir(directory)
+fn entries(directory: &str) -> BTreeSet<String> {
+    fs::read_dir(path(directory))
         .unwrap()
         .map(|entry| {
             let path = entry.unwrap().path();

@@ -1,6 +1,4 @@
 //! The documents name nothing that is not there: tests, cells, files.
-
-#![forbid(unsafe_code)]
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -11,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use crate::{path, read};
 
 /// The files below a directory of the repository whose name ends like this, and what is in them.
 fn files(directory: &Path, end: &str) -> BTreeMap<PathBuf, String> {
@@ -32,20 +30,19 @@ fn files(directory: &Path, end: &str) -> BTreeMap<PathBuf, String> {
 fn sources() -> BTreeMap<PathBuf, String> {
     ["src", "tests", "crates"]
         .into_iter()
-        .flat_map(|directory| files(&Path::new(ROOT).join(directory), ".rs"))
+        .flat_map(|directory| files(&path(directory), ".rs"))
         .collect()
 }
 
 fn pages() -> BTreeMap<PathBuf, String> {
-    let mut pages = files(&Path::new(ROOT).join("docs"), ".md");
+    let mut pages = files(&path("docs"), ".md");
     for name in [
         "README.md",
         "CONTRIBUTING.md",
         "SECURITY.md",
         "CHANGELOG.md",
     ] {
-        let path = Path::new(ROOT).join(name);
-        pages.insert(path.clone(), fs::read_to_string(path).unwrap());
+        pages.insert(path(name), read(name));
     }
     pages
 }
@@ -85,7 +82,7 @@ fn has_test(source: &str, name: &str) -> bool {
 #[test]
 fn every_test_that_a_page_names_is_there() {
     let sources = sources();
-    let keys = fs::read_to_string(Path::new(ROOT).join("conf/pam_logonbox.toml")).unwrap();
+    let keys = read("conf/pam_logonbox.toml");
     let mut checked = 0;
     for (page, text) in pages() {
         for (file, name) in quoted(&text).into_iter().filter_map(test) {
@@ -108,7 +105,7 @@ fn every_test_that_a_page_names_is_there() {
 
 #[test]
 fn every_cell_that_a_page_names_is_there() {
-    let cells = files(&Path::new(ROOT).join("tests/hosts/src/cells"), ".rs");
+    let cells = files(&path("tests/hosts/src/cells"), ".rs");
     let kinds: Vec<&str> = cells
         .keys()
         .map(|path| path.file_stem().unwrap().to_str().unwrap())

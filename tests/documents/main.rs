@@ -1,0 +1,24 @@
+//! The documents, against what they are about.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a panic here fails a test, never a login"
+)]
+
+mod dependencies;
+mod fuzzing;
+mod pages;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file of the repository.
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(path(name)).unwrap()
+}
