@@ -68,6 +68,8 @@ pub fn login(
             host: &mut *host,
             waiter: &mut *waiter,
             notes,
+            has_chosen: false,
+            for_approval: config.wait.person,
         };
         let proof = login.with_worker(make_client)?;
         // The modules after this one act for the user whom the host names.
@@ -109,6 +111,10 @@ struct Login<'a> {
     host: &'a mut dyn Host,
     waiter: &'a mut dyn Waiter,
     notes: &'a mut Notes,
+    /// A device was chosen, and may have rung.
+    has_chosen: bool,
+    /// What is left for the phone: a flow can come back to it.
+    for_approval: Duration,
 }
 
 impl Login<'_> {
@@ -147,7 +153,7 @@ impl Login<'_> {
             next = match next {
                 Next::DeviceChoice(choice) => {
                     let list = self.call(worker, |_| choice.devices())?;
-                    self.choose(worker, list)?
+                    self.choose(worker, list, limit)?
                 }
                 Next::QrChallenge(challenge) => {
                     Next::Otp(self.call(worker, |_| challenge.retrieve())?)
@@ -216,7 +222,12 @@ impl Login<'_> {
     }
 
     /// Which device, by the configuration or by the person.
-    fn choose(&mut self, worker: &Worker<Server>, list: DeviceList) -> Result<Next, Refusal> {
+    fn choose(
+        &mut self,
+        worker: &Worker<Server>,
+        list: DeviceList,
+        limit: &Limit,
+    ) -> Result<Next, Refusal> {
         let devices = list.devices();
         let wanted = match &self.airlock.device {
             AirlockDevice::Ask => (0..devices.len()).collect(),
@@ -234,7 +245,9 @@ impl Login<'_> {
                 place.map(|place| wanted.get(place).copied().unwrap_or_default())
             }
         };
-        let index = match chosen {
+        // A flow can come back here, and ring again.
+        let counted = chosen.and_then(|index| self.count_another(limit).map(|()| index));
+        let index = match counted {
             Ok(index) => index,
             Err(refusal) => {
                 self.give_up(worker, |_| list.abandon());
@@ -247,6 +260,15 @@ impl Login<'_> {
         let next = self.call(worker, move |_| list.select(index))?;
         self.host.reached(Step::Flow("device"));
         Ok(next)
+    }
+
+    /// Counts a choice, but for the first: that is of the try that was counted with the password.
+    fn count_another(&mut self, limit: &Limit) -> Result<(), Refusal> {
+        if std::mem::replace(&mut self.has_chosen, true) {
+            let counted = limit.count(self.system, self.waiter);
+            let _ = counted.map_err(Refusal::after_ringing)?;
+        }
+        Ok(())
     }
 
     /// Asks for the OTP, again only where Airlock allows it.
@@ -297,13 +319,16 @@ impl Login<'_> {
         }
         self.host.reached(Step::Announced);
         self.host.reached(Step::Ringing);
-        let until = later(self.waiter.now(), self.config.wait.person);
+        let begun = self.waiter.now();
+        let until = later(begun, self.for_approval);
         let mut approval = approval;
         loop {
             let deadline = self.deadline().min(later(until, GRACE));
             match self.wait_for(worker, deadline, move |_| approval.poll()) {
                 Ok(Ok(Polled::Next(next))) => {
                     self.host.reached(Step::Answered);
+                    let waited = self.waiter.now().saturating_duration_since(begun);
+                    self.for_approval = self.for_approval.saturating_sub(waited);
                     return Ok(next);
                 }
                 Ok(Ok(Polled::Pending(pending))) => approval = pending,

@@ -4,6 +4,8 @@
 
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use tenant::{Options, Scripted, Wire};
 
@@ -559,6 +561,60 @@ fn play(wire: &mut Wire, at: At, sends: &Sends) -> io::Result<()> {
     }
 }
 
+/// Nobody knows where a real one leads a person who has declined. Every choice of a phone rings it.
+#[test]
+fn a_flow_that_goes_round_in_circles_rings_no_more_than_may_and_ends() {
+    // The limit, how often the phone is asked for before the next choice, and how that ends.
+    let cases: [(usize, usize, &str, usize); 4] = [
+        (1, 1, "limit", 1),
+        (3, 1, "limit", 3),
+        (0, 1, "bad-answer", 6),
+        // A second for each.
+        (0, 2, "timed-out", 3),
+    ];
+    thread::scope(|scope| {
+        for (most, polls, word, rings) in cases {
+            scope.spawn(move || {
+                let server = Scripted::start(move |wire| circle(wire, polls)).unwrap();
+                let rest = format!(
+                    "login_seconds = 2\n[policy]\nunapproved_pushes_per_10_minutes = {most}"
+                );
+                let login = log_in_to(&server, &rest);
+                login.assert_refused("PAM_MAXTRIES", word);
+                let asked = server.asked();
+                let rung = asked
+                    .iter()
+                    .filter(|asked| asked.path.ends_with("/select/"));
+                assert_eq!(rung.count(), rings, "{most} {polls}");
+                assert!(login.took() < Duration::from_secs(6), "{most} {polls}");
+            });
+        }
+    });
+}
+
+/// Has a phone chosen over and over.
+fn circle(wire: &mut Wire, polls: usize) -> io::Result<()> {
+    let step = |step| session(&format!("{{\"nextAuthStep\":\"{step}\"}}"));
+    wire.handshake()?;
+    let mut polled = 0;
+    loop {
+        let asked = wire.request()?;
+        let asks = |what: &str| asked.path.ends_with(what);
+        let answer = if asks("/devices/retrieve/") {
+            format!(r#"{{"data":[{}]}}"#, device("1", "phone", ""))
+        } else if asks("/select/") {
+            polled = 0;
+            step("AIRLOCK_2FA_POLLING_OR_OFFLINE_REQUIRED")
+        } else if asks("/status/poll/") && polled + 1 < polls {
+            polled += 1;
+            step("AIRLOCK_2FA_POLLING_OR_OFFLINE_REQUIRED")
+        } else {
+            step("AIRLOCK_2FA_DEVICE_CHOICE_REQUIRED")
+        };
+        wire.answer("200 OK", answer)?;
+    }
+}
+
 /// With `allow_password_only`, so that whoever takes too much for done lets somebody in.
 fn log_in(row: &Row) -> Login {
     log_in_with(row.at, &row.sends)
@@ -567,12 +623,16 @@ fn log_in(row: &Row) -> Login {
 pub fn log_in_with(at: At, sends: &Arc<Sends>) -> Login {
     let sends = Arc::clone(sends);
     let server = Scripted::start(move |wire| play(wire, at, &sends)).unwrap();
+    log_in_to(&server, &format!("login_seconds = 4\n[policy]\n{IGNORE}"))
+}
+
+fn log_in_to(server: &Scripted, rest: &str) -> Login {
     let stage = Stage::with(Options::default(), "lee", "", "");
     stage.write("ca.pem", server.ca_pem());
     let text = format!(
         "mode = \"airlock\"\n[airlock]\nurl = \"https://{}/auth/rest\"\naccount = \"lee\"\n\
          device = \"phone\"\nallow_password_only = true\n[tls]\nca_file = {:?}\n\
-         [wait]\nconnect_seconds = 4\nlogin_seconds = 4\n[policy]\n{IGNORE}\n",
+         [wait]\nconnect_seconds = 4\n{rest}\n",
         server.authority(),
         stage.path("ca.pem").display().to_string()
     );
