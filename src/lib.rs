@@ -145,20 +145,26 @@ fn authenticate(
         }
     };
     notes.hint(&hint);
-    match result {
-        Ok(_) if host.user() != Ok(user) => {
-            let reason = "the host changed the user during the login";
-            Outcome::Refused(Refusal::new(Word::Conversation, reason).after_ringing())
-        }
+    let outcome = match result {
         Ok(proof) => Outcome::Approved(proof),
         Err(mut refusal) => {
             if policy::goes_on_without(&config, system, waiter, &mut refusal) {
                 Outcome::Ignored(refusal)
             } else {
-                Outcome::Refused(refusal)
+                return Outcome::Refused(refusal);
             }
         }
+    };
+    // The modules after this one act for the user whom the host names.
+    if host.user() != Ok(user) {
+        let reason = "the host changed the user during the login";
+        let refusal = Refusal::new(Word::Conversation, reason);
+        return Outcome::Refused(match outcome {
+            Outcome::Ignored(_) => refusal,
+            _ => refusal.after_ringing(),
+        });
     }
+    outcome
 }
 
 /// How the LogonBox client is made. `debug` names the service whose log its diagnostics go to.

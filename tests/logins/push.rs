@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::stage::{PATIENCE, Stage, USER, value};
+use crate::stage::{PATIENCE, Stage, USER, nobody, value};
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
 
 #[test]
@@ -348,6 +348,12 @@ fn a_host_that_changes_the_user_on_the_way_gets_nothing() {
     let stage = Stage::new("approve");
     let login = stage.login("sshd", &["rename=daemon"]);
     login.assert_refused("PAM_MAXTRIES", "conversation");
+    // Nor where nobody could be rung.
+    let rest = "[policy]\non_unavailable = \"ignore\"";
+    stage.configure(&nobody(), "approve", "", rest);
+    let login = stage.login("sshd", &["rename=daemon"]);
+    login.assert_refused("PAM_CONV_ERR", "conversation");
+    assert_eq!(stage.login("sshd", &[]).code(), "PAM_IGNORE");
 }
 
 #[test]
