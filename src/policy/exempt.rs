@@ -3,7 +3,7 @@
 use std::env;
 use std::net::IpAddr;
 
-use super::{enough_memory, has_spare_files};
+use super::{LONGEST_NAME, enough_memory, has_spare_files};
 use crate::config::Policy;
 use crate::host::{Membership, System, User};
 use crate::verdict::{Refusal, Word};
@@ -46,8 +46,9 @@ pub fn exemption(
         }
     }
     // What is no name is nobody's, and is refused as such.
-    let User::Named(name) = user else {
-        return Ok(Exemption::Asked(hint));
+    let name = match user {
+        User::Named(name) if name.len() <= LONGEST_NAME => name,
+        _ => return Ok(Exemption::Asked(hint)),
     };
     if policy.exempt_users.contains(name) {
         return Ok(Exemption::Exempt("exempt_users".to_owned()));
@@ -172,5 +173,16 @@ mod tests {
             exemption("exempt_groups = [\"absent\"]"),
             Ok(Exemption::Asked("there is no group absent".to_owned()))
         );
+    }
+
+    #[test]
+    fn names_that_no_user_can_have_are_not_looked_up_and_not_exempt() {
+        for policy in ["only_groups", "exempt_groups"] {
+            let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy} = [\"staff\"]");
+            let config = Config::parse(Path::new("test"), &text).unwrap();
+            let endless = User::Named("x".repeat(257));
+            let asked = exemption(&config.policy, &Machine::default(), &endless, "");
+            assert_eq!(asked, Ok(Exemption::Asked(String::new())), "{policy}");
+        }
     }
 }
