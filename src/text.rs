@@ -15,10 +15,16 @@ pub fn for_phone(text: &str) -> String {
     clean(text, |_| true)
 }
 
-/// For a quoted value in the log: any script, on one line, and nothing that ends the quotes.
+/// For a quoted value in the log: any script, on one line, and nothing that ends the quotes, or takes
+/// their end away for readers to whom `\"` is a quote inside of them.
 #[must_use]
 pub fn for_log(text: &str) -> String {
-    clean(text, |_| true).replace('"', "'")
+    let mut value = clean(text, |_| true).replace('"', "'");
+    if value.ends_with('\\') {
+        value.pop();
+        value.push('?');
+    }
+    value
 }
 
 fn clean(text: &str, allowed: impl Fn(char) -> bool) -> String {
@@ -67,6 +73,9 @@ mod tests {
     #[test]
     fn a_logged_value_cannot_end_its_quotes() {
         assert_eq!(for_log("x\" user=\"root\n\u{2028}"), "x' user='root??");
+        assert_eq!(for_log("ACME\\lee"), "ACME\\lee");
+        assert_eq!(for_log("x\\"), "x?");
+        assert_eq!(for_log(r"x\\"), r"x\?");
     }
 
     /// One of each block that has any.
