@@ -3,33 +3,29 @@
 //! picture may hold is in pictures.rs.
 
 use std::io;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use tenant::{Options, Scripted, Wire};
 
-use super::table::{IGNORE, Sends, assert_end, does, is_harmless, run_all, text};
+use super::table::{IGNORE, MORE_KILOBYTES, Sends, assert_end, does, is_harmless, run_all, text};
 use crate::stage::{Login, Stage};
 
 #[test]
 fn no_document_but_the_right_one_lets_in() {
     run_all(
         &rows(),
-        |row| row.name,
+        |row| &row.name,
         |row| matches!(row.word, "refused" | "locked"),
-        |row| {
-            let login = log_in(row);
-            assert_refused(row, &login);
-        },
+        |row| assert_refused(row, &log_in(row.at, row.sends.clone())),
     );
 }
 
 /// All end in `PAM_MAXTRIES`: Airlock has been asked.
 pub struct Row {
-    pub name: &'static str,
+    pub name: String,
     at: At,
-    sends: Arc<Sends>,
+    sends: Sends,
     word: &'static str,
 }
 
@@ -52,212 +48,202 @@ pub enum At {
 }
 
 pub fn rows() -> Vec<Row> {
-    let mut rows = Vec::new();
-    for (at, number) in [(At::Password, 0), (At::Poll, 1), (At::Otp, 2)] {
-        for (names, document, word) in documents() {
-            let sends = Arc::new(text(document));
-            rows.push(Row {
-                name: names[number],
-                at,
-                sends,
-                word,
-            });
-        }
-    }
+    let mut rows: Vec<Row> = documents().into_iter().flatten().collect();
     rows.extend(others());
     rows
 }
 
-macro_rules! document {
-    ($name:literal, $document:expr) => {
-        document!($name, $document, "bad-answer")
-    };
-    ($name:literal, $document:expr, $word:literal) => {{
-        let names = [
-            concat!($name, " (password)"),
-            concat!($name, " (poll)"),
-            concat!($name, " (OTP)"),
-        ];
-        (names, Vec::<u8>::from($document), $word)
-    }};
+/// What is no login.
+fn document(name: &str, document: impl Into<Vec<u8>>) -> [Row; 3] {
+    document_ending_in(name, document, "bad-answer")
+}
+
+fn document_ending_in(name: &str, document: impl Into<Vec<u8>>, word: &'static str) -> [Row; 3] {
+    let sends = text(document);
+    [
+        ("password", At::Password),
+        ("poll", At::Poll),
+        ("OTP", At::Otp),
+    ]
+    .map(|(place, at)| row(format!("{name} ({place})"), at, sends.clone(), word))
 }
 
 /// In place of each of the three answers that can end a login.
-fn documents() -> Vec<([&'static str; 3], Vec<u8>, &'static str)> {
+fn documents() -> Vec<[Row; 3]> {
     vec![
         // What is no session, or not one that is done.
-        document!("attributes as a list", session("[]")),
-        document!("attributes as text", session("\"\"")),
-        document!("attributes as false", session("false")),
-        document!("a step that is false", session(r#"{"nextAuthStep":false}"#)),
-        document!("a step that is null", session(r#"{"nextAuthStep":null}"#)),
-        document!("a step that is a list", session(r#"{"nextAuthStep":[]}"#)),
-        document!(
+        document("attributes as a list", session("[]")),
+        document("attributes as text", session("\"\"")),
+        document("attributes as false", session("false")),
+        document("a step that is false", session(r#"{"nextAuthStep":false}"#)),
+        document("a step that is null", session(r#"{"nextAuthStep":null}"#)),
+        document("a step that is a list", session(r#"{"nextAuthStep":[]}"#)),
+        document(
             "a step that is an object",
-            session(r#"{"nextAuthStep":{}}"#)
+            session(r#"{"nextAuthStep":{}}"#),
         ),
-        document!(
+        document_ending_in(
             "a step of a blank",
             session(r#"{"nextAuthStep":" "}"#),
-            "unsupported-step"
+            "unsupported-step",
         ),
-        document!(
+        document_ending_in(
             "a step in lower case",
             session(r#"{"nextAuthStep":"otp_required"}"#),
-            "unsupported-step"
+            "unsupported-step",
         ),
-        document!(
+        document_ending_in(
             "a step with nul",
             session(r#"{"nextAuthStep":"OTP_REQUIRED\u0000"}"#),
-            "unsupported-step"
+            "unsupported-step",
         ),
-        document!(
+        document_ending_in(
             "a step named done",
             session(r#"{"nextAuthStep":"DONE"}"#),
-            "unsupported-step"
+            "unsupported-step",
         ),
-        document!(
+        document_ending_in(
             "a step of escape sequences",
             session(r#"{"nextAuthStep":"\u001b[2J\u001b]0;x\u0007"}"#),
-            "unsupported-step"
+            "unsupported-step",
         ),
-        document!(
+        document_ending_in(
             "a step that turns the text",
             session("{\"nextAuthStep\":\"\u{202e}x\u{2066}\"}"),
-            "unsupported-step"
+            "unsupported-step",
         ),
-        document!(
+        document(
             "a step of 50 kilobytes",
-            session(&format!("{{\"nextAuthStep\":\"{}\"}}", "X".repeat(50_000)))
+            session(&format!("{{\"nextAuthStep\":\"{}\"}}", "X".repeat(50_000))),
         ),
-        document!(
+        document(
             "a step twice",
-            session(r#"{"nextAuthStep":"X","nextAuthStep":null}"#)
+            session(r#"{"nextAuthStep":"X","nextAuthStep":null}"#),
         ),
-        document!(
+        document(
             "a step twice, once escaped",
-            session(r#"{"nextAuthStep":"X","nextAuth\u0053tep":"Y"}"#)
+            session(r#"{"nextAuthStep":"X","nextAuth\u0053tep":"Y"}"#),
         ),
-        document!(
+        document(
             "a step in meta that is null",
-            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":null}}"#
+            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":null}}"#,
         ),
-        document!(
+        document(
             "a step in meta as a number",
-            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":0}}"#
+            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":0}}"#,
         ),
-        document!(
+        document(
             "meta as a list",
-            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":[]}"#
+            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":[]}"#,
         ),
-        document!("a type in capitals", DONE.replace("session", "SESSION")),
-        document!("a type with a blank", DONE.replace("session", "session ")),
-        document!(
+        document("a type in capitals", DONE.replace("session", "SESSION")),
+        document("a type with a blank", DONE.replace("session", "session ")),
+        document(
             "a type as a list",
-            DONE.replace("\"authentication.session\"", "[\"authentication.session\"]")
+            DONE.replace("\"authentication.session\"", "[\"authentication.session\"]"),
         ),
-        document!(
+        document(
             "a type twice",
-            DONE.replace("\"type\"", "\"type\":\"x\",\"type\"")
+            DONE.replace("\"type\"", "\"type\":\"x\",\"type\""),
         ),
-        document!(
+        document(
             "data as a list",
-            r#"{"data":[{"type":"authentication.session","attributes":{}}]}"#
+            r#"{"data":[{"type":"authentication.session","attributes":{}}]}"#,
         ),
-        document!("data as text", r#"{"data":"authentication.session"}"#),
-        document!("data as true", r#"{"data":true}"#),
-        document!(
+        document("data as text", r#"{"data":"authentication.session"}"#),
+        document("data as true", r#"{"data":true}"#),
+        document(
             "data as fields in a list",
-            r#"{"data":["authentication.session","",{}]}"#
+            r#"{"data":["authentication.session","",{}]}"#,
         ),
-        document!(
+        document(
             "a document as fields in a list",
-            r#"[{"type":"authentication.session","attributes":{}},{},null]"#
+            r#"[{"type":"authentication.session","attributes":{}},{},null]"#,
         ),
-        document!("a document in a document", format!("{{\"data\":{DONE}}}")),
-        document!("a document in a text", format!("{DONE:?}")),
-        document!(
+        document("a document in a document", format!("{{\"data\":{DONE}}}")),
+        document("a document in a text", format!("{DONE:?}")),
+        document(
             "a document in utf-16",
             DONE.encode_utf16()
                 .flat_map(u16::to_le_bytes)
-                .collect::<Vec<u8>>()
+                .collect::<Vec<u8>>(),
         ),
-        document!(
+        document(
             "a document behind a byte order mark",
-            format!("\u{feff}{DONE}")
+            format!("\u{feff}{DONE}"),
         ),
-        document!("a document before nul", format!("{DONE}\0")),
-        document!("a document and a comma", format!("{DONE},")),
-        document!(
+        document("a document before nul", format!("{DONE}\0")),
+        document("a document and a comma", format!("{DONE},")),
+        document(
             "a document with a comma too many",
-            DONE.replace("{}", "{},")
+            DONE.replace("{}", "{},"),
         ),
-        document!("a document in comments", format!("/**/{DONE}")),
-        document!("a document in a function", format!("f({DONE})")),
-        document!("a document less its end", &DONE[..DONE.len() - 1]),
-        document!(
+        document("a document in comments", format!("/**/{DONE}")),
+        document("a document in a function", format!("f({DONE})")),
+        document("a document less its end", &DONE[..DONE.len() - 1]),
+        document(
             "errors as an empty list",
-            format!("{},\"errors\":[]}}", &DONE[..DONE.len() - 1])
+            format!("{},\"errors\":[]}}", &DONE[..DONE.len() - 1]),
         ),
-        document!(
+        document(
             "errors as an object",
-            format!("{},\"errors\":{{}}}}", &DONE[..DONE.len() - 1])
+            format!("{},\"errors\":{{}}}}", &DONE[..DONE.len() - 1]),
         ),
-        document!(
+        document(
             "errors as false",
-            format!("{},\"errors\":false}}", &DONE[..DONE.len() - 1])
+            format!("{},\"errors\":false}}", &DONE[..DONE.len() - 1]),
         ),
-        document!(
+        document(
             "an error of lists",
-            format!("{},\"errors\":[[]]}}", &DONE[..DONE.len() - 1])
+            format!("{},\"errors\":[[]]}}", &DONE[..DONE.len() - 1]),
         ),
-        document!(
+        document_ending_in(
             "an error of escape sequences",
             error(r"\u001b[2J\r\nuser=root"),
-            "refused"
+            "refused",
         ),
-        document!(
+        document_ending_in(
             "an error that ends the quotes",
             error(r#"x\" user=\"nobody\" reason=\"approved"#),
-            "refused"
+            "refused",
         ),
-        document!(
+        document_ending_in(
             "an error of 50 kilobytes",
             error(&"\u{1f512}".repeat(12_000)),
-            "refused"
+            "refused",
         ),
-        document!(
+        document_ending_in(
             "an error that is locked for ever",
             locked("9999-12-31T23:59:59-23:59"),
-            "locked"
+            "locked",
         ),
-        document!(
+        document_ending_in(
             "an error that was locked",
             locked("-9999-01-01T00:00:00+23:59"),
-            "locked"
+            "locked",
         ),
-        document!(
+        document_ending_in(
             "an error that is locked until text",
             locked(r"\u001b[31msoon\u202e"),
-            "locked"
+            "locked",
         ),
-        document!(
+        document_ending_in(
             "an error that is locked until 50 kilobytes",
             locked(&"9".repeat(50_000)),
-            "locked"
+            "locked",
         ),
-        document!(
+        document(
             "a document of 65 kilobytes",
-            format!("{}{DONE}", " ".repeat(65_536))
+            format!("{}{DONE}", " ".repeat(65_536)),
         ),
-        document!(
+        document(
             "a document of a megabyte",
-            format!("{}{DONE}", " ".repeat(1 << 20))
+            format!("{}{DONE}", " ".repeat(1 << 20)),
         ),
-        document!("lists that nest", session(&"[".repeat(30_000))),
-        document!(
+        document("lists that nest", session(&"[".repeat(30_000))),
+        document(
             "a number without end",
-            session(&format!("{{\"nextAuthStep\":{}}}", "9".repeat(60_000)))
+            session(&format!("{{\"nextAuthStep\":{}}}", "9".repeat(60_000))),
         ),
     ]
 }
@@ -486,8 +472,8 @@ fn devices(devices: impl IntoIterator<Item = String>) -> Sends {
     text(format!(r#"{{"data":[{}]}}"#, devices.join(",")))
 }
 
-fn row(name: &'static str, at: At, sends: Sends, word: &'static str) -> Row {
-    let sends = Arc::new(sends);
+fn row(name: impl Into<String>, at: At, sends: Sends, word: &'static str) -> Row {
+    let name = name.into();
     Row {
         name,
         at,
@@ -616,12 +602,7 @@ fn circle(wire: &mut Wire, polls: usize) -> io::Result<()> {
 }
 
 /// With `allow_password_only`, so that whoever takes too much for done lets somebody in.
-fn log_in(row: &Row) -> Login {
-    log_in_with(row.at, &row.sends)
-}
-
-pub fn log_in_with(at: At, sends: &Arc<Sends>) -> Login {
-    let sends = Arc::clone(sends);
+pub fn log_in(at: At, sends: Sends) -> Login {
     let server = Scripted::start(move |wire| play(wire, at, &sends)).unwrap();
     log_in_to(&server, &format!("login_seconds = 4\n[policy]\n{IGNORE}"))
 }
@@ -647,12 +628,10 @@ fn log_in_to(server: &Scripted, rest: &str) -> Login {
 
 /// Refusals of some words are held for 2 to 5 s; all others end within two calls.
 const LONGEST: u64 = 9;
-/// Pictures take more; see there.
-const MORE_KILOBYTES: u64 = 3 << 10;
 
 fn assert_refused(row: &Row, login: &Login) {
     assert_end(
-        row.name,
+        &row.name,
         login,
         "PAM_MAXTRIES",
         row.word,

@@ -13,7 +13,7 @@ use std::thread;
 use tenant::Direction::{FromTenant, ToTenant};
 use tenant::{Account, Accounts, Break, Breakage, Direction, Options, Relay, Route, Tenant};
 
-use super::table::{assert_end, run_all};
+use super::table::{MORE_KILOBYTES, assert_end, run_all};
 use crate::stage::{Login, Stage};
 
 #[test]
@@ -249,7 +249,7 @@ impl Whole {
             Kind::Push => WAIT,
             Kind::Airlock => WAIT + FAREWELL,
         };
-        assert_end(name, login, code, word, longest, 3 << 10);
+        assert_end(name, login, code, word, longest, MORE_KILOBYTES);
     }
 }
 

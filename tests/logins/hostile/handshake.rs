@@ -10,7 +10,7 @@ use super::table::{Row, connection, run};
 
 #[test]
 fn who_speaks_no_tls_is_asked_nothing() {
-    run(rows());
+    run(&rows());
 }
 
 pub fn rows() -> Vec<Row> {

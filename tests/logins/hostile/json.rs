@@ -4,11 +4,11 @@
 use tenant::KeyType::Ed25519;
 
 use super::table::Code::MaxTries;
-use super::table::{At, Row, Sends, body, key, run, signed, text};
+use super::table::{At, Row, Sends, base64, body, key, run, signed, text};
 
 #[test]
 fn no_other_json_is_a_yes() {
-    run(rows());
+    run(&rows());
 }
 
 pub fn rows() -> Vec<Row> {
@@ -353,14 +353,7 @@ fn bad(name: &'static str, sends: Sends) -> Row {
 }
 
 fn row(name: &'static str, sends: Sends, word: &'static str) -> Row {
-    let (at, code) = (At::Sign(Ed25519), MaxTries);
-    Row {
-        name,
-        at,
-        sends,
-        code,
-        word,
-    }
+    Row::new(name, At::Sign(Ed25519), sends, (MaxTries, word))
 }
 
 /// Made of the right answer.
@@ -414,9 +407,4 @@ fn signature_of(json: &str) -> &str {
 /// What some readers take for an object.
 fn in_a_list(json: &str) -> String {
     format!("[true,\"\",{:?},\"\"]", signature_of(json))
-}
-
-fn base64(json: &str) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(json)
 }

@@ -3,14 +3,13 @@
 //! the same is wrong here.
 
 use std::io::Write;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
-use super::airlock::{At, log_in_with};
+use super::airlock::{At, log_in};
 use super::table::{assert_end, run_all, text};
 
 #[test]
@@ -20,7 +19,7 @@ fn no_picture_but_a_qr_code_is_drawn() {
         |row| row.name,
         |_| false,
         |row| {
-            let login = log_in_with(At::Picture, &Arc::new(text(document(&row.image))));
+            let login = log_in(At::Picture, text(document(&row.image)));
             let name = row.name;
             assert_end(
                 name,

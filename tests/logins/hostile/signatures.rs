@@ -14,7 +14,7 @@ use super::table::{At, Row, body, hexadecimal, key, run, with_signature};
 
 #[test]
 fn no_signature_but_the_right_one_lets_in() {
-    run(rows());
+    run(&rows());
 }
 
 pub fn rows() -> Vec<Row> {
@@ -185,40 +185,33 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-macro_rules! both {
-    ($name:literal, $make:expr) => {{
-        let make: fn(KeyType, &[u8], &Asked) -> Vec<u8> = $make;
-        [
-            bytes(concat!("ed25519-", $name), Ed25519, move |right, asked| {
-                make(Ed25519, right, asked)
-            }),
-            bytes(concat!("rsa-", $name), Rsa, move |right, asked| {
-                make(Rsa, right, asked)
-            }),
-        ]
-    }};
+fn both(name: &str, make: fn(KeyType, &[u8], &Asked) -> Vec<u8>) -> [Row; 2] {
+    [("ed25519", Ed25519), ("rsa", Rsa)].map(|(which, kind)| {
+        bytes(format!("{which}-{name}"), kind, move |right, asked| {
+            make(kind, right, asked)
+        })
+    })
 }
 
 /// Those that make sense for both kinds of keys.
 fn of_each_kind() -> Vec<Row> {
     let rows = [
-        both!("zeros", |_, right, _| vec![0; right.len()]),
-        both!("ones", |_, right, _| vec![0xff; right.len()]),
-        both!("of-one-byte", |_, right, _| right[..1].to_vec()),
-        both!("less-a-byte", |_, right, _| right[..right.len() - 1]
-            .to_vec()),
-        both!("less-its-first-byte", |_, right, _| right[1..].to_vec()),
-        both!("a-zero-before", |_, right, _| [&[0], right].concat()),
-        both!("a-zero-behind", |_, right, _| [right, &[0]].concat()),
-        both!("twice", |_, right, _| right.repeat(2)),
-        both!("reversed", |_, right, _| right
-            .iter()
-            .rev()
-            .copied()
-            .collect()),
-        both!("first-bit", |_, right, _| flipped(right, 0, 0x80)),
-        both!("last-bit", |_, right, _| flipped(right, right.len() - 1, 1)),
-        both!("in-the-wrapping-of-ssh", |kind, right, _| {
+        both("zeros", |_, right, _| vec![0; right.len()]),
+        both("ones", |_, right, _| vec![0xff; right.len()]),
+        both("of-one-byte", |_, right, _| right[..1].to_vec()),
+        both("less-a-byte", |_, right, _| {
+            right[..right.len() - 1].to_vec()
+        }),
+        both("less-its-first-byte", |_, right, _| right[1..].to_vec()),
+        both("a-zero-before", |_, right, _| [&[0], right].concat()),
+        both("a-zero-behind", |_, right, _| [right, &[0]].concat()),
+        both("twice", |_, right, _| right.repeat(2)),
+        both("reversed", |_, right, _| {
+            right.iter().rev().copied().collect()
+        }),
+        both("first-bit", |_, right, _| flipped(right, 0, 0x80)),
+        both("last-bit", |_, right, _| flipped(right, right.len() - 1, 1)),
+        both("in-the-wrapping-of-ssh", |kind, right, _| {
             let name: &[u8] = if kind == Rsa {
                 b"rsa-sha2-512"
             } else {
@@ -226,40 +219,37 @@ fn of_each_kind() -> Vec<Row> {
             };
             [string(name), string(right)].concat()
         }),
-        both!("the-payload-itself", |_, _, asked| asked.payload()),
-        both!("the-key-itself", |kind, _, _| key(kind).blob()),
-        both!("of-another-key", |kind, _, asked| sign(
-            &key(kind).stranger(),
-            &asked.payload()
-        )),
-        both!("of-a-key-of-the-other-kind", |kind, _, asked| {
+        both("the-payload-itself", |_, _, asked| asked.payload()),
+        both("the-key-itself", |kind, _, _| key(kind).blob()),
+        both("of-another-key", |kind, _, asked| {
+            sign(&key(kind).stranger(), &asked.payload())
+        }),
+        both("of-a-key-of-the-other-kind", |kind, _, asked| {
             let other = if kind == Rsa { Ed25519 } else { Rsa };
             sign(&key(other), &asked.payload())
         }),
-        both!("of-another-phone", |kind, _, asked| {
+        both("of-another-phone", |kind, _, asked| {
             sign(&KeyPair::of_phone("kim", 1, kind), &asked.payload())
         }),
-        both!("over-nothing", |kind, _, _| sign(&key(kind), b"")),
-        both!("over-a-bit-else", |kind, _, asked| {
+        both("over-nothing", |kind, _, _| sign(&key(kind), b"")),
+        both("over-a-bit-else", |kind, _, asked| {
             sign(&key(kind), &flipped(&asked.payload(), 127, 1))
         }),
-        both!("over-less-a-byte", |kind, _, asked| sign(
-            &key(kind),
-            &asked.payload()[..127]
-        )),
-        both!("over-a-byte-more", |kind, _, asked| {
+        both("over-less-a-byte", |kind, _, asked| {
+            sign(&key(kind), &asked.payload()[..127])
+        }),
+        both("over-a-byte-more", |kind, _, asked| {
             sign(&key(kind), &[&asked.payload()[..], &[0]].concat())
         }),
-        both!("over-its-base64", |kind, _, asked| {
+        both("over-its-base64", |kind, _, asked| {
             sign(&key(kind), URL_SAFE.encode(asked.payload()).as_bytes())
         }),
-        both!("over-its-hash", |kind, _, asked| {
+        both("over-its-hash", |kind, _, asked| {
             sign(&key(kind), &Sha512::digest(asked.payload()))
         }),
-        both!("over-the-whole-form", |kind, _, asked| sign(
-            &key(kind),
-            &asked.body
-        )),
+        both("over-the-whole-form", |kind, _, asked| {
+            sign(&key(kind), &asked.body)
+        }),
     ];
     rows.into_iter().flatten().collect()
 }
@@ -285,22 +275,17 @@ fn base64url(bytes: &[u8]) -> String {
 
 /// A signature of other bytes, made of the right one.
 fn bytes(
-    name: &'static str,
+    name: impl Into<String>,
     kind: KeyType,
     make: impl Fn(&[u8], &Asked) -> Vec<u8> + Send + Sync + 'static,
 ) -> Row {
-    Row {
-        name,
-        at: At::Sign(kind),
-        sends: body(move |asked| {
-            let right = key(kind).sign(&asked.payload(), Hash::Sha512);
-            let other = make(&right, asked);
-            assert_ne!(other, right);
-            with_signature(&other).into()
-        }),
-        code: MaxTries,
-        word: "bad-signature",
-    }
+    let sends = body(move |asked| {
+        let right = sign(&key(kind), &asked.payload());
+        let other = make(&right, asked);
+        assert_ne!(other, right);
+        with_signature(&other).into()
+    });
+    Row::new(name, At::Sign(kind), sends, (MaxTries, "bad-signature"))
 }
 
 /// The signature of a block that the key's owner has padded: raised to the private exponent.
@@ -319,16 +304,11 @@ fn written(
     write: impl Fn(&[u8]) -> String + Send + Sync + 'static,
     word: &'static str,
 ) -> Row {
-    Row {
-        name,
-        at: At::Sign(Rsa),
-        sends: body(move |asked| {
-            let written = write(&sign(&key(Rsa), &asked.payload()));
-            format!(r#"{{"success":true,"signature":"{written}"}}"#).into()
-        }),
-        code: MaxTries,
-        word,
-    }
+    let sends = body(move |asked| {
+        let written = write(&sign(&key(Rsa), &asked.payload()));
+        format!(r#"{{"success":true,"signature":"{written}"}}"#).into()
+    });
+    Row::new(name, At::Sign(Rsa), sends, (MaxTries, word))
 }
 
 fn private() -> RsaPrivateKey {

@@ -26,12 +26,40 @@ use crate::stage::{Login, Stage};
 /// One misbehaviour.
 pub struct Row {
     /// What a reader calls it; no two have the same.
-    pub name: &'static str,
-    pub at: At,
-    pub sends: Sends,
-    pub code: Code,
-    /// The first of the log line.
-    pub word: &'static str,
+    pub name: String,
+    at: At,
+    sends: Sends,
+    end: End,
+}
+
+/// What the host is told, and the first word of the log line.
+pub type End = (Code, &'static str);
+
+impl Row {
+    pub fn new(name: impl Into<String>, at: At, sends: Sends, end: End) -> Self {
+        let name = name.into();
+        Self {
+            name,
+            at,
+            sends,
+            end,
+        }
+    }
+
+    /// A misbehaviour in place of the key list, and of the phone's answer, where it ends in
+    /// `PAM_MAXTRIES` and this word.
+    pub fn in_both_places(name: &str, sends: Sends, keys: End, sign: &'static str) -> [Self; 2] {
+        let at_sign = At::Sign(KeyType::Ed25519);
+        [
+            Self::new(format!("{name} (keys)"), At::Keys, sends.clone(), keys),
+            Self::new(
+                format!("{name} (sign)"),
+                at_sign,
+                sends,
+                (Code::MaxTries, sign),
+            ),
+        ]
+    }
 }
 
 /// Instead of what.
@@ -45,13 +73,14 @@ pub enum At {
     Sign(KeyType),
 }
 
+#[derive(Clone)]
 pub enum Sends {
     /// These bytes, and then the end that TLS wants.
     Bytes(Cow<'static, [u8]>),
     /// A good answer with this body, on a connection that is kept.
-    Body(Box<Bodies>),
+    Body(Arc<Bodies>),
     /// Whatever this does.
-    Does(Box<Deeds>),
+    Does(Arc<Deeds>),
 }
 
 type Bodies = dyn Fn(&Asked) -> Vec<u8> + Send + Sync;
@@ -88,13 +117,8 @@ pub fn connection(
     code: Code,
     word: &'static str,
 ) -> Row {
-    Row {
-        name,
-        at: At::Connection,
-        sends: Sends::Does(Box::new(move |wire, _| does(wire))),
-        code,
-        word,
-    }
+    let sends = self::does(move |wire, _| does(wire));
+    Row::new(name, At::Connection, sends, (code, word))
 }
 
 pub fn bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Sends {
@@ -102,7 +126,7 @@ pub fn bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Sends {
 }
 
 pub fn body(body: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Sends {
-    Sends::Body(Box::new(body))
+    Sends::Body(Arc::new(body))
 }
 
 pub fn text(text: impl Into<Vec<u8>>) -> Sends {
@@ -111,7 +135,11 @@ pub fn text(text: impl Into<Vec<u8>>) -> Sends {
 }
 
 pub fn does(does: impl Fn(&mut Wire, &Asked) -> io::Result<()> + Send + Sync + 'static) -> Sends {
-    Sends::Does(Box::new(does))
+    Sends::Does(Arc::new(does))
+}
+
+pub fn base64(bytes: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(bytes)
 }
 
 pub fn hexadecimal(bytes: &[u8]) -> String {
@@ -129,7 +157,7 @@ pub fn key(kind: KeyType) -> KeyPair {
 /// The list that a tenant would send.
 pub fn key_list(kind: KeyType) -> String {
     let key = key(kind);
-    let blob = STANDARD.encode(key.blob());
+    let blob = base64(key.blob());
     format!(
         "# Authorized Keys of lee\n{} {blob} Pixel 8\n",
         key.algorithm()
@@ -218,7 +246,7 @@ const HELD: u64 = 5;
 const SLACK: Duration = Duration::from_secs(1);
 /// A login may keep a key list of 256 KiB as bytes, text and keys at once, and what HTTP has read of
 /// headers (400 KiB). Those who send without end send hundreds of megabytes in that time.
-const MORE_KILOBYTES: u64 = 3 << 10;
+pub const MORE_KILOBYTES: u64 = 3 << 10;
 
 fn peak(login: &Login) -> u64 {
     let (_, rest) = login.one("state").text.split_once(" peak=").unwrap();
@@ -233,10 +261,9 @@ fn kept<'l>(login: &'l Login, kind: &str) -> (&'l str, &'l str) {
 }
 
 /// Runs all rows, and tells of all that do not end as they must.
-pub fn run(rows: Vec<Row>) {
-    let rows: Vec<Arc<Row>> = rows.into_iter().map(Arc::new).collect();
-    let waits = |row: &Arc<Row>| row.code == Code::AuthErr || row.word == "timed-out";
-    run_all(&rows, |row| row.name, waits, check);
+pub fn run(rows: &[Row]) {
+    let waits = |row: &Row| row.end.0 == Code::AuthErr || row.end.1 == "timed-out";
+    run_all(rows, |row| &row.name, waits, check);
 }
 
 /// Checks each of these, some at a time: more where most of a login's time is spent waiting.
@@ -271,28 +298,29 @@ pub fn run_all<R: Sync>(
     );
 }
 
-fn check(row: &Arc<Row>) {
-    let waits = match row.word {
+fn check(row: &Row) {
+    let (code, word) = row.end;
+    let waits = match word {
         "timed-out" => SLOW,
         _ => QUICK,
     };
-    let most_pushes = usize::from(row.code == Code::MaxTries);
-    let policies = match row.code {
+    let most_pushes = usize::from(code == Code::MaxTries);
+    let policies = match code {
         Code::Ignorable => &[IGNORE, DENY][..],
         _ => &[IGNORE],
     };
     for policy in policies {
-        let playing = Arc::clone(row);
-        let script = move |wire: &mut Wire| play(wire, playing.at, &playing.sends);
+        let (at, sends) = (row.at, row.sends.clone());
+        let script = move |wire: &mut Wire| play(wire, at, &sends);
         let server = Scripted::start(script).unwrap();
         let login = log_in(&server, waits, policy);
-        let code = row.code.name(*policy == IGNORE);
-        let longest = match row.code {
+        let longest = match code {
             Code::AuthErr => HELD,
             Code::MaxTries => waits.1,
             Code::Unavail | Code::Ignorable => waits.0,
         };
-        assert_row(row.name, &login, code, row.word, longest);
+        let code = code.name(*policy == IGNORE);
+        assert_row(&row.name, &login, code, word, longest);
         let pushes = pushes(&server);
         assert!(
             pushes <= most_pushes,

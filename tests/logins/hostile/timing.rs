@@ -4,85 +4,61 @@ use std::time::Duration;
 
 use tenant::KeyType;
 
-use super::table::Code::{Ignorable, MaxTries};
-use super::table::{At, Row, Sends, does, key, key_list, run, signed};
+use super::table::Code::Ignorable;
+use super::table::{Row, Sends, does, key, key_list, run, signed};
 
 #[test]
 fn slow_answers_are_given_up_in_time() {
-    run(rows());
+    run(&rows());
 }
 
 /// The deadlines are 1 s for the key list, and 2 s for the phone's answer.
 const EACH: Duration = Duration::from_millis(100);
 
+fn case(name: &str, sends: Sends) -> [Row; 2] {
+    Row::in_both_places(name, sends, (Ignorable, "timed-out"), "timed-out")
+}
+
 pub fn rows() -> Vec<Row> {
-    let mut all = Vec::new();
-    for (at, code, number) in [
-        (At::Keys, Ignorable, 0),
-        (At::Sign(KeyType::Ed25519), MaxTries, 1),
-    ] {
-        for (names, sends) in cases() {
-            let (name, word) = (names[number], "timed-out");
-            all.push(Row {
-                name,
-                at,
-                sends,
-                code,
-                word,
-            });
-        }
-    }
-    all
-}
-
-macro_rules! case {
-    ($name:literal, $sends:expr) => {
-        (
-            [concat!($name, " (keys)"), concat!($name, " (sign)")],
-            $sends,
-        )
-    };
-}
-
-fn cases() -> Vec<([&'static str; 2], Sends)> {
-    vec![
-        case!("no answer", stops_after(|_| 0)),
-        case!("silence in the first line", stops_after(|_| 7)),
-        case!(
+    let rows = vec![
+        case("no answer", stops_after(|_| 0)),
+        case("silence in the first line", stops_after(|_| 7)),
+        case(
             "silence in the headers",
-            stops_after(|answer| end_of_headers(answer) - 9)
+            stops_after(|answer| end_of_headers(answer) - 9),
         ),
-        case!(
+        case(
             "silence before the blank line",
-            stops_after(|answer| end_of_headers(answer) - 2)
+            stops_after(|answer| end_of_headers(answer) - 2),
         ),
-        case!("silence after the headers", stops_after(end_of_headers)),
-        case!(
+        case("silence after the headers", stops_after(end_of_headers)),
+        case(
             "silence in the body",
-            stops_after(|answer| end_of_headers(answer) + 30)
+            stops_after(|answer| end_of_headers(answer) + 30),
         ),
-        case!(
+        case(
             "silence before the last byte",
-            stops_after(|answer| answer.len() - 1)
+            stops_after(|answer| answer.len() - 1),
         ),
-        case!("silence in a chunk's size", says_and_stops("\r\n1")),
-        case!(
+        case("silence in a chunk's size", says_and_stops("\r\n1")),
+        case(
             "silence in a chunk",
-            says_and_stops("\r\n99\r\n# Authorized")
+            says_and_stops("\r\n99\r\n# Authorized"),
         ),
-        case!(
+        case(
             "silence before the last chunk",
-            says_and_stops("\r\nc\r\n# Authorized\r\n")
+            says_and_stops("\r\nc\r\n# Authorized\r\n"),
         ),
-        case!("silence in the trailers", says_and_stops("\r\n0\r\nx: ")),
-        case!("a byte in 100 ms from the first on", drips_after(|_| 0)),
-        case!(
+        case("silence in the trailers", says_and_stops("\r\n0\r\nx: ")),
+        case("a byte in 100 ms from the first on", drips_after(|_| 0)),
+        case(
             "a byte in 100 ms in the headers",
-            drips_after(|answer| end_of_headers(answer) - 50)
+            drips_after(|answer| end_of_headers(answer) - 50),
         ),
-        case!("a byte in 100 ms in the body", drips_after(end_of_headers)),
-        case!("a 100 Continue in 100 ms, without end", patience()),
-    ]
+        case("a byte in 100 ms in the body", drips_after(end_of_headers)),
+        case("a 100 Continue in 100 ms, without end", patience()),
+    ];
+    rows.into_iter().flatten().collect()
 }
 
 /// A good answer to either question.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Reaction, Tenant};
 
-use super::table::assert_end;
+use super::table::{MORE_KILOBYTES, assert_end};
 use crate::airlock::PASSWORD;
 use crate::stage::{PATIENCE, Running, Stage};
 
@@ -50,7 +50,7 @@ fn stage(tenant: &Tenant, airlock: Option<&str>) -> Stage {
 
 fn assert_gone(phase: &str, running: Running, code: &str) {
     let login = running.finish();
-    assert_end(phase, &login, code, "unreachable", LONGEST, 3 << 10);
+    assert_end(phase, &login, code, "unreachable", LONGEST, MORE_KILOBYTES);
 }
 
 #[test]
