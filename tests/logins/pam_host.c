@@ -100,9 +100,12 @@ static const char usage[] =
     "                              after a tenth, half-way and at the end\n";
 
 static struct timespec started;
+static const char *rhost, *tty, *ruser;
 static const char *answers = "";
 static const char *rename_to, *types, *otp;
-static int fail_messages, slow_messages;
+static int silent, fail_messages, slow_messages;
+static int blocks, interrupts, marks, counts_calls;
+static long times = 1;
 static int quiet;
 static int log_reader = -1;
 static pam_handle_t *pamh;
@@ -358,11 +361,144 @@ static void caught(int signal)
         _exit(3);
 }
 
+static void limit(int resource, rlim_t most)
+{
+    struct rlimit limit = {most, most};
+    setrlimit(resource, &limit);
+}
+
+/* Options with a value that is kept as it is, or as a number; and those without one. */
+static const struct {
+    const char *name;
+    const char **text;
+    long *number;
+    int *is_on;
+} options[] = {
+    {.name = "rhost", .text = &rhost},
+    {.name = "tty", .text = &tty},
+    {.name = "ruser", .text = &ruser},
+    {.name = "answers", .text = &answers},
+    {.name = "types", .text = &types},
+    {.name = "otp", .text = &otp},
+    {.name = "rename", .text = &rename_to},
+    {.name = "run", .text = &state_directory},
+    {.name = "keys", .text = &keys},
+    {.name = "hostname", .text = &host_name},
+    {.name = "gecos", .text = &gecos},
+    {.name = "home", .text = &home},
+    {.name = "owner", .number = &owner},
+    {.name = "caller", .number = &caller},
+    {.name = "clock", .number = &clock_fails_at},
+    {.name = "lookup", .number = &lookup_takes},
+    {.name = "speed", .number = &speed},
+    {.name = "times", .number = &times},
+    {.name = "silent", .is_on = &silent},
+    {.name = "silence", .is_on = &fail_messages},
+    {.name = "slow", .is_on = &slow_messages},
+    {.name = "block", .is_on = &blocks},
+    {.name = "interrupt", .is_on = &interrupts},
+    {.name = "anycase", .is_on = &any_case},
+    {.name = "calls", .is_on = &counts_calls},
+    {.name = "marks", .is_on = &marks},
+};
+
+/* Options that do something. 0 where there is no such option. */
+static int does(const char *name, char *value)
+{
+    if (!value && !strcmp(name, "catch"))
+        signal(SIGINT, caught);
+    else if (!value)
+        return 0;
+    else if (!strcmp(name, "env"))
+        putenv(value);
+    else if (!strcmp(name, "log"))
+        use_log(value);
+    else if (!strcmp(name, "umask"))
+        umask((mode_t)strtoul(value, NULL, 8));
+    else if (!strcmp(name, "slack"))
+        prctl(PR_SET_TIMERSLACK, strtoul(value, NULL, 10), 0, 0, 0);
+    else if (!strcmp(name, "files"))
+        limit(RLIMIT_NOFILE, (rlim_t)atol(value));
+    else if (!strcmp(name, "memory"))
+        limit(RLIMIT_AS, (rlim_t)atol(value) << 20);
+    else if (!strcmp(name, "write"))
+        limit(RLIMIT_FSIZE, (rlim_t)atol(value));
+    else if (!strcmp(name, "threads"))
+        few_threads = 1, threads_left = atol(value);
+    else if (!strcmp(name, "fault"))
+        want_fault(value);
+    else if (!strcmp(name, "jump")) {
+        jump = atol(value);
+        signal(SIGUSR1, jumps);
+    } else
+        return 0;
+    return 1;
+}
+
+static int take(char *option)
+{
+    char *value = strchr(option, '=');
+    if (value)
+        *value++ = 0;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strcmp(option, options[i].name))
+            continue;
+        if (!value != (options[i].is_on != NULL))
+            return 0;
+        if (options[i].text)
+            *options[i].text = value;
+        else if (options[i].number)
+            *options[i].number = atol(value);
+        else
+            *options[i].is_on = 1;
+        return 1;
+    }
+    return does(option, value);
+}
+
+static int log_in(const char *directory, const char *service, const char *user)
+{
+    struct pam_conv conversation = {strcmp(answers, "nobody") ? converse : NULL, NULL};
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    if (blocks) {
+        sigaddset(&blocked, SIGINT);
+        sigaddset(&blocked, SIGQUIT);
+    }
+    int code = pam_start_confdir(service, user, &conversation, directory, &pamh);
+    if (code != PAM_SUCCESS) {
+        say("result", name(code));
+        exit(1);
+    }
+    if (rhost)
+        pam_set_item(pamh, PAM_RHOST, rhost);
+    if (tty)
+        pam_set_item(pamh, PAM_TTY, tty);
+    if (ruser)
+        pam_set_item(pamh, PAM_RUSER, ruser);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    if (interrupts)
+        raise(SIGINT);
+    if (marks)
+        access("/pam_host/before", F_OK);
+    arm();
+    code = pam_authenticate(pamh, silent ? PAM_SILENT : 0);
+    disarm();
+    if (marks)
+        access("/pam_host/after", F_OK);
+    if (!quiet)
+        say("result", name(code));
+    print_log();
+    if (code == PAM_SUCCESS && !quiet)
+        say("setcred", name(pam_setcred(pamh, PAM_ESTABLISH_CRED)));
+    pam_end(pamh, code);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
-    const char *rhost = NULL, *tty = NULL, *ruser = NULL;
-    int flags = 0, block = 0, interrupt = 0, marks = 0, calls = 0, code = PAM_ABORT;
-    long times = 1;
+    int code = PAM_ABORT;
     real_clock(CLOCK_MONOTONIC, &started);
     /* A script that starts tests in the background leaves these ignored. */
     signal(SIGINT, SIG_DFL);
@@ -373,92 +509,11 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    for (int i = 4; i < argc; i++) {
-        char *value = strchr(argv[i], '=');
-        value = value ? value + 1 : "";
-        if (!strncmp(argv[i], "rhost=", 6))
-            rhost = value;
-        else if (!strncmp(argv[i], "tty=", 4))
-            tty = value;
-        else if (!strncmp(argv[i], "answers=", 8))
-            answers = value;
-        else if (!strncmp(argv[i], "rename=", 7))
-            rename_to = value;
-        else if (!strncmp(argv[i], "umask=", 6))
-            umask((mode_t)strtoul(value, NULL, 8));
-        else if (!strncmp(argv[i], "types=", 6))
-            types = value;
-        else if (!strncmp(argv[i], "otp=", 4))
-            otp = value;
-        else if (!strncmp(argv[i], "gecos=", 6))
-            gecos = value;
-        else if (!strncmp(argv[i], "hostname=", 9))
-            host_name = value;
-        else if (!strncmp(argv[i], "owner=", 6))
-            owner = atol(value);
-        else if (!strncmp(argv[i], "home=", 5))
-            home = value;
-        else if (!strncmp(argv[i], "env=", 4))
-            putenv(value);
-        else if (!strncmp(argv[i], "fault=", 6))
-            want_fault(value);
-        else if (!strncmp(argv[i], "speed=", 6))
-            speed = atol(value);
-        else if (!strncmp(argv[i], "jump=", 5)) {
-            jump = atol(value);
-            signal(SIGUSR1, jumps);
-        } else if (!strcmp(argv[i], "calls"))
-            calls = 1;
-        else if (!strcmp(argv[i], "marks"))
-            marks = 1;
-        else if (!strncmp(argv[i], "times=", 6))
-            times = atol(value);
-        else if (!strncmp(argv[i], "files=", 6)) {
-            struct rlimit limit = {(rlim_t)atol(value), (rlim_t)atol(value)};
-            setrlimit(RLIMIT_NOFILE, &limit);
-        } else if (!strncmp(argv[i], "log=", 4))
-            use_log(value);
-        else if (!strncmp(argv[i], "run=", 4))
-            state_directory = value;
-        else if (!strncmp(argv[i], "keys=", 5))
-            keys = value;
-        else if (!strncmp(argv[i], "caller=", 7))
-            caller = atol(value);
-        else if (!strcmp(argv[i], "anycase"))
-            any_case = 1;
-        else if (!strncmp(argv[i], "ruser=", 6))
-            ruser = value;
-        else if (!strncmp(argv[i], "clock=", 6))
-            clock_fails_at = atol(value);
-        else if (!strncmp(argv[i], "threads=", 8))
-            few_threads = 1, threads_left = atol(value);
-        else if (!strncmp(argv[i], "lookup=", 7))
-            lookup_takes = atol(value);
-        else if (!strcmp(argv[i], "silent"))
-            flags = PAM_SILENT;
-        else if (!strcmp(argv[i], "silence"))
-            fail_messages = 1;
-        else if (!strncmp(argv[i], "memory=", 7)) {
-            struct rlimit limit = {(rlim_t)atol(value) << 20, (rlim_t)atol(value) << 20};
-            setrlimit(RLIMIT_AS, &limit);
-        } else if (!strncmp(argv[i], "write=", 6)) {
-            struct rlimit limit = {(rlim_t)atol(value), (rlim_t)atol(value)};
-            setrlimit(RLIMIT_FSIZE, &limit);
-        } else if (!strncmp(argv[i], "slack=", 6))
-            prctl(PR_SET_TIMERSLACK, strtoul(value, NULL, 10), 0, 0, 0);
-        else if (!strcmp(argv[i], "slow"))
-            slow_messages = 1;
-        else if (!strcmp(argv[i], "block"))
-            block = 1;
-        else if (!strcmp(argv[i], "interrupt"))
-            interrupt = 1;
-        else if (!strcmp(argv[i], "catch"))
-            signal(SIGINT, caught);
-        else {
+    for (int i = 4; i < argc; i++)
+        if (!take(argv[i])) {
             fprintf(stderr, "pam_host: unknown option %s\n%s", argv[i], usage);
             return 2;
         }
-    }
     if (!log_address_length)
         open_log();
     /* One arena: which thread gets which is chance, and looks like a leak. */
@@ -466,54 +521,19 @@ int main(int argc, char **argv)
         mallopt(M_ARENA_MAX, 1);
     state("before");
     process("before-process");
-    for (long i = 0; i < times; i++) {
+    for (long done = 1; done <= times; done++) {
         int before_this = code;
-        quiet = i + 1 < times;
-        struct pam_conv conversation = {strcmp(answers, "nobody") ? converse : NULL, NULL};
-        sigset_t blocked, before;
-        sigemptyset(&blocked);
-        if (block) {
-            sigaddset(&blocked, SIGINT);
-            sigaddset(&blocked, SIGQUIT);
-        }
-        code = pam_start_confdir(argv[2], argv[3], &conversation, argv[1], &pamh);
-        if (code != PAM_SUCCESS) {
-            say("result", name(code));
-            return 1;
-        }
-        if (rhost)
-            pam_set_item(pamh, PAM_RHOST, rhost);
-        if (tty)
-            pam_set_item(pamh, PAM_TTY, tty);
-        if (ruser)
-            pam_set_item(pamh, PAM_RUSER, ruser);
-        sigprocmask(SIG_BLOCK, &blocked, &before);
-        if (interrupt)
-            raise(SIGINT);
-        if (marks)
-            access("/pam_host/before", F_OK);
-        arm();
-        code = pam_authenticate(pamh, flags);
-        disarm();
-        if (marks)
-            access("/pam_host/after", F_OK);
-        if (i && code != before_this)
+        quiet = done < times;
+        code = log_in(argv[1], argv[2], argv[3]);
+        if (done > 1 && code != before_this)
             say("changed", name(code));
-        if (!quiet)
-            say("result", name(code));
-        print_log();
-        if (code == PAM_SUCCESS && !quiet)
-            say("setcred", name(pam_setcred(pamh, PAM_ESTABLISH_CRED)));
-        pam_end(pamh, code);
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        long done = i + 1;
         if (done == times || (times > 1 && (done == times / 10 || done == times / 2))) {
             settle();
             state("state");
         }
     }
     process("process");
-    if (calls)
+    if (counts_calls)
         print_calls();
     if (faults_wanted) {
         char met[32];
