@@ -11,7 +11,7 @@ use std::{env, fs, iter};
 
 use crate::airlock;
 use crate::faults::side_by_side;
-use crate::stage::{Login, Running, Stage, nobody};
+use crate::stage::{Login, Running, Stage, but_memory, nobody};
 use tenant::{Certificate, Options};
 
 /// One kind of end.
@@ -221,10 +221,6 @@ fn held(login: &Login, logins: usize) -> Held {
     let all = |name| [0, 1, 2].map(|n| number(states[n], name));
     let before = login.one("before").text.as_str();
     for state in states.iter().copied() {
-        let but_memory = |state: &str| {
-            let (counts, _) = state.split_once(" kilobytes=").unwrap();
-            format!("{counts} {}", state.rsplit(' ').next().unwrap())
-        };
         assert_eq!(but_memory(state), but_memory(before));
     }
     Held {

@@ -333,6 +333,12 @@ impl Login {
     }
 }
 
+/// Descriptors and threads, and the signal mask, of a `before` or `state`; all but the memory.
+pub fn but_memory(state: &str) -> (&str, &str) {
+    let (counts, rest) = state.split_once(" kilobytes=").unwrap();
+    (counts, rest.split_once(" blocked=").unwrap().1)
+}
+
 /// The module that `PAM_LOGONBOX_SO` names, as `make test` does with the one that is installed;
 /// else that which cargo has built for this very test run.
 pub fn module() -> PathBuf {

@@ -21,7 +21,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tenant::{Asked, Hash, KeyPair, KeyType, Options, Scripted, Wire};
 
-use crate::stage::{Login, Stage};
+use crate::stage::{Login, Stage, but_memory};
 
 /// One misbehaviour.
 pub struct Row {
@@ -253,13 +253,6 @@ fn peak(login: &Login) -> u64 {
     rest.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Descriptors, threads and signal mask.
-fn kept<'l>(login: &'l Login, kind: &str) -> (&'l str, &'l str) {
-    let state = &login.one(kind).text;
-    let (before, rest) = state.split_once(" kilobytes=").unwrap();
-    (before, rest.split_once(" blocked=").unwrap().1)
-}
-
 /// Runs all rows, and tells of all that do not end as they must.
 pub fn run(rows: &[Row]) {
     let waits = |row: &Row| row.end.0 == Code::AuthErr || row.end.1 == "timed-out";
@@ -370,7 +363,8 @@ pub fn assert_end(
     assert!(log.chars().all(is_harmless), "{log}");
     assert!(log.chars().count() < 700, "{log}");
     assert_eq!(login.status.code(), Some(1), "the host lives");
-    assert_eq!(kept(login, "state"), kept(login, "before"));
+    let kept = |kind| but_memory(&login.one(kind).text);
+    assert_eq!(kept("state"), kept("before"));
     let limit = Duration::from_secs(longest) + SLACK;
     assert!(login.took() < limit, "{name}: too late");
     assert!(more < more_kilobytes, "{name}: {more} kB more");
