@@ -1,5 +1,5 @@
-//! A host in trouble, or in bad hands: signals, starvation, a dead resolver, an environment that
-//! somebody else chose, panics. Never a login, never late, never a crash.
+//! A host in trouble, or in bad hands: signals, starvation, a dead resolver, a log that nobody reads, a
+//! clock that is set, panics. Never a login that should not be, never late, never a crash.
 
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
@@ -294,72 +294,49 @@ fn a_process_that_was_stopped_in_the_conversation_fetches_the_keys_again() {
 }
 
 #[test]
-fn the_caller_s_environment_decides_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let in_dir = |name: &str| dir.path().join(name).display().to_string();
-    let key_log = in_dir("keys.log");
-    let variables = [
-        ("http_proxy", "http://127.0.0.1:9"),
-        ("https_proxy", "http://127.0.0.1:9"),
-        ("HTTPS_PROXY", "http://127.0.0.1:9"),
-        ("ALL_PROXY", "socks5://127.0.0.1:9"),
-        ("NO_PROXY", "*"),
-        ("SSL_CERT_FILE", "/dev/null"),
-        ("SSL_CERT_DIR", dir.path().to_str().unwrap()),
-        ("SSLKEYLOGFILE", &key_log),
-        ("RES_OPTIONS", "use-vc timeout:1 attempts:1"),
-        ("LOCALDOMAIN", "evil.example"),
-        ("HOSTALIASES", &in_dir("aliases")),
-        ("RUST_LOG", "trace"),
-        ("RUST_BACKTRACE", "full"),
-        ("RUST_MIN_STACK", "1"),
-        ("TMPDIR", dir.path().to_str().unwrap()),
-        ("TZ", ":/etc/shadow"),
-        ("LANG", "tr_TR.UTF-8"),
-        ("LC_ALL", "C"),
-        ("HOME", dir.path().to_str().unwrap()),
-        ("XDG_CONFIG_HOME", dir.path().to_str().unwrap()),
-        ("USER", "daemon"),
-        ("LOGNAME", "daemon"),
-        ("MALLOC_ARENA_MAX", "1"),
-        ("TOKIO_WORKER_THREADS", "x"),
-        ("SSH_CONNECTION", "203.0.113.1 1 203.0.113.2 22"),
-        ("PAM_USER", "daemon"),
-        ("PATH", "/nonexistent"),
-    ];
+fn a_log_that_is_not_there_or_does_not_read_holds_up_nobody() {
     let stage = Stage::new("approve");
-    let plain = stage.login("sudo", &[]);
-    let dressed = stage.start_as(USER, "sudo", &[], &variables).finish();
-    assert_eq!(plain.code(), "PAM_SUCCESS");
-    assert_eq!(dressed.code(), "PAM_SUCCESS");
-    let asked = stage.tenant.sign_requests();
-    let without_code = |text: &str| text.rsplit_once(' ').unwrap().0.to_owned();
-    assert_eq!(without_code(&asked[0].text), without_code(&asked[1].text));
-    assert_eq!(asked[0].http.headers, asked[1].http.headers);
-    assert_eq!(asked[0].fingerprint, asked[1].fingerprint);
-    assert_eq!(
-        std::fs::read_dir(dir.path()).unwrap().count(),
-        0,
-        "nothing was written"
-    );
+    let nowhere = format!("log={}", stage.path("nowhere").display());
+    let login = stage.login("login", &[&nowhere]);
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    // Nobody reads this one, and its queue is full.
+    let path = stage.path("log");
+    let _log = UnixDatagram::bind(&path).unwrap();
+    let writer = UnixDatagram::unbound().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.send_to(b"full", &path).is_ok() {}
+    for service in ["login", "sudo"] {
+        let full = format!("log={}", path.display());
+        let login = stage.login(service, &[&full]);
+        assert_eq!(login.code(), "PAM_SUCCESS");
+        assert!(login.took() < Duration::from_secs(2), "{:?}", login.took());
+    }
+}
 
-    // A certificate authority from the environment is not believed either.
-    let ca = stage.path("ca.pem");
-    let text = std::fs::read_to_string(stage.path("pam_logonbox.toml")).unwrap();
-    let without: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.starts_with("ca_file"))
-        .collect();
-    stage.write("pam_logonbox.toml", &without.join("\n"));
-    let login = stage
-        .start_as(
-            USER,
-            "sudo",
-            &[],
-            &[("SSL_CERT_FILE", ca.to_str().unwrap())],
-        )
-        .finish();
-    login.assert_refused("PAM_AUTHINFO_UNAVAIL", "tls");
+/// By the network, by an administrator, by a battery.
+#[test]
+fn a_clock_that_is_set_in_the_middle_changes_no_deadline() {
+    for (account, seconds) in [
+        ("page", 31_536_000),
+        ("page", -31_536_000),
+        ("never", 31_536_000),
+    ] {
+        let stage = Stage::with(Options::default(), account, "", "[wait]\nlogin_seconds = 2");
+        let mut running = stage.start("login", &[&format!("jump={seconds}")]);
+        assert!(stage.tenant.wait_for_sign_requests(1, PATIENCE));
+        running.signal("USR1");
+        running.wait_for("jumped");
+        if account == "page" {
+            let ring = stage.tenant.waiting()[0].id;
+            assert!(stage.tenant.answer(ring, Press::Authorize));
+            assert_eq!(running.finish().code(), "PAM_SUCCESS");
+        } else {
+            let login = running.finish();
+            login.assert_refused("PAM_MAXTRIES", "timed-out");
+            let took = login.took();
+            assert!(took > Duration::from_millis(1900) && took < Duration::from_secs(4));
+        }
+    }
 }
 
 #[test]

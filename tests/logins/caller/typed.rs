@@ -1,0 +1,87 @@
+//! What is typed at a prompt, or comes in place of an answer.
+
+use crate::airlock;
+use crate::stage::{Login, Running, Stage};
+use tenant::{Account, KeyType, Options, Phone};
+
+/// What may be typed at a prompt, or come in place of an answer.
+fn typed() -> Vec<Vec<u8>> {
+    vec![
+        b"".to_vec(),
+        b"\0".to_vec(),
+        b"1\0junk".to_vec(),
+        b"\xff\xfe\x80".to_vec(),
+        b"\x1b[2J\x1b]0;title\x07".to_vec(),
+        "\u{202e}1".into(),
+        b"x".repeat(100_000),
+        b"%s%n".to_vec(),
+        b"{user}".to_vec(),
+        b"-1".to_vec(),
+        b"18446744073709551617".to_vec(),
+    ]
+}
+
+/// Types this at every prompt that comes.
+fn types(mut running: Running, line: &[u8]) -> Login {
+    for _ in 0..12 {
+        running.type_line(line);
+    }
+    running.finish()
+}
+
+#[test]
+fn whatever_is_typed_at_any_prompt_is_no_crash_and_no_way_in() {
+    let phones = ["Pixel 8", "Old phone"].map(|name| Phone::new(name, KeyType::Ed25519));
+    let lee = Account::new("lee").phones(phones);
+    let options = Options {
+        accounts: [lee].into_iter().collect(),
+        ..Options::default()
+    };
+    let no_limit = "[policy]\nunapproved_pushes_per_10_minutes = 0";
+    let choice = Stage::with(options, "lee", "device = \"ask\"", no_limit);
+    let at_airlock = airlock::patient_stage(no_limit);
+    let password = format!("types={}", airlock::PASSWORD);
+    for line in typed() {
+        let shown = String::from_utf8_lossy(&line[..line.len().min(20)]).into_owned();
+        // The choice of a device: `1`, before a NUL, is one.
+        let login = types(choice.start("login", &["speed=20"]), &line);
+        if line.starts_with(b"1\0") {
+            assert_eq!(login.code(), "PAM_SUCCESS", "{shown:?}");
+        } else {
+            login.assert_refused("PAM_CONV_ERR", "conversation");
+        }
+        // Airlock's password, and its OTP.
+        let login = types(at_airlock.start("login", &["speed=20"]), &line);
+        assert_ne!(login.code(), "PAM_SUCCESS", "{shown:?}");
+        assert!(!login.log().contains("x".repeat(300).as_str()));
+        let line_of_text = String::from_utf8_lossy(&line).replace('\0', "");
+        let given = format!("otp={line_of_text}");
+        let login = at_airlock.login("login", &[&password, &given, "speed=20"]);
+        assert_ne!(login.code(), "PAM_SUCCESS", "{shown:?}");
+        assert_ne!(login.code(), "PAM_IGNORE", "{shown:?}");
+    }
+    for answers in ["null", "none", "nothing", "nobody"] {
+        let answers = format!("answers={answers}");
+        let pushes = choice.pushes();
+        let login = choice.login("login", &[&answers]);
+        login.assert_refused("PAM_CONV_ERR", "conversation");
+        assert_eq!(choice.pushes(), pushes);
+        let checked = airlock::paths(&at_airlock).len();
+        let login = at_airlock.login("login", &[&answers]);
+        assert_ne!(login.code(), "PAM_SUCCESS");
+        assert!(login.log().contains(": conversation "), "{}", login.log());
+        assert_eq!(airlock::paths(&at_airlock).len(), checked);
+    }
+    // The announcement in a prompt.
+    let enter = Stage::with(
+        Options::default(),
+        "approve",
+        "",
+        "[conversation]\nannounce = \"enter\"",
+    );
+    for answers in ["null", "none", "nothing", "nobody"] {
+        let login = enter.login("login", &[&format!("answers={answers}")]);
+        login.assert_refused("PAM_CONV_ERR", "conversation");
+    }
+    assert_eq!(enter.pushes(), 0);
+}
