@@ -10,6 +10,7 @@ use tenant::{Airlock, Options, Token, User};
 
 pub const PASSWORD: &str = "correct-horse";
 const SERIAL: &str = "GAQT12345678";
+
 /// A host that logs in at Airlock as `account`, with more lines for `[airlock]` and for the rest.
 pub fn stage(account: &str, airlock: &str, rest: &str) -> Stage {
     let stage = Stage::new("approve");
@@ -30,17 +31,21 @@ pub fn patient_stage(rest: &str) -> Stage {
 }
 
 fn configure(stage: &Stage, account: &str, airlock: &str, rest: &str) {
-    write_config(stage, "pam_logonbox.toml", account, airlock, rest);
+    configure_at(&stage.tenant.airlock_url(), stage, account, airlock, rest);
 }
 
-fn write_config(stage: &Stage, name: &str, account: &str, airlock: &str, rest: &str) {
-    let text = format!(
-        "mode = \"airlock\"\n[airlock]\nurl = {:?}\naccount = {account:?}\n{airlock}\n\
-         [tls]\nca_file = {:?}\n{rest}\n",
-        stage.tenant.airlock_url(),
-        stage.path("ca.pem").display().to_string()
-    );
-    stage.write(name, &text);
+/// The same at another URL.
+pub fn configure_at(url: &str, stage: &Stage, account: &str, airlock: &str, rest: &str) {
+    let text = configuration(url, stage, account, airlock, rest);
+    stage.write("pam_logonbox.toml", &text);
+}
+
+fn configuration(url: &str, stage: &Stage, account: &str, airlock: &str, rest: &str) -> String {
+    let ca = stage.path("ca.pem").display().to_string();
+    format!(
+        "mode = \"airlock\"\n[airlock]\nurl = {url:?}\naccount = {account:?}\n{airlock}\n\
+         [tls]\nca_file = {ca:?}\n{rest}\n"
+    )
 }
 
 /// What the person does at a prompt.

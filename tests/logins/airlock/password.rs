@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::Answer::Types;
-use super::{PASSWORD, configure, converse, log_in, otps_checked, paths, stage, write_config};
+use super::{PASSWORD, configuration, configure, converse, log_in, otps_checked, paths, stage};
 use crate::stage::{Login, Stage, nobody, value};
 
 /// A login that comes to the module twice: first with a code, then, with these lines for
 /// `[airlock]`, by SMS. And the second line of its stack.
 fn stage_of_two(airlock: &str) -> (Stage, String) {
     let stage = stage("otp", "", "");
-    write_config(&stage, "second.toml", "sms", airlock, "");
+    let second = configuration(&stage.tenant.airlock_url(), &stage, "sms", airlock, "");
+    stage.write("second.toml", &second);
     let module = crate::stage::module().display().to_string();
     let [first, second] = ["pam_logonbox.toml", "second.toml"].map(|name| {
         format!(
@@ -57,7 +58,7 @@ fn the_password_of_whoever_calls_su_is_left_to_nobody() {
         let stack = std::fs::read_to_string(stage.path("pam.d/login")).unwrap();
         stage.write("pam.d/su", &stack);
         let policy = format!("[policy]\nsu_asks = {asks:?}\n");
-        write_config(&stage, "pam_logonbox.toml", "otp", "", &policy);
+        configure(&stage, "otp", "", &policy);
         let mut running = stage.start("su", &[]);
         let answers = [
             ("hidden", "Password: ", Types(PASSWORD)),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tenant::{Options, Scripted, Wire};
 
 use super::table::{IGNORE, MORE_KILOBYTES, Sends, assert_end, does, is_harmless, run_all, text};
+use crate::airlock::{PASSWORD, configure_at};
 use crate::stage::{Login, Stage};
 
 #[test]
@@ -610,16 +611,12 @@ pub fn log_in(at: At, sends: Sends) -> Login {
 fn log_in_to(server: &Scripted, rest: &str) -> Login {
     let stage = Stage::with(Options::default(), "lee", "", "");
     stage.write("ca.pem", server.ca_pem());
-    let text = format!(
-        "mode = \"airlock\"\n[airlock]\nurl = \"https://{}/auth/rest\"\naccount = \"lee\"\n\
-         device = \"phone\"\nallow_password_only = true\n[tls]\nca_file = {:?}\n\
-         [wait]\nconnect_seconds = 4\n{rest}\n",
-        server.authority(),
-        stage.path("ca.pem").display().to_string()
-    );
-    stage.write("pam_logonbox.toml", &text);
+    let url = format!("https://{}/auth/rest", server.authority());
+    let lines = "device = \"phone\"\nallow_password_only = true";
+    let rest = format!("[wait]\nconnect_seconds = 4\n{rest}");
+    configure_at(&url, &stage, "lee", lines, &rest);
     let mut running = stage.start("login", &[]);
-    running.type_line(b"correct-horse");
+    running.type_line(PASSWORD.as_bytes());
     for _ in 0..12 {
         running.type_line(b"123456");
     }

@@ -14,6 +14,7 @@ use tenant::Direction::{FromTenant, ToTenant};
 use tenant::{Account, Accounts, Break, Breakage, Direction, Options, Relay, Route, Tenant};
 
 use super::table::{MORE_KILOBYTES, assert_end, run_all};
+use crate::airlock::{PASSWORD, configure_at};
 use crate::stage::{Login, Stage};
 
 #[test]
@@ -125,14 +126,10 @@ impl Kind {
                 stage.login("login", &[])
             }
             Self::Airlock => {
-                let ca = stage.path("ca.pem").display().to_string();
-                let text = format!(
-                    "mode = \"airlock\"\n[airlock]\nurl = \"https://{authority}/auth/rest\"\n\
-                     account = \"otp\"\n[tls]\nca_file = {ca:?}\n{rest}"
-                );
-                stage.write("pam_logonbox.toml", &text);
+                let url = format!("https://{authority}/auth/rest");
+                configure_at(&url, &stage, "otp", "", &rest);
                 let mut running = stage.start("login", &[]);
-                running.type_line(crate::airlock::PASSWORD.as_bytes());
+                running.type_line(PASSWORD.as_bytes());
                 running.type_line(b"A1b2C3");
                 running.finish()
             }

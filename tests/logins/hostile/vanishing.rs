@@ -6,7 +6,7 @@ use std::time::Duration;
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Reaction, Tenant};
 
 use super::table::{MORE_KILOBYTES, assert_end};
-use crate::airlock::PASSWORD;
+use crate::airlock::{PASSWORD, configure_at};
 use crate::stage::{PATIENCE, Running, Stage};
 
 const REST: &str = "[wait]\nconnect_seconds = 10\nlogin_seconds = 10";
@@ -33,17 +33,7 @@ fn stage(tenant: &Tenant, airlock: Option<&str>) -> Stage {
     stage.write("ca.pem", tenant.ca_pem());
     match airlock {
         None => stage.configure(tenant.authority(), "lee", "", REST),
-        Some(account) => {
-            let (url, ca) = (
-                tenant.airlock_url(),
-                stage.path("ca.pem").display().to_string(),
-            );
-            let text = format!(
-                "mode = \"airlock\"\n[airlock]\nurl = {url:?}\naccount = {account:?}\n\
-                 [tls]\nca_file = {ca:?}\n{REST}"
-            );
-            stage.write("pam_logonbox.toml", &text);
-        }
+        Some(account) => configure_at(&tenant.airlock_url(), &stage, account, "", REST),
     }
     stage
 }
