@@ -11,7 +11,7 @@ use super::pins::pin;
 use super::{password, ring};
 use crate::Cell;
 use crate::machine::{
-    Machine, PASSWORD, USER, configure, configure_airlock, edit_stack, stack, terminal,
+    Machine, PASSWORD, USER, configure, configure_airlock, edit_stack, stack, terminal, wait_until,
 };
 use crate::terminal::Terminal;
 
@@ -31,7 +31,6 @@ const OWN: &[&str] = &[
     "write /run/pam_logonbox/*",
     "unlinkat /run/pam_logonbox/*",
     "connect 127.0.0.1:443",
-    "connect /dev/log",
 ];
 
 /// The same with pinned keys.
@@ -59,6 +58,11 @@ const MAY: &[&str] = &[
     "read */libnss_files.so.2",
     "read */libnss_dns.so.2",
     "read */libresolv.so.2",
+    // Its groups.
+    "read /etc/group",
+    "read /proc/sys/kernel/ngroups_max",
+    // Where login has not.
+    "connect /dev/log",
     // Whether there is a port left.
     "bind 0.0.0.0:0",
 ];
@@ -115,30 +119,31 @@ fn only(with: &BTreeSet<String>, without: &BTreeSet<String>, own: &[&str]) {
 
 /// What login calls until the person's shell has ended.
 fn calls(factors: impl FnOnce(&Terminal)) -> BTreeSet<String> {
-    let mut terminal = terminal(
-        0,
-        "strace",
-        &[
-            "-f",
-            "-qq",
-            "-y",
-            "-s",
-            "4096",
-            "-e",
-            "signal=none",
-            "-e",
-            "trace=%file,connect,bind",
-            "-o",
-            TRACE,
-            "login",
-            USER,
-        ],
-    );
+    // As login would be by itself: the leader of its session.
+    let tracing = [
+        "-DDD",
+        "-f",
+        "--seccomp-bpf",
+        "-y",
+        "-s",
+        "4096",
+        "-e",
+        "signal=none",
+    ];
+    let what = ["-e", "trace=%file,connect,bind", "-o", TRACE, "login", USER];
+    let mut terminal = terminal(0, "strace", &[&tracing[..], &what].concat());
     factors(&terminal);
     terminal.see("$ ");
     terminal.answer("exit");
     terminal.end();
-    let trace = fs::read_to_string(TRACE).expect(TRACE);
+    let read = || fs::read_to_string(TRACE).expect(TRACE);
+    wait_until("strace has seen the end", || {
+        let trace = read();
+        let login = trace.split(' ').next().unwrap_or_default();
+        let ended = |line: &str| line.split_whitespace().take(2).eq([login, "+++"]);
+        trace.lines().any(ended)
+    });
+    let trace = read();
     let numbered = |call: String| match call.split_once("/dev/pts/") {
         Some((start, _)) => format!("{start}/dev/pts/N"),
         None => call,
