@@ -382,8 +382,7 @@ pub fn pam_host() -> &'static Path {
 
 /// Host and port where nothing listens.
 pub fn nobody() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    tenant::vacant().unwrap().to_string()
 }
 
 /// The value of `name="…"` in a log line.

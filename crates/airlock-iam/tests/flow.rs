@@ -202,22 +202,25 @@ fn refusals_are_told_apart() {
 #[test]
 fn nothing_has_left_while_nobody_answers() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("https://{}/auth/rest", listener.local_addr().unwrap());
-    let client = |timeout| {
-        Client::builder(nobody.parse().unwrap())
+    let url = |address| format!("https://{address}/auth/rest");
+    let client = |address, timeout| {
+        Client::builder(url(address).parse().unwrap())
             .ca_pem(tenant(Airlock::default()).ca_pem())
             .timeout(timeout)
             .build()
             .unwrap()
     };
     // A listener that never speaks TLS.
-    let error = client(Duration::from_millis(300)).begin().unwrap_err();
+    let silent = listener.local_addr().unwrap();
+    let error = client(silent, Duration::from_millis(300))
+        .begin()
+        .unwrap_err();
     assert_eq!(
         (error.kind(), error.request_sent()),
         (ErrorKind::TimedOut, false)
     );
-    drop(listener);
-    let error = client(PATIENCE).begin().unwrap_err();
+    let nobody = tenant::vacant().unwrap();
+    let error = client(nobody, PATIENCE).begin().unwrap_err();
     let refused = ErrorKind::Unreachable(Unreachable::Refused);
     assert_eq!((error.kind(), error.request_sent()), (refused, false));
 }

@@ -1,9 +1,10 @@
 //! A tenant, or an Airlock IAM, that is there no more: nobody listens where it was, and its
 //! connections have ended. Known at once, and never waited for.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Reaction, Tenant};
+use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Reaction, Tenant, keep_vacant};
 
 use super::table::{MORE_KILOBYTES, assert_end};
 use crate::airlock::{PASSWORD, configure_at};
@@ -25,6 +26,18 @@ fn tenant(listing: Listing, reaction: Reaction) -> Tenant {
         ..Options::default()
     })
     .unwrap()
+}
+
+/// Nobody else comes in its place.
+fn vanish(tenant: Tenant) {
+    let address = tenant.address();
+    drop(tenant);
+    // A program that another test is just starting has all descriptors of this one for a moment.
+    let since = Instant::now();
+    while let Err(error) = keep_vacant(address) {
+        assert!(since.elapsed() < PATIENCE, "{error}");
+        thread::yield_now();
+    }
 }
 
 /// A host that is set up for this tenant.
@@ -50,14 +63,14 @@ fn assert_missed(phase: &str, login: &Login, code: &str) {
 fn a_tenant_that_vanishes_is_missed_at_once() {
     let there = tenant(Listing::Normal, Reaction::Approve);
     let host = stage(&there, None);
-    drop(there);
+    vanish(there);
     assert_gone("before", host.start("login", &[]), "PAM_AUTHINFO_UNAVAIL");
 
     let there = tenant(Listing::Never, Reaction::Approve);
     let host = stage(&there, None);
     let running = host.start("login", &[]);
     assert!(there.wait_for_key_requests(1, PATIENCE));
-    drop(there);
+    vanish(there);
     assert_gone(
         "while the keys are asked for",
         running,
@@ -69,7 +82,7 @@ fn a_tenant_that_vanishes_is_missed_at_once() {
     let mut running = host.start("sshd", &[]);
     running.wait_for("visible");
     assert!(there.wait_for_key_requests(1, PATIENCE));
-    drop(there);
+    vanish(there);
     // The end of the kept connection is known, or the request is on its way into it already.
     let login = running.finish();
     let code = match login.code() {
@@ -82,7 +95,7 @@ fn a_tenant_that_vanishes_is_missed_at_once() {
     let host = stage(&there, None);
     let running = host.start("login", &[]);
     assert!(there.wait_for_sign_requests(1, PATIENCE));
-    drop(there);
+    vanish(there);
     assert_gone("while the phone rings", running, "PAM_MAXTRIES");
 }
 
@@ -92,7 +105,7 @@ fn an_airlock_that_vanishes_is_missed_at_once() {
     let host = stage(&there, Some("otp"));
     let mut running = host.start("login", &[]);
     running.wait_for("hidden");
-    drop(there);
+    vanish(there);
     running.type_line(PASSWORD.as_bytes());
     assert_gone(
         "while the password is typed",
@@ -105,7 +118,7 @@ fn an_airlock_that_vanishes_is_missed_at_once() {
     let mut running = host.start("login", &[]);
     running.type_line(PASSWORD.as_bytes());
     assert!(there.wait_for_airlock_requests(2, PATIENCE));
-    drop(there);
+    vanish(there);
     assert_gone("while the password is checked", running, "PAM_MAXTRIES");
 
     let there = tenant(Listing::Normal, Reaction::Approve);
@@ -113,7 +126,7 @@ fn an_airlock_that_vanishes_is_missed_at_once() {
     let mut running = host.start("login", &[]);
     running.type_line(PASSWORD.as_bytes());
     running.wait_for("visible");
-    drop(there);
+    vanish(there);
     running.type_line(b"A1b2C3");
     assert_gone("while the OTP is typed", running, "PAM_MAXTRIES");
 
@@ -122,6 +135,6 @@ fn an_airlock_that_vanishes_is_missed_at_once() {
     let mut running = host.start("login", &[]);
     running.type_line(PASSWORD.as_bytes());
     assert!(there.wait_for_airlock_requests(4, PATIENCE));
-    drop(there);
+    vanish(there);
     assert_gone("while the phone is waited for", running, "PAM_MAXTRIES");
 }

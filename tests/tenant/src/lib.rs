@@ -49,6 +49,7 @@ mod server;
 mod service;
 mod tenant;
 mod tls;
+mod vacant;
 mod wire;
 
 pub use accounts::{Account, Accounts, AccountsError, Phone};
@@ -64,3 +65,4 @@ pub use scripted::{Asked, Scripted, Wire};
 pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting};
 pub use tenant::{Options, Silence, Tenant};
 pub use tls::{Certificate, TlsVersions};
+pub use vacant::{keep_vacant, vacant};
