@@ -1,21 +1,12 @@
 //! The tenant's answer to a sign request.
 
 use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::secret::Signature;
-use crate::wire::{Malformed, Reader};
-
-/// base64url, usually without padding; both are seen.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::wire::{BASE64URL, Malformed, Reader};
 
 /// All but `success` may be null or missing. A field that comes twice is refused.
 #[derive(Deserialize)]

@@ -5,9 +5,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE};
+use base64::engine::general_purpose::URL_SAFE;
 use bounded_https::Authority as TenantAddress;
 use zeroize::Zeroizing;
 
@@ -17,7 +15,7 @@ use crate::request::{Approval, Response, SignRequest, Wording};
 use crate::secret::{Payload, SavedRequest, Signature};
 use crate::source::RandomSource;
 use crate::text::Texts;
-use crate::wire::{Malformed, Reader, put_string};
+use crate::wire::{BASE64URL, Malformed, Reader, put_string};
 
 /// What the tenant replaces in the URL that it sends the browser back to.
 pub const RESPONSE_PLACEHOLDER: &str = "{response}";
@@ -32,12 +30,6 @@ const LONGEST_RESPONSE: usize = 16 << 10;
 const LONGEST_SAVED: usize = 64 << 10;
 /// What a saved request begins with.
 const SAVED: &[u8] = b"logonbox-redirect-1";
-
-/// base64url, with padding or without. Bits that mean nothing must be zero.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The first half of a redirect: what [`Client::redirect`](crate::Client::redirect) makes.
 #[non_exhaustive]
@@ -84,25 +76,31 @@ impl RedirectRequest {
             let what = format!("the redirect URL {redirect_url:?} {what}");
             Error::new(ErrorKind::InvalidInput, what)
         })?;
-        let mut before = [0; 4];
-        let mut after = [0; 16];
-        random.fill(&mut before)?;
-        random.fill(&mut after)?;
-        let mut blob = Vec::new();
-        for text in [
+        let mut before = Zeroizing::new([0; 4]);
+        let mut after = Zeroizing::new([0; 16]);
+        random.fill(&mut *before)?;
+        random.fill(&mut *after)?;
+        let words = [
             principal,
             &key.fingerprint(),
             &texts.remote_name,
             // With its placeholders: the tenant replaces them.
             &texts.prompt,
             &texts.authorize,
-        ] {
-            put_string(&mut blob, text.as_bytes());
+        ];
+        // In one piece: growing would leave copies behind that are not wiped. What is not words takes
+        // 48 bytes.
+        let room = words.iter().fold(redirect_url.len(), |room, word| {
+            room.saturating_add(word.len())
+        });
+        let mut blob = Vec::with_capacity(room.saturating_add(64));
+        for word in words {
+            put_string(&mut blob, word.as_bytes());
         }
         blob.extend(key.algorithm().flags().to_be_bytes());
-        blob.extend(before);
+        blob.extend(*before);
         put_string(&mut blob, redirect_url.as_bytes());
-        blob.extend(after);
+        blob.extend(*after);
         Ok(Self {
             principal: principal.to_owned(),
             key: key.clone(),

@@ -1,6 +1,16 @@
-//! The SSH wire encoding (RFC 4251, section 5), as far as LogonBox uses it.
+//! The SSH wire encoding (RFC 4251, section 5), as far as LogonBox uses it, and the base64 around it.
 
 use std::fmt;
+
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+/// base64url, with padding or without: both are seen. Bits that mean nothing must be zero.
+pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Reads SSH-encoded values from the front of a slice. Never reads past its end.
 pub(crate) struct Reader<'a> {
