@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::thread;
+use std::time::Duration;
 
 use crate::airlock;
 use crate::push::assert_refused_after_a_hold;
@@ -173,6 +174,10 @@ fn passwords_at_airlock_are_counted() {
     let login = stage.login("sshd", &[&format!("types={}", airlock::PASSWORD)]);
     login.assert_refused("PAM_MAXTRIES", "limit");
     assert_eq!(login.screen(), ["Password: ", "Login refused."]);
+    assert!(
+        login.took() >= Duration::from_secs(2),
+        "as a wrong password"
+    );
     assert_eq!(checks(), so_far, "{:?}", airlock::paths(&stage));
     assert_eq!(airlock::paths(&stage).last().unwrap(), "DELETE /flow/");
 

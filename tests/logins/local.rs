@@ -5,6 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
+use crate::airlock;
 use crate::stage::{Login, PATIENCE, Running, Stage, USER, but_memory, nobody, value};
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
 
@@ -242,15 +243,20 @@ fn a_host_without_ports_opens_no_door() {
 
 #[test]
 fn a_host_that_is_short_of_memory_refuses_and_lives() {
-    let stage = Stage::with(Options::default(), "approve", "", IGNORE);
-    let mut refused = 0;
-    for megabytes in (8..32).chain((32..128).step_by(16)) {
-        let login = stage.login("sudo", &[&format!("memory={megabytes}")]);
-        assert!(login.status.code().is_some(), "{megabytes} MB: {login:#?}");
-        assert_ne!(login.code(), "PAM_IGNORE", "{megabytes} MB: {login:#?}");
-        refused += usize::from(login.all("log").iter().any(|line| line.contains("memory")));
+    let push = Stage::with(Options::default(), "approve", "", IGNORE);
+    let through_airlock = airlock::stage("otp", "", IGNORE);
+    let password = format!("types={}", airlock::PASSWORD);
+    for stage in [&push, &through_airlock] {
+        let mut refused = 0;
+        for megabytes in (8..32).chain((32..128).step_by(16)) {
+            let memory = format!("memory={megabytes}");
+            let login = stage.login("sudo", &[&memory, &password]);
+            assert!(login.status.code().is_some(), "{megabytes} MB: {login:#?}");
+            assert_ne!(login.code(), "PAM_IGNORE", "{megabytes} MB: {login:#?}");
+            refused += usize::from(login.all("log").iter().any(|line| line.contains("memory")));
+        }
+        assert!(refused > 5, "{refused}");
     }
-    assert!(refused > 5, "{refused}");
 }
 
 #[test]
