@@ -112,7 +112,8 @@ fn networks() {
     assert_eq!(value(login(policy, &[]).log(), "hint"), None);
 }
 
-/// Whoever calls sudo can take it its descriptors, and the user database then tells of fewer groups.
+/// Whoever calls sudo can take it its descriptors and memory, and the user database then tells of fewer
+/// groups.
 #[test]
 fn nobody_gets_out_of_a_group_by_starving_the_host() {
     for (policy, enough) in [
@@ -132,6 +133,10 @@ fn nobody_gets_out_of_a_group_by_starving_the_host() {
             }
         }
         assert!(refused > 0, "{policy}: {refused}");
+        for megabytes in [16, 24, 32] {
+            let login = stage.login("sudo", &[&format!("memory={megabytes}")]);
+            assert_ne!(login.code(), EXEMPT, "{megabytes} MB: {:#?}", login.events);
+        }
     }
 }
 
