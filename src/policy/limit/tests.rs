@@ -320,3 +320,14 @@ fn of_many_at_once_no_more_get_through_than_may() {
     });
     assert!((1..=3).contains(&through), "{through}");
 }
+
+#[test]
+fn who_has_not_waited_for_the_lock_is_seen_all_the_same() {
+    let mut host = Host::new();
+    for _ in 0..2 {
+        host.vain(&lee()).unwrap();
+    }
+    host.stopped(|other| other.vain(&lee()).unwrap());
+    host.vain(&lee()).unwrap_err();
+    assert_eq!(host.files(), 3);
+}
