@@ -9,10 +9,18 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use logonbox_authenticator::{AuthorizedKeys, KeyError, PublicKey};
 
 /// Base point of the curve times something: a good key.
 const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+";
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(hex.get(at..at + 2).unwrap(), 16).unwrap())
+        .collect()
+}
 
 fn string(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap();
@@ -112,10 +120,7 @@ fn weak_ed25519_keys_are_refused() {
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     ];
     for hex in small_order {
-        let point: Vec<u8> = (0..32)
-            .map(|i| u8::from_str_radix(hex.get(2 * i..2 * i + 2).unwrap(), 16).unwrap())
-            .collect();
-        let key = PublicKey::from_blob(blob(&[b"ssh-ed25519", &point]), "");
+        let key = PublicKey::from_blob(blob(&[b"ssh-ed25519", &bytes(hex)]), "");
         assert!(
             matches!(key, Err(KeyError::Weak(_) | KeyError::Malformed(_))),
             "{hex}: {key:?}"
@@ -125,6 +130,21 @@ fn weak_ed25519_keys_are_refused() {
         let key = PublicKey::from_blob(blob(&[b"ssh-ed25519", &vec![1; length]]), "");
         assert!(matches!(key, Err(KeyError::Malformed(_))), "{length}");
     }
+}
+
+/// RFC 8032 lets a verifier take it; whoever holds the key can make it for any payload without a nonce.
+/// Made of the key of 32 bytes 7: R is the neutral point, S is the challenge scalar times the key's.
+#[test]
+fn a_signature_with_a_point_of_small_order_is_refused() {
+    let key = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";
+    let r = "0100000000000000000000000000000000000000000000000000000000000000";
+    let s = "c9843dac0fe663740034a74aa35e5d9def2675a194d0a199f20d3c5c1e63e005";
+    let signature = [bytes(r), bytes(s)].concat();
+    let lax = VerifyingKey::try_from(&*bytes(key)).unwrap();
+    let parsed = Signature::from_slice(&signature).unwrap();
+    assert!(lax.verify(b"payload", &parsed).is_ok());
+    let key = PublicKey::from_blob(blob(&[b"ssh-ed25519", &bytes(key)]), "").unwrap();
+    assert!(key.verify(b"payload", &signature).is_err());
 }
 
 #[test]
