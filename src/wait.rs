@@ -30,6 +30,10 @@ pub trait Waiter {
     /// Waits until `event` can be read, `until` has come, or the person breaks off.
     fn wait(&mut self, event: Option<BorrowedFd<'_>>, until: Instant) -> Woken;
 
+    /// Keeps the signals with which the person breaks off for the next wait, until that has ended: those
+    /// that the host ignores would be lost before it.
+    fn keep_signals(&mut self);
+
     /// Starts `body` as a thread that no signal will interrupt.
     ///
     /// # Errors
@@ -154,6 +158,21 @@ impl<S: 'static> Worker<S> {
             answer,
             event: self.event.clone(),
         }
+    }
+
+    /// Gives the thread something to do, and waits for it, at most until `until`.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no result.
+    pub fn run<T: Send + 'static>(
+        &self,
+        waiter: &mut dyn Waiter,
+        until: Instant,
+        work: impl FnOnce(&S) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        waiter.keep_signals();
+        self.begin(work).wait(waiter, until)
     }
 
     /// Cancels what is under way, and waits a moment for the thread to have dropped everything.

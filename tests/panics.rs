@@ -190,6 +190,11 @@ impl Waiter for Surroundings {
         woken
     }
 
+    fn keep_signals(&mut self) {
+        self.fuse.passes("keep_signals");
+        self.poller.keep_signals();
+    }
+
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
         self.fuse.passes("spawn");
         let fuse = self.fuse.clone();

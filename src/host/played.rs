@@ -119,6 +119,8 @@ impl Waiter for Hasty {
         Woken::Deadline
     }
 
+    fn keep_signals(&mut self) {}
+
     fn spawn(&self, _: thread::Builder, _: Box<dyn FnOnce() + Send>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -366,7 +366,7 @@ impl Login<'_> {
     ) -> Result<Result<T, Error>, Stopped> {
         // A Ctrl-C in the conversation, which the host has blocked: nothing more is sent.
         pause(self.waiter, Duration::ZERO)?;
-        worker.begin(work).wait(self.waiter, until)
+        worker.run(self.waiter, until, work)
     }
 
     /// The client's own deadlines come first: two calls at most, and a farewell.
@@ -379,7 +379,7 @@ impl Login<'_> {
     /// Tells Airlock that this flow is not gone on with. That it hears it is not needed.
     fn give_up(&mut self, worker: &Worker<Server>, work: impl FnOnce(&Server) + Send + 'static) {
         let until = later(self.waiter.now(), FAREWELL);
-        let _ = worker.begin(work).wait(self.waiter, until);
+        let _ = worker.run(self.waiter, until, work);
     }
 
     fn questions(&mut self) -> Questions<'_> {

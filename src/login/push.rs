@@ -247,16 +247,19 @@ impl Login<'_> {
     fn ring(&mut self, worker: &Worker<Tenant>, key: PublicKey) -> Result<Approval, Refusal> {
         let account = self.texts.account.clone();
         let wording = self.texts.wording();
-        let response = worker.begin(move |tenant| -> Result<Response, Error> {
-            let client = tenant.as_ref().map_err(Error::clone)?;
-            let payload = client.payload()?;
-            client.sign(SignRequest::new(&account, &key, wording, payload))
-        });
         self.host.reached(Step::Ringing);
         let begun = self.waiter.now();
         let until = later(later(begun, self.config.wait.person), GRACE);
-        let response = response
-            .wait(self.waiter, until)
+        let response = worker
+            .run(
+                self.waiter,
+                until,
+                move |tenant| -> Result<Response, Error> {
+                    let client = tenant.as_ref().map_err(Error::clone)?;
+                    let payload = client.payload()?;
+                    client.sign(SignRequest::new(&account, &key, wording, payload))
+                },
+            )
             .map_err(|why| stopped(why).after_ringing())?
             // With pinned keys, this is where it shows that the tenant cannot be reached.
             .map_err(|error| Refusal {

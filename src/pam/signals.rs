@@ -38,6 +38,8 @@ const HELD_UP: Duration = Duration::from_millis(500);
 /// The real clock, and poll(2).
 #[derive(Debug)]
 pub struct Poller {
+    /// For the next wait.
+    kept: Option<Blocked>,
     /// Blocked until the login has been answered and logged: unblocking lets a pending signal
     /// end the host.
     interrupted: Option<Blocked>,
@@ -60,6 +62,7 @@ impl Poller {
             let _ = prctl::set_timerslack(SLACK_NANOSECONDS);
         }
         Self {
+            kept: None,
             interrupted: None,
             held_up: false,
             timer_slack,
@@ -88,7 +91,8 @@ impl Waiter for Poller {
     }
 
     fn wait(&mut self, event: Option<BorrowedFd<'_>>, until: Instant) -> Woken {
-        let blocked = Blocked::these(&ENDING.into_iter().collect());
+        self.keep_signals();
+        let blocked = self.kept.take();
         // Without a descriptor for signals the wait is still bounded by its deadline.
         let signals = SignalFd::with_flags(
             &ENDING.into_iter().collect(),
@@ -97,9 +101,14 @@ impl Waiter for Poller {
         .ok();
         let woken = self.poll(event, signals.as_ref(), until);
         if matches!(woken, Woken::Interrupted(_)) && self.interrupted.is_none() {
-            self.interrupted = Some(blocked);
+            self.interrupted = blocked;
         }
         woken
+    }
+
+    fn keep_signals(&mut self) {
+        self.kept
+            .get_or_insert_with(|| Blocked::these(&ENDING.into_iter().collect()));
     }
 
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
@@ -196,5 +205,28 @@ impl Drop for Blocked {
         if let Some(before) = &self.before {
             let _ = before.thread_set_mask();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::{SigHandler, raise, signal};
+
+    use super::*;
+
+    /// As login(1) does with Ctrl-C, at times: without keeping it, the first of these would pass for the
+    /// second.
+    #[test]
+    fn a_signal_that_the_host_ignores_is_not_lost_once_it_is_kept() {
+        // SAFETY: to ignore a signal runs no code; no other test here looks at this one.
+        unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }.unwrap();
+        let mut poller = Poller::new();
+        let until = poller.now() + Duration::from_secs(20);
+        raise(Signal::SIGHUP).unwrap();
+        let now = poller.now();
+        assert_eq!(poller.wait(None, now), Woken::Deadline);
+        poller.keep_signals();
+        raise(Signal::SIGHUP).unwrap();
+        assert_eq!(poller.wait(None, until), Woken::Interrupted("SIGHUP"));
     }
 }

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use super::*;
@@ -93,4 +94,39 @@ fn a_signal_that_waits_is_seen_by_a_wait_that_takes_no_time_and_stays() {
     }
     assert_eq!(quit.wait(), Ok(Signal::SIGQUIT), "left for the host");
     assert_eq!(pause(&mut poller, Duration::ZERO), Ok(()));
+}
+
+/// Waits as a login does, and tells whether signals were to be kept.
+struct Keeping(Poller, Arc<AtomicBool>);
+
+impl Waiter for Keeping {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn wait(&mut self, event: Option<BorrowedFd<'_>>, until: Instant) -> Woken {
+        self.0.wait(event, until)
+    }
+
+    fn keep_signals(&mut self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+
+    fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        self.0.spawn(thread, body)
+    }
+
+    fn was_held_up(&self) -> bool {
+        self.0.was_held_up()
+    }
+}
+
+#[test]
+fn signals_are_kept_before_anything_is_begun() {
+    let kept = Arc::new(AtomicBool::new(false));
+    let mut waiter = Keeping(Poller::new(), kept.clone());
+    let until = later(waiter.now(), SOON);
+    let worker = worker(|| ());
+    let in_time = worker.run(&mut waiter, until, move |()| kept.load(Ordering::SeqCst));
+    assert_eq!(in_time, Ok(true));
 }

@@ -91,6 +91,8 @@ impl Waiter for Impatient {
         Woken::Interrupted("SIGINT")
     }
 
+    fn keep_signals(&mut self) {}
+
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
         thread.spawn(body).map(drop)
     }

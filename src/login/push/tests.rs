@@ -108,6 +108,8 @@ impl Waiter for Jumper {
         Woken::Event
     }
 
+    fn keep_signals(&mut self) {}
+
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
         thread.spawn(body).map(drop)
     }

@@ -202,6 +202,10 @@ impl Waiter for Clock<'_> {
         }
     }
 
+    fn keep_signals(&mut self) {
+        self.0.borrow_mut().poller.keep_signals();
+    }
+
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
         self.0.borrow().poller.spawn(thread, body)
     }
