@@ -1,4 +1,5 @@
-# make            build the module, target/release/libpam_logonbox.so, and the command logonbox
+# make            build the module, target/release/libpam_logonbox.so, and the command,
+#                 target/command/release/logonbox
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser;
 #                 MODE=airlock: through Airlock IAM, with the QR code of a hardware token
 # make test       everything, from a clean clone; needs no root, but for test-hosts
@@ -30,7 +31,10 @@ SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh packaging/portable pack
 	$(addprefix tests/hosts/,base-image engine prepare run)
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE = $(TARGET)/release/libpam_logonbox.so
-COMMAND = $(TARGET)/release/logonbox
+# In a directory of its own: it needs the module's code built in another way, and where both are, each
+# build makes the other's out of date.
+COMMAND_TARGET = $(TARGET)/command
+COMMAND = $(COMMAND_TARGET)/release/logonbox
 # Where the command goes, with its manual page and what completes it in shells.
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -53,7 +57,7 @@ ONLY_MODULE = --package pam_logonbox --lib --crate-type cdylib
 # One after the other: together, features that the command wants of a crate would get into the module.
 build:
 	$(CARGO) rustc --release --locked $(ONLY_MODULE)
-	$(CARGO) build --release --locked --package logonbox
+	$(CARGO) build --release --locked --package logonbox --target-dir "$(COMMAND_TARGET)"
 
 demo:
 	@MODE="$(MODE)" tests/demo.sh
