@@ -46,7 +46,7 @@ PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 ROUNDS = 200
 BENCH =
 
-.PHONY: all build demo test soak bench crowd fuzz audit lint install uninstall portable deb rpm packages \
+.PHONY: all build demo test soak bench bench-check crowd fuzz audit lint install uninstall portable deb rpm packages \
 	test-packages test-browser test-hosts
 
 all: build
@@ -83,12 +83,15 @@ test-browser:
 test-hosts: packages
 	tests/hosts/run
 
-bench: build
+bench: bench-check build
 	$(CARGO) build --release --locked --package bench
-	tests/bench/run $(TARGET)/release/bench $(MODULE) $(ROUNDS) $(BENCH)
+	@tests/bench/run $(TARGET)/release/bench $(MODULE) $(ROUNDS) $(BENCH)
 
-crowd:
-	$(MAKE) bench BENCH=crowd
+bench-check:
+	@tests/bench/run --check "$(ROUNDS)" $(BENCH)
+
+crowd: BENCH = crowd
+crowd: bench
 
 # mandoc knows no pages but those that are installed here, so references are not its to judge.
 lint:
