@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::client::{Client, Cost};
-use crate::figures::{megabytes, middle, milliseconds, table};
+use crate::figures::{self, megabytes, middle, milliseconds, table};
 use crate::stage::{Stage, Trust};
 
 const CLIENTS: [Client; 5] = [
@@ -38,7 +38,7 @@ pub fn measure(stage: &Stage, rounds: usize) {
                     .map(|what| (of(*client, what), of(Client::Least, what)));
                 let peak = of(*client, |cost| cost.peak);
                 let host = of(Client::Host, |cost| cost.peak).median;
-                let spread = |one: &crate::figures::Middle| {
+                let spread = |one: &figures::Middle| {
                     format!(
                         "{} ({}–{})",
                         milliseconds(one.median),
@@ -73,7 +73,7 @@ pub fn measure(stage: &Stage, rounds: usize) {
             "above the host",
             "announced after, ms",
         ];
-        let heading = format!("One login, {} ({rounds} rounds)", trust.name());
+        let heading = format!("One login, {} ({})", trust.name(), figures::rounds(rounds));
         table(&heading, &head, &rows);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-use crate::figures::{megabytes, milliseconds};
+use crate::figures::{megabytes, milliseconds, table};
 use crate::stage::{Stage, Trust};
 use crate::waiting::{Held, approve_all, start};
 
@@ -51,30 +51,36 @@ pub fn measure(stage: &Stage) {
         .count();
     let ended = approved.elapsed();
     let each = |sum: f64| sum / PEOPLE as f64;
-    println!("\n## {PEOPLE} logins that wait at once, approved at once\n");
-    println!("| | |\n|---|---|");
-    println!("| succeeded | {succeeded} |");
-    println!(
-        "| CPU of one, with its host, ms | {} |",
-        milliseconds(each(used() - before))
-    );
-    println!(
-        "| private memory of one, with its host, MB | {} |",
-        megabytes(each(held.private))
-    );
-    println!(
-        "| memory of one, with its share of what all share, MB | {} |",
-        megabytes(each(held.proportional))
-    );
-    println!(
-        "| threads of one, with the host's | {} |",
-        each(held.threads)
-    );
-    println!("| until all waited, s | {:.1} |", waiting.as_secs_f64());
-    println!(
-        "| from the first approval until all were in, s | {:.1} |",
-        ended.as_secs_f64()
-    );
+    let rows = [
+        ("succeeded", succeeded.to_string()),
+        (
+            "CPU of one, with its host, ms",
+            milliseconds(each(used() - before)),
+        ),
+        (
+            "private memory of one, with its host, MB",
+            megabytes(each(held.private)),
+        ),
+        (
+            "memory of one, with its share of what all share, MB",
+            megabytes(each(held.proportional)),
+        ),
+        (
+            "threads of one, with the host's",
+            each(held.threads).to_string(),
+        ),
+        (
+            "until all waited, s",
+            format!("{:.1}", waiting.as_secs_f64()),
+        ),
+        (
+            "from the first approval until all were in, s",
+            format!("{:.1}", ended.as_secs_f64()),
+        ),
+    ]
+    .map(|(name, figure)| vec![name.to_owned(), figure]);
+    let heading = format!("{PEOPLE} logins that wait at once, approved at once");
+    table(&heading, &["", ""], &rows);
     assert_eq!(succeeded, PEOPLE, "not everybody got in");
 }
 

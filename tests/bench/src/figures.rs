@@ -18,14 +18,35 @@ pub fn middle(mut figures: Vec<f64>) -> Middle {
     }
 }
 
-/// Prints a heading, and a table under it.
+/// Prints a heading, and a table under it, whose columns stand below each other on a terminal, too.
 pub fn table(heading: &str, head: &[&str], rows: &[Vec<String>]) {
+    let widths: Vec<usize> = head
+        .iter()
+        .enumerate()
+        .map(|(column, head)| {
+            let cells = rows.iter().map(|row| row[column].chars().count());
+            cells.fold(head.chars().count(), usize::max)
+        })
+        .collect();
+    let line = |cells: &[&str]| {
+        let cells = cells.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        println!("| {} |", cells.join(" | "));
+    };
     println!("\n## {heading}\n");
-    println!("| {} |", head.join(" | "));
-    println!("|{}", "---|".repeat(head.len()));
+    line(head);
+    let rules: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
+    println!("|{}|", rules.join("|"));
     for row in rows {
-        println!("| {} |", row.join(" | "));
+        line(&row.iter().map(String::as_str).collect::<Vec<_>>());
     }
+}
+
+/// `1 round`, `2 rounds`.
+pub fn rounds(number: usize) -> String {
+    format!("{number} round{}", if number == 1 { "" } else { "s" })
 }
 
 /// `1.23`, in milliseconds.

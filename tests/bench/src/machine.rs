@@ -9,18 +9,25 @@ pub fn describe() {
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown", |(_, model)| model);
     println!("Kernel: {}", first_line("uname", &["-r"]));
-    println!("Processor: {model}, {}", first_line("nproc", &[]));
+    println!("Processors: {} of {model}", first_line("nproc", &[]));
     println!("curl: {}", first_line("curl", &["--version"]));
     println!("glibc: {}", first_line("ldd", &["--version"]));
     println!("Compiler: {}", first_line("rustc", &["--version"]));
-    println!("Load at the start: {}", load());
+    let load = load();
+    println!("Load in the minute before: {load}");
+    if load.parse().is_ok_and(|load: f64| load >= 1.0) {
+        println!(
+            "Something else ran here in that minute, if only the compiler. While it does, times are \
+             too long; numbers of instructions, memory and sizes are not."
+        );
+    }
 }
 
+/// How many processes ran, or waited to, on average in the last minute.
 pub fn load() -> String {
-    std::fs::read_to_string("/proc/loadavg")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let last_minute = averages.split_whitespace().next();
+    last_minute.unwrap_or("unknown").to_owned()
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> String {

@@ -9,6 +9,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark: what goes wrong here stops it, and times are what it is about"
@@ -29,33 +30,31 @@ use std::path::PathBuf;
 
 use crate::stage::Stage;
 
+/// `make bench` does all of them but the last, which takes all that the machine has.
+const PARTS: [&str; 6] = ["cost", "instructions", "route", "waiting", "size", "crowd"];
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [module, rounds, parts @ .., work] = &arguments[..] else {
+    let [module, rounds, wanted @ .., work] = &arguments[..] else {
         panic!("bench MODULE ROUNDS [PART ...] WORK-DIRECTORY: started by tests/bench/run");
     };
     let rounds: usize = rounds.parse().expect("a number of rounds");
     let stage = Stage::new(PathBuf::from(module), PathBuf::from(work));
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
     machine::describe();
-    if wanted("cost") {
-        cost::measure(&stage, rounds);
+    for part in PARTS {
+        if !wanted.iter().any(|wanted| wanted == part) && (part == "crowd" || !wanted.is_empty()) {
+            continue;
+        }
+        // Not in what is printed: some of them take minutes until they say something.
+        eprintln!("bench: measuring {part}");
+        match part {
+            "cost" => cost::measure(&stage, rounds),
+            "instructions" => instructions::count(&stage),
+            "route" => route::measure(&stage, rounds.div_ceil(10)),
+            "waiting" => waiting::measure(&stage),
+            "size" => size::measure(&stage),
+            _ => crowd::measure(&stage),
+        }
     }
-    if wanted("instructions") {
-        instructions::count(&stage);
-    }
-    if wanted("route") {
-        route::measure(&stage, rounds.div_ceil(10));
-    }
-    if wanted("waiting") {
-        waiting::measure(&stage);
-    }
-    if wanted("size") {
-        size::measure(&stage);
-    }
-    // Only where it is asked for: it takes all that the machine has.
-    if parts.iter().any(|name| name == "crowd") {
-        crowd::measure(&stage);
-    }
-    println!("\nLoad at the end: {}", machine::load());
+    println!("\nLoad in the minute before the end: {}", machine::load());
 }
