@@ -56,6 +56,7 @@ impl PamHooks for PamLogonbox {
 
 /// The default hook writes to the host's stderr. This one belongs to this library's own copy of
 /// the Rust runtime: a host written in Rust keeps its own.
+#[cfg_attr(fuzzing, allow(dead_code))]
 fn keep_panics_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));
