@@ -7,7 +7,8 @@
 #                 chromium and chromedriver are there
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
-# make soak       ten thousand logins of each kind in one process, and some under valgrind: takes long
+# make soak       ten thousand logins of each kind in one process, and some under valgrind: an hour;
+#                 LOGINS=300: fewer, in minutes
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
@@ -72,8 +73,11 @@ test: build
 	@if tests/hosts/engine >/dev/null 2>&1; then $(MAKE) test-hosts; \
 	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
 
-# Prints how much was held after a tenth, a half and all of the logins.
 soak: build
+	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind (Fedora, RHEL: dnf install valgrind)" >&2; exit 1; }
+	@echo "Printed for each kind of end, when all are through: its word in the log and its code; then memory of the process,"
+	@echo "and bytes allocated, after a tenth, a half and all of the logins. Then what valgrind calls lost after six of each:"
+	@echo "the same as after two, but for panics."
 	PAM_LOGONBOX_SO=$(MODULE) LOGINS=$(or $(LOGINS),10000) $(CARGO) test --package pam_logonbox --locked --test logins \
 		leaks:: -- --nocapture --include-ignored
 
