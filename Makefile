@@ -75,7 +75,7 @@ test: build
 
 soak: build
 	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind (Fedora, RHEL: dnf install valgrind)" >&2; exit 1; }
-	@echo "Printed for each kind of end, when all are through: its word in the log and its code; then memory of the process,"
+	@echo "Printed for each kind of end, when all are through: its word in the log, its code, mode and account; then memory of the process,"
 	@echo "and bytes allocated, after a tenth, a half and all of the logins. Then what valgrind calls lost after six of each:"
 	@echo "the same as after two, but for panics."
 	PAM_LOGONBOX_SO=$(MODULE) LOGINS=$(or $(LOGINS),10000) $(CARGO) test --package pam_logonbox --locked --test logins \

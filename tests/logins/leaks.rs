@@ -16,6 +16,8 @@ use tenant::{Certificate, Options};
 
 /// One kind of end.
 struct End {
+    /// The mode, and the account, which tells the tenant what to do.
+    name: String,
     /// The first word of its line in the log.
     word: &'static str,
     code: &'static str,
@@ -45,6 +47,7 @@ fn push_with(
     let rest = format!("{WAITS}[policy]\n{NO_LIMIT}{rest}");
     let stage = Stage::with(options, account, "", &rest);
     End {
+        name: format!("push {account}"),
         word,
         code,
         stage,
@@ -57,6 +60,7 @@ fn airlock(word: &'static str, code: &'static str, account: &str, types: &str, o
     let only = "allow_password_only = true";
     let stage = airlock::stage(account, only, &format!("{WAITS}[policy]\n{NO_LIMIT}"));
     End {
+        name: format!("airlock {account}"),
         word,
         code,
         stage,
@@ -249,7 +253,9 @@ fn many_logins_in_one_process_leave_nothing_behind_however_they_end() {
         // Each of them ended so.
         assert_eq!(login.all("changed"), [""; 0], "{word}");
         let Held { kilobytes, bytes } = held(&login, logins);
-        let line = format!("{word:15} {code:21} {kilobytes:?} kB  {bytes:?} bytes  {took:.1} s");
+        let name = &end.name;
+        let line =
+            format!("{word:16} {code:21} {name:24} {kilobytes:?} kB  {bytes:?} bytes  {took:.1} s");
         // From a tenth on. Most of what is set up once comes before.
         let [early, _, late] = bytes;
         let kept = late.saturating_sub(early);
