@@ -7,8 +7,8 @@
 #                 chromium and chromedriver are there
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
-# make soak       ten thousand logins of each kind in one process, and some under valgrind: an hour;
-#                 LOGINS=300: fewer, in minutes
+# make soak       ten thousand logins of each kind in one process, and some under valgrind: ten minutes;
+#                 LOGINS=300: fewer
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
