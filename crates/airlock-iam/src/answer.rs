@@ -1,5 +1,4 @@
-//! What Airlock answers: JSON:API documents. Whether a login is finished is decided here, in
-//! [`session`].
+//! The answers of Airlock: JSON:API documents. [`session`] decides whether a login is finished.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +6,7 @@ use std::marker::PhantomData;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use bounded_https::{Reply, Unreachable, printable};
+use bounded_https::{Unreachable, printable};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -16,22 +15,23 @@ use serde_json::Value;
 use crate::cookies;
 use crate::error::{Error, ErrorKind};
 use crate::lock::LockExpiry;
+use crate::session::Reply;
 
 const SESSION: &str = "authentication.session";
 const DEVICE: &str = "authentication.airlock-2fa.device";
 const CHALLENGE: &str = "authentication.airlock-2fa.offline-qr-code.challenge";
 
-/// Nobody has more devices, and nobody could choose among more.
+/// More devices than any user has.
 const MOST_DEVICES: usize = 100;
-/// The longest name of a step, device or application that is taken.
+/// The longest accepted name of a step, device or application.
 const LONGEST_NAME: usize = 200;
 
 /// A session document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Session {
-    /// There is nothing more to do.
+    /// The login is done.
     Done,
-    /// The step that Airlock wants next, and the number that a code was sent to.
+    /// The next step, and the phone number that received a code.
     Next {
         step: String,
         phone_number: Option<String>,
@@ -47,14 +47,14 @@ pub struct Device {
 }
 
 impl Device {
-    /// What its owner calls it, such as `Joe's iPhone` or `GAQT12345678`. In the server's words,
-    /// of at most 200 characters, and not to be trusted on a terminal.
+    /// Its name, such as `Joe's iPhone` or `GAQT12345678`: the server's text, cut to 200
+    /// characters. It may hold characters that control a terminal.
     #[must_use]
     pub fn display_name(&self) -> &str {
         &self.name
     }
 
-    /// Its type, such as `IOS` or `HWTOKEN`; may be empty. Also in the server's words.
+    /// Its type, such as `IOS` or `HWTOKEN`: the server's text, too. It may be empty.
     #[must_use]
     pub fn device_type(&self) -> &str {
         &self.kind
@@ -83,7 +83,7 @@ struct Resource<A> {
 struct Meta {
     #[serde(deserialize_with = "present")]
     next_auth_step: Option<Value>,
-    /// What is no text says nothing, and takes nothing from the refusal.
+    /// Anything but a text is ignored; the refusal stays a refusal.
     temporary_lock_expiry: Option<Value>,
 }
 
@@ -116,7 +116,7 @@ struct ChallengeAttributes {
     challenge_image: String,
 }
 
-/// What must be a JSON object: serde takes an array for a structure, too.
+/// A JSON object. For a structure, serde would accept an array, too.
 #[derive(Default)]
 struct Object<T>(T);
 
@@ -140,17 +140,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// `null` is a value here, and not as good as nothing.
+/// Tells `null` from a missing value.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
-/// The session that an answer describes. Only what says so in full is [`Session::Done`]: a 2xx
-/// document of that type, without errors, and with no next step in its attributes or its `meta`.
+/// The session that an answer describes. [`Session::Done`] needs all of this: a 2xx document of
+/// that type, without errors, and without a next step in its attributes and its `meta`.
 ///
 /// # Errors
 ///
-/// What Airlock refused, or that this is no such document.
+/// Airlock's refusal, or the answer is not such a document.
 pub(crate) fn session(reply: &Reply) -> Result<Session, Error> {
     let (Object(document), meta) = data::<Object<Resource<SessionAttributes>>>(reply)?;
     if document.kind != SESSION {
@@ -180,7 +180,7 @@ pub(crate) fn devices(reply: &Reply) -> Result<Vec<Device>, Error> {
             if device.kind != DEVICE {
                 return Err(other_type(&device.kind));
             }
-            // As part of a path, dots would walk up (WHATWG URL, "double-dot URL path segment").
+            // Dots would change the path (WHATWG URL, "double-dot URL path segment").
             if matches!(&*device.id, "" | "." | "..") || device.id.len() > LONGEST_NAME {
                 return Err(not_understood("a device with a strange id"));
             }
@@ -195,7 +195,7 @@ pub(crate) fn devices(reply: &Reply) -> Result<Vec<Device>, Error> {
         .collect()
 }
 
-/// The image of a QR challenge; nothing where it is not base64.
+/// The image of a QR challenge; `None` if it is not base64.
 pub(crate) fn challenge(reply: &Reply) -> Result<Option<Vec<u8>>, Error> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
@@ -205,7 +205,7 @@ pub(crate) fn challenge(reply: &Reply) -> Result<Option<Vec<u8>>, Error> {
     if challenge.kind != CHALLENGE {
         return Err(other_type(&challenge.kind));
     }
-    // MIME's line breaks say nothing.
+    // Line breaks as in MIME are ignored.
     let image: String = challenge
         .attributes
         .0
@@ -215,7 +215,7 @@ pub(crate) fn challenge(reply: &Reply) -> Result<Option<Vec<u8>>, Error> {
     Ok(LENIENT.decode(image).ok())
 }
 
-/// The step that an error names: Airlock goes on from there.
+/// The step that an error names. Airlock goes on with it.
 pub(crate) fn next_step(reply: &Reply) -> Option<String> {
     name(&refusal(reply)?.1.next_auth_step?).ok()
 }
@@ -225,25 +225,25 @@ pub(crate) fn code(reply: &Reply) -> Option<String> {
     Some(refusal(reply)?.0).filter(|code| !code.is_empty())
 }
 
-/// What an answer holds that has to be a success.
+/// The data of a successful answer.
 fn data<'r, T: Deserialize<'r>>(reply: &'r Reply) -> Result<(T, Meta), Error> {
-    if !(200..=299).contains(&reply.status) {
+    if !(200..=299).contains(&reply.status().as_u16()) {
         return Err(failure(reply));
     }
-    let Object(document): Object<Document<T>> =
-        serde_json::from_slice(&reply.body).map_err(|error| {
-            // Only where and what kind: the error's own text can quote the document.
+    let Object(document): Object<Document<T>> = serde_json::from_slice(reply.body().as_bytes())
+        .map_err(|error| {
+            // Only the place and the category: the error's own text can quote the document.
             let what = match error.classify() {
                 serde_json::error::Category::Data => "JSON, but not the document that belongs here",
                 _ => "not JSON",
             };
-            // A refusal, whatever its status.
+            // A refusal can have any status.
             match code(reply) {
                 Some(code) => refused(reply, &code),
                 None => not_understood(format!(
                     "HTTP status {}, {} bytes, {what} (line {}, column {})",
-                    reply.status,
-                    reply.body.len(),
+                    reply.status().as_u16(),
+                    reply.body().as_bytes().len(),
                     error.line(),
                     error.column()
                 )),
@@ -258,13 +258,14 @@ fn data<'r, T: Deserialize<'r>>(reply: &'r Reply) -> Result<(T, Meta), Error> {
     Ok((data, document.meta.0))
 }
 
-/// What an answer that is no success means.
+/// The error of an answer that is not a success.
 fn failure(reply: &Reply) -> Error {
     if let Some(code) = code(reply) {
         return refused(reply, &code);
     }
-    let status = format!("HTTP status {}", reply.status);
-    match reply.status {
+    let number = reply.status().as_u16();
+    let status = format!("HTTP status {number}");
+    match number {
         300..=399 => not_understood(format!(
             "{status}, a redirect: it may be a block by the Airlock Gateway"
         )),
@@ -293,7 +294,8 @@ fn refused(reply: &Reply, code: &str) -> Error {
 
 /// The first error of a document, and its `meta`.
 fn refusal(reply: &Reply) -> Option<(String, Meta)> {
-    let document = serde_json::from_slice::<Object<Document<IgnoredAny>>>(&reply.body).ok()?;
+    let document =
+        serde_json::from_slice::<Object<Document<IgnoredAny>>>(reply.body().as_bytes()).ok()?;
     let Object(Document { errors, meta, .. }) = document;
     let Object(Problem { code }) = errors?.into_iter().next()?;
     Some((code, meta.0))

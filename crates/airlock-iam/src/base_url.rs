@@ -1,4 +1,4 @@
-//! Where an Airlock IAM is: `https://iam.acme.com/auth/rest`.
+//! The address of an Airlock IAM: `https://iam.acme.com/auth/rest`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +9,11 @@ use bounded_https::Authority;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     authority: Authority,
-    /// Empty, or begins with a slash and does not end in one.
+    /// Empty, or with a slash at its start and not at its end.
     path: String,
 }
 
-/// Not a base URL. Says what is wrong with it.
+/// The text is not a base URL. It says what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadBaseUrl(String);
 
@@ -62,7 +62,7 @@ impl FromStr for BaseUrl {
             });
         }
         for segment in path.split('/') {
-            // What else a URL could carry here would change what is asked (RFC 3986, section 3.3).
+            // Other characters could change the meaning of the URL (RFC 3986, section 3.3).
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
             if matches!(segment, "" | "." | "..") || !segment.bytes().all(plain) {
                 return bad("its path may hold letters, digits and - . _ ~ between single slashes");

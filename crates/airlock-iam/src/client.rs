@@ -1,10 +1,12 @@
-//! The client: where Airlock is, and how to begin a login there.
+//! The client, and the start of a login.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bounded_https::{Canceller, Options, Roots, Transport};
+use bounded_https::HttpClient;
+#[cfg(feature = "https")]
+use bounded_https::{Https, HttpsBuilder, Roots};
 use percent_encoding::utf8_percent_encode;
 
 use crate::base_url::BaseUrl;
@@ -12,97 +14,106 @@ use crate::error::{Error, ErrorKind};
 use crate::flow::{PasswordStep, RESERVED};
 use crate::session::{Server, Session};
 
-/// Logs people in through an Airlock IAM.
+/// Logs users in through an Airlock IAM.
 ///
-/// A client keeps one connection open between its calls, on a thread of its own; dropping the
-/// client, and all the steps that came from it, closes both. Calls block, each of their
-/// requests at most for the client's timeout, and end at once when its [`Canceller`] is used.
-pub struct Client {
-    server: Arc<Server>,
-    /// The path of the call that chooses it.
-    application: Option<String>,
-}
+/// A client is cheap to clone, and clones share their connections. One client serves many logins at
+/// the same time; each has its own cookies. Each request has a deadline. Dropping the future of a
+/// call cancels its request.
+///
+/// The futures must run on a tokio runtime with I/O and time enabled, unless
+/// [`http_client`](ClientBuilder::http_client) is used.
+/// `blocking::Client` needs no runtime.
+#[derive(Clone)]
+pub struct Client(Arc<Server>);
 
 impl Client {
-    /// A client with all the defaults.
+    /// A client with the default settings.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`] when this machine has no thread, descriptors or CA certificates.
+    /// [`ErrorKind::Local`] if the CA certificates cannot be read.
     pub fn new(base: BaseUrl) -> Result<Self, Error> {
         Self::builder(base).build()
     }
 
-    /// A client to be set up.
+    /// Begins to configure a client.
     pub fn builder(base: BaseUrl) -> ClientBuilder {
         ClientBuilder {
             base,
             application: None,
-            options: Options {
-                roots: Roots::System,
-                proxy: None,
-                connect_timeout: Duration::from_secs(5),
-                canceller: Canceller::new(),
-                user_agent: concat!("airlock-iam-rust/", env!("CARGO_PKG_VERSION")),
-            },
+            timeout: Duration::from_secs(5),
+            http: None,
+            #[cfg(feature = "https")]
+            https: Https::builder()
+                .user_agent(concat!("airlock-iam-rust/", env!("CARGO_PKG_VERSION"))),
         }
     }
 
-    /// Begins a login, with no cookies: clears what an earlier flow may have left, and chooses
-    /// the application where one is set.
+    /// Begins a login without cookies. It clears the flow of an earlier login, and chooses the
+    /// application if one is set.
     ///
     /// # Errors
     ///
-    /// Why there is no answer; [`ErrorKind::UnsupportedStep`] when this Airlock does not begin
-    /// with a password. While [`Error::request_sent`] is false, nothing has left this machine.
-    pub fn begin(&self) -> Result<PasswordStep, Error> {
-        PasswordStep::begin(
-            Session::new(Arc::clone(&self.server)),
-            self.application.as_deref(),
-        )
+    /// [`ErrorKind::UnsupportedStep`] if this Airlock does not begin with a password, or the reason
+    /// why there is no answer. While [`Error::request_sent`] is false, nothing has left this host.
+    pub async fn begin(&self) -> Result<PasswordStep, Error> {
+        PasswordStep::begin(Session::new(Arc::clone(&self.0))).await
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("base", &self.server.base)
+            .field("base", &self.0.base)
             .finish_non_exhaustive()
     }
 }
 
-/// Which application a login is for. Most set-ups need none to be chosen.
+/// The application that a login is for. Most installations need no choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Application<'a> {
-    /// None is chosen.
+    /// Makes no choice.
     #[default]
     None,
-    /// The server's default.
+    /// Chooses the default of the server.
     Default,
-    /// The one with this id.
+    /// Chooses the application with this id.
     Id(&'a str),
 }
 
-/// Sets up a [`Client`]. Certificate checks cannot be turned off, and nothing is taken from the
+/// Configures a [`Client`]. Certificate checks cannot be turned off, and nothing is read from the
 /// environment: no proxy, no CA file, no key log.
 #[must_use]
 pub struct ClientBuilder {
     base: BaseUrl,
     application: Option<String>,
-    options: Options,
+    timeout: Duration,
+    http: Option<Arc<dyn HttpClient>>,
+    #[cfg(feature = "https")]
+    https: HttpsBuilder,
+}
+
+impl fmt::Debug for ClientBuilder {
+    /// Without the proxy: its URL may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ClientBuilder {
-    /// Choose this application before the password.
+    /// Chooses this application before the password.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for an id that none can have.
+    /// [`ErrorKind::InvalidInput`] for an id that no application can have.
     pub fn application(mut self, application: Application<'_>) -> Result<Self, Error> {
         self.application = match application {
             Application::None => None,
             Application::Default => Some("default-application/access/".to_owned()),
-            // As part of a path, dots walk up (WHATWG URL, "double-dot URL path segment").
+            // Dots would change the path (WHATWG URL, "double-dot URL path segment").
             Application::Id("" | "." | "..") => {
                 let what = "no application has such an id";
                 return Err(Error::new(ErrorKind::InvalidInput, what));
@@ -115,45 +126,69 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// For every call: name look-up, connection and answer; 5 s by default.
+    /// The time for each request: name look-up, connection and answer; 5 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.connect_timeout = timeout;
+        self.timeout = timeout;
         self
     }
 
-    /// Believe these CA certificates (PEM) instead of the system's.
+    /// Trusts these CA certificates (PEM) instead of the system's. All of them must be usable, or
+    /// [`build`](Self::build) fails.
+    #[cfg(feature = "https")]
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.options.roots = Roots::Pem(pem.into());
+        self.https = self.https.roots(Roots::Pem(pem.into()));
         self
     }
 
-    /// Go through this proxy (`http://name:port`).
+    /// Connects through this proxy (`http://name:port`). TLS to Airlock runs inside the tunnel.
+    #[cfg(feature = "https")]
     pub fn proxy(mut self, url: &str) -> Self {
-        self.options.proxy = Some(url.to_owned());
+        self.https = self.https.proxy(url);
         self
     }
 
-    /// Lets another thread stop the client.
-    pub fn canceller(mut self, canceller: &Canceller) -> Self {
-        self.options.canceller = canceller.clone();
+    /// Sends the requests with this HTTP client. It must not keep cookies. The CA certificates and
+    /// the proxy of this builder have no effect then.
+    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http = Some(Arc::new(client));
         self
     }
 
-    /// Makes the client. Nothing is sent yet.
+    /// Makes the client. It sends nothing yet.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`] when this machine has no thread, descriptors or CA certificates,
-    /// [`ErrorKind::InvalidInput`] for a proxy that is no URL.
+    /// [`ErrorKind::Local`] if the CA certificates cannot be read, and [`ErrorKind::InvalidInput`]
+    /// if the proxy is not a URL or if there is no HTTP client.
     pub fn build(self) -> Result<Client, Error> {
-        let timeout = self.options.connect_timeout;
-        Ok(Client {
-            server: Arc::new(Server {
-                base: self.base,
-                transport: Transport::start(self.options)?,
-                timeout,
-            }),
+        let http: Arc<dyn HttpClient> = if let Some(http) = self.http {
+            http
+        } else {
+            #[cfg(feature = "https")]
+            {
+                Arc::new(self.https.connect_timeout(self.timeout).build()?)
+            }
+            #[cfg(not(feature = "https"))]
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "no HTTP client: call ClientBuilder::http_client, or enable the feature https",
+            ));
+        };
+        Ok(Client(Arc::new(Server {
+            base: self.base,
             application: self.application,
-        })
+            http,
+            timeout: self.timeout,
+        })))
+    }
+
+    /// Makes a client whose methods block.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build), and [`ErrorKind::Local`] if no file descriptor is left.
+    #[cfg(feature = "blocking")]
+    pub fn build_blocking(self) -> Result<crate::blocking::Client, Error> {
+        crate::blocking::Client::of(self.build()?)
     }
 }

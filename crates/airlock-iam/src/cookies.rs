@@ -1,30 +1,35 @@
-//! The cookies of one login: they are its session, and worth as much as a password.
+//! The cookies of one login. They are its session, and as secret as a password.
 
-use bounded_https::{Header, Reply};
+use bounded_https::http::{HeaderMap, HeaderName, header};
+use bounded_https::secret_header;
 use cookie::Cookie;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use zeroize::Zeroizing;
 
-/// Browsers keep at least 50 cookies a host, of 4096 bytes (RFC 6265, section 6.1).
+use crate::error::{Error, ErrorKind};
+use crate::session::Reply;
+
+/// Browsers keep at least 50 cookies of 4096 bytes for each host (RFC 6265, section 6.1).
 const MOST: usize = 50;
 const LONGEST: usize = 4096;
 
-/// Kept and returned, all of them, whatever their path: only one server ever sees them. Wiped
+/// Keeps and returns all cookies, with any path, because only one server sees them. They are wiped
 /// when dropped.
 #[derive(Default)]
 pub(crate) struct Jar(Vec<(String, Zeroizing<String>)>);
 
 impl Jar {
-    /// Takes the cookies of an answer.
+    /// Keeps the cookies of an answer.
     ///
     /// # Errors
     ///
-    /// There are more, or larger ones, than a browser would keep.
+    /// There are more or larger cookies than a browser would keep.
     pub(crate) fn keep(&mut self, reply: &Reply) -> Result<(), &'static str> {
         let now = date(reply);
-        for field in reply.header("set-cookie") {
-            // Not a cookie: browsers pass over it, too.
+        let fields = reply.headers().get_all(header::SET_COOKIE);
+        for field in fields.iter().filter_map(|field| field.to_str().ok()) {
+            // Browsers skip fields that are not cookies, too.
             let Ok(cookie) = Cookie::parse(field) else {
                 continue;
             };
@@ -42,51 +47,52 @@ impl Jar {
         Ok(())
     }
 
-    /// The header fields that return them.
+    /// Adds the headers that return the cookies.
     ///
-    /// A Gateway's token against cross-site requests comes as the cookie `CSRFT<N>-S`, and is
-    /// echoed as `X-CSRFT<N>` (seen in public clients of live systems; on a DELETE, too, it can do no harm).
-    pub(crate) fn headers(&self) -> Vec<Header> {
-        let mut headers = Vec::new();
-        if !self.0.is_empty() {
-            let room = self.0.iter().fold(0_usize, |room, (name, value)| {
-                room.saturating_add(name.len())
-                    .saturating_add(value.len())
-                    .saturating_add(3)
-            });
-            let mut all = Zeroizing::new(String::with_capacity(room));
-            for (name, value) in &self.0 {
-                if !all.is_empty() {
-                    all.push_str("; ");
-                }
-                all.push_str(name);
-                all.push('=');
-                all.push_str(value);
-            }
-            headers.push(Header {
-                name: "cookie".to_owned(),
-                value: all,
-            });
+    /// A Gateway sends its token against cross-site requests as the cookie `CSRFT<N>-S` and expects
+    /// it back as `X-CSRFT<N>`, too (seen in public clients of live systems). On a DELETE this does
+    /// no harm.
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
         }
-        let tokens = self.0.iter().filter_map(|(name, value)| {
-            let number = name.strip_prefix("CSRFT")?.strip_suffix("-S")?;
-            let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-            is_number.then(|| Header {
-                name: format!("x-csrft{number}"),
-                value: value.clone(),
-            })
+        // Room for all of them, because growing would leave copies behind that are not wiped.
+        let room = self.0.iter().fold(0_usize, |room, (name, value)| {
+            room.saturating_add(name.len())
+                .saturating_add(value.len())
+                .saturating_add(3)
         });
-        headers.extend(tokens);
-        headers
+        let mut all = Zeroizing::new(Vec::with_capacity(room));
+        for (name, value) in &self.0 {
+            if !all.is_empty() {
+                all.extend_from_slice(b"; ");
+            }
+            all.extend_from_slice(name.as_bytes());
+            all.push(b'=');
+            all.extend_from_slice(value.as_bytes());
+            let number = name
+                .strip_prefix("CSRFT")
+                .and_then(|rest| rest.strip_suffix("-S"));
+            let is_number =
+                |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            if let Some(number) = number.filter(is_number) {
+                let name = HeaderName::try_from(format!("x-csrft{number}"))
+                    .map_err(|error| Error::new(ErrorKind::InvalidInput, "").with_source(error))?;
+                headers.insert(name, secret_header(value.as_bytes().to_vec())?);
+            }
+        }
+        headers.insert(header::COOKIE, secret_header(all)?);
+        Ok(())
     }
 }
 
-/// When the server wrote this answer, by its own clock (RFC 9110, section 6.6.1).
+/// The time of this answer by the server's clock (RFC 9110, section 6.6.1).
 pub(crate) fn date(reply: &Reply) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(reply.header("date").next()?, &Rfc2822).ok()
+    let date = reply.headers().get(header::DATE)?.to_str().ok()?;
+    OffsetDateTime::parse(date, &Rfc2822).ok()
 }
 
-/// Whether the server takes a cookie back (RFC 6265, section 5.3).
+/// Whether the server deletes a cookie (RFC 6265, section 5.3).
 fn is_over(cookie: &Cookie<'_>, now: Option<OffsetDateTime>) -> bool {
     match (cookie.max_age(), cookie.expires_datetime(), now) {
         (Some(age), _, _) => !age.is_positive(),
@@ -99,30 +105,28 @@ fn is_over(cookie: &Cookie<'_>, now: Option<OffsetDateTime>) -> bool {
 mod tests {
     use super::*;
 
-    fn reply(fields: &[(&str, &str)]) -> Reply {
-        Reply {
-            status: 200,
-            headers: fields
-                .iter()
-                .map(|(name, value)| Header {
-                    name: (*name).to_owned(),
-                    value: Zeroizing::new((*value).to_owned()),
-                })
-                .collect(),
-            body: Zeroizing::default(),
+    fn reply(fields: &[(&'static str, &str)]) -> Reply {
+        let mut reply = Reply::default();
+        for (name, value) in fields {
+            reply.headers_mut().append(*name, value.parse().unwrap());
         }
+        reply
     }
 
     fn sent(jar: &Jar) -> Vec<String> {
-        let headers = jar.headers();
-        headers
+        let mut headers = HeaderMap::new();
+        jar.add_to(&mut headers).unwrap();
+        let mut sent: Vec<_> = headers
             .iter()
-            .map(|header| format!("{}: {}", header.name, *header.value))
-            .collect()
+            .inspect(|(_, value)| assert!(value.is_sensitive()))
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        sent.sort();
+        sent
     }
 
     #[test]
-    fn all_are_returned_until_they_are_taken_back() {
+    fn all_are_returned_until_the_server_deletes_them() {
         let mut jar = Jar::default();
         assert_eq!(sent(&jar), [""; 0]);
         jar.keep(&reply(&[
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jar_has_an_end() {
+    fn a_jar_has_a_limit() {
         let mut jar = Jar::default();
         for number in 0..MOST {
             let field = format!("c{number}=1");

@@ -1,68 +1,75 @@
-//! What can go wrong, told apart by what the caller would do about it.
+//! The errors of a client.
 
+use std::error::Error as StdError;
 use std::fmt;
 
-use bounded_https::{Failure, FailureKind, Unreachable, printable};
+use bounded_https::{Detail, Unreachable};
 
 use crate::lock::LockExpiry;
 
-/// A login that does not go on.
+/// A login that failed.
 ///
-/// [`Error::kind`] is for programs, the [`Display`](fmt::Display) text for people.
+/// Programs decide by [`Error::kind`]. The [`Display`](fmt::Display) text is for people. If there
+/// is a [`source`](StdError::source), print the whole chain to see the cause;
+/// [`detail`](Self::detail) is the cause in one line.
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
-    detail: String,
+    detail: Detail,
     locked_until: Option<Box<LockExpiry>>,
     request_sent: bool,
 }
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The kind of an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The user or the password is wrong.
     WrongPassword,
     /// The OTP is wrong.
     WrongOtp,
-    /// The account is locked, until somebody unlocks it.
+    /// The account is locked until an administrator unlocks it.
     Locked,
-    /// The account is locked for a time: [`Error::locked_until`].
+    /// The account is locked for some time: [`Error::locked_until`].
     TemporarilyLocked,
-    /// Airlock refused for another reason, which is [`Error::detail`]; `AUTHENTICATION_FAILED`
-    /// is the one that does not tell whether there is such a user.
+    /// Airlock refused for another reason, given in [`Error::detail`]. `AUTHENTICATION_FAILED` does
+    /// not reveal whether the user exists.
     Refused,
-    /// Airlock wants something that is not to be had here; [`Error::detail`] is the step's name.
+    /// Airlock wants a step that this crate does not have. [`Error::detail`] is its name.
     UnsupportedStep,
-    /// The answer is not one that Airlock gives.
+    /// The answer is not one of Airlock.
     NotUnderstood,
-    /// No answer in time.
+    /// No answer came in time.
     TimedOut,
-    /// Airlock could not be talked to.
+    /// Airlock cannot be reached.
     Unreachable(Unreachable),
-    /// Whoever answered could not prove to be the server, or speaks no acceptable TLS.
+    /// The certificate is not trusted, or the server speaks no accepted version of TLS.
     Tls,
-    /// This machine failed: no descriptors, threads, memory or CA certificates left.
+    /// This host failed. For example, it has no file descriptor, memory or CA certificate left.
     Local,
-    /// This library failed, which is a mistake in it: one of its threads panicked.
-    Panicked,
-    /// [`Canceller::cancel`](crate::Canceller::cancel) was called.
-    Cancelled,
-    /// The caller gave something that Airlock could not be asked.
+    /// The caller passed a value that Airlock cannot accept.
     InvalidInput,
 }
 
 impl Error {
-    /// An error of your own, for instance where a client cannot be set up. `detail` is cut and
-    /// stripped as [`detail`](Self::detail) promises.
+    /// Makes an error, for the functions of your program. See [`detail`](Self::detail) for the
+    /// characters that it keeps.
     #[must_use]
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
-            detail: printable(&detail.into()),
+            detail: Detail::new(detail),
             locked_until: None,
             request_sent: false,
         }
+    }
+
+    /// Adds the error that caused this one. If the detail is empty, it becomes the text of
+    /// `source`.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.detail = self.detail.with_source(source);
+        self
     }
 
     pub(crate) fn until(mut self, lock: Option<LockExpiry>) -> Self {
@@ -75,26 +82,27 @@ impl Error {
         self
     }
 
-    /// What happened.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// More about it, possibly in the server's words: at most 300 characters, without control
-    /// characters, and otherwise not to be trusted. May be empty.
+    /// The reason, possibly in the server's words: one line of at most 300 characters, without
+    /// control characters and marks that change the direction of text. It may be empty. Do not
+    /// trust it otherwise.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        self.detail.text()
     }
 
-    /// Until when the account is locked. Also a wrong password or OTP can lock it.
+    /// The time until which the account is locked. A wrong password or OTP can lock it, too.
     #[must_use]
     pub fn locked_until(&self) -> Option<&LockExpiry> {
         self.locked_until.as_deref()
     }
 
-    /// Whether any request of this login may have left this machine.
+    /// Whether any request of this login may have left this host.
     #[must_use]
     pub fn request_sent(&self) -> bool {
         self.request_sent
@@ -112,20 +120,16 @@ impl fmt::Display for Error {
             ErrorKind::Refused => "refused by Airlock",
             ErrorKind::UnsupportedStep => "Airlock wants a step that is not supported here",
             ErrorKind::NotUnderstood => "the answer was not understood",
-            ErrorKind::Unreachable(whence) => {
-                unreachable = whence.of("Airlock");
+            ErrorKind::Unreachable(how) => {
+                unreachable = how.of("Airlock");
                 &unreachable
             }
             ErrorKind::TimedOut => "no answer in time",
             ErrorKind::Tls => "TLS failed",
             ErrorKind::Local => "this machine failed",
-            ErrorKind::Panicked => "a thread of the client panicked",
-            ErrorKind::Cancelled => "cancelled",
             ErrorKind::InvalidInput => "the request makes no sense",
         })?;
-        if !self.detail.is_empty() {
-            write!(f, ": {}", self.detail)?;
-        }
+        self.detail.fmt(f)?;
         match &self.locked_until {
             Some(lock) => write!(f, "; locked until {lock}"),
             None => Ok(()),
@@ -133,32 +137,51 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.detail.source()
+    }
+}
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let kind = match failure.kind() {
-            FailureKind::TimedOut => ErrorKind::TimedOut,
-            FailureKind::Unreachable(whence) => ErrorKind::Unreachable(whence),
-            FailureKind::Tls => ErrorKind::Tls,
-            FailureKind::NotUnderstood => ErrorKind::NotUnderstood,
-            FailureKind::Panicked => ErrorKind::Panicked,
-            FailureKind::Cancelled => ErrorKind::Cancelled,
-            FailureKind::InvalidInput => ErrorKind::InvalidInput,
-            _ => ErrorKind::Local,
-        };
-        Self::new(kind, failure.detail()).after_sending(failure.request_sent())
+impl From<bounded_https::Error> for Error {
+    fn from(error: bounded_https::Error) -> Self {
+        use bounded_https::ErrorKind as Https;
+        Self {
+            kind: match error.kind() {
+                Https::TimedOut => ErrorKind::TimedOut,
+                Https::Unreachable(how) => ErrorKind::Unreachable(how),
+                Https::Tls => ErrorKind::Tls,
+                Https::NotUnderstood => ErrorKind::NotUnderstood,
+                Https::InvalidInput => ErrorKind::InvalidInput,
+                _ => ErrorKind::Local,
+            },
+            locked_until: None,
+            request_sent: error.request_sent(),
+            detail: error.into(),
+        }
     }
 }
 
 /// A password or OTP that was not accepted.
 #[derive(Debug)]
 pub struct Rejected<S> {
-    /// Why.
+    /// The reason.
     pub error: Error,
-    /// The same step once more, where Airlock allows another try. Never try by yourself: each
-    /// wrong answer raises a counter that can lock the account.
+    /// The same step, if Airlock allows another try. Ask the user again, never retry by yourself:
+    /// each wrong answer raises a counter that can lock the account.
     pub again: Option<S>,
+}
+
+impl<S> fmt::Display for Rejected<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S: fmt::Debug> StdError for Rejected<S> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
 }
 
 impl<S> From<Error> for Rejected<S> {

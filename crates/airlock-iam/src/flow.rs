@@ -1,20 +1,19 @@
-//! The login flow, as types: each step can do what Airlock allows there, and is used up by doing
-//! it. Which step comes next is Airlock's `nextAuthStep`, read in one place, [`Flow::next`].
+//! The login flow as types. Each step has the methods that Airlock allows there, and they use it
+//! up. The next step is Airlock's `nextAuthStep`, which only [`Flow::next`] reads.
 //!
-//! All of it is from vendor documentation, but for the SMS code, clearing a flow and logging out,
-//! which were seen in public clients of live systems.
+//! All of this is from the vendor's documentation, with three exceptions: the SMS code, clearing a
+//! flow, and logging out. These were seen in public clients of live systems.
 
 use std::fmt;
 use std::time::Duration;
 
-use bounded_https::Reply;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer::{self, Device};
 use crate::error::{Error, ErrorKind, Rejected};
-use crate::session::Session;
+use crate::session::{Reply, Session};
 
-/// How often [`Approval::poll`] should be called.
+/// The time between two calls of [`OneTouchStep::poll`].
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 const PASSWORD: &str = "PASSWORD_REQUIRED";
@@ -31,47 +30,48 @@ pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// What comes after a step.
+/// The step that follows.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Next {
-    /// The person has several devices: one must be chosen.
+    /// The user has several devices and must choose one.
     DeviceChoice(DeviceChoice),
-    /// A QR code is to be shown to a hardware token.
+    /// A hardware token must scan a QR code.
     QrChallenge(QrChallenge),
-    /// The person's phone shows a request (One-Touch).
-    Approval(Approval),
-    /// The person has, or gets, a code to type.
+    /// The user's phone shows a request (One-Touch).
+    OneTouch(OneTouchStep),
+    /// The user has a code to type, or receives one.
     Otp(OtpStep),
-    /// Airlock is satisfied with the password.
+    /// Airlock accepts the password alone.
     PasswordOnly(PasswordOnly),
-    /// Airlock is satisfied, after a second factor.
+    /// Airlock accepts the login, after a second factor.
     Finished(Finished),
 }
 
 impl Next {
-    /// Gives up, whatever comes next.
-    pub fn abandon(self) {
+    /// Gives up the login.
+    pub async fn abandon(self) {
         match self {
-            Self::DeviceChoice(DeviceChoice { flow })
-            | Self::QrChallenge(QrChallenge { flow })
-            | Self::Approval(Approval { flow })
-            | Self::Otp(OtpStep { flow, .. }) => flow.session.abandon(),
-            Self::PasswordOnly(PasswordOnly { flow }) | Self::Finished(Finished { flow }) => {
-                flow.session.log_out();
-            }
+            Self::DeviceChoice(step) => step.abandon().await,
+            Self::QrChallenge(step) => step.abandon().await,
+            Self::OneTouch(step) => step.abandon().await,
+            Self::Otp(step) => step.abandon().await,
+            Self::PasswordOnly(step) => step.abandon().await,
+            Self::Finished(step) => step.abandon().await,
         }
     }
 }
 
-/// The session of a login, and whether a second factor is behind it.
+/// The session of a login, and whether it has passed a second factor.
 pub(crate) struct Flow {
     session: Box<Session>,
     second_factor: bool,
 }
 
 impl Flow {
-    /// The one place where a login is taken for finished, and where `nextAuthStep` is obeyed.
-    fn next(self, session: answer::Session) -> Result<Next, Error> {
+    /// Decides what comes next. No other function decides that a login is finished or follows
+    /// `nextAuthStep`.
+    async fn next(self, session: answer::Session) -> Result<Next, Error> {
         log::debug!("Airlock answers {}", step_name(&session));
         let answer::Session::Next { step, phone_number } = session else {
             return Ok(if self.second_factor {
@@ -83,7 +83,7 @@ impl Flow {
         Ok(match &*step {
             DEVICE_CHOICE => Next::DeviceChoice(DeviceChoice { flow: self }),
             QR_CODE => Next::QrChallenge(QrChallenge { flow: self }),
-            POLLING => Next::Approval(Approval { flow: self }),
+            POLLING => Next::OneTouch(OneTouchStep { flow: self }),
             OTP => Next::Otp(OtpStep {
                 flow: self,
                 kind: Kind::Plain,
@@ -93,14 +93,14 @@ impl Flow {
                 kind: Kind::Sms(phone_number),
             }),
             _ => {
-                self.session.abandon();
+                self.session.abandon().await;
                 return Err(sent(Error::new(ErrorKind::UnsupportedStep, step)));
             }
         })
     }
 
-    /// What has just been answered is about a second factor. That alone decides nothing: what
-    /// follows is read from the answer.
+    /// The last answer was about a second factor. The answer itself decides what
+    /// follows.
     fn passed(self) -> Self {
         Self {
             second_factor: true,
@@ -109,21 +109,20 @@ impl Flow {
     }
 }
 
-/// The user's name and password are wanted.
+/// Airlock wants the user's name and password.
 pub struct PasswordStep {
     flow: Flow,
 }
 
 impl PasswordStep {
-    pub(crate) fn begin(mut session: Session, application: Option<&str>) -> Result<Self, Error> {
-        session.clear_stale_flow()?;
-        if let Some(path) = application {
-            let reply = session.post(path)?;
-            // Its normal answer is an error, which says how to go on.
+    pub(crate) async fn begin(mut session: Session) -> Result<Self, Error> {
+        session.clear_stale_flow().await?;
+        if let Some(reply) = session.choose_application().await? {
+            // The normal answer is an error that names the next step.
             match (answer::code(&reply).as_deref(), answer::next_step(&reply)) {
                 (Some("NOT_AUTHORIZED"), Some(step)) if step == PASSWORD => {}
                 (Some("NOT_AUTHORIZED"), Some(step)) => {
-                    session.abandon();
+                    session.abandon().await;
                     return Err(sent(Error::new(ErrorKind::UnsupportedStep, step)));
                 }
                 _ => {
@@ -146,39 +145,31 @@ impl PasswordStep {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongPassword`], with the step once more where Airlock allows another try;
-    /// [`ErrorKind::Locked`], [`ErrorKind::Refused`], or why there is no answer.
-    pub fn check(mut self, username: &str, password: &str) -> Result<Next, Rejected<Self>> {
+    /// [`ErrorKind::WrongPassword`], with the same step if Airlock allows another try;
+    /// [`ErrorKind::Locked`], [`ErrorKind::Refused`], or the reason why there is no answer.
+    pub async fn check(mut self, username: &str, password: &str) -> Result<Next, Rejected<Self>> {
         let members = [("username", username), ("password", password)];
-        let reply = self.flow.session.post_json("password/check/", &members)?;
-        again(
-            &reply,
-            PASSWORD,
-            ErrorKind::WrongPassword,
-            self,
-            |step, session| step.flow.next(session),
-        )
-    }
-
-    /// Gives up.
-    pub fn abandon(self) {
-        self.flow.session.abandon();
+        let session = &mut self.flow.session;
+        let reply = session.post_json("password/check/", &members).await?;
+        let (step, session) = accepted(&reply, PASSWORD, ErrorKind::WrongPassword, self)?;
+        Ok(step.flow.next(session).await?)
     }
 }
 
-/// One of several devices must be chosen.
+/// The user must choose one of several devices.
 pub struct DeviceChoice {
     flow: Flow,
 }
 
 impl DeviceChoice {
-    /// Fetches the list.
+    /// Fetches the list of devices.
     ///
     /// # Errors
     ///
-    /// Why there is none.
-    pub fn devices(mut self) -> Result<DeviceList, Error> {
-        let reply = self.flow.session.post("airlock-2fa/devices/retrieve/")?;
+    /// The reason why there is no list.
+    pub async fn devices(mut self) -> Result<DeviceList, Error> {
+        let session = &mut self.flow.session;
+        let reply = session.post("airlock-2fa/devices/retrieve/").await?;
         Ok(DeviceList {
             devices: answer::devices(&reply).map_err(sent)?,
             flow: self.flow,
@@ -199,35 +190,30 @@ impl DeviceList {
         &self.devices
     }
 
-    /// Chooses one of [`devices`](Self::devices), by its place there from 0. Where it is a phone
-    /// with One-Touch, it rings now.
+    /// Chooses one of [`devices`](Self::devices) by its index. A phone with One-Touch rings now.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when there is none; or why there is no answer.
-    pub fn select(mut self, index: usize) -> Result<Next, Error> {
+    /// [`ErrorKind::InvalidInput`] for a wrong index, or the reason why there is no answer.
+    pub async fn select(mut self, index: usize) -> Result<Next, Error> {
         let Some(device) = self.devices.get(index) else {
             return Err(sent(Error::new(ErrorKind::InvalidInput, "no such device")));
         };
         let id = utf8_percent_encode(&device.id, RESERVED);
         let path = format!("airlock-2fa/devices/{id}/select/");
-        let reply = self.flow.session.post(&path)?;
-        self.flow.next(answer::session(&reply).map_err(sent)?)
-    }
-
-    /// Gives up.
-    pub fn abandon(self) {
-        self.flow.session.abandon();
+        let reply = self.flow.session.post(&path).await?;
+        let session = answer::session(&reply).map_err(sent)?;
+        self.flow.next(session).await
     }
 }
 
-/// A QR code is to be shown to a hardware token.
+/// A hardware token must scan a QR code.
 ///
-/// An OTP cannot be checked before it has been fetched:
+/// An OTP cannot be checked before the code has been fetched:
 ///
 /// ```compile_fail,E0599
-/// fn too_early(challenge: airlock_iam::QrChallenge) {
-///     let _ = challenge.check("123456");
+/// async fn too_early(challenge: airlock_iam::QrChallenge) {
+///     let _ = challenge.check("123456").await;
 /// }
 /// ```
 pub struct QrChallenge {
@@ -235,16 +221,14 @@ pub struct QrChallenge {
 }
 
 impl QrChallenge {
-    /// Fetches the code. Only what comes of this can check an OTP.
+    /// Fetches the code. Only the result of this can check an OTP.
     ///
     /// # Errors
     ///
-    /// Why there is none.
-    pub fn retrieve(mut self) -> Result<OtpStep, Error> {
-        let reply = self
-            .flow
-            .session
-            .post_for_image("airlock-2fa/offline-qr-code/challenge/retrieve/")?;
+    /// The reason why there is no code.
+    pub async fn retrieve(mut self) -> Result<OtpStep, Error> {
+        let path = "airlock-2fa/offline-qr-code/challenge/retrieve/";
+        let reply = self.flow.session.post_for_image(path).await?;
         Ok(OtpStep {
             kind: Kind::Qr(answer::challenge(&reply).map_err(sent)?),
             flow: self.flow,
@@ -252,15 +236,15 @@ impl QrChallenge {
     }
 }
 
-/// The person types an OTP.
+/// The user types an OTP.
 pub struct OtpStep {
     flow: Flow,
     kind: Kind,
 }
 
-/// Where the OTP comes from.
+/// The origin of the OTP.
 enum Kind {
-    /// A token, from an image; nothing where that cannot be read.
+    /// A token that scans this image. `None` if the image cannot be read.
     Qr(Option<Vec<u8>>),
     /// An SMS, perhaps to this number.
     Sms(Option<String>),
@@ -268,7 +252,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The name of the step, and what checks its OTP.
+    /// The name of the step, and the path that checks its OTP.
     fn step(&self) -> (&'static str, &'static str) {
         match self {
             Self::Qr(_) => (QR_CODE, "airlock-2fa/offline-qr-code/otp/check/"),
@@ -278,21 +262,23 @@ impl Kind {
     }
 }
 
-/// What tells the person which OTP to type.
+/// Tells the user which OTP to type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Hint<'a> {
-    /// A hardware token shows it once it has seen this QR code, a PNG image in the server's bytes.
+    /// A hardware token shows the OTP after it has scanned this QR code, a PNG image as the server
+    /// sent it.
     QrCode(&'a [u8]),
-    /// The same, but the server's image cannot be read at all.
+    /// The same, but the image of the server cannot be read.
     UnreadableQrCode,
-    /// It comes by SMS, perhaps to this number, which is in the server's words.
+    /// The OTP comes by SMS, perhaps to this number. The number is the server's text.
     Sms(Option<&'a str>),
-    /// The person knows.
+    /// The user knows where the OTP comes from.
     None,
 }
 
 impl OtpStep {
-    /// What to show the person.
+    /// The hint for the user.
     #[must_use]
     pub fn hint(&self) -> Hint<'_> {
         match &self.kind {
@@ -303,91 +289,74 @@ impl OtpStep {
         }
     }
 
-    /// Checks what the person typed.
+    /// Checks the OTP that the user typed.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongOtp`], with the step once more where Airlock allows another try; a QR
-    /// code stays the same then. [`ErrorKind::Locked`], [`ErrorKind::Refused`], or why there is
-    /// no answer.
-    pub fn check(mut self, otp: &str) -> Result<Next, Rejected<Self>> {
+    /// [`ErrorKind::WrongOtp`], with the same step if Airlock allows another try; its QR code stays
+    /// the same. [`ErrorKind::Locked`], [`ErrorKind::Refused`], or the reason why there is no
+    /// answer.
+    pub async fn check(mut self, otp: &str) -> Result<Next, Rejected<Self>> {
         let (name, path) = self.kind.step();
-        let reply = self.flow.session.post_json(path, &[("otp", otp)])?;
-        again(&reply, name, ErrorKind::WrongOtp, self, |step, session| {
-            step.flow.passed().next(session)
-        })
-    }
-
-    /// Gives up.
-    pub fn abandon(self) {
-        self.flow.session.abandon();
+        let reply = self.flow.session.post_json(path, &[("otp", otp)]).await?;
+        let (step, session) = accepted(&reply, name, ErrorKind::WrongOtp, self)?;
+        Ok(step.flow.passed().next(session).await?)
     }
 }
 
-/// The person's phone shows a request (One-Touch).
-pub struct Approval {
+/// The user's phone shows a request (One-Touch). This is a pending request, not a proof.
+pub struct OneTouchStep {
     flow: Flow,
 }
 
-/// What a poll found.
+/// The result of a poll.
 #[derive(Debug)]
 pub enum Polled {
-    /// The person has not answered yet: poll again, in [`POLL_INTERVAL`].
-    Pending(Approval),
-    /// Airlock goes on: the login is done, or something else is wanted.
+    /// The user has not answered yet. Poll again after [`POLL_INTERVAL`].
+    Pending(OneTouchStep),
+    /// Airlock goes on: the login is done, or another step is needed.
     Next(Next),
 }
 
-impl Approval {
-    /// Asks whether the person has approved.
+impl OneTouchStep {
+    /// Asks whether the user has approved.
     ///
     /// # Errors
     ///
-    /// Any error ends the login. Which one tells that the person declined is not documented.
-    pub fn poll(mut self) -> Result<Polled, Error> {
-        let reply = self.flow.session.post("airlock-2fa/status/poll/")?;
-        self.answered(&reply)
+    /// Any error ends the login. The vendor does not document the error after a decline.
+    pub async fn poll(mut self) -> Result<Polled, Error> {
+        let reply = self.flow.session.post("airlock-2fa/status/poll/").await?;
+        self.answered(&reply).await
     }
 
-    fn answered(self, reply: &Reply) -> Result<Polled, Error> {
+    async fn answered(self, reply: &Reply) -> Result<Polled, Error> {
         let session = answer::session(reply).map_err(sent)?;
         let flow = match &session {
             answer::Session::Next { step, .. } if step == POLLING => {
                 return Ok(Polled::Pending(self));
             }
-            // Nobody knows what a person who declined is offered: this is no second factor yet.
+            // It is not known what Airlock offers after a decline, so this is no second factor yet.
             answer::Session::Next { .. } => self.flow,
             answer::Session::Done => self.flow.passed(),
         };
-        flow.next(session).map(Polled::Next)
-    }
-
-    /// Gives up.
-    pub fn abandon(self) {
-        self.flow.session.abandon();
+        flow.next(session).await.map(Polled::Next)
     }
 }
 
-/// Airlock is satisfied, and has asked for nothing but a password.
+/// Airlock accepts the login after the password alone.
 pub struct PasswordOnly {
     flow: Flow,
 }
 
 impl PasswordOnly {
-    /// Takes that for a finished login.
+    /// Accepts it as a finished login.
     #[must_use]
     pub fn accept_without_second_factor(self) -> Finished {
         Finished { flow: self.flow }
     }
-
-    /// Does not, and logs out.
-    pub fn abandon(self) {
-        self.flow.session.log_out();
-    }
 }
 
-/// A finished login: there is no other way to get one than through Airlock's own word that it is
-/// done.
+/// A finished login. Only Airlock's answer that the login is done makes one.
 ///
 /// ```compile_fail,E0451
 /// fn forged(flow: airlock_iam::Finished) -> airlock_iam::LoggedIn {
@@ -399,18 +368,18 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Ends the session on the server, which is of no more use. Whether that works does not
+    /// Ends the session on the server, which is no longer needed. An error of the server does not
     /// matter.
-    #[must_use]
-    pub fn log_out(self) -> LoggedIn {
+    pub async fn log_out(self) -> LoggedIn {
         let second_factor = self.flow.second_factor;
-        self.flow.session.log_out();
+        self.flow.session.log_out().await;
         LoggedIn { second_factor }
     }
 }
 
-/// A [`Finished`] login whose session has been ended.
+/// The proof of a [`Finished`] login.
 #[derive(Debug)]
+#[must_use = "this is the answer to whether the user is logged in"]
 pub struct LoggedIn {
     second_factor: bool,
 }
@@ -423,16 +392,16 @@ impl LoggedIn {
     }
 }
 
-/// Goes on, or tells whether `step` may be tried once more: only where Airlock names it again.
-fn again<S>(
+/// The session after a check. After a wrong secret, `step` may be tried again only if Airlock names
+/// it again.
+fn accepted<S>(
     reply: &Reply,
     name: &str,
     wrong: ErrorKind,
     step: S,
-    on: impl FnOnce(S, answer::Session) -> Result<Next, Error>,
-) -> Result<Next, Rejected<S>> {
+) -> Result<(S, answer::Session), Rejected<S>> {
     match answer::session(reply).map_err(sent) {
-        Ok(session) => Ok(on(step, session)?),
+        Ok(session) => Ok((step, session)),
         Err(error)
             if error.kind() == wrong && answer::next_step(reply).as_deref() == Some(name) =>
         {
@@ -452,10 +421,24 @@ fn step_name(session: &answer::Session) -> &str {
     }
 }
 
-/// The errors of answers: something was sent.
+/// The error of an answer: a request was sent.
 fn sent(error: Error) -> Error {
     error.after_sending(true)
 }
+
+macro_rules! abandon {
+    ($($step:ident: $end:ident)*) => {$(
+        impl $step {
+            /// Gives up the login.
+            pub async fn abandon(self) {
+                self.flow.session.$end().await;
+            }
+        }
+    )*};
+}
+
+abandon!(PasswordStep: abandon DeviceChoice: abandon DeviceList: abandon QrChallenge: abandon);
+abandon!(OtpStep: abandon OneTouchStep: abandon PasswordOnly: log_out Finished: log_out);
 
 macro_rules! opaque {
     ($($name:ident)*) => {$(
@@ -467,36 +450,29 @@ macro_rules! opaque {
     )*};
 }
 
-// None of their insides is for a log.
-opaque!(PasswordStep DeviceChoice DeviceList QrChallenge OtpStep Approval PasswordOnly Finished);
+// Their fields must not be logged.
+opaque!(PasswordStep DeviceChoice DeviceList QrChallenge OtpStep OneTouchStep PasswordOnly Finished);
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use bounded_https::{Canceller, Options, Roots, Transport};
-    use tenant::Tenant;
-    use zeroize::Zeroizing;
+    use bounded_https::http::{Request, Response};
+    use bounded_https::{Body, Limits};
 
     use super::*;
     use crate::session::Server;
 
-    /// A login that has come to One-Touch, with a server that is not asked.
-    fn approval() -> Approval {
-        let tenant = Tenant::start(tenant::Options::default()).unwrap();
+    /// A login at One-Touch, with a server that is never asked.
+    fn one_touch() -> OneTouchStep {
+        let unused = |_: Request<Body>, _: Limits| async { Ok(Response::new(Body::default())) };
         let server = Server {
-            base: tenant.airlock_url().parse().unwrap(),
-            transport: Transport::start(Options {
-                roots: Roots::Pem(tenant.ca_pem().into()),
-                proxy: None,
-                connect_timeout: Duration::from_secs(1),
-                canceller: Canceller::new(),
-                user_agent: "test",
-            })
-            .unwrap(),
+            base: "https://iam.acme.com/auth/rest".parse().unwrap(),
+            application: None,
+            http: Arc::new(unused),
             timeout: Duration::from_secs(1),
         };
-        Approval {
+        OneTouchStep {
             flow: Flow {
                 session: Box::new(Session::new(Arc::new(server))),
                 second_factor: false,
@@ -504,30 +480,29 @@ mod tests {
         }
     }
 
-    fn session(attributes: &str) -> Reply {
+    async fn polled(attributes: &str) -> Polled {
         let body =
             format!(r#"{{"data":{{"type":"authentication.session","attributes":{attributes}}}}}"#);
-        Reply {
-            status: 200,
-            headers: Vec::new(),
-            body: Zeroizing::new(body.into_bytes()),
-        }
+        let reply = Response::new(Body::from(body.into_bytes()));
+        one_touch().answered(&reply).await.unwrap()
     }
 
-    #[test]
-    fn one_touch_is_a_second_factor_only_where_it_ends_the_login() {
-        let polled = |attributes: &str| approval().answered(&session(attributes)).unwrap();
+    #[tokio::test]
+    async fn one_touch_is_a_second_factor_only_if_it_ends_the_login() {
         assert!(matches!(
-            polled(&format!(r#"{{"nextAuthStep":"{POLLING}"}}"#)),
+            polled(&format!(r#"{{"nextAuthStep":"{POLLING}"}}"#)).await,
             Polled::Pending(_)
         ));
-        assert!(matches!(polled("{}"), Polled::Next(Next::Finished(_))));
+        assert!(matches!(
+            polled("{}").await,
+            Polled::Next(Next::Finished(_))
+        ));
         let Polled::Next(Next::DeviceChoice(choice)) =
-            polled(&format!(r#"{{"nextAuthStep":"{DEVICE_CHOICE}"}}"#))
+            polled(&format!(r#"{{"nextAuthStep":"{DEVICE_CHOICE}"}}"#)).await
         else {
             panic!("no choice");
         };
-        let next = choice.flow.next(answer::Session::Done).unwrap();
+        let next = choice.flow.next(answer::Session::Done).await.unwrap();
         assert!(matches!(next, Next::PasswordOnly(_)), "{next:?}");
     }
 }

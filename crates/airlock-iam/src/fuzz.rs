@@ -1,13 +1,15 @@
-use bounded_https::{Header, Reply};
+use bounded_https::http::HeaderMap;
 
 use crate::cookies::{self, Jar};
+use crate::session::Reply;
 use crate::{Device, Error, LockExpiry, answer};
 
-/// A session document: `None` is done, else the next step and where a code was sent to.
+/// A session document: `None` is done, else the next step and the phone number that received a
+/// code.
 ///
 /// # Errors
 ///
-/// As the client's; so below.
+/// As for the client. The same holds for the functions below.
 pub fn session(reply: &Reply) -> Result<Option<(String, Option<String>)>, Error> {
     Ok(match answer::session(reply)? {
         answer::Session::Done => None,
@@ -19,7 +21,7 @@ pub fn session(reply: &Reply) -> Result<Option<(String, Option<String>)>, Error>
 ///
 /// # Errors
 ///
-/// Not such a list.
+/// The answer is not such a list.
 pub fn devices(reply: &Reply) -> Result<Vec<(String, Device)>, Error> {
     let devices = answer::devices(reply)?;
     Ok(devices
@@ -32,7 +34,7 @@ pub fn devices(reply: &Reply) -> Result<Vec<(String, Device)>, Error> {
 ///
 /// # Errors
 ///
-/// Not such a document.
+/// The answer is not such a document.
 pub fn challenge(reply: &Reply) -> Result<Option<Vec<u8>>, Error> {
     answer::challenge(reply)
 }
@@ -49,21 +51,23 @@ pub fn code(reply: &Reply) -> Option<String> {
     answer::code(reply)
 }
 
-/// A lock, by the clock of the server that has told of it.
+/// A lock by the clock of this answer's server.
 #[must_use]
 pub fn lock(text: &str, reply: &Reply) -> LockExpiry {
     LockExpiry::new(text, cookies::date(reply))
 }
 
-/// What is returned to a server that has sent these answers, one after the other.
+/// The headers that return the cookies of these answers.
 ///
 /// # Errors
 ///
-/// More than a jar keeps.
-pub fn returned(replies: &[Reply]) -> Result<Vec<Header>, &'static str> {
+/// The cookies are more than a jar keeps, or no header can hold them.
+pub fn returned(replies: &[Reply]) -> Result<HeaderMap, Error> {
     let mut jar = Jar::default();
     for reply in replies {
-        jar.keep(reply)?;
+        jar.keep(reply).map_err(answer::not_understood)?;
     }
-    Ok(jar.headers())
+    let mut headers = HeaderMap::new();
+    jar.add_to(&mut headers)?;
+    Ok(headers)
 }

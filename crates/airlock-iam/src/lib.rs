@@ -1,27 +1,34 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod answer;
 mod base_url;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 mod cookies;
 mod error;
 mod flow;
-/// Parsers that only their fuzz targets reach from outside.
+/// Parsers that only their fuzz targets call.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;
 mod lock;
 mod session;
 
-pub use bounded_https::{Canceller, Unreachable};
+#[doc(inline)]
+pub use bounded_https::{
+    Authority, BadAuthority, Body, BoxFuture, Error as HttpError, ErrorKind as HttpErrorKind,
+    HttpClient, Limits, Unreachable, http,
+};
 
 pub use answer::Device;
 pub use base_url::{BadBaseUrl, BaseUrl};
 pub use client::{Application, Client, ClientBuilder};
 pub use error::{Error, ErrorKind, Rejected};
 pub use flow::{
-    Approval, DeviceChoice, DeviceList, Finished, Hint, LoggedIn, Next, OtpStep, POLL_INTERVAL,
+    DeviceChoice, DeviceList, Finished, Hint, LoggedIn, Next, OneTouchStep, OtpStep, POLL_INTERVAL,
     PasswordOnly, PasswordStep, Polled, QrChallenge,
 };
 pub use lock::LockExpiry;

@@ -1,4 +1,4 @@
-//! Until when an account is locked.
+//! The end of a temporary lock.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use bounded_https::printable;
 use time::format_description::well_known::Iso8601;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
-/// When a temporary lock ends (`temporaryLockExpiry`).
+/// The time at which a temporary lock ends (`temporaryLockExpiry`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct LockExpiry {
     text: String,
@@ -16,9 +16,10 @@ pub struct LockExpiry {
 }
 
 impl LockExpiry {
-    /// `now` is the server's time, so that a wrong clock on this machine changes nothing.
+    /// `now` is the server's time, so that the clock of this host does not matter.
     pub(crate) fn new(text: &str, now: Option<OffsetDateTime>) -> Self {
-        // Without an offset it is taken for UTC. In UTC, 9999 can become the year 10000: no time.
+        // A time without an offset is UTC. In UTC, the year 9999 can become 10000, which is no
+        // valid time.
         let at = match OffsetDateTime::parse(text, &Iso8601::DEFAULT) {
             Ok(at) => at.checked_to_offset(UtcOffset::UTC),
             Err(_) => PrimitiveDateTime::parse(text, &Iso8601::DEFAULT)
@@ -32,8 +33,7 @@ impl LockExpiry {
         }
     }
 
-    /// How much longer it lasts, by the server's clock, in whole seconds. `None` where that
-    /// cannot be told.
+    /// The remaining time by the server's clock, in whole seconds. `None` if it is not known.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         let left = self
@@ -45,7 +45,7 @@ impl LockExpiry {
 }
 
 impl fmt::Display for LockExpiry {
-    /// `2026-11-22 14:05 UTC`, or the server's text where it is no time.
+    /// `2026-11-22 14:05 UTC`, or the server's text if it is not a time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.at {
             None => f.write_str(&self.text),
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_shown_in_utc_and_as_what_is_left() {
+    fn times_are_shown_in_utc_and_as_remaining_time() {
         let now = OffsetDateTime::from_unix_timestamp(1_795_356_000).ok();
         for (text, shown) in [
             ("2026-11-22T14:05:00Z", "2026-11-22 14:05 UTC"),

@@ -1,9 +1,10 @@
-//! One login's way to Airlock: its cookies, and what every request has in common.
+//! The session of one login: its cookies, and the common part of its requests.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bounded_https::{Body, Call, Failure, Header, Method, Reply, Transport};
+use bounded_https::http::{HeaderValue, Method, Request, Response, header};
+use bounded_https::{Body, BoxFuture, HttpClient, Limits};
 use serde::Serializer as _;
 use zeroize::Zeroizing;
 
@@ -12,30 +13,34 @@ use crate::base_url::BaseUrl;
 use crate::cookies::Jar;
 use crate::error::{Error, ErrorKind};
 
-/// For all answers but an image.
+/// An answer of Airlock.
+pub(crate) type Reply = Response<Body>;
+
+/// The limit of all answers without an image.
 const ANSWER_LIMIT: usize = 64 << 10;
-/// For a challenge: in base64, an RGB image of 700 by 700 pixels that nobody compressed. What the
-/// module draws (`MAX_FILE` in its qr/image.rs) is no larger.
+/// The limit of a challenge: in base64, an uncompressed RGB image of 700 by 700 pixels.
 const IMAGE_LIMIT: usize = 2 << 20;
-/// The first call takes this much longer than a connection may: that tells one that was never
-/// made from an answer that never came.
+/// The first request takes this much longer than its connection may take. So a connection that
+/// failed can be told from an answer that did not come.
 const SLACK: Duration = Duration::from_millis(100);
-/// What becomes of a byte at most, in JSON: `\u0000`.
+/// The longest form of one byte in JSON: `\u0000`.
 const ESCAPED: usize = 6;
-/// Nobody waits longer for a farewell.
+/// The longest time for the end of a session.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// What is common to all logins of a client.
+/// The common part of all logins of a client.
 pub(crate) struct Server {
     pub(crate) base: BaseUrl,
-    pub(crate) transport: Transport,
+    /// The path of the request that chooses it.
+    pub(crate) application: Option<String>,
+    pub(crate) http: Arc<dyn HttpClient>,
     pub(crate) timeout: Duration,
 }
 
 pub(crate) struct Session {
     server: Arc<Server>,
     jar: Jar,
-    /// Whether any request may have left this machine.
+    /// Whether any request may have left this host.
     sent: bool,
 }
 
@@ -48,98 +53,125 @@ impl Session {
         }
     }
 
+    /// Chooses the application, if one is configured.
+    pub(crate) async fn choose_application(&mut self) -> Result<Option<Reply>, Error> {
+        match self.server.application.clone() {
+            Some(path) => self.post(&path).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// A POST below `/public/authentication/`.
-    pub(crate) fn post(&mut self, path: &str) -> Result<Reply, Error> {
-        self.call(Method::Post, path, None, self.server.timeout, ANSWER_LIMIT)
+    pub(crate) fn post<'a>(&'a mut self, path: &'a str) -> BoxFuture<'a, Result<Reply, Error>> {
+        self.call(Method::POST, path, Body::default(), self.limits())
     }
 
-    /// The same, for an answer with an image in it.
-    pub(crate) fn post_for_image(&mut self, path: &str) -> Result<Reply, Error> {
-        self.call(Method::Post, path, None, self.server.timeout, IMAGE_LIMIT)
+    /// The same, for an answer with an image.
+    pub(crate) fn post_for_image<'a>(
+        &'a mut self,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        let limits = Limits::new(self.server.timeout, IMAGE_LIMIT);
+        self.call(Method::POST, path, Body::default(), limits)
     }
 
-    /// The same with a JSON object of these members.
-    pub(crate) fn post_json(
+    fn limits(&self) -> Limits {
+        Limits::new(self.server.timeout, ANSWER_LIMIT)
+    }
+
+    /// The same, with a JSON object of these members.
+    pub(crate) async fn post_json(
         &mut self,
         path: &str,
         members: &[(&str, &str)],
     ) -> Result<Reply, Error> {
-        // Room for any escaping: growing would leave copies behind that are not wiped.
+        // Room for all escapes, because growing would leave copies behind that are not wiped.
         let room = members.iter().fold(2_usize, |room, (name, value)| {
             let length = name.len().saturating_add(value.len());
             room.saturating_add(length.saturating_mul(ESCAPED))
                 .saturating_add(6)
         });
-        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        serde_json::Serializer::new(&mut *bytes)
+        let mut document = Zeroizing::new(Vec::with_capacity(room));
+        serde_json::Serializer::new(&mut *document)
             .collect_map(members.iter().copied())
-            .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
-        self.call(
-            Method::Post,
-            path,
-            Some(bytes),
-            self.server.timeout,
-            ANSWER_LIMIT,
-        )
+            .map_err(|error| Error::new(ErrorKind::InvalidInput, "").with_source(error))?;
+        self.call(Method::POST, path, document.into(), self.limits())
+            .await
     }
 
-    /// Clears a flow that an earlier login may have left, as public clients of live systems do
-    /// first. What is answered does not matter, but for its cookies: a Gateway's token has to be
-    /// there before the password is sent.
+    /// Clears the flow of an earlier login, as public clients of live systems do first. Only the
+    /// cookies of the answer matter: a Gateway's token must be there before the password is sent.
     ///
     /// # Errors
     ///
     /// The server does not answer.
-    pub(crate) fn clear_stale_flow(&mut self) -> Result<(), Error> {
-        let timeout = self.server.timeout.saturating_add(SLACK);
-        self.call(Method::Delete, "flow/", None, timeout, ANSWER_LIMIT)
+    pub(crate) async fn clear_stale_flow(&mut self) -> Result<(), Error> {
+        let limits = Limits::new(self.server.timeout.saturating_add(SLACK), ANSWER_LIMIT);
+        self.call(Method::DELETE, "flow/", Body::default(), limits)
+            .await
             .map(drop)
     }
 
-    /// Ends a flow that is not gone on with. Whether that works does not matter: it ends by
-    /// itself in the end.
-    pub(crate) fn abandon(mut self) {
-        let timeout = self.server.timeout.min(FAREWELL);
-        let _ = self.call(Method::Delete, "flow/", None, timeout, ANSWER_LIMIT);
+    /// Ends an unfinished flow. An error does not matter: Airlock ends the flow after some time.
+    pub(crate) fn abandon(self) -> BoxFuture<'static, ()> {
+        self.end("flow/")
     }
 
-    /// Logs out: the session has proven what it is for.
-    pub(crate) fn log_out(mut self) {
-        let timeout = self.server.timeout.min(FAREWELL);
-        let _ = self.call(Method::Delete, "", None, timeout, ANSWER_LIMIT);
+    /// Logs out. The session has proven what it is for.
+    pub(crate) fn log_out(self) -> BoxFuture<'static, ()> {
+        self.end("")
     }
 
-    fn call(
+    fn end(mut self, path: &'static str) -> BoxFuture<'static, ()> {
+        let limits = Limits::new(self.server.timeout.min(FAREWELL), ANSWER_LIMIT);
+        Box::pin(async move {
+            let _ = self
+                .call(Method::DELETE, path, Body::default(), limits)
+                .await;
+        })
+    }
+
+    /// Boxed: each step of a flow would contain this future otherwise, and its code.
+    fn call<'a>(
+        &'a mut self,
+        method: Method,
+        path: &'a str,
+        body: Body,
+        limits: Limits,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        Box::pin(self.exchange(method, path, body, limits))
+    }
+
+    async fn exchange(
         &mut self,
         method: Method,
         path: &str,
-        document: Option<Zeroizing<Vec<u8>>>,
-        timeout: Duration,
-        limit: usize,
+        body: Body,
+        limits: Limits,
     ) -> Result<Reply, Error> {
-        // Seen without a slash at its end, unlike the others.
+        // Public clients log out without a slash at the end, unlike in all other requests.
         let slash = if path.is_empty() { "" } else { "/" };
         let url = format!("{}/public/authentication{slash}{path}", self.server.base);
-        let mut headers = self.jar.headers();
-        // Airlock's check against cross-site requests: any value will do (vendor documentation).
-        headers.push(Header {
-            name: "x-same-domain".to_owned(),
-            value: Zeroizing::new("1".to_owned()),
-        });
-        let result = self.server.transport.call(Call {
-            method,
-            url,
-            headers,
-            body: Some(Body {
-                content_type: "application/json",
-                bytes: document.unwrap_or_default(),
-            }),
-            timeout,
-            limit,
-        });
+        let invalid = |error| Error::new(ErrorKind::InvalidInput, "").with_source(error);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url)
+            .body(body)
+            .map_err(invalid)?;
+        let headers = request.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        // Airlock's check against cross-site requests: any value works (vendor documentation).
+        headers.insert("x-same-domain", HeaderValue::from_static("1"));
+        self.jar.add_to(headers)?;
+        let result = self.server.http.send(request, limits).await;
         let sent_before = self.sent;
-        self.sent |= result.as_ref().map_or_else(Failure::request_sent, |_| true);
-        let reply = result.map_err(|failure| Error::from(failure).after_sending(sent_before))?;
+        self.sent |= result
+            .as_ref()
+            .map_or_else(bounded_https::Error::request_sent, |_| true);
+        let reply = result.map_err(|error| Error::from(error).after_sending(sent_before))?;
         self.jar
             .keep(&reply)
             .map_err(|what| not_understood(what).after_sending(true))?;

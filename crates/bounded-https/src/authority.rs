@@ -1,4 +1,4 @@
-//! Where a server is: `name` or `name:port`.
+//! The address of a server: `name` or `name:port`.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,7 @@ pub struct Authority {
     port: u16,
 }
 
-/// Not a host name or address with an optional port. Says what is wrong with it.
+/// The text is not a host name or address with an optional port. It says what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BadAuthority(&'static str);
 
@@ -24,13 +24,13 @@ impl fmt::Display for BadAuthority {
 impl std::error::Error for BadAuthority {}
 
 impl Authority {
-    /// The host name or IP address; an IPv6 address stands in brackets.
+    /// The host name or IP address. An IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The TCP port, 443 unless another was given.
+    /// The TCP port; 443 by default.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -38,7 +38,7 @@ impl Authority {
 }
 
 impl fmt::Display for Authority {
-    /// `host`, or `host:port` where the port is not 443.
+    /// `host`, or `host:port` if the port is not 443.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.port == 443 {
             f.write_str(&self.host)
@@ -89,13 +89,13 @@ impl FromStr for Authority {
                         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             };
             let name = host.strip_suffix('.').unwrap_or(host);
-            // WHATWG URL, "ends in a number": such a name would be read as an IPv4 address.
+            // WHATWG URL, "ends in a number": URL parsers read such a name as an IPv4 address.
             let last = name.rsplit('.').next().unwrap_or_default();
             let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
                 || last
                     .get(..2)
                     .is_some_and(|start| start.eq_ignore_ascii_case("0x"));
-            // With a dot at its end an address would be read as one, too, but shown as a name.
+            // With a final dot they read it as an address, too, but it looks like a name.
             if numeric && host.parse::<Ipv4Addr>().is_err() {
                 return Err(BadAuthority("not an IPv4 address"));
             }

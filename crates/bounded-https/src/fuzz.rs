@@ -1,10 +1,10 @@
-use crate::{Failure, tls};
+use crate::{Error, tls};
 
-/// The CA certificates of a file. How many there are.
+/// The number of CA certificates in a file.
 ///
 /// # Errors
 ///
-/// One of them is none, or there is none.
-pub fn ca_certificates(pem: &[u8]) -> Result<usize, Failure> {
+/// The file has no certificate, or an invalid one.
+pub fn ca_certificates(pem: &[u8]) -> Result<usize, Error> {
     tls::given(pem).map(|roots| roots.len())
 }

@@ -1,21 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 mod authority;
-mod cancel;
+#[cfg(feature = "blocking")]
+pub mod blocking;
+#[cfg(feature = "https")]
 mod classify;
-mod failure;
-/// Parsers that only their fuzz targets reach from outside.
-#[cfg(fuzzing)]
+mod client;
+mod error;
+/// Parsers that only their fuzz targets call.
+#[cfg(all(fuzzing, feature = "https"))]
 #[doc(hidden)]
 pub mod fuzz;
-mod mailbox;
+#[cfg(feature = "https")]
+mod https;
+#[cfg(feature = "https")]
 mod resolve;
+#[cfg(feature = "https")]
 mod tls;
-mod transport;
+
+/// The crate of the requests and answers in this API.
+pub use http;
 
 pub use authority::{Authority, BadAuthority};
-pub use cancel::Canceller;
-pub use failure::{Failure, FailureKind, Unreachable, printable};
+pub use client::{Body, BoxFuture, HttpClient, Limits, secret_header};
+pub use error::{Detail, Error, ErrorKind, Unreachable, printable};
+#[cfg(feature = "https")]
+pub use https::{Https, HttpsBuilder};
+#[cfg(feature = "https")]
 pub use tls::{Roots, SYSTEM_CA_FILES};
-pub use transport::{Body, Call, Header, Method, Options, Reply, Transport};

@@ -1,5 +1,5 @@
-//! Name look-up on a thread of its own: `getaddrinfo` cannot be interrupted, and must hold up
-//! nobody. The thread knows the name and nothing else, and ends with its look-up.
+//! Name look-up on a separate thread, because `getaddrinfo` cannot be interrupted. The thread knows
+//! only the name, and ends with its look-up.
 
 use std::error::Error;
 use std::fmt;
@@ -10,10 +10,10 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
-/// Name service modules may be hungry; memory that is not touched costs nothing.
+/// Modules of the name service may need much stack. Unused stack costs no memory.
 const STACK_BYTES: usize = 2 << 20;
 
-/// The system's own look-up, as nsswitch.conf says.
+/// The look-up of the system, as nsswitch.conf configures it.
 #[derive(Debug)]
 pub(crate) struct SystemResolver;
 
@@ -28,7 +28,7 @@ impl Resolve for SystemResolver {
                     .to_socket_addrs()
                     .map(|found| with_a_route(found, has_route))
                     .map_err(told_apart);
-                // Nobody may be waiting any more.
+                // The request may have ended in the meantime.
                 let _ = sender.send(found);
             });
         Box::pin(async move {
@@ -40,8 +40,7 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// A look-up that this machine has failed, and no name server: that must not pass for a name which
-/// nobody has.
+/// This host failed during the look-up, not a name server. It must not look like an unknown name.
 #[derive(Debug)]
 pub(crate) struct NotLookedUp(io::Error);
 
@@ -53,19 +52,20 @@ impl fmt::Display for NotLookedUp {
 
 impl Error for NotLookedUp {}
 
-/// Tells errors of the system (`EAI_SYSTEM`, getaddrinfo(3)) from those of the way to a name server.
+/// Separates errors of this host (`EAI_SYSTEM`, getaddrinfo(3)) from errors on the way to a name
+/// server.
 fn told_apart(error: io::Error) -> Box<dyn Error + Send + Sync> {
-    // Linux, errno(3): no network, no way to it, nothing heard, nobody there.
+    // Linux, errno(3): ENETDOWN, ENETUNREACH, ETIMEDOUT, ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH.
     const OF_THE_WAY: [i32; 6] = [100, 101, 110, 111, 112, 113];
     match error.raw_os_error() {
         Some(errno) if !OF_THE_WAY.contains(&errno) => NotLookedUp(error).into(),
-        // Not as it is: `ECONNREFUSED` here is no tenant that refuses a connection.
+        // As text: `ECONNREFUSED` here must not look like a server that refuses the connection.
         _ => io::Error::other(error.to_string()).into(),
     }
 }
 
-/// Leaves out what this host has no route to, unless that is all there is. Else the error of such
-/// an address (on a host without IPv6, say) hides what the others say.
+/// Leaves out addresses without a route, unless there is no other. For example, on a host without
+/// IPv6 the error of an IPv6 address would hide the errors of the others.
 fn with_a_route(
     found: impl Iterator<Item = SocketAddr>,
     has_route: impl Fn(&SocketAddr) -> bool,
@@ -74,22 +74,22 @@ fn with_a_route(
     if routed.is_empty() { rest } else { routed }
 }
 
-/// Connecting a UDP socket sends nothing: it asks for a route (connect(2)).
+/// Asks the kernel for a route: connecting a UDP socket sends no packet (connect(2)).
 fn has_route(address: &SocketAddr) -> bool {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    // Any port will do, but 0.
+    // Any port but 0 works.
     let target = SocketAddr::new(address.ip(), 443);
     let asked = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(target));
     !asked.is_err_and(|error| means_no_route(&error))
 }
 
-/// Whether an error is about the way. Others, such as no descriptors or ports left, the caller may
-/// have brought about, and they must not choose between addresses.
+/// Whether an error means that there is no route. Local users can cause other errors, such as too
+/// few file descriptors, and these must not choose between addresses.
 fn means_no_route(error: &io::Error) -> bool {
-    // Linux, errno(3): no IPv6 at all.
+    // Linux, errno(3): this host has no IPv6.
     const EAFNOSUPPORT: i32 = 97;
     matches!(
         error.kind(),
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_without_a_route_count_only_where_there_is_no_other() {
+    fn addresses_without_a_route_count_only_if_there_is_no_other() {
         let [near, far]: [SocketAddr; 2] =
             ["127.0.0.1:0", "[2001:db8::1]:0"].map(|address| address.parse().unwrap());
         let kept = |found: &[SocketAddr]| with_a_route(found.iter().copied(), SocketAddr::is_ipv4);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_this_machine_is_no_name_that_nobody_has() {
+    fn a_failure_of_this_host_is_not_an_unknown_name() {
         let is_ours = |error| told_apart(error).is::<NotLookedUp>();
         // EIO, ENOMEM, EMFILE.
         for errno in [5, 12, 24] {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_lack_of_a_way_leaves_an_address_out() {
+    fn only_a_missing_route_leaves_an_address_out() {
         let means = |errno| means_no_route(&io::Error::from_raw_os_error(errno));
         // ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT.
         assert!([101, 113, 99, 97].into_iter().all(means));

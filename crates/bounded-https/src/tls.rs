@@ -1,5 +1,5 @@
-//! TLS 1.2 or 1.3 with the certificates of the system or of one file. There is no way to turn
-//! the checks off, and nothing here is read from the environment.
+//! TLS 1.2 or 1.3 with the CA certificates of the system or of one file. The checks cannot be
+//! turned off, and nothing is read from the environment.
 
 use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::SigningKey;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::failure::{Failure, FailureKind};
+use crate::error::{Error, ErrorKind};
 
-/// Where distributions keep the bundle of CA certificates: Debian, Ubuntu, Alpine and Arch;
-/// Fedora and RHEL (two names); SUSE; the BSD-like `/etc/ssl/cert.pem`. The first that exists
-/// is used.
+/// The files in which distributions keep their CA certificates: Debian, Ubuntu, Alpine and Arch;
+/// Fedora and RHEL (two names); SUSE; the BSD-like `/etc/ssl/cert.pem`. The first that exists is
+/// used.
 pub const SYSTEM_CA_FILES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -24,17 +24,18 @@ pub const SYSTEM_CA_FILES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 
-/// Whose certificates are believed.
+/// The CA certificates to trust.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub enum Roots {
-    /// Those of the system: the first file of [`SYSTEM_CA_FILES`] that exists.
+    /// The system's: the first file of [`SYSTEM_CA_FILES`] that exists.
     #[default]
     System,
-    /// These, as PEM.
+    /// These, in PEM form.
     Pem(Vec<u8>),
 }
 
-pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Failure> {
+pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Error> {
     let roots = match roots {
         Roots::System => system()?,
         Roots::Pem(pem) => given(pem)?,
@@ -49,12 +50,12 @@ pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Failure> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // One connection a login: there is nothing to resume.
+    // A login has one connection, so there is no session to resume.
     config.resumption = Resumption::disabled();
     Ok(config)
 }
 
-/// A client has no key of its own, and needs no code to sign with one.
+/// A client has no key, so the code that signs with one is left out.
 #[derive(Debug)]
 struct NoKeys;
 
@@ -67,8 +68,8 @@ impl KeyProvider for NoKeys {
     }
 }
 
-/// The system's bundle. A certificate that cannot be used takes nothing from the others.
-fn system() -> Result<RootCertStore, Failure> {
+/// The system's CA certificates. One that cannot be used is skipped.
+fn system() -> Result<RootCertStore, Error> {
     for path in SYSTEM_CA_FILES {
         let pem = match std::fs::read(path) {
             Ok(pem) => pem,
@@ -87,8 +88,9 @@ fn system() -> Result<RootCertStore, Failure> {
     ))
 }
 
-/// A chosen file: all of it must be good, or its owner believes to trust what is not there.
-pub(crate) fn given(pem: &[u8]) -> Result<RootCertStore, Failure> {
+/// The CA certificates of a chosen file. All of them must be usable, so that no intended CA is
+/// missing.
+pub(crate) fn given(pem: &[u8]) -> Result<RootCertStore, Error> {
     let bad = |why: String| local(format!("the given CA certificates: {why}"));
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -99,12 +101,12 @@ pub(crate) fn given(pem: &[u8]) -> Result<RootCertStore, Failure> {
     }
     if roots.is_empty() {
         return Err(bad(
-            "no certificate in PEM form (-----BEGIN CERTIFICATE-----) in them".to_owned(),
+            "no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned(),
         ));
     }
     Ok(roots)
 }
 
-fn local(what: String) -> Failure {
-    Failure::new(FailureKind::Local, what)
+fn local(what: String) -> Error {
+    Error::new(ErrorKind::Local, what)
 }

@@ -1,9 +1,10 @@
-//! Lists the keys that a tenant publishes of a person: one of each phone.
+//! Lists the keys that a tenant publishes for a user.
 //!
 //! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
-//! cargo run -p logonbox-authenticator --example keys -- localhost:8443 approve logonbox-tenant-ca.pem
+//! cargo run -p logonbox-authenticator --example keys -- \
+//!     localhost:8443 approve logonbox-tenant-ca.pem
 //! ```
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
@@ -13,13 +14,14 @@ use std::process::ExitCode;
 
 use logonbox_authenticator::{Client, Error};
 
-fn main() -> ExitCode {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [tenant, account, ca_file] = &arguments[..] else {
         eprintln!("usage: keys TENANT ACCOUNT CA_FILE");
         return ExitCode::from(2);
     };
-    match list(tenant, account, ca_file) {
+    match list(tenant, account, ca_file).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("no keys: {error}");
@@ -28,11 +30,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn list(tenant: &str, account: &str, ca_file: &str) -> Result<(), Error> {
+async fn list(tenant: &str, account: &str, ca_file: &str) -> Result<(), Error> {
     let client = Client::builder(tenant.parse()?).ca_file(ca_file).build()?;
-    let keys = client.keys(account)?;
+    let keys = client.keys(account).await?;
     for key in keys.keys() {
-        // The comment is the tenant's word: Debug escapes what would steer a terminal.
+        // The comment comes from the tenant. Debug escapes the characters that control a terminal.
         let (algorithm, comment) = (key.algorithm(), key.comment());
         println!(
             "{algorithm} {} {} {comment:?}",
@@ -41,7 +43,7 @@ fn list(tenant: &str, account: &str, ca_file: &str) -> Result<(), Error> {
         );
     }
     for skipped in keys.skipped() {
-        eprintln!("of no use: {skipped}");
+        eprintln!("skipped: {skipped}");
     }
     Ok(())
 }

@@ -1,44 +1,59 @@
-//! A login step by step: the phone is chosen by its name, Ctrl-C takes the request back, and the person
-//! is told of every outcome.
+//! A login step by step: it chooses a key by its comment, cancels on Ctrl-C, and explains each
+//! outcome to the user.
 //!
 //! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
-//! cargo run -p logonbox-authenticator --example steps -- localhost:8443 approve "Pixel 8" logonbox-tenant-ca.pem
+//! cargo run -p logonbox-authenticator --example steps -- \
+//!     localhost:8443 approve "Pixel 8" logonbox-tenant-ca.pem
 //! ```
 //!
-//! Other accounts: `decline`, `never` (then press Ctrl-C, or wait), `wrong-key`, `keys-none`, `nobody`.
+//! Other accounts: `decline`, `never` (then press Ctrl-C, or wait), `wrong-key`, `keys-none`,
+//! `nobody`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::env;
+use std::io;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use logonbox_authenticator::{Approval, Canceller, Client, Error, ErrorKind, Texts};
+use logonbox_authenticator::{Approval, Client, Error, ErrorKind, Texts};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
+use tokio::sync::oneshot;
 
-fn main() -> ExitCode {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [tenant, account, phone, ca_file] = &arguments[..] else {
         eprintln!("usage: steps TENANT ACCOUNT PHONE CA_FILE");
         return ExitCode::from(2);
     };
-    let canceller = Canceller::new();
-    if let Err(error) = cancel_on_ctrl_c(&canceller) {
-        eprintln!("Ctrl-C cannot be watched: {error}");
-        return ExitCode::FAILURE;
-    }
-    match log_in(tenant, account, phone, ca_file, &canceller) {
+    let ctrl_c = match ctrl_c() {
+        Ok(ctrl_c) => ctrl_c,
+        Err(error) => {
+            eprintln!("Ctrl-C cannot be caught: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // The future that is not ready is dropped. If it is the login, this closes the connection.
+    let login = tokio::select! {
+        login = log_in(tenant, account, phone, ca_file) => login,
+        _ = ctrl_c => {
+            println!("Cancelled.");
+            return ExitCode::FAILURE;
+        }
+    };
+    match login {
         Ok(approval) => {
             println!("Welcome, {}.", approval.principal());
             ExitCode::SUCCESS
         }
         Err(error) => {
             println!("{}", tell(error.kind()));
-            // For those who look after this program.
+            // For the administrator of this program.
             eprintln!(
                 "{error} (the phone may have rung: {})",
                 error.request_sent()
@@ -48,12 +63,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn log_in(
+async fn log_in(
     tenant: &str,
     account: &str,
     phone: &str,
     ca_file: &str,
-    canceller: &Canceller,
 ) -> Result<Approval, Error> {
     let client = Client::builder(tenant.parse()?)
         .texts(Texts {
@@ -63,40 +77,38 @@ fn log_in(
         })
         .connect_timeout(Duration::from_secs(5))
         .person_timeout(Duration::from_secs(60))
-        .canceller(canceller)
         .ca_file(ca_file)
         .build()?;
 
-    let keys = client.keys(account)?;
+    let keys = client.keys(account).await?;
     let key = client.choose_by_comment(&keys, phone)?;
     let request = client.request(account, key)?;
     println!("Approve the request on {:?}.", key.comment());
-    let response = client.sign(request)?;
+    let response = client.sign(request).await?;
     response.verify()
 }
 
-fn cancel_on_ctrl_c(canceller: &Canceller) -> std::io::Result<()> {
+/// Becomes ready when the user presses Ctrl-C.
+fn ctrl_c() -> io::Result<oneshot::Receiver<()>> {
     let mut signals = Signals::new([SIGINT])?;
-    let canceller = canceller.clone();
+    let (sender, receiver) = oneshot::channel();
     thread::spawn(move || {
-        for _ in signals.forever() {
-            canceller.cancel();
-        }
+        signals.forever().next();
+        sender.send(())
     });
-    Ok(())
+    Ok(receiver)
 }
 
-/// What the person is told, who need not know what TLS is.
+/// The message for the user, who need not know about TLS.
 fn tell(kind: ErrorKind) -> &'static str {
     match kind {
-        // One text: whether there is such a person is nobody's business.
+        // One text for both, so that it does not reveal which users exist.
         ErrorKind::NoSuchAccount | ErrorKind::NoUsableKey => "There is no such phone.",
         ErrorKind::Declined => "Declined on the phone.",
         ErrorKind::Refused => "LogonBox would not ask the phone.",
-        ErrorKind::TimedOut => "Nobody answered in time. Try again.",
-        ErrorKind::Cancelled => "Cancelled.",
+        ErrorKind::TimedOut => "No answer in time. Try again.",
         ErrorKind::Unreachable(_) => "LogonBox cannot be reached. Try again later.",
-        // An attack, or a mistake: a matter for those who look after this program.
+        // An attack or a fault: the administrator has to look at it.
         _ => "That did not work. Ask your administrator.",
     }
 }

@@ -1,4 +1,4 @@
-//! A web application whose people log in with their phones.
+//! A web application whose users log in with their phones.
 //!
 //! Against the simulated tenant, in two terminals; then open the URL that is printed, and log in as
 //! `page`:
@@ -8,16 +8,16 @@
 //! cargo run -p logonbox-authenticator --example web -- localhost:8443 logonbox-tenant-ca.pem
 //! ```
 //!
-//! All arguments: `TENANT [CA_FILE [LISTEN [URL]]]`. An empty `CA_FILE` stands for the system's CAs;
-//! `LISTEN` is 127.0.0.1:8080 unless given; `URL` is what browsers call this application, as in
-//! `https://wiki.acme.com`, when a reverse proxy puts HTTPS before it.
+//! All arguments: `TENANT [CA_FILE [LISTEN [URL]]]`. An empty `CA_FILE` means the system's CA
+//! certificates. `LISTEN` is 127.0.0.1:8080 by default. `URL` is the address of this application in
+//! browsers, such as `https://wiki.acme.com` behind a reverse proxy.
 //!
-//! Whoever knows a name can have its phone asked. An application that people rely on asks for
-//! something else first, such as a password, and limits how often.
+//! Anyone who knows a user name can make its phone ring. A real application first asks for
+//! something else, such as a password, and limits the number of attempts.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
-// In a folder, where cargo does not take it for an example of its own.
+// In a directory, so that cargo does not build it as a separate example.
 #[path = "web/page.rs"]
 mod page;
 
@@ -37,20 +37,19 @@ use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer};
 
 use page::Problem;
 
-/// What a session holds: requests on their way, and who is logged in.
+/// The entries of a session: open requests, and the user who is logged in.
 const REQUESTS: &str = "requests";
 const USER: &str = "user";
 
-/// The last part of the address that the browser comes back to, and what belongs to it: somebody
-/// may begin in two tabs, and another site's guess must not use a request up.
+/// The last part of the address that the browser comes back to, and its request. A user may begin
+/// in two tabs, and the guess of another site must not use up a request.
 type Requests = Vec<(String, String)>;
 const MOST_REQUESTS: usize = 4;
 
 #[derive(Clone)]
 struct App {
-    /// Looks up one person's keys after the other: where many log in at once, keep several.
-    client: Arc<Client>,
-    /// `https://wiki.acme.com`. Never the Host header, which is the sender's to choose.
+    client: Client,
+    /// `https://wiki.acme.com`. Never the Host header: the sender chooses it.
     url: Arc<str>,
 }
 
@@ -89,19 +88,19 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         None => format!("http://{address}"),
     };
 
-    // In memory they are gone with the program, and those that have expired stay: for trying.
+    // This store is for trying it out: it loses all sessions at the end, and keeps expired ones.
     let secure = url.starts_with("https://");
     let sessions = SessionManagerLayer::new(MemoryStore::default())
-        // With this prefix, no neighbour such as blog.acme.com can set it: whoever could would log
-        // others in as themselves (RFC 6265bis, section 4.1.3.2).
+        // With this prefix, no sibling host such as blog.acme.com can set the cookie and so log
+        // users in as somebody else (RFC 6265bis, section 4.1.3.2).
         .with_name(if secure { "__Host-id" } else { "id" })
         .with_http_only(true)
         .with_secure(secure)
-        // The way back from the tenant comes from another site: Strict would leave the cookie out.
+        // The tenant is another site: with Strict, the browser would come back without the cookie.
         .with_same_site(SameSite::Lax)
         .with_expiry(Expiry::OnInactivity(Duration::hours(1)));
     let app = App {
-        client: Arc::new(client.build()?),
+        client: client.build()?,
         url: url.as_str().into(),
     };
     let pages = Router::new()
@@ -113,7 +112,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
             "/style.css",
             get(([(header::CONTENT_TYPE, "text/css")], page::STYLE)),
         )
-        // As when somebody presses Enter in the address bar after a refusal.
+        // For example, when a user presses Enter in the address bar after a refusal.
         .method_not_allowed_fallback(|| async { Redirect::to("/") })
         .fallback(|| async { Redirect::to("/") })
         .layer(sessions)
@@ -142,13 +141,11 @@ async fn start(
 ) -> Result<Redirect, Problem> {
     let id = Id::default().to_string();
     let back = format!("{}/finish/{id}?response={{response}}", app.url);
-    let asked = tokio::task::spawn_blocking(move || {
-        // Keyboards of phones put a blank after a word.
-        let user = form.user.trim();
-        let keys = app.client.keys(user)?;
-        app.client.redirect(user, app.client.choose(&keys)?, &back)
-    });
-    let redirect = asked.await??;
+    // Keyboards of phones put a blank after a word.
+    let user = form.user.trim();
+    let keys = app.client.keys(user).await?;
+    let key = app.client.choose(&keys)?;
+    let redirect = app.client.redirect(user, key, &back)?;
     let mut requests: Requests = session.get(REQUESTS).await?.unwrap_or_default();
     requests.push((id, redirect.request.save().as_str().to_owned()));
     requests.drain(..requests.len().saturating_sub(MOST_REQUESTS));
@@ -171,18 +168,18 @@ async fn finish(
     let mut requests: Requests = session.get(REQUESTS).await?.unwrap_or_default();
     let place = requests.iter().position(|(other, _)| *other == id);
     let (_, saved) = requests.swap_remove(place.ok_or(Problem::NOT_ASKED)?);
-    // A request is good for one response, and the layer would take it out of the store only
-    // afterwards, and not at all where the answer is an error of this server. Where two answers can
-    // be judged at once, a store that several programs share has to give it away only once.
+    // A request is valid for one response. The layer would save the session only after this
+    // function, and not at all after an error. A store that several programs share must remove it
+    // atomically.
     session.insert(REQUESTS, requests).await?;
     session.save().await?;
     let approval = RedirectRequest::restore(&saved)?.finish(&query.response)?;
 
-    // Somebody else may know the id from before, or have put something into that session.
+    // Someone else may know the old session id, or may have written to the old session.
     session.clear().await;
     session.cycle_id().await?;
-    // As it was typed: a tenant may take "Lee" for "lee". Where the name decides what somebody may
-    // do, look it up among your own users before the phone is asked, and go on with theirs.
+    // The name as it was typed: a tenant may accept "Lee" for "lee". If the name decides on
+    // permissions, look it up among your own users before the push, and store your own spelling.
     session.insert(USER, approval.principal()).await?;
     Ok(Redirect::to("/"))
 }
@@ -192,8 +189,7 @@ async fn logout(session: Session) -> Result<Redirect, Problem> {
     Ok(Redirect::to("/"))
 }
 
-/// Before and after everything: no other site's page logs anybody in or out, and nobody frames a
-/// page or keeps it.
+/// Runs around every page: no other site can log users in or out, frame a page, or cache it.
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN);
     if request.method() == Method::POST && origin.is_none_or(|origin| origin != &*app.url) {

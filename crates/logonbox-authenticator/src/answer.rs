@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::secret::Signature;
 use crate::wire::{BASE64URL, Malformed, Reader};
 
-/// All but `success` may be null or missing. A field that comes twice is refused.
+/// All fields except `success` may be null or missing. A repeated field is an error.
 #[derive(Deserialize)]
 struct Answer {
     success: bool,
@@ -21,12 +21,12 @@ struct Answer {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Refused`] when the tenant says no, [`ErrorKind::Declined`] when the person does,
-/// [`ErrorKind::NotUnderstood`] when it is no such answer.
+/// [`ErrorKind::Refused`] if the tenant refuses, [`ErrorKind::Declined`] if the user declines, and
+/// [`ErrorKind::NotUnderstood`] if it is not such an answer.
 pub(crate) fn parse(body: &[u8]) -> Result<Signature, Error> {
     let not_understood = |what: &str| Error::new(ErrorKind::NotUnderstood, what);
     // The parser's own message would quote the answer, which may hold a signature.
-    // serde would also take the fields of an array, in their order.
+    // serde would accept an array of the fields, too.
     if body.trim_ascii_start().first() == Some(&b'[') {
         return Err(not_understood("JSON, but not the answer to a sign request"));
     }
@@ -63,7 +63,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Signature, Error> {
     }
 }
 
-/// A blob of a boolean and, when it is false, the reason.
+/// A blob of a boolean and, if it is false, the reason.
 fn reason_of_refusal(blob: &[u8]) -> Result<Option<String>, Malformed> {
     let mut reader = Reader::new(blob);
     if reader.boolean()? {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_the_person_comes_with_its_reason() {
+    fn a_decline_comes_with_its_reason() {
         // 00, length 3, "Bye"
         let error = parse(br#"{"success":true,"signature":"","response":"AAAAAANCeWU="}"#);
         let error = error.unwrap_err();

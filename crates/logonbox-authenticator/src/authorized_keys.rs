@@ -1,19 +1,18 @@
-//! The key list of a person, as the tenant publishes it.
+//! The key list of a user, as the tenant publishes it.
 
 use std::fmt;
 
 use crate::key::{KeyError, PublicKey};
 
-/// Every listing starts with this; anything else is not one (an error page, for instance).
+/// The start of every listing. An error page, for example, starts differently.
 const HEADER: &str = "# Authorized";
 
-/// How many skipped lines are logged one by one: a listing can hold a hundred thousand.
+/// The number of skipped lines that are logged. A listing can have a hundred thousand.
 const LOGGED: usize = 10;
-/// How many skipped lines are remembered.
+/// The number of skipped lines that are kept.
 const REMEMBERED: usize = 1000;
 
-/// A parsed authorized-keys listing: the usable keys in the order in which they are published,
-/// and what had to be skipped.
+/// A parsed authorized-keys listing: the usable keys in their order, and the skipped lines.
 ///
 /// ```
 /// use logonbox_authenticator::AuthorizedKeys;
@@ -39,7 +38,7 @@ pub struct AuthorizedKeys {
 pub struct Skipped {
     /// The line in the listing, counted from 1.
     pub line: usize,
-    /// Why the key is of no use.
+    /// The reason why the key cannot be used.
     pub why: KeyError,
 }
 
@@ -62,14 +61,14 @@ impl fmt::Display for NotAKeyList {
 impl std::error::Error for NotAKeyList {}
 
 impl AuthorizedKeys {
-    /// Parses a listing. Blank lines and comments are passed over, lines without a usable key
-    /// are skipped and remembered; lines may end in CRLF. The format is OpenSSH's (sshd(8),
-    /// `AUTHORIZED_KEYS FILE FORMAT`) without options, after a first line that starts with
-    /// `# Authorized`.
+    /// Parses a listing. The first line starts with `# Authorized`. The others are in the format of
+    /// OpenSSH without options (sshd(8), `AUTHORIZED_KEYS FILE FORMAT`), and may end in CRLF. Blank
+    /// lines and comments are ignored. Lines without a usable key are skipped and kept in
+    /// [`skipped`](Self::skipped).
     ///
     /// # Errors
     ///
-    /// [`NotAKeyList`], when the first line is not the header of a listing.
+    /// [`NotAKeyList`] if the first line is not the header of a listing.
     pub fn parse(listing: &str) -> Result<Self, NotAKeyList> {
         if !listing.starts_with(HEADER) {
             return Err(NotAKeyList);
@@ -105,7 +104,7 @@ impl AuthorizedKeys {
         &self.keys
     }
 
-    /// The lines that hold no usable key; of more than a thousand, the first thousand.
+    /// The lines without a usable key, at most the first thousand.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped

@@ -1,11 +1,14 @@
 //! The client: keys, request, response.
 
 use std::fmt;
+#[cfg(feature = "https")]
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bounded_https::{Authority as TenantAddress, Canceller, Options, Roots, Transport};
+use bounded_https::{Authority as TenantAddress, HttpClient};
+#[cfg(feature = "https")]
+use bounded_https::{Https, HttpsBuilder, Roots};
 
 use crate::authorized_keys::AuthorizedKeys;
 use crate::error::{Error, ErrorKind};
@@ -19,14 +22,19 @@ use crate::text::Texts;
 
 /// Asks a tenant for keys and signatures.
 ///
-/// A client keeps one connection open between its calls, on a thread of its own; dropping the
-/// client closes both. Calls block, each at most for its timeout, and end at once when the
-/// client's [`Canceller`] is used. A client can be shared by threads, which then call one after the
-/// other: while a person is asked, nobody else is.
+/// A client is cheap to clone, and clones share their connections. One client serves many logins at
+/// the same time. Each call has a deadline. Dropping the future of a call cancels its request.
 ///
-/// A *principal* is what the tenant calls a person, usually a mail address. It can be any text:
-/// where it gets into a URL, it is percent-encoded (RFC 3986, section 2.1).
-pub struct Client {
+/// The futures must run on a tokio runtime with I/O and time enabled, unless
+/// [`http_client`](ClientBuilder::http_client) is used.
+/// `blocking::Client` needs no runtime.
+///
+/// A *principal* is the tenant's name for a user, usually a mail address. It can be any text: it is
+/// percent-encoded in URLs (RFC 3986, section 2.1).
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
     keys: Arc<dyn KeySource>,
     signatures: Arc<dyn SignatureSource>,
     random: Box<dyn RandomSource>,
@@ -37,18 +45,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with all the defaults, for a tenant such as `acme.logonbox.directory`, or
-    /// `acme.logonbox.directory:8443`. Nothing is sent yet.
+    /// A client with the default settings, for a tenant such as `acme.logonbox.directory` or
+    /// `acme.logonbox.directory:8443`. It sends nothing yet.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when `tenant` is no host with an optional port, and
-    /// [`ErrorKind::Local`] when this machine has no thread, descriptors or CA certificates.
+    /// [`ErrorKind::InvalidInput`] if `tenant` is not a host with an optional port, and
+    /// [`ErrorKind::Local`] if the CA certificates cannot be read.
     pub fn new(tenant: &str) -> Result<Self, Error> {
         Self::builder(tenant.parse()?).build()
     }
 
-    /// A client to be set up.
+    /// Begins to configure a client.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -69,38 +77,40 @@ impl Client {
             random: Box::new(SystemRandom),
             algorithms: Algorithm::ALL.to_vec(),
             texts: Texts::default(),
-            options: Options {
-                roots: Roots::System,
-                proxy: None,
-                connect_timeout: Duration::from_secs(5),
-                canceller: Canceller::new(),
-                user_agent: concat!("logonbox-authenticator-rust/", env!("CARGO_PKG_VERSION")),
-            },
+            http: None,
+            #[cfg(feature = "https")]
+            https: Https::builder().user_agent(concat!(
+                "logonbox-authenticator-rust/",
+                env!("CARGO_PKG_VERSION")
+            )),
+            #[cfg(feature = "https")]
+            ca_file: None,
+            connect_timeout: Duration::from_secs(5),
             person_timeout: Duration::from_secs(60),
             redirect_time: DEFAULT_REDIRECT_TIME,
-            ca_file: None,
         }
     }
 
-    /// The key list of `principal`, as the tenant publishes it: at most 256 KiB, and not looked at.
-    /// What is not UTF-8 in it becomes U+FFFD.
+    /// The key list of `principal` as the tenant publishes it, at most 256 KiB. Invalid UTF-8 in it
+    /// becomes U+FFFD.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NoSuchAccount`] (HTTP status 404), [`ErrorKind::InvalidInput`] for a principal
-    /// that no URL can name (`""`, `"."`, `".."`), or why the list could not be had. No phone has rung.
-    pub fn listing(&self, principal: &str) -> Result<String, Error> {
-        self.keys.list_keys(principal)
+    /// that no URL can name (`""`, `"."`, `".."`), or the reason why there is no list. No phone has
+    /// rung.
+    pub async fn listing(&self, principal: &str) -> Result<String, Error> {
+        self.0.keys.list_keys(principal).await
     }
 
-    /// The keys of `principal`, one per phone.
+    /// The keys of `principal`.
     ///
     /// # Errors
     ///
-    /// As [`listing`](Self::listing), and [`ErrorKind::NotUnderstood`] when what comes is no
+    /// As for [`listing`](Self::listing), and [`ErrorKind::NotUnderstood`] if the answer is not a
     /// key list.
-    pub fn keys(&self, principal: &str) -> Result<AuthorizedKeys, Error> {
-        let keys = AuthorizedKeys::parse(&self.listing(principal)?)?;
+    pub async fn keys(&self, principal: &str) -> Result<AuthorizedKeys, Error> {
+        let keys = AuthorizedKeys::parse(&self.listing(principal).await?)?;
         log::debug!(
             "key list: {} usable keys, {} lines skipped",
             keys.keys().len(),
@@ -109,21 +119,20 @@ impl Client {
         Ok(keys)
     }
 
-    /// The key that signs unless another is chosen: the first of an allowed algorithm, as in the
-    /// vendor's clients.
+    /// The default key: the first one of an allowed algorithm, as in the vendor's clients.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoUsableKey`], with what was found instead.
+    /// [`ErrorKind::NoUsableKey`], with a detail that lists the keys that were found.
     pub fn choose<'a>(&self, keys: &'a AuthorizedKeys) -> Result<&'a PublicKey, Error> {
         self.find(keys, |_| true).ok_or_else(|| no_usable_key(keys))
     }
 
-    /// The first key of an allowed algorithm with this comment, which is usually the name of a phone.
+    /// The first key of an allowed algorithm with this comment.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoUsableKey`], when there is none of an allowed algorithm.
+    /// [`ErrorKind::NoUsableKey`] if there is no such key.
     pub fn choose_by_comment<'a>(
         &self,
         keys: &'a AuthorizedKeys,
@@ -143,58 +152,59 @@ impl Client {
     ) -> Option<&'a PublicKey> {
         keys.keys()
             .iter()
-            .find(|key| self.algorithms.contains(&key.algorithm()) && wanted(key))
+            .find(|key| self.0.algorithms.contains(&key.algorithm()) && wanted(key))
     }
 
     /// A request with the client's texts and a fresh payload.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`], when there is no randomness.
+    /// [`ErrorKind::Local`] if the random number generator fails.
     pub fn request(&self, principal: &str, key: &PublicKey) -> Result<SignRequest, Error> {
+        let texts = &self.0.texts;
         let wording = Wording {
-            remote_name: self.texts.remote_name.clone(),
-            question: self.texts.question(principal, self.tenant.host()),
-            authorize: self.texts.authorize.clone(),
+            remote_name: texts.remote_name.clone(),
+            question: texts.question(principal, self.0.tenant.host()),
+            authorize: texts.authorize.clone(),
         };
         Ok(SignRequest::new(principal, key, wording, self.payload()?))
     }
 
-    /// 128 random bytes for a request of your own words ([`SignRequest::new`]). The vendor's clients
-    /// send as many.
+    /// 128 random bytes for a request with your own words ([`SignRequest::new`]). The vendor's
+    /// clients use the same length.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`], when there is no randomness.
+    /// [`ErrorKind::Local`] if the random number generator fails.
     pub fn payload(&self) -> Result<Payload, Error> {
-        fresh_payload(&*self.random)
+        fresh_payload(&*self.0.random)
     }
 
-    /// Rings the phone and waits for its signature. The request goes out once, whatever the
-    /// connection does.
+    /// Sends the push and waits for the signature. The request is sent once and never repeated.
+    /// Dropping the future closes the connection.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Declined`], [`ErrorKind::Refused`], [`ErrorKind::TimedOut`], or why there is
-    /// no answer; [`Error::request_sent`] tells whether the phone may have rung.
-    pub fn sign(&self, request: SignRequest) -> Result<Response, Error> {
+    /// [`ErrorKind::Declined`], [`ErrorKind::Refused`], [`ErrorKind::TimedOut`], or the reason why
+    /// there is no answer. [`Error::request_sent`] tells whether the phone may have rung.
+    pub async fn sign(&self, request: SignRequest) -> Result<Response, Error> {
         log::debug!(
             "asking for a signature with {}",
             request.key().fingerprint()
         );
-        let signature = self.signatures.request_signature(&request)?;
+        let signature = self.0.signatures.request_signature(&request).await?;
         Ok(Response::new(request, signature))
     }
 
-    /// A request for a person's browser to carry to the tenant. `redirect_url` is where the tenant
-    /// sends the browser back to: an absolute URL that holds `{response}` once
-    /// ([`RESPONSE_PLACEHOLDER`](crate::RESPONSE_PLACEHOLDER)). Make it of what your configuration
-    /// says, never of the request's Host header.
+    /// Makes a request that the user's browser carries to the tenant. The tenant sends the browser
+    /// back to `redirect_url`. It must be an absolute URL that holds `{response}` once
+    /// ([`RESPONSE_PLACEHOLDER`](crate::RESPONSE_PLACEHOLDER)). Take its host from your
+    /// configuration, never from the Host header.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for another `redirect_url`, [`ErrorKind::Local`] when there is
-    /// no randomness.
+    /// [`ErrorKind::InvalidInput`] for any other `redirect_url`, and [`ErrorKind::Local`] if the
+    /// random number generator or the clock fails.
     #[expect(clippy::disallowed_methods, reason = "the time of a web application")]
     pub fn redirect(
         &self,
@@ -204,25 +214,25 @@ impl Client {
     ) -> Result<Redirect, Error> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_err(|_| Error::new(ErrorKind::Local, "the clock is before 1970"))?;
-        let expires = now.saturating_add(self.redirect_time).as_secs();
-        let (texts, random) = (&self.texts, &*self.random);
+        let expires = now.saturating_add(self.0.redirect_time).as_secs();
+        let (texts, random) = (&self.0.texts, &*self.0.random);
         let request = RedirectRequest::new(principal, key, texts, redirect_url, random, expires)?;
         Ok(Redirect {
-            url: request.url(&self.tenant),
+            url: request.url(&self.0.tenant),
             request,
         })
     }
 
-    /// All in one: lists the keys, chooses the first, asks its phone. What is left to do is
-    /// [`Response::verify`].
+    /// The whole login: fetches the keys, chooses the first and sends the push. Call
+    /// [`Response::verify`] on the result.
     ///
     /// # Errors
     ///
-    /// As [`keys`](Self::keys), [`choose`](Self::choose) and [`sign`](Self::sign).
-    pub fn authenticate(&self, principal: &str) -> Result<Response, Error> {
-        let keys = self.keys(principal)?;
+    /// As for [`keys`](Self::keys), [`choose`](Self::choose) and [`sign`](Self::sign).
+    pub async fn authenticate(&self, principal: &str) -> Result<Response, Error> {
+        let keys = self.keys(principal).await?;
         let request = self.request(principal, self.choose(&keys)?)?;
-        self.sign(request)
+        self.sign(request).await
     }
 }
 
@@ -232,7 +242,7 @@ fn no_usable_key(keys: &AuthorizedKeys) -> Error {
         .iter()
         .map(|key| format!("{} is not allowed", key.algorithm()))
         .chain(keys.skipped().iter().map(ToString::to_string))
-        // An error's detail has no room for more.
+        // A detail has no room for more.
         .take(10)
         .collect();
     if found.is_empty() {
@@ -244,14 +254,14 @@ fn no_usable_key(keys: &AuthorizedKeys) -> Error {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("tenant", &self.tenant)
-            .field("algorithms", &self.algorithms)
-            .field("texts", &self.texts)
+            .field("tenant", &self.0.tenant)
+            .field("algorithms", &self.0.algorithms)
+            .field("texts", &self.0.texts)
             .finish_non_exhaustive()
     }
 }
 
-/// Sets up a [`Client`]. Certificate checks cannot be turned off, and nothing is taken from the
+/// Configures a [`Client`]. Certificate checks cannot be turned off, and nothing is read from the
 /// environment: no proxy, no CA file, no key log.
 #[must_use]
 pub struct ClientBuilder {
@@ -261,14 +271,18 @@ pub struct ClientBuilder {
     random: Box<dyn RandomSource>,
     algorithms: Vec<Algorithm>,
     texts: Texts,
-    options: Options,
+    http: Option<Arc<dyn HttpClient>>,
+    #[cfg(feature = "https")]
+    https: HttpsBuilder,
+    #[cfg(feature = "https")]
+    ca_file: Option<PathBuf>,
+    connect_timeout: Duration,
     person_timeout: Duration,
     redirect_time: Duration,
-    ca_file: Option<PathBuf>,
 }
 
 impl fmt::Debug for ClientBuilder {
-    /// Without the proxy, whose URL may hold a password.
+    /// Without the proxy: its URL may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("tenant", &self.tenant)
@@ -279,7 +293,7 @@ impl fmt::Debug for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// The words on the phone.
+    /// The texts on the phone.
     pub fn texts(mut self, texts: Texts) -> Self {
         self.texts = texts;
         self
@@ -291,100 +305,91 @@ impl ClientBuilder {
         self
     }
 
-    /// For the name look-up, the connection, and every answer that needs no person, such as a
-    /// key list with all that is before it; 5 s by default.
+    /// The time for the name look-up and the connection, and for each whole request that needs no
+    /// person, such as the key list; 5 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.options.connect_timeout = timeout;
+        self.connect_timeout = timeout;
         self
     }
 
-    /// For the person: the whole of a sign request, from a new connection where one is needed to the
-    /// last byte of the answer; 60 s by default. How long the tenant waits is not known.
+    /// The time for a whole sign request, from the connection to the last byte of the answer; 60 s
+    /// by default. It is not known how long the tenant itself waits.
     pub fn person_timeout(mut self, timeout: Duration) -> Self {
         self.person_timeout = timeout;
         self
     }
 
-    /// How long a redirect's response is waited for, in whole seconds; [`DEFAULT_REDIRECT_TIME`]
-    /// by default.
+    /// How long a redirect request is valid, in whole seconds; [`DEFAULT_REDIRECT_TIME`] by
+    /// default.
     pub fn redirect_time(mut self, time: Duration) -> Self {
         self.redirect_time = time;
         self
     }
 
-    /// Believe these CA certificates (PEM) instead of the system's
-    /// ([`SYSTEM_CA_FILES`](crate::SYSTEM_CA_FILES)). All must be good, or
+    /// Trusts these CA certificates (PEM) instead of the system's
+    /// ([`SYSTEM_CA_FILES`](crate::SYSTEM_CA_FILES)). All of them must be usable, or
     /// [`build`](Self::build) fails.
+    #[cfg(feature = "https")]
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.options.roots = Roots::Pem(pem.into());
+        self.https = self.https.roots(Roots::Pem(pem.into()));
         self
     }
 
-    /// Believe the CA certificates in this PEM file instead of the system's. It is read by
-    /// [`build`](Self::build).
+    /// Trusts the CA certificates in this PEM file instead of the system's. [`build`](Self::build)
+    /// reads it.
+    #[cfg(feature = "https")]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
         self
     }
 
-    /// Go through this proxy (`http://name:port`), with TLS to the tenant inside (RFC 9110, section
-    /// 9.3.6).
+    /// Connects through this proxy (`http://name:port`). TLS to the tenant runs inside the tunnel
+    /// (RFC 9110, section 9.3.6).
+    #[cfg(feature = "https")]
     pub fn proxy(mut self, url: &str) -> Self {
-        self.options.proxy = Some(url.to_owned());
+        self.https = self.https.proxy(url);
         self
     }
 
-    /// Lets another thread stop the client.
-    pub fn canceller(mut self, canceller: &Canceller) -> Self {
-        self.options.canceller = canceller.clone();
+    /// Sends the requests with this HTTP client. The CA certificates and the proxy of
+    /// this builder have no effect then.
+    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http = Some(Arc::new(client));
         self
     }
 
-    /// Take the keys from elsewhere.
+    /// Takes the keys from this source instead of the tenant.
     pub fn key_source(mut self, source: impl KeySource + 'static) -> Self {
         self.keys = Some(Arc::new(source));
         self
     }
 
-    /// Take the signatures from elsewhere.
+    /// Takes the signatures from this source instead of the tenant.
     pub fn signature_source(mut self, source: impl SignatureSource + 'static) -> Self {
         self.signatures = Some(Arc::new(source));
         self
     }
 
-    /// Take randomness from elsewhere: for tests. A payload that can be foretold proves nothing.
+    /// Takes the random bytes from this source, for tests. A predictable payload proves nothing.
     pub fn random_source(mut self, source: impl RandomSource + 'static) -> Self {
         self.random = Box::new(source);
         self
     }
 
-    /// Makes the client. Nothing is sent yet; where both sources were replaced, there is no
-    /// thread either.
+    /// Makes the client. It sends nothing yet. If both sources are replaced, it has no HTTP client.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`] when this machine has no thread, descriptors or CA certificates,
-    /// [`ErrorKind::InvalidInput`] for a proxy that is no URL.
+    /// [`ErrorKind::Local`] if the CA certificates cannot be read, and [`ErrorKind::InvalidInput`]
+    /// if the proxy is not a URL or if there is no HTTP client.
     pub fn build(mut self) -> Result<Client, Error> {
-        if self.options.canceller.is_cancelled() {
-            return Err(Error::new(ErrorKind::Cancelled, ""));
-        }
-        if let Some(path) = &self.ca_file {
-            let pem = std::fs::read(path).map_err(|error| {
-                Error::new(ErrorKind::Local, format!("{}: {error}", path.display()))
-            })?;
-            self.options.roots = Roots::Pem(pem);
-        }
-        let address = self.tenant.clone();
-        let (keys, signatures) = match (self.keys, self.signatures) {
+        let (keys, signatures) = match (self.keys.take(), self.signatures.take()) {
             (Some(keys), Some(signatures)) => (keys, signatures),
             (keys, signatures) => {
-                let connect_timeout = self.options.connect_timeout;
                 let tenant = Arc::new(HttpsTenant {
-                    address: self.tenant,
-                    transport: Transport::start(self.options)
-                        .map_err(|failure| Error::of_transport(&failure))?,
-                    connect_timeout,
+                    address: self.tenant.clone(),
+                    http: self.http()?,
+                    connect_timeout: self.connect_timeout,
                     person_timeout: self.person_timeout,
                 });
                 (
@@ -393,14 +398,47 @@ impl ClientBuilder {
                 )
             }
         };
-        Ok(Client {
+        Ok(Client(Arc::new(Inner {
             keys,
             signatures,
             random: self.random,
-            tenant: address,
+            tenant: self.tenant,
             algorithms: self.algorithms,
             texts: self.texts,
             redirect_time: self.redirect_time,
-        })
+        })))
+    }
+
+    /// Makes a client whose methods block.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build), and [`ErrorKind::Local`] if no file descriptor is left.
+    #[cfg(feature = "blocking")]
+    pub fn build_blocking(self) -> Result<crate::blocking::Client, Error> {
+        crate::blocking::Client::of(self.build()?)
+    }
+
+    fn http(&self) -> Result<Arc<dyn HttpClient>, Error> {
+        if let Some(http) = &self.http {
+            return Ok(http.clone());
+        }
+        #[cfg(feature = "https")]
+        {
+            let mut https = self.https.clone().connect_timeout(self.connect_timeout);
+            if let Some(path) = &self.ca_file {
+                let pem = std::fs::read(path).map_err(|error| {
+                    let what = format!("{}: {error}", path.display());
+                    Error::new(ErrorKind::Local, what).with_source(error)
+                })?;
+                https = https.roots(Roots::Pem(pem));
+            }
+            Ok(Arc::new(https.build()?))
+        }
+        #[cfg(not(feature = "https"))]
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            "no HTTP client: call ClientBuilder::http_client, or enable the feature https",
+        ))
     }
 }

@@ -1,101 +1,107 @@
-//! What can go wrong, told apart by what the caller would do about it.
+//! The errors of a client.
 
+use std::error::Error as StdError;
 use std::fmt;
 
-use bounded_https::{BadAuthority as BadAddress, Failure, FailureKind, Unreachable, printable};
+use bounded_https::{BadAuthority as BadAddress, Detail, Unreachable};
 
 use crate::authorized_keys::NotAKeyList;
 
-/// A request to the tenant that did not end in an answer to the question asked.
+/// A login that failed, or a part of one.
 ///
-/// [`Error::kind`] is for programs, the [`Display`](fmt::Display) text for people: what happened and,
-/// after a colon, the [`detail`](Self::detail). It has no [`source`](std::error::Error::source): what
-/// causes say is in the detail.
+/// Programs decide by [`Error::kind`]. The [`Display`](fmt::Display) text is for people. If there
+/// is a [`source`](StdError::source), print the whole chain to see the cause;
+/// [`detail`](Self::detail) is the cause in one line.
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
-    detail: String,
+    detail: Detail,
     request_sent: bool,
 }
 
-/// What happened, as far as a caller would do something else about it.
+/// The kind of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The tenant knows no such principal (404 on the key list).
+    /// The tenant has no such principal (404 on the key list).
     NoSuchAccount,
-    /// The principal is known, but none of the published keys can be used.
+    /// The principal has no usable key.
     NoUsableKey,
-    /// The person declined on the phone.
+    /// The user declined on the phone.
     Declined,
-    /// The tenant would not ask the phone.
+    /// The tenant refused to ask the phone.
     Refused,
-    /// Nobody answered in time.
+    /// No answer came in time.
     TimedOut,
-    /// The tenant could not be talked to.
+    /// The tenant cannot be reached.
     Unreachable(Unreachable),
-    /// Whoever answered could not prove to be the tenant, or speaks no acceptable TLS.
+    /// The certificate is not trusted, or the server speaks no accepted version of TLS.
     Tls,
-    /// The answer is not one that a tenant gives.
+    /// The answer is not one of a tenant.
     NotUnderstood,
-    /// The signature does not verify with the key that was asked.
+    /// The signature does not verify with the requested key.
     BadSignature,
-    /// A redirect's response came too late.
+    /// The response to a redirect came too late.
     Expired,
-    /// A redirect's response is one to another request: for another user, with another key, or
-    /// of another kind.
+    /// The response to a redirect belongs to another request: it has another user, key or kind of
+    /// signature.
     Mismatch,
-    /// This machine failed: no descriptors, threads, memory, randomness or CA certificates left.
+    /// This host failed. For example, it has no file descriptor, memory, randomness or CA
+    /// certificate left.
     Local,
-    /// This library failed, which is a mistake in it: one of its threads panicked.
-    Panicked,
-    /// [`Canceller::cancel`](crate::Canceller::cancel) was called.
-    Cancelled,
-    /// The caller gave something that no tenant could be asked.
+    /// The caller passed a value that no tenant accepts.
     InvalidInput,
 }
 
 impl Error {
-    /// An error of a source of your own. `detail` is cut and stripped as
-    /// [`detail`](Self::detail) promises.
+    /// Makes an error, for a source of your program. See [`detail`](Self::detail) for the
+    /// characters that it keeps.
     #[must_use]
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
-            detail: printable(&detail.into()),
+            detail: Detail::new(detail),
             request_sent: false,
         }
     }
 
-    /// The sign request may have reached the tenant when this happened.
+    /// Adds the error that caused this one. If the detail is empty, it becomes the text of
+    /// `source`.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.detail = self.detail.with_source(source);
+        self
+    }
+
+    /// Marks the sign request as one that may have reached the tenant.
     #[must_use]
     pub fn after_sending(mut self) -> Self {
         self.request_sent = true;
         self
     }
 
-    /// Whatever happened, no phone can ring: what was sent asks nobody.
-    pub(crate) fn nobody_asked(mut self) -> Self {
+    /// The request asks no phone, whether it was sent or not.
+    pub(crate) fn no_phone_asked(mut self) -> Self {
         self.request_sent = false;
         self
     }
 
-    /// What happened.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// More about it, possibly in the tenant's words: at most 300 characters on one line, without
-    /// control characters and those that turn the direction of a text, and otherwise not to be
-    /// trusted. May be empty.
+    /// The reason, possibly in the tenant's words: one line of at most 300 characters, without
+    /// control characters and marks that change the direction of text. It may be empty. Do not
+    /// trust it otherwise.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        self.detail.text()
     }
 
-    /// Whether the phone may ring: true from the moment that the sign request may have left
-    /// this machine. While it is false, nobody has been asked anything.
+    /// Whether the phone may ring: true from the moment in which the sign request may have left
+    /// this host. While it is false, no phone was asked.
     #[must_use]
     pub fn request_sent(&self) -> bool {
         self.request_sent
@@ -104,16 +110,14 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unreachable;
         f.write_str(match self.kind {
+            ErrorKind::Unreachable(how) => {
+                return write!(f, "{}{}", how.of("the tenant"), self.detail);
+            }
             ErrorKind::NoSuchAccount => "the tenant knows no such account",
             ErrorKind::NoUsableKey => "no usable key is published",
             ErrorKind::Declined => "declined on the phone",
             ErrorKind::Refused => "refused by the tenant",
-            ErrorKind::Unreachable(whence) => {
-                unreachable = whence.of("the tenant");
-                &unreachable
-            }
             ErrorKind::TimedOut => "no answer in time",
             ErrorKind::Tls => "TLS failed",
             ErrorKind::NotUnderstood => "the answer was not understood",
@@ -121,22 +125,20 @@ impl fmt::Display for Error {
             ErrorKind::Expired => "the request has expired",
             ErrorKind::Mismatch => "the response is for another request",
             ErrorKind::Local => "this machine failed",
-            ErrorKind::Panicked => "a thread of the client panicked",
-            ErrorKind::Cancelled => "cancelled",
             ErrorKind::InvalidInput => "the request makes no sense",
         })?;
-        if self.detail.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.detail)
-        }
+        self.detail.fmt(f)
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.detail.source()
+    }
+}
 
 impl From<BadAddress> for Error {
-    /// So that `?` does for a tenant's address what [`Client::new`](crate::Client::new) does.
+    /// The same error as from [`Client::new`](crate::Client::new), for `?` after `parse`.
     fn from(bad: BadAddress) -> Self {
         Self::new(ErrorKind::InvalidInput, format!("the tenant: {bad}"))
     }
@@ -148,22 +150,20 @@ impl From<NotAKeyList> for Error {
     }
 }
 
-impl Error {
-    /// What the transport's failure is here. No `From`: the transport is nobody else's business.
-    pub(crate) fn of_transport(failure: &Failure) -> Self {
-        let kind = match failure.kind() {
-            FailureKind::TimedOut => ErrorKind::TimedOut,
-            FailureKind::Unreachable(whence) => ErrorKind::Unreachable(whence),
-            FailureKind::Tls => ErrorKind::Tls,
-            FailureKind::NotUnderstood => ErrorKind::NotUnderstood,
-            FailureKind::Panicked => ErrorKind::Panicked,
-            FailureKind::Cancelled => ErrorKind::Cancelled,
-            FailureKind::InvalidInput => ErrorKind::InvalidInput,
-            _ => ErrorKind::Local,
-        };
+impl From<bounded_https::Error> for Error {
+    fn from(error: bounded_https::Error) -> Self {
+        use bounded_https::ErrorKind as Https;
         Self {
-            request_sent: failure.request_sent(),
-            ..Self::new(kind, failure.detail())
+            kind: match error.kind() {
+                Https::TimedOut => ErrorKind::TimedOut,
+                Https::Unreachable(how) => ErrorKind::Unreachable(how),
+                Https::Tls => ErrorKind::Tls,
+                Https::NotUnderstood => ErrorKind::NotUnderstood,
+                Https::InvalidInput => ErrorKind::InvalidInput,
+                _ => ErrorKind::Local,
+            },
+            request_sent: error.request_sent(),
+            detail: error.into(),
         }
     }
 }

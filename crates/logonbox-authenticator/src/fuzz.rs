@@ -6,7 +6,7 @@ use crate::{Error, SignRequest, Signature, answer, https};
 ///
 /// # Errors
 ///
-/// As the client's.
+/// As for the client.
 pub fn sign_answer(body: &[u8]) -> Result<Signature, Error> {
     answer::parse(body)
 }

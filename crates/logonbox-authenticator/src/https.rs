@@ -1,12 +1,12 @@
-//! The two requests of the LogonBox Authenticator API, as the published clients make them.
+//! The two requests of the LogonBox Authenticator API, as the vendor's clients make them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use bounded_https::{
-    Authority as TenantAddress, Body, Call, Method, Reply, Transport, Unreachable,
-};
+use bounded_https::http::{Request, Response, StatusCode, header};
+use bounded_https::{Authority as TenantAddress, Body, BoxFuture, HttpClient, Limits, Unreachable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
@@ -23,89 +23,93 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// An authorized-keys listing of a person with some hundreds of phones.
+/// Room for the keys of some hundreds of phones.
 const LISTING_LIMIT: usize = 256 << 10;
-/// An answer to a sign request is well under two kilobytes.
+/// An answer to a sign request has less than two kilobytes.
 const ANSWER_LIMIT: usize = 64 << 10;
 
 /// The tenant, over HTTPS.
 pub(crate) struct HttpsTenant {
     pub(crate) address: TenantAddress,
-    pub(crate) transport: Transport,
-    /// For every answer that needs no person.
+    pub(crate) http: Arc<dyn HttpClient>,
+    /// The time for each request that needs no person.
     pub(crate) connect_timeout: Duration,
-    /// For the person.
+    /// The time for the person.
     pub(crate) person_timeout: Duration,
 }
 
 impl HttpsTenant {
-    fn call(
+    /// A GET, or a POST if there is a form.
+    async fn call(
         &self,
         path: &str,
         form: Option<Zeroizing<Vec<u8>>>,
-        timeout: Duration,
-        limit: usize,
-    ) -> Result<Reply, Error> {
-        let reply = self.transport.call(Call {
-            method: form.as_ref().map_or(Method::Get, |_| Method::Post),
-            url: format!("https://{}/app/api/authenticator/{path}", self.address),
-            headers: Vec::new(),
-            body: form.map(|bytes| Body {
-                content_type: "application/x-www-form-urlencoded",
-                bytes,
-            }),
-            timeout,
-            limit,
-        });
-        reply.map_err(|failure| Error::of_transport(&failure))
+        limits: Limits,
+    ) -> Result<Response<Body>, Error> {
+        let url = format!("https://{}/app/api/authenticator/{path}", self.address);
+        let request = match form {
+            None => Request::get(url).body(Body::default()),
+            Some(form) => Request::post(url)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::from(form)),
+        };
+        let request =
+            request.map_err(|error| Error::new(ErrorKind::InvalidInput, "").with_source(error))?;
+        Ok(self.http.send(request, limits).await?)
     }
 }
 
 impl KeySource for HttpsTenant {
-    fn list_keys(&self, principal: &str) -> Result<String, Error> {
-        // Percent-encoded as well, dots walk up the path (WHATWG URL, "double-dot URL path segment").
-        if matches!(principal, "" | "." | "..") {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "an account's name cannot be empty, a dot or two dots",
-            ));
-        }
-        let path = format!("keys/{}", utf8_percent_encode(principal, RESERVED));
-        let reply = self
-            .call(&path, None, self.connect_timeout, LISTING_LIMIT)
-            .map_err(Error::nobody_asked)?;
-        match reply.status {
-            200 => Ok(String::from_utf8_lossy(&reply.body).into_owned()),
-            404 => Err(Error::new(ErrorKind::NoSuchAccount, "")),
-            status @ 500..=599 => Err(Error::new(
-                ErrorKind::Unreachable(Unreachable::ServerError),
-                format!("HTTP status {status} on the key list"),
-            )),
-            status => Err(Error::new(
-                ErrorKind::NotUnderstood,
-                format!("HTTP status {status} on the key list"),
-            )),
-        }
+    fn list_keys<'a>(&'a self, principal: &'a str) -> BoxFuture<'a, Result<String, Error>> {
+        Box::pin(async move {
+            // Dots change the path even when percent-encoded (WHATWG URL, "double-dot URL path
+            // segment").
+            if matches!(principal, "" | "." | "..") {
+                let what = "an account's name cannot be empty, a dot or two dots";
+                return Err(Error::new(ErrorKind::InvalidInput, what));
+            }
+            let path = format!("keys/{}", utf8_percent_encode(principal, RESERVED));
+            let limits = Limits::new(self.connect_timeout, LISTING_LIMIT);
+            let answer = self.call(&path, None, limits).await;
+            let answer = answer.map_err(Error::no_phone_asked)?;
+            let kind = match answer.status() {
+                StatusCode::OK => {
+                    return Ok(String::from_utf8_lossy(answer.body().as_bytes()).into_owned());
+                }
+                StatusCode::NOT_FOUND => return Err(Error::new(ErrorKind::NoSuchAccount, "")),
+                status if status.is_server_error() => {
+                    ErrorKind::Unreachable(Unreachable::ServerError)
+                }
+                _ => ErrorKind::NotUnderstood,
+            };
+            let status = answer.status().as_u16();
+            let what = format!("HTTP status {status} on the key list");
+            Err(Error::new(kind, what))
+        })
     }
 }
 
 impl SignatureSource for HttpsTenant {
-    fn request_signature(&self, request: &SignRequest) -> Result<Signature, Error> {
-        let form = sign_form(request);
-        let reply = self.call("signPayload", Some(form), self.person_timeout, ANSWER_LIMIT)?;
-        if reply.status != 200 {
-            return Err(Error::new(
-                ErrorKind::NotUnderstood,
-                format!("HTTP status {} on the sign request", reply.status),
-            )
-            .after_sending());
-        }
-        answer::parse(&reply.body).map_err(Error::after_sending)
+    fn request_signature<'a>(
+        &'a self,
+        request: &'a SignRequest,
+    ) -> BoxFuture<'a, Result<Signature, Error>> {
+        Box::pin(async move {
+            let limits = Limits::new(self.person_timeout, ANSWER_LIMIT);
+            let answer = self.call("signPayload", Some(sign_form(request)), limits);
+            let answer = answer.await?;
+            if answer.status() != StatusCode::OK {
+                let status = answer.status().as_u16();
+                let what = format!("HTTP status {status} on the sign request");
+                return Err(Error::new(ErrorKind::NotUnderstood, what).after_sending());
+            }
+            answer::parse(answer.body().as_bytes()).map_err(Error::after_sending)
+        })
     }
 }
 
-/// The form of a sign request. Made in one piece: growing would leave copies behind that are
-/// not wiped.
+/// The form of a sign request. It is allocated at its full size, because growing would leave copies
+/// behind that are not wiped.
 pub(crate) fn sign_form(request: &SignRequest) -> Zeroizing<Vec<u8>> {
     let wording = request.wording();
     let fingerprint = request.key().fingerprint();

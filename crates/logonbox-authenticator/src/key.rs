@@ -1,4 +1,4 @@
-//! Public keys: what an authorized-keys line says, its fingerprint, and whether a signature is good.
+//! Public keys: parsing an authorized-keys line, the fingerprint, and verifying a signature.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -8,21 +8,20 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD_NO_PAD};
-use rsa::traits::PublicKeyParts;
-use rsa::{BigUint, RsaPublicKey};
-use sha2::{Digest, Sha256, Sha512};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents};
+use sha2::{Digest, Sha256};
 
 use crate::wire::{Malformed, Reader};
 
-/// Standard base64; keys come with padding, but its absence loses nothing.
+/// Standard base64, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Smallest RSA modulus that is accepted, in bits (NIST SP 800-57: below it is disallowed).
+/// The smallest accepted RSA modulus, in bits. NIST SP 800-57 disallows smaller ones.
 pub const RSA_MIN_BITS: usize = 2048;
-/// Largest RSA modulus that is accepted, in bits: a verification must stay cheap.
+/// The largest accepted RSA modulus, in bits, so that a verification stays cheap.
 pub const RSA_MAX_BITS: usize = 8192;
 
 /// The kind of a public key, by its SSH name.
@@ -31,12 +30,12 @@ pub const RSA_MAX_BITS: usize = 8192;
 pub enum Algorithm {
     /// `ssh-ed25519` (RFC 8709).
     Ed25519,
-    /// `ssh-rsa` (RFC 4253), of which PKCS#1 v1.5 signatures with SHA-512 are asked.
+    /// `ssh-rsa` (RFC 4253). Its signatures are PKCS#1 v1.5 with SHA-512.
     Rsa,
 }
 
 impl Algorithm {
-    /// Every algorithm that this crate can verify.
+    /// All algorithms that this crate can verify.
     pub const ALL: &'static [Self] = &[Self::Ed25519, Self::Rsa];
 
     /// The SSH name: `ssh-ed25519` or `ssh-rsa`.
@@ -48,9 +47,9 @@ impl Algorithm {
         }
     }
 
-    /// The `flags` of a sign request: which signature the phone shall make. The published
-    /// clients send 4 (SHA-512) for RSA and 0 for Ed25519. The weaker RSA signatures (2 is
-    /// SHA-256, 0 is SHA-1) can neither be asked for nor accepted here.
+    /// The `flags` of a sign request: the kind of signature. The vendor's clients send 4 (SHA-512)
+    /// for RSA and 0 for Ed25519. This crate does not request or accept the weaker RSA signatures
+    /// (2 is SHA-256, 0 is SHA-1).
     #[must_use]
     pub fn flags(self) -> u32 {
         match self {
@@ -78,18 +77,18 @@ impl FromStr for Algorithm {
     }
 }
 
-/// Why a line of a key list holds no usable key.
+/// The reason why a line of a key list holds no usable key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Not `ALGORITHM BASE64 [COMMENT]`, or the blob is not what its algorithm demands.
+    /// The line is not `ALGORITHM BASE64 [COMMENT]`, or the blob does not fit its algorithm.
     Malformed(&'static str),
-    /// Neither `ssh-ed25519` nor `ssh-rsa`.
+    /// The algorithm is not `ssh-ed25519` or `ssh-rsa`.
     UnknownAlgorithm,
-    /// An RSA modulus outside of [`RSA_MIN_BITS`]..=[`RSA_MAX_BITS`]; its size in bits.
+    /// The size of the RSA modulus in bits, which is not in [`RSA_MIN_BITS`]..=[`RSA_MAX_BITS`].
     RsaSize(usize),
-    /// A key with which signatures can be made up: an Ed25519 point of small order, or an RSA
-    /// key whose exponent or modulus cannot be right.
+    /// Anyone can forge signatures for this key: it is an Ed25519 point of small order, or an RSA
+    /// key with an impossible exponent or modulus.
     Weak(&'static str),
 }
 
@@ -115,7 +114,7 @@ impl From<Malformed> for KeyError {
     }
 }
 
-/// The signature is not one that the key made over the payload.
+/// The key did not make this signature over this payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BadSignature;
 
@@ -127,7 +126,7 @@ impl fmt::Display for BadSignature {
 
 impl std::error::Error for BadSignature {}
 
-/// One published key: of one phone of one person.
+/// A published key of a user's phone.
 #[derive(Clone)]
 pub struct PublicKey {
     blob: Vec<u8>,
@@ -138,7 +137,14 @@ pub struct PublicKey {
 #[derive(Clone)]
 enum Verifier {
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
-    Rsa(Box<RsaPublicKey>),
+    Rsa(RsaKey),
+}
+
+/// Both numbers are big-endian, without leading zeros.
+#[derive(Clone)]
+struct RsaKey {
+    modulus: Vec<u8>,
+    exponent: Vec<u8>,
 }
 
 impl PublicKey {
@@ -146,7 +152,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError`], when the line is malformed or the key unknown or weak.
+    /// [`KeyError`] if the line is malformed, or if the key is unknown or weak.
     pub fn from_line(line: &str) -> Result<Self, KeyError> {
         let line = line.trim();
         let (_, rest) = line
@@ -160,12 +166,12 @@ impl PublicKey {
         Self::from_blob(blob, comment.trim())
     }
 
-    /// Parses a key blob (RFC 4253, section 6.6; RFC 8709, section 4). The algorithm is the one
-    /// that the blob names.
+    /// Parses a key blob (RFC 4253, section 6.6; RFC 8709, section 4). The blob names the
+    /// algorithm.
     ///
     /// # Errors
     ///
-    /// [`KeyError`], when the blob is malformed or the key unknown or weak.
+    /// [`KeyError`] if the blob is malformed, or if the key is unknown or weak.
     pub fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, KeyError> {
         let mut reader = Reader::new(&blob);
         let verifier = match reader.string()? {
@@ -190,23 +196,23 @@ impl PublicKey {
         }
     }
 
-    /// The size of the key, in bits: 256 for Ed25519, that of the modulus for RSA.
+    /// The size of the key in bits: 256 for Ed25519, the size of the modulus for RSA.
     #[must_use]
     pub fn bits(&self) -> usize {
         match &self.verifier {
             Verifier::Ed25519(_) => 256,
-            Verifier::Rsa(key) => key.n().bits(),
+            Verifier::Rsa(key) => bits(&key.modulus),
         }
     }
 
-    /// What follows the key on its line, usually the name of the phone; empty when nothing does.
-    /// It comes from the tenant: strip it before it reaches a terminal.
+    /// The text after the key on its line. It may be empty. It comes from the tenant: strip control
+    /// characters before you print it.
     #[must_use]
     pub fn comment(&self) -> &str {
         &self.comment
     }
 
-    /// The key as it travels (RFC 4253, section 6.6), in base64 the second word of its line.
+    /// The key blob (RFC 4253, section 6.6). In base64, it is the second word of the line.
     #[must_use]
     pub fn blob(&self) -> &[u8] {
         &self.blob
@@ -221,12 +227,12 @@ impl PublicKey {
         )
     }
 
-    /// Whether `signature` is this key's over `payload`: Ed25519 by the strict rules (RFC 8032,
-    /// and no points of small order), or RSA PKCS#1 v1.5 with SHA-512 (RFC 8017).
+    /// Verifies that this key made `signature` over `payload`: Ed25519 by the strict rules (RFC
+    /// 8032, without points of small order), or RSA PKCS#1 v1.5 with SHA-512 (RFC 8017).
     ///
     /// # Errors
     ///
-    /// [`BadSignature`], for every signature that is not.
+    /// [`BadSignature`] for any other signature.
     pub fn verify(&self, payload: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
         match &self.verifier {
             Verifier::Ed25519(key) => {
@@ -235,13 +241,12 @@ impl PublicKey {
                 key.verify_strict(payload, &signature)
                     .map_err(|_| BadSignature)
             }
-            Verifier::Rsa(key) => key
-                .verify(
-                    rsa::Pkcs1v15Sign::new::<Sha512>(),
-                    &Sha512::digest(payload),
-                    signature,
-                )
-                .map_err(|_| BadSignature),
+            Verifier::Rsa(RsaKey { modulus, exponent }) => RsaPublicKeyComponents {
+                n: modulus,
+                e: exponent,
+            }
+            .verify(&RSA_PKCS1_2048_8192_SHA512, payload, signature)
+            .map_err(|_| BadSignature),
         }
     }
 }
@@ -257,7 +262,7 @@ impl fmt::Debug for PublicKey {
 }
 
 impl PartialEq for PublicKey {
-    /// Two keys are the same when their blobs are; comments do not count.
+    /// Two keys are equal if their blobs are. Comments do not count.
     fn eq(&self, other: &Self) -> bool {
         self.blob == other.blob
     }
@@ -285,18 +290,29 @@ fn ed25519(reader: &mut Reader<'_>) -> Result<Verifier, KeyError> {
 }
 
 fn rsa(reader: &mut Reader<'_>) -> Result<Verifier, KeyError> {
-    let exponent = BigUint::from_bytes_be(reader.unsigned_mpint()?);
-    let modulus = BigUint::from_bytes_be(reader.unsigned_mpint()?);
-    let bits = modulus.bits();
-    if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
-        return Err(KeyError::RsaSize(bits));
+    let exponent = reader.unsigned_mpint()?;
+    let modulus = reader.unsigned_mpint()?;
+    let size = bits(modulus);
+    if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&size) {
+        return Err(KeyError::RsaSize(size));
     }
-    // With an exponent of 1 everybody can sign; even numbers are never part of a key.
-    let odd = |number: &BigUint| number.to_bytes_le().first().is_some_and(|low| low & 1 == 1);
-    if !odd(&exponent) || !odd(&modulus) || exponent == BigUint::from(1_u8) {
+    // With an exponent of 1 anyone can sign. The numbers of a key are never even. ring accepts
+    // exponents below 2^33, and so do other implementations.
+    let is_odd = |number: &[u8]| number.last().is_some_and(|low| low & 1 == 1);
+    let is_exponent = is_odd(exponent) && (2..=33).contains(&bits(exponent));
+    if !is_exponent || !is_odd(modulus) {
         return Err(KeyError::Weak("an impossible RSA exponent or modulus"));
     }
-    RsaPublicKey::new_with_max_size(modulus, exponent, RSA_MAX_BITS)
-        .map(|key| Verifier::Rsa(Box::new(key)))
-        .map_err(|_| KeyError::Weak("an impossible RSA exponent or modulus"))
+    Ok(Verifier::Rsa(RsaKey {
+        modulus: modulus.to_vec(),
+        exponent: exponent.to_vec(),
+    }))
+}
+
+/// The length of a big-endian number without leading zeros, in bits.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number
+        .first()
+        .map_or(0, |high| high.leading_zeros() as usize);
+    number.len().saturating_mul(8).saturating_sub(zeros)
 }

@@ -2,19 +2,21 @@
 //!
 //! ## Where to look
 //!
-//! - [`Client`] and [`ClientBuilder`]: everything starts there.
-//! - [`Error`], [`ErrorKind`]: why there is no answer. [`Approval`]: that there is one.
-//! - [`AuthorizedKeys`], [`PublicKey`]: what a tenant publishes; of use without a tenant, too.
+//! - [`Client`] and [`ClientBuilder`]: start here.
+//! - [`Approval`]: the proof that the phone has signed. [`Error`]: the reason why not.
+//! - [`AuthorizedKeys`], [`PublicKey`]: the published keys. They work without a tenant.
 //! - [`Redirect`], [`RedirectRequest`]: the login through a browser.
-//! - [`KeySource`], [`SignatureSource`], [`RandomSource`]: what can be replaced.
+//! - [`HttpClient`], [`KeySource`], [`SignatureSource`], [`RandomSource`]: the replaceable parts.
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
 mod answer;
 mod authorized_keys;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 mod error;
-/// Parsers that only their fuzz targets reach from outside.
+/// Parsers that only their fuzz targets call.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;
@@ -27,11 +29,17 @@ mod source;
 mod text;
 mod wire;
 
-/// Where a tenant is: `name` or `name:port`. Always HTTPS.
+/// The address of a tenant: `name` or `name:port`. It always speaks HTTPS.
 #[doc(inline)]
 pub use bounded_https::Authority as TenantAddress;
+#[cfg(feature = "https")]
 #[doc(inline)]
-pub use bounded_https::{BadAuthority as BadAddress, Canceller, SYSTEM_CA_FILES, Unreachable};
+pub use bounded_https::SYSTEM_CA_FILES;
+#[doc(inline)]
+pub use bounded_https::{
+    BadAuthority as BadAddress, Body, BoxFuture, Error as HttpError, ErrorKind as HttpErrorKind,
+    HttpClient, Limits, Unreachable, http,
+};
 
 pub use authorized_keys::{AuthorizedKeys, NotAKeyList, Skipped};
 pub use client::{Client, ClientBuilder};

@@ -1,5 +1,5 @@
-//! The server redirect: a person's browser is sent to the tenant, which asks the phone, and sends
-//! the browser back with the signature.
+//! The server redirect: the user's browser goes to the tenant, the tenant asks the phone, and the
+//! browser comes back with the signature.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,28 +17,27 @@ use crate::source::RandomSource;
 use crate::text::Texts;
 use crate::wire::{BASE64URL, Malformed, Reader, put_string};
 
-/// What the tenant replaces in the URL that it sends the browser back to.
+/// The placeholder in the redirect URL. The tenant replaces it with the response.
 pub const RESPONSE_PLACEHOLDER: &str = "{response}";
 
-/// How long a request can be answered, unless another time is chosen.
+/// The default time in which a request is valid.
 pub const DEFAULT_REDIRECT_TIME: Duration = Duration::from_secs(300);
 
-/// The longest response that is looked at, in characters: one with the signature of the largest
-/// key has some 1600.
+/// The longest accepted response, in characters. One of the largest key has about 1600.
 const LONGEST_RESPONSE: usize = 16 << 10;
-/// The longest [`RedirectRequest::save`]d request that is looked at, in characters.
+/// The longest accepted [saved](RedirectRequest::save) request, in characters.
 const LONGEST_SAVED: usize = 64 << 10;
-/// What a saved request begins with.
+/// The start of a saved request.
 const SAVED: &[u8] = b"logonbox-redirect-1";
 
-/// The first half of a redirect: what [`Client::redirect`](crate::Client::redirect) makes.
+/// The first half of a redirect, made by [`Client::redirect`](crate::Client::redirect).
 #[non_exhaustive]
 #[must_use = "the browser is sent nowhere by itself"]
 pub struct Redirect {
-    /// Where to send the browser: `https://TENANT/authenticator/sign/...`, some 700 characters. It
-    /// holds what the phone signs, so it is for this browser alone, and for no log.
+    /// The URL for the browser: `https://TENANT/authenticator/sign/...`, about 700 characters. It
+    /// holds the bytes that the phone signs, so send it only to this browser, and do not log it.
     pub url: String,
-    /// What to keep until the browser comes back.
+    /// The request. Keep it until the browser comes back.
     pub request: RedirectRequest,
 }
 
@@ -50,20 +49,20 @@ impl fmt::Debug for Redirect {
     }
 }
 
-/// A request that a browser carries to the tenant, and what is needed to judge the response.
+/// A request that a browser carries to the tenant, with all that is needed to check the response.
 ///
-/// It is good for one response, which uses it up, and for a time.
+/// It is valid for one response and for some time.
 pub struct RedirectRequest {
     principal: String,
     key: PublicKey,
-    /// What the phone signs.
+    /// The bytes that the phone signs.
     blob: Payload,
     /// Seconds since 1970.
     expires: u64,
 }
 
 impl RedirectRequest {
-    /// Makes a request of these parts, byte for byte as the published Java client does.
+    /// Makes a request of these parts, with the same bytes as the vendor's Java client.
     pub(crate) fn new(
         principal: &str,
         key: &PublicKey,
@@ -84,12 +83,12 @@ impl RedirectRequest {
             principal,
             &key.fingerprint(),
             &texts.remote_name,
-            // With its placeholders: the tenant replaces them.
+            // The tenant replaces the placeholders in it.
             &texts.prompt,
             &texts.authorize,
         ];
-        // In one piece: growing would leave copies behind that are not wiped. What is not words takes
-        // 48 bytes.
+        // Allocated at full size, because growing would leave copies behind that are not wiped. All
+        // but the words takes 48 bytes.
         let room = words.iter().fold(redirect_url.len(), |room, word| {
             room.saturating_add(word.len())
         });
@@ -115,32 +114,31 @@ impl RedirectRequest {
         format!("https://{tenant}/authenticator/sign/{blob}")
     }
 
-    /// Whose phone is asked.
+    /// The user whose phone is asked.
     #[must_use]
     pub fn principal(&self) -> &str {
         &self.principal
     }
 
-    /// The key whose phone is asked.
+    /// The key that must sign.
     #[must_use]
     pub fn key(&self) -> &PublicKey {
         &self.key
     }
 
-    /// When it stops being good.
+    /// The time at which it expires.
     #[must_use]
     pub fn expires(&self) -> SystemTime {
         let since = Duration::from_secs(self.expires);
         UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
     }
 
-    /// The request as text, to be kept until the browser comes back: some 600 characters, or 1500
-    /// with a large RSA key.
+    /// The request as text: about 600 characters, or 1500 with a large RSA key. Keep it until the
+    /// browser comes back.
     ///
-    /// Whoever can change it chooses the key that a signature is verified with. So keep it on the
-    /// server, in the session of this browser, or in a cookie that is signed and encrypted; and
-    /// take it out of there **before** [`finish`](Self::finish), so that it is good for one
-    /// response.
+    /// Anyone who can change it can choose the key that verifies the signature. Keep it on the
+    /// server, in the session of this browser, or in a signed and encrypted cookie. Remove it
+    /// **before** [`finish`](Self::finish), so that it is valid for one response.
     #[must_use]
     pub fn save(&self) -> SavedRequest {
         let mut saved = Zeroizing::new(SAVED.to_vec());
@@ -151,11 +149,11 @@ impl RedirectRequest {
         SavedRequest::new(BASE64URL.encode(&*saved))
     }
 
-    /// A request that was [`save`](Self::save)d.
+    /// Restores a [saved](Self::save) request.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`], when it is none.
+    /// [`ErrorKind::InvalidInput`] if the text is not a saved request.
     pub fn restore(saved: &str) -> Result<Self, Error> {
         let bad = |why: &str| {
             let what = format!("not a saved request: {why}");
@@ -184,28 +182,28 @@ impl RedirectRequest {
         })
     }
 
-    /// Judges what came back in place of `{response}`, and uses the request up.
+    /// Checks the text that came back in place of `{response}`.
     ///
-    /// Stricter than the published clients, which believe the user, the key and the hash that the
-    /// response names: here all three must be those that were asked.
+    /// The user, the key and the kind of signature must be those of the request. The vendor's
+    /// clients trust the ones in the response.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Declined`] when the person declined; [`ErrorKind::Expired`] after
-    /// [`expires`](Self::expires); [`ErrorKind::Mismatch`] when the response is for another
-    /// request; [`ErrorKind::NotUnderstood`] or [`ErrorKind::BadSignature`].
+    /// [`ErrorKind::Declined`] if the user declined, [`ErrorKind::Expired`] after
+    /// [`expires`](Self::expires), [`ErrorKind::Mismatch`] if the response belongs to another
+    /// request, [`ErrorKind::NotUnderstood`], or [`ErrorKind::BadSignature`].
     #[expect(clippy::disallowed_methods, reason = "the time of a web application")]
     pub fn finish(self, response: &str) -> Result<Approval, Error> {
         self.finish_at(response, SystemTime::now())
     }
 
-    /// The same, at another time.
+    /// The same, with another time as the current one.
     ///
     /// # Errors
     ///
-    /// As [`finish`](Self::finish).
+    /// As for [`finish`](Self::finish).
     pub fn finish_at(self, response: &str, now: SystemTime) -> Result<Approval, Error> {
-        // A clock before 1970 is wrong, and lets nothing be judged.
+        // A clock before 1970 is wrong, so every request counts as expired.
         let now = now
             .duration_since(UNIX_EPOCH)
             .map_or(u64::MAX, |since| since.as_secs());
@@ -238,7 +236,7 @@ impl RedirectRequest {
                 return Err(failed(ErrorKind::Mismatch, &format!("another {what}")));
             }
         }
-        // The signature is over the request: its words are of no more use.
+        // The signature covers the whole request, so the wording is no longer needed.
         let asked = Wording {
             remote_name: String::new(),
             question: String::new(),
@@ -259,8 +257,8 @@ impl fmt::Debug for RedirectRequest {
     }
 }
 
-/// A browser must find from the tenant to there: so it is absolute, and its host is not the
-/// tenant's to fill in. The scheme may be that of an app (RFC 3986, section 3.1).
+/// Checks that the browser can find its way back: the URL is absolute, and the tenant cannot choose
+/// its host. The scheme may belong to an app (RFC 3986, section 3.1).
 fn check(redirect_url: &str) -> Result<(), &'static str> {
     let absolute = redirect_url.split_once("://").filter(|(scheme, _)| {
         let mut signs = scheme.bytes();
@@ -281,7 +279,7 @@ fn check(redirect_url: &str) -> Result<(), &'static str> {
     }
 }
 
-/// What the tenant sends back.
+/// The answer of the tenant.
 enum Answer<'a> {
     Signed {
         username: &'a [u8],
@@ -320,7 +318,7 @@ fn decode(text: &str, limit: usize) -> Result<Zeroizing<Vec<u8>>, &'static str> 
         .map_err(|_| "not base64url")
 }
 
-/// The person may have been asked, whatever came back.
+/// The error of an answer: the phone may have rung.
 fn failed(kind: ErrorKind, detail: &str) -> Error {
     Error::new(kind, detail).after_sending()
 }

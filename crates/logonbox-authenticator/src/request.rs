@@ -1,4 +1,4 @@
-//! A question to a phone, its answer, and the proof that the answer is good.
+//! The request to a phone, its response, and the proof of a valid response.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use crate::error::{Error, ErrorKind};
 use crate::key::PublicKey;
 use crate::secret::{Payload, Signature};
 
-/// The words of one request, as they are shown: nothing in them is replaced any more. A request has
-/// these three and no other, so all fields are public.
+/// The texts of one request as the phone shows them, without placeholders. The protocol has only
+/// these three, so all fields are public.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wording {
-    /// Who asks.
+    /// The name of the program that asks.
     pub remote_name: String,
     /// The question.
     pub question: String,
-    /// The button that says yes.
+    /// The button that approves.
     pub authorize: String,
 }
 
-/// One question to one phone. It is used up by asking, so that no payload is signed twice.
+/// A request to one phone. Sending uses it up, so that no payload is signed twice.
 pub struct SignRequest {
     principal: String,
     key: PublicKey,
@@ -27,8 +27,8 @@ pub struct SignRequest {
 }
 
 impl SignRequest {
-    /// A request with words and a payload of your own. The payload must be one that was never
-    /// signed before; [`Client::request`](crate::Client::request) takes care of that.
+    /// A request with your own wording and payload. The payload must be fresh: it must not have
+    /// been signed before. [`Client::request`](crate::Client::request) takes care of that.
     #[must_use]
     pub fn new(principal: &str, key: &PublicKey, wording: Wording, payload: Payload) -> Self {
         Self {
@@ -39,25 +39,25 @@ impl SignRequest {
         }
     }
 
-    /// Whose phone shall ring, as the tenant calls the person.
+    /// The user whose phone shall ring: the tenant's name for the user.
     #[must_use]
     pub fn principal(&self) -> &str {
         &self.principal
     }
 
-    /// The key whose phone shall sign.
+    /// The key that shall sign.
     #[must_use]
     pub fn key(&self) -> &PublicKey {
         &self.key
     }
 
-    /// What the phone shows.
+    /// The texts on the phone.
     #[must_use]
     pub fn wording(&self) -> &Wording {
         &self.wording
     }
 
-    /// What the phone signs. A secret until the request has ended.
+    /// The bytes that the phone signs. They are secret until the request has ended.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         self.payload.as_bytes()
@@ -74,8 +74,7 @@ impl fmt::Debug for SignRequest {
     }
 }
 
-/// What came back: a signature that has not been looked at yet. It means nothing before
-/// [`verify`](Response::verify).
+/// A signature that was not verified yet. Only [`verify`](Response::verify) gives it a meaning.
 #[must_use = "a response proves nothing until it is verified"]
 pub struct Response {
     request: SignRequest,
@@ -83,7 +82,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Puts a request and a signature together, wherever the signature was made.
+    /// Combines a request with a signature of any source.
     pub fn new(request: SignRequest, signature: Signature) -> Self {
         Self { request, signature }
     }
@@ -92,7 +91,7 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadSignature`], when it is not that key's signature of that payload.
+    /// [`ErrorKind::BadSignature`] if it is not that key's signature of that payload.
     pub fn verify(&self) -> Result<Approval, Error> {
         let SignRequest {
             principal,
@@ -117,8 +116,8 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Proof that the phone has signed: only [`Response::verify`] makes one, and it cannot be cloned.
-/// Take one by value where a person is let in, and each approval lets in once.
+/// The proof that the phone has signed. Only verification makes one, and it cannot be cloned. If
+/// your function that admits a user takes it by value, each approval admits once.
 #[derive(Debug)]
 #[must_use = "this is the answer to whether the person approved"]
 pub struct Approval {
@@ -127,8 +126,8 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Who approved, written as the request had it. Whether the tenant takes other spellings for the
-    /// same person is not known, so compare it with nothing but what was asked for.
+    /// The user who approved, spelled as in the request. The tenant may accept other spellings of
+    /// the same user, so compare it only with the name in your request.
     #[must_use]
     pub fn principal(&self) -> &str {
         &self.principal

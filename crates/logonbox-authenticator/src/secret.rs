@@ -1,10 +1,10 @@
-//! What is wiped when it is dropped, and never shown.
+//! Values that are wiped when dropped, and never in the `Debug` output.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Bytes that stay within this program: their copies as `Vec` are for their owner to wipe.
+/// Secret bytes. Callers must wipe their own copies.
 macro_rules! wiped_bytes {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -19,7 +19,7 @@ macro_rules! wiped_bytes {
         }
 
         impl From<Vec<u8>> for $name {
-            /// Takes the bytes over, and wipes them in the end.
+            /// Takes the bytes without a copy.
             fn from(bytes: Vec<u8>) -> Self {
                 Self(Zeroizing::new(bytes))
             }
@@ -40,25 +40,25 @@ macro_rules! wiped_bytes {
 }
 
 wiped_bytes! {
-    /// What the phone signs. Wiped when dropped, and not in its `Debug` output.
+    /// The bytes that the phone signs. They are wiped when dropped, and not in the `Debug` output.
     ///
-    /// [`Client::payload`](crate::Client::payload) makes one of 128 random bytes; one of your own
-    /// comes from a `Vec<u8>`. It cannot be cloned: a payload is for one request.
+    /// [`Client::payload`](crate::Client::payload) makes one of 128 random bytes, and
+    /// `From<Vec<u8>>` makes your own. It cannot be cloned, because a payload is for one request.
     Payload
 }
 
 wiped_bytes! {
-    /// A signature as the phone made it, which nobody has verified yet. Wiped when dropped, and
-    /// not in its `Debug` output.
+    /// A signature of the phone that was not verified yet. It is wiped when dropped, and not in the
+    /// `Debug` output.
     ///
-    /// 64 bytes of an Ed25519 key (RFC 8032, section 5.1.6), or as many as the modulus has of an RSA
-    /// key (RFC 8017, section 8.2). [`Response::verify`](crate::Response::verify) judges it; so any
-    /// bytes can be made one.
+    /// It has 64 bytes for an Ed25519 key (RFC 8032, section 5.1.6), and the length of the modulus
+    /// for an RSA key (RFC 8017, section 8.2). Any bytes can be a `Signature`:
+    /// [`Response::verify`](crate::Response::verify) checks them.
     Signature
 }
 
 /// A [`RedirectRequest`](crate::RedirectRequest) as text: the letters, digits, `-`, `_` and `=` of
-/// base64url. Wiped when dropped, and not in its `Debug` output.
+/// base64url. It is wiped when dropped, and not in the `Debug` output.
 pub struct SavedRequest(Zeroizing<String>);
 
 impl SavedRequest {
@@ -66,7 +66,7 @@ impl SavedRequest {
         Self(Zeroizing::new(text))
     }
 
-    /// The text, for the place where it is kept. Copies of it are yours to wipe.
+    /// The text. Wipe your copies of it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

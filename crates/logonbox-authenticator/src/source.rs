@@ -1,56 +1,66 @@
-//! What a client is made of. Each part can be replaced, as in every LogonBox client: for tests,
-//! for pinned keys, or for another way to the tenant. An `Arc` of one is one, too.
+//! The replaceable parts of a client, as in the vendor's clients: for tests, for pinned keys, or
+//! for another way to the tenant. An `Arc` of a source is a source, too.
 
 use std::sync::Arc;
+
+use bounded_https::BoxFuture;
 
 use crate::error::{Error, ErrorKind};
 use crate::request::SignRequest;
 use crate::secret::{Payload, Signature};
 
-/// Where the public keys come from; by default, from the tenant.
+/// The source of public keys; by default, the tenant.
 ///
-/// Implement it where you want others: `examples/sources.rs` does. Another method will only come with
-/// a body, so that yours goes on to compile; the same holds for the other sources.
+/// `examples/sources.rs` implements one. New methods will have a default body, so that your source
+/// goes on to compile. The same holds for the other sources.
 pub trait KeySource: Send + Sync {
     /// The authorized-keys listing of `principal`, as text.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoSuchAccount`] when there is no such principal, another kind when that
-    /// cannot be told.
-    fn list_keys(&self, principal: &str) -> Result<String, Error>;
+    /// [`ErrorKind::NoSuchAccount`] if there is no such principal, and another kind if that is not
+    /// known.
+    fn list_keys<'a>(&'a self, principal: &'a str) -> BoxFuture<'a, Result<String, Error>>;
 }
 
 impl<T: KeySource + ?Sized> KeySource for Arc<T> {
-    fn list_keys(&self, principal: &str) -> Result<String, Error> {
+    fn list_keys<'a>(&'a self, principal: &'a str) -> BoxFuture<'a, Result<String, Error>> {
         (**self).list_keys(principal)
     }
 }
 
-/// Who makes the signature; by default, the tenant, which asks the phone.
+/// The source of signatures; by default, the tenant, which asks the phone.
 pub trait SignatureSource: Send + Sync {
-    /// Asks for a signature over the request's payload, and waits for it. It is verified
-    /// afterwards, wherever it comes from.
+    /// Asks for a signature over the request's payload and waits for it. [`Response::verify`]
+    /// checks it afterwards. Dropping the future must end the request.
+    ///
+    /// [`Response::verify`]: crate::Response::verify
     ///
     /// # Errors
     ///
-    /// Any kind. [`Error::request_sent`] of the error must be true once the phone may ring.
-    fn request_signature(&self, request: &SignRequest) -> Result<Signature, Error>;
+    /// Any kind. [`Error::request_sent`] must be true if the phone may ring.
+    fn request_signature<'a>(
+        &'a self,
+        request: &'a SignRequest,
+    ) -> BoxFuture<'a, Result<Signature, Error>>;
 }
 
 impl<T: SignatureSource + ?Sized> SignatureSource for Arc<T> {
-    fn request_signature(&self, request: &SignRequest) -> Result<Signature, Error> {
+    fn request_signature<'a>(
+        &'a self,
+        request: &'a SignRequest,
+    ) -> BoxFuture<'a, Result<Signature, Error>> {
         (**self).request_signature(request)
     }
 }
 
-/// Where randomness comes from; by default, the operating system.
+/// The source of random bytes; by default, the operating system.
 pub trait RandomSource: Send + Sync {
-    /// Fills `bytes` with random bytes fit for cryptography.
+    /// Fills `bytes` with random bytes that are fit for cryptography.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Local`] when there are none.
+    /// [`ErrorKind::Local`] if it cannot.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error>;
 }
 
@@ -60,22 +70,24 @@ impl<T: RandomSource + ?Sized> RandomSource for Arc<T> {
     }
 }
 
-/// The operating system's random number generator, getrandom(2).
+/// The random number generator of the operating system, getrandom(2).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRandom;
 
 impl RandomSource for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
-        getrandom::getrandom(bytes)
-            .map_err(|error| Error::new(ErrorKind::Local, format!("no randomness: {error}")))
+        getrandom::getrandom(bytes).map_err(|error| {
+            let what = format!("no randomness: {error}");
+            Error::new(ErrorKind::Local, what).with_source(error)
+        })
     }
 }
 
-/// How many bytes the phone signs; the published clients use the same number.
+/// The length of the payload in the vendor's clients.
 const PAYLOAD_BYTES: usize = 128;
 
-/// A payload that nobody has seen before, which is what makes a signature prove anything: it
-/// covers the payload alone, not the text, the principal or the key.
+/// A payload that was never used before. The signature covers only the payload, not the text, the
+/// principal or the key, so a fresh payload is what makes it a proof.
 pub(crate) fn fresh_payload(random: &dyn RandomSource) -> Result<Payload, Error> {
     let mut bytes = vec![0; PAYLOAD_BYTES];
     random.fill(&mut bytes)?;

@@ -1,18 +1,17 @@
-//! The words on the phone.
+//! The texts on the phone.
 
-/// Who asks, as LogonBox clients call themselves by default.
+/// The default name of the program that asks, as in the vendor's clients.
 pub const DEFAULT_REMOTE_NAME: &str = "LogonBox Authenticator API";
-/// The question on the phone, by default.
+/// The default question on the phone.
 pub const DEFAULT_PROMPT_TEXT: &str = "{username} wants to authenticate from {remoteName} using \
                                        your {hostname} credentials.";
-/// The button on the phone, by default.
+/// The default button on the phone.
 pub const DEFAULT_AUTHORIZE_TEXT: &str = "Authorize";
 
-/// What the phone shows. The signature does not cover it: it informs the person, and proves
-/// nothing.
+/// The texts that the phone shows. The signature does not cover them: they inform the user and are
+/// no proof.
 ///
-/// There are these three, and the protocol has room for no other: so all fields are public, and set
-/// like this:
+/// The protocol has only these three, so all fields are public:
 ///
 /// ```
 /// use logonbox_authenticator::Texts;
@@ -29,11 +28,11 @@ pub const DEFAULT_AUTHORIZE_TEXT: &str = "Authorize";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Texts {
-    /// Who asks.
+    /// The name of the program that asks.
     pub remote_name: String,
     /// The question. `{username}`, `{remoteName}` and `{hostname}` (the tenant's) are replaced.
     pub prompt: String,
-    /// The button that says yes.
+    /// The button that approves.
     pub authorize: String,
 }
 
@@ -48,8 +47,8 @@ impl Default for Texts {
 }
 
 impl Texts {
-    /// The question with its placeholders replaced. What is filled in is not looked at again, so
-    /// a principal named `{hostname}` stays what it is.
+    /// The question with its placeholders replaced. Placeholders in the values are not replaced: a
+    /// principal named `{hostname}` keeps its name.
     #[must_use]
     pub fn question(&self, principal: &str, hostname: &str) -> String {
         let mut question = String::with_capacity(self.prompt.len());

@@ -1,4 +1,4 @@
-//! The SSH wire encoding (RFC 4251, section 5), as far as LogonBox uses it, and the base64 around it.
+//! The parts of the SSH wire encoding (RFC 4251, section 5) that LogonBox uses, and its base64.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-/// base64url, with padding or without: both are seen. Bits that mean nothing must be zero.
+/// base64url with or without padding, because both are in use. Unused bits must be zero.
 pub(crate) const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Reads SSH-encoded values from the front of a slice. Never reads past its end.
+/// Reads SSH-encoded values from the front of a slice, and never past its end.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
-/// The bytes end in the middle of a value, or a value is not encoded as it must be.
+/// The bytes end in the middle of a value, or a value has an invalid encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
@@ -41,8 +41,8 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// One byte: 1 is true, 0 is false. RFC 4251 lets any other value be true; here that is
-    /// an error, since nobody who means "yes" writes it differently.
+    /// One byte: 1 is true, 0 is false. In RFC 4251 any other value is true, but no known program
+    /// writes one. It is an error here.
     pub(crate) fn boolean(&mut self) -> Result<bool, Malformed> {
         match self.take(1)? {
             [0] => Ok(false),
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
             .fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
     }
 
-    /// Nothing may follow the last value.
+    /// Fails if bytes follow the last value.
     pub(crate) fn end(self) -> Result<(), Malformed> {
         if self.rest.is_empty() {
             Ok(())
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
 
 /// Writes a string: a big-endian length of four bytes, then the bytes.
 pub(crate) fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
-    // What is longer than a length can say is cut: nothing here comes near.
+    // Longer bytes than a length can express are cut. All values here are far shorter.
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     out.extend(length.to_be_bytes());
     out.extend(bytes.iter().take(length as usize));

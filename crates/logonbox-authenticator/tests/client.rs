@@ -1,4 +1,4 @@
-//! The client against a tenant over TLS, and with each of its parts replaced.
+//! The async client against a tenant over TLS, and with each of its parts replaced.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -9,17 +9,23 @@
     reason = "a panic here fails a test"
 )]
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::thread;
+use std::error::Error as _;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use ed25519_dalek::{Signer, SigningKey};
+use logonbox_authenticator::http::{Request, Response as Answer};
 use logonbox_authenticator::{
-    Algorithm, Approval, AuthorizedKeys, Canceller, Client, ClientBuilder, Error, ErrorKind,
-    KeySource, Payload, PublicKey, RandomSource, Redirect, RedirectRequest, Response, SavedRequest,
-    SignRequest, Signature, SignatureSource, TenantAddress, Texts, Unreachable, Wording,
+    Algorithm, Approval, AuthorizedKeys, Body, BoxFuture, Client, ClientBuilder, Error, ErrorKind,
+    HttpError, KeySource, Limits, Payload, PublicKey, RandomSource, Redirect, RedirectRequest,
+    Response, SavedRequest, SignRequest, Signature, SignatureSource, TenantAddress, Texts,
+    Unreachable, Wording,
 };
-use tenant::{Options, Silence, Tenant};
+use tenant::{Options, Press, Silence, Tenant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -35,15 +41,20 @@ fn client(tenant: &Tenant) -> Client {
     builder(tenant).build().unwrap()
 }
 
-#[test]
-fn authenticate_and_verify() {
+#[tokio::test]
+async fn authenticate_and_verify() {
     let tenant = tenant();
     let client = client(&tenant);
     for (account, algorithm) in [
         ("approve.ed25519", Algorithm::Ed25519),
         ("approve.rsa", Algorithm::Rsa),
     ] {
-        let approval = client.authenticate(account).unwrap().verify().unwrap();
+        let approval = client
+            .authenticate(account)
+            .await
+            .unwrap()
+            .verify()
+            .unwrap();
         assert_eq!(approval.principal(), account);
         assert_eq!(approval.key().algorithm(), algorithm);
     }
@@ -59,8 +70,8 @@ fn authenticate_and_verify() {
     assert_eq!(tenant.connections(), 1, "one connection for everything");
 }
 
-#[test]
-fn step_by_step() {
+#[tokio::test]
+async fn step_by_step() {
     let tenant = tenant();
     let client = builder(&tenant)
         .texts(Texts {
@@ -71,9 +82,9 @@ fn step_by_step() {
         .algorithms(&[Algorithm::Rsa])
         .build()
         .unwrap();
-    let listing = client.listing("approve").unwrap();
+    let listing = client.listing("approve").await.unwrap();
     assert!(listing.starts_with("# Authorized"));
-    let keys = client.keys("approve").unwrap();
+    let keys = client.keys("approve").await.unwrap();
     let key = client.choose(&keys).unwrap();
     assert_eq!(key.algorithm(), Algorithm::Rsa);
     assert_eq!(client.choose_by_comment(&keys, key.comment()).unwrap(), key);
@@ -85,7 +96,7 @@ fn step_by_step() {
     );
 
     let request = client.request("approve", key).unwrap();
-    let response = client.sign(request).unwrap();
+    let response = client.sign(request).await.unwrap();
     assert_eq!(response.verify().unwrap().key(), key);
     let asked = &tenant.sign_requests()[0];
     assert_eq!(asked.text, "approve from the door at localhost");
@@ -99,15 +110,15 @@ fn step_by_step() {
         authorize: "b".to_owned(),
     };
     let request = SignRequest::new("approve", key, wording, payload);
-    let approval = client.sign(request).unwrap().verify().unwrap();
+    let approval = client.sign(request).await.unwrap().verify().unwrap();
     assert_eq!(approval.key(), key);
     let asked = &tenant.sign_requests()[1];
     assert_eq!(asked.payload, b"a payload of my own");
     assert_eq!(asked.text, "{username} & co = 50% + \u{fc}?");
 }
 
-#[test]
-fn errors_tell_apart_what_happened() {
+#[tokio::test]
+async fn errors_tell_apart_what_happened() {
     let tenant = tenant();
     let client = builder(&tenant)
         .person_timeout(Duration::from_millis(300))
@@ -132,18 +143,18 @@ fn errors_tell_apart_what_happened() {
         ("html", ErrorKind::NotUnderstood, true),
         ("cut", ErrorKind::Unreachable(Unreachable::Cut), true),
     ] {
-        let error = client.authenticate(account).unwrap_err();
+        let error = client.authenticate(account).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{account}: {error}");
         assert_eq!(error.request_sent(), rang, "{account}: {error}");
     }
-    let response = client.authenticate("wrong-key").unwrap();
+    let response = client.authenticate("wrong-key").await.unwrap();
     assert_eq!(
         response.verify().unwrap_err().kind(),
         ErrorKind::BadSignature
     );
 
     let stranger = Client::builder(tenant.authority().parse().unwrap());
-    let error = stranger.build().unwrap().keys("approve").unwrap_err();
+    let error = stranger.build().unwrap().keys("approve").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
     assert_eq!(
         Client::new("https://acme").unwrap_err().kind(),
@@ -151,60 +162,106 @@ fn errors_tell_apart_what_happened() {
     );
 }
 
-#[test]
-fn a_canceller_ends_a_call_at_once_and_for_good() {
-    let tenant = tenant();
-    let canceller = Canceller::new();
-    let client = Arc::new(builder(&tenant).canceller(&canceller).build().unwrap());
-    let asking = thread::spawn({
-        let client = client.clone();
-        move || client.authenticate("never")
-    });
-    assert!(tenant.wait_for_sign_requests(1, PATIENCE));
-    let before = Instant::now();
-    canceller.cancel();
-    let error = asking.join().unwrap().unwrap_err();
-    assert!(before.elapsed() < Duration::from_secs(1));
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert!(error.request_sent());
-    // The connection is gone although the client is still there.
-    assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
-    assert_eq!(
-        client.keys("approve").unwrap_err().kind(),
-        ErrorKind::Cancelled
-    );
-    let late = builder(&tenant).canceller(&canceller).build();
-    assert_eq!(late.unwrap_err().kind(), ErrorKind::Cancelled);
-}
-
-#[test]
-fn a_canceller_ends_all_clients_that_have_it() {
-    let tenant = tenant();
-    let canceller = Canceller::new();
-    let asking: Vec<_> = (0..3)
-        .map(|_| builder(&tenant).canceller(&canceller).build().unwrap())
-        .map(|client| thread::spawn(move || client.authenticate("never")))
-        .collect();
-    assert!(tenant.wait_for_sign_requests(3, PATIENCE));
-    canceller.cancel();
-    for asking in asking {
-        let error = asking.join().unwrap().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Cancelled);
-    }
-}
-
-#[test]
-fn dropping_a_client_closes_its_connection() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_future_cancels_its_request() {
     let tenant = tenant();
     let client = client(&tenant);
-    client.keys("approve").unwrap();
+    let login = tokio::spawn({
+        let client = client.clone();
+        async move { client.authenticate("page").await }
+    });
+    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    login.abort();
+    assert!(tenant.wait_for(PATIENCE, |seen| seen.abandoned.len() == 1));
+    assert!(tenant.waiting().is_empty(), "the push is withdrawn");
+    assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+    let response = client.authenticate("approve").await.unwrap();
+    assert!(response.verify().is_ok(), "the client goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_serves_many_logins_at_once() {
+    const LOGINS: usize = 20;
+    let tenant = tenant();
+    let client = client(&tenant);
+    let logins: Vec<_> = (0..LOGINS)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.authenticate("page").await?.verify() })
+        })
+        .collect();
+    assert!(tenant.wait_for_waiting(LOGINS, PATIENCE));
+    for (place, waiting) in tenant.waiting().iter().enumerate() {
+        let press = [Press::Authorize, Press::Decline][place % 2];
+        assert!(tenant.answer(waiting.id, press));
+    }
+    let mut approved = 0;
+    for login in logins {
+        match login.await.unwrap() {
+            Ok(approval) => approved += usize::from(approval.principal() == "page"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Declined),
+        }
+    }
+    assert_eq!(approved, LOGINS / 2);
+}
+
+#[tokio::test]
+async fn an_error_keeps_its_causes() {
+    let chain = |error: &Error| {
+        let first = error.source();
+        std::iter::successors(first, |&cause| cause.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let tenant = tenant();
+    let stranger = Client::new(tenant.authority()).unwrap();
+    let error = stranger.keys("lee.smith").await.unwrap_err();
+    assert_eq!(error.to_string(), "TLS failed");
+    assert!(
+        error
+            .detail()
+            .ends_with("invalid peer certificate: UnknownIssuer")
+    );
+    let causes = chain(&error);
+    assert_eq!(
+        causes.last().unwrap(),
+        "invalid peer certificate: UnknownIssuer"
+    );
+    assert!(!causes.concat().contains("lee.smith"), "{causes:?}");
+
+    let vacant = tenant::vacant().unwrap().to_string();
+    let error = Client::new(&vacant).unwrap().keys("lee").await.unwrap_err();
+    let refused = ErrorKind::Unreachable(Unreachable::Refused);
+    assert_eq!((error.kind(), error.request_sent()), (refused, false));
+    assert_eq!(error.to_string(), "the tenant refused the connection");
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let io = causes.find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    assert_eq!(io.unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_client_without_a_runtime_says_so() {
+    let client = Client::new("acme.logonbox.directory").unwrap();
+    let call = pin!(client.keys("lee"));
+    let mut context = Context::from_waker(Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = call.poll(&mut context) else {
+        panic!("no error");
+    };
+    assert_eq!(error.to_string(), "this machine failed: no tokio runtime");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_a_client_closes_its_connection() {
+    let tenant = tenant();
+    let client = client(&tenant);
+    client.keys("approve").await.unwrap();
     assert_eq!(tenant.open_connections(), 1);
     drop(client);
     assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
 }
 
-#[test]
-fn a_deadline_holds_whatever_the_tenant_does() {
+#[tokio::test]
+async fn a_deadline_holds_whatever_the_tenant_does() {
     for silence in [Silence::BeforeTls, Silence::AfterTls] {
         let tenant = Tenant::start(Options {
             silence: Some(silence),
@@ -216,7 +273,7 @@ fn a_deadline_holds_whatever_the_tenant_does() {
             .build()
             .unwrap();
         let before = Instant::now();
-        let error = client.keys("approve").unwrap_err();
+        let error = client.keys("approve").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{silence:?}: {error}");
         assert!(before.elapsed() < Duration::from_millis(800), "{silence:?}");
     }
@@ -229,22 +286,27 @@ struct Canned {
 }
 
 impl KeySource for Canned {
-    fn list_keys(&self, principal: &str) -> Result<String, Error> {
-        if principal == "lee" {
-            Ok(self.listing.to_owned())
-        } else {
-            Err(Error::new(ErrorKind::NoSuchAccount, "not in the list"))
-        }
+    fn list_keys<'a>(&'a self, principal: &'a str) -> BoxFuture<'a, Result<String, Error>> {
+        Box::pin(async move {
+            if principal == "lee" {
+                Ok(self.listing.to_owned())
+            } else {
+                Err(Error::new(ErrorKind::NoSuchAccount, "not in the list"))
+            }
+        })
     }
 }
 
 impl SignatureSource for Canned {
-    fn request_signature(&self, request: &SignRequest) -> Result<Signature, Error> {
-        self.payloads
-            .lock()
-            .unwrap()
-            .push(request.payload().to_vec());
-        Ok(vec![0; 64].into())
+    fn request_signature<'a>(
+        &'a self,
+        request: &'a SignRequest,
+    ) -> BoxFuture<'a, Result<Signature, Error>> {
+        Box::pin(async move {
+            let payload = request.payload().to_vec();
+            self.payloads.lock().unwrap().push(payload);
+            Ok(vec![0; 64].into())
+        })
     }
 }
 
@@ -257,8 +319,8 @@ impl RandomSource for Sevens {
     }
 }
 
-#[test]
-fn every_part_can_be_replaced() {
+#[tokio::test]
+async fn every_part_can_be_replaced() {
     const LISTING: &str = "# Authorized Keys\nssh-ed25519 \
          AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ Pixel 8\n";
     let payloads = Arc::new(Mutex::new(Vec::new()));
@@ -266,37 +328,102 @@ fn every_part_can_be_replaced() {
         listing: LISTING,
         payloads: payloads.clone(),
     });
-    // Nothing listens there, and nobody is asked.
+    // The name does not exist, and is not looked up.
     let client = Client::builder("tenant.invalid".parse().unwrap())
         .key_source(canned.clone())
         .signature_source(canned)
         .random_source(Arc::new(Sevens))
         .build()
         .unwrap();
-    let response: Response = client.authenticate("lee").unwrap();
+    let response: Response = client.authenticate("lee").await.unwrap();
     assert_eq!(*payloads.lock().unwrap(), [vec![7; 128]]);
-    // Wherever it came from, it is verified.
+    // Signatures of any source are verified.
     assert_eq!(
         response.verify().unwrap_err().kind(),
         ErrorKind::BadSignature
     );
     assert_eq!(
-        client.keys("kim").unwrap_err().kind(),
+        client.keys("kim").await.unwrap_err().kind(),
         ErrorKind::NoSuchAccount
     );
 }
 
-/// A client and what it gives out can be shared and moved between threads, and an error boxed.
+/// A tenant in a closure: it publishes one key and signs with it.
+fn in_a_closure(request: &Request<Body>) -> Answer<Body> {
+    let phone = SigningKey::from_bytes(&[7; 32]);
+    let uri = request.uri().to_string();
+    let answer = if request.method() == "GET" {
+        assert_eq!(
+            uri,
+            "https://tenant.invalid/app/api/authenticator/keys/lee%40acme.com"
+        );
+        let key = phone.verifying_key();
+        let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0\x20", &key.to_bytes()[..]].concat();
+        format!(
+            "# Authorized\nssh-ed25519 {} Pixel 8",
+            STANDARD.encode(blob)
+        )
+    } else {
+        assert_eq!(
+            uri,
+            "https://tenant.invalid/app/api/authenticator/signPayload"
+        );
+        let form = str::from_utf8(request.body().as_bytes()).unwrap();
+        let (_, payload) = form.rsplit_once("payload=").unwrap();
+        let payload = URL_SAFE.decode(payload.replace("%3D", "=")).unwrap();
+        let signature = URL_SAFE.encode(phone.sign(&payload).to_bytes());
+        format!(r#"{{"success":true,"signature":"{signature}"}}"#)
+    };
+    Answer::new(Body::from(answer.into_bytes()))
+}
+
+#[tokio::test]
+async fn the_http_client_can_be_a_closure() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let limits = seen.clone();
+    let client = Client::builder("tenant.invalid".parse().unwrap())
+        .connect_timeout(Duration::from_secs(3))
+        .person_timeout(Duration::from_secs(30))
+        .http_client(move |request: Request<Body>, limit: Limits| {
+            limits.lock().unwrap().push(limit);
+            async move { Ok(in_a_closure(&request)) }
+        })
+        .build()
+        .unwrap();
+    let response = client.authenticate("lee@acme.com").await.unwrap();
+    assert_eq!(response.verify().unwrap().principal(), "lee@acme.com");
+    let expected = [
+        Limits::new(Duration::from_secs(3), 256 << 10),
+        Limits::new(Duration::from_secs(30), 64 << 10),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+
+    let broken = Client::builder("tenant.invalid".parse().unwrap())
+        .http_client(|_, _| async {
+            let error = HttpError::new(logonbox_authenticator::HttpErrorKind::TimedOut, "slow");
+            Err(error.after_sending())
+        })
+        .build()
+        .unwrap();
+    let error = broken.keys("lee").await.unwrap_err();
+    assert_eq!(error.to_string(), "no answer in time: slow");
+    assert!(!error.request_sent(), "a key list rings no phone");
+}
+
+/// A client and what it returns can be shared and moved between threads, and an error boxed.
 #[test]
 fn nothing_is_bound_to_a_thread() {
     fn both<T: Send + Sync + 'static>() {}
-    both::<(Client, ClientBuilder, Canceller)>();
+    fn moves<T: Send>(_: T) {}
+    both::<(Client, ClientBuilder)>();
+    let client = Client::new("acme.logonbox.directory").unwrap();
+    moves((client.keys("lee"), client.authenticate("lee")));
     both::<(AuthorizedKeys, PublicKey, SignRequest, Response, Approval)>();
     both::<(Redirect, RedirectRequest, SavedRequest, Payload, Signature)>();
     let _: Box<dyn std::error::Error + Send + Sync> = Error::new(ErrorKind::Local, "").into();
 }
 
-/// What goes wrong in between comes out as the client's own error, with `?`.
+/// Errors of the parts become errors of the client, with `?`.
 #[test]
 fn errors_become_the_clients_own() {
     fn address(text: &str) -> Result<TenantAddress, Error> {
@@ -312,11 +439,11 @@ fn errors_become_the_clients_own() {
     assert_eq!(keys("<html>").unwrap_err().kind(), ErrorKind::NotUnderstood);
 }
 
-#[test]
-fn what_is_printed_holds_no_secrets() {
+#[tokio::test]
+async fn what_is_printed_holds_no_secrets() {
     let tenant = tenant();
     let client = client(&tenant);
-    let keys = client.keys("approve").unwrap();
+    let keys = client.keys("approve").await.unwrap();
     let request = client.request("approve", &keys.keys()[0]).unwrap();
     let byte = format!("{:?}", &request.payload()[..4]);
     let printed = format!("{request:?}");
@@ -324,7 +451,7 @@ fn what_is_printed_holds_no_secrets() {
         !printed.contains(byte.trim_matches(['[', ']'])),
         "{printed}"
     );
-    let response = client.sign(request).unwrap();
+    let response = client.sign(request).await.unwrap();
     let printed = format!("{response:?} {client:?}");
     assert!(!printed.contains("signature"), "{printed}");
 

@@ -1,4 +1,4 @@
-//! The example programs, as they were built, against a tenant.
+//! The example programs against a simulated tenant.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -17,12 +17,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use bounded_https::{Call, Canceller, Method, Roots, Transport};
+use bounded_https::blocking::EventLoop;
+use bounded_https::http::Request;
+use bounded_https::{Body, HttpClient, Https, Limits, Roots};
 use tenant::{Options, Tenant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// These are tested here.
-const HERE: [&str; 5] = ["keys", "login", "redirect", "sources", "steps"];
+const HERE: [&str; 6] = ["blocking", "keys", "login", "redirect", "sources", "steps"];
 /// These are tested with a browser.
 const IN_A_BROWSER: [&str; 1] = ["web"];
 
@@ -60,32 +62,22 @@ impl Stage {
         Ended::from(&self.command(name, words).output().unwrap())
     }
 
-    /// What a browser that goes to `url` is sent on to.
+    /// The address to which `url` redirects a browser.
     fn browse(&self, url: &str) -> String {
-        let browser = Transport::start(bounded_https::Options {
-            roots: Roots::Pem(self.tenant.ca_pem().into()),
-            proxy: None,
-            connect_timeout: PATIENCE,
-            canceller: Canceller::new(),
-            user_agent: "a browser",
-        })
-        .unwrap();
-        let reply = browser
-            .call(Call {
-                method: Method::Get,
-                url: url.to_owned(),
-                headers: Vec::new(),
-                body: None,
-                timeout: PATIENCE,
-                limit: 64 << 10,
-            })
+        let browser = Https::builder()
+            .roots(Roots::Pem(self.tenant.ca_pem().into()))
+            .build()
             .unwrap();
-        reply.header("location").next().unwrap().to_owned()
+        let request = Request::get(url).body(Body::default()).unwrap();
+        let answer = browser.send(request, Limits::new(PATIENCE, 64 << 10));
+        let answer = EventLoop::new().unwrap().run(answer).unwrap();
+        let location = answer.headers().get("location").unwrap();
+        location.to_str().unwrap().to_owned()
     }
 }
 
-/// An example, where `cargo test` puts it: beside the tests. `cargo test --test examples` builds none, so
-/// that an old one could be there.
+/// An example, as `cargo test` builds it. `cargo test --test examples` builds no examples, so an
+/// old one could be there.
 fn program(name: &str) -> Command {
     let tests = env::current_exe().unwrap();
     let folder = tests.parent().and_then(Path::parent).unwrap();
@@ -94,7 +86,7 @@ fn program(name: &str) -> Command {
     let Ok(made) = fs::metadata(&program).and_then(|file| file.modified()) else {
         panic!("{} is not there; {remedy}", program.display());
     };
-    // Cargo's list of all that it was made from, after the name of what was made.
+    // Cargo's list of its sources, after its own name.
     let list = fs::read_to_string(program.with_extension("d")).unwrap();
     let list = list.replace("\\ ", "\0");
     for source in list.split_whitespace().skip(1) {
@@ -108,7 +100,7 @@ fn program(name: &str) -> Command {
     Command::new(program)
 }
 
-/// How a program ended, and what it had said.
+/// The exit code and the output of a program.
 #[derive(Debug, PartialEq)]
 struct Ended {
     code: Option<i32>,
@@ -159,7 +151,7 @@ fn every_example_is_tested() {
 }
 
 #[test]
-fn no_example_guesses_what_it_was_not_told() {
+fn examples_explain_their_usage() {
     for name in HERE {
         let output = program(name).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}");
@@ -192,7 +184,7 @@ fn login() {
         let expected = ended(1, "", &format!("no login: {why}\n"));
         assert_eq!(stage.run("login", &[account]), expected);
     }
-    // Without the file, the system's certificates are believed, and no other.
+    // Without the file, only the system's CA certificates are trusted.
     let stranger = program("login")
         .args([stage.tenant.authority(), "approve"])
         .output()
@@ -200,11 +192,22 @@ fn login() {
     let ended = Ended::from(&stranger);
     assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""));
     assert!(
-        ended.err.starts_with("no login: TLS failed: "),
+        ended.err.starts_with("no login: TLS failed\n  caused by: "),
         "{}",
         ended.err
     );
     assert_eq!(stage.tenant.sign_requests().len(), 3);
+}
+
+#[test]
+fn blocking() {
+    let stage = Stage::new();
+    assert_eq!(
+        stage.run("blocking", &["approve"]),
+        ended(0, "approve approved\n", "")
+    );
+    let why = "no login: the tenant knows no such account\n";
+    assert_eq!(stage.run("blocking", &["nobody"]), ended(1, "", why));
 }
 
 #[test]
@@ -223,7 +226,7 @@ fn keys() {
         format!("ssh-ed25519 256 {first} \"Pixel 8\"\nssh-rsa 2048 {second} \"Old phone\"\n");
     assert_eq!(stage.run("keys", &["approve"]), ended(0, &lines, ""));
     let weak = stage.run("keys", &["keys-rsa-1024"]);
-    let why = "of no use: line 2: an RSA key of 1024 bits (allowed: 2048 to 8192)\n";
+    let why = "skipped: line 2: an RSA key of 1024 bits (allowed: 2048 to 8192)\n";
     assert_eq!(weak, ended(0, "", why));
     assert_eq!(
         stage.run("keys", &["nobody"]),
@@ -290,11 +293,7 @@ fn steps_ends_at_once_with_ctrl_c() {
     let ended_with = Ended::from(&child.wait_with_output().unwrap());
     assert_eq!(
         ended_with,
-        ended(
-            1,
-            "Approve the request on \"Pixel 8\".\nCancelled.\n",
-            "cancelled (the phone may have rung: true)\n"
-        )
+        ended(1, "Approve the request on \"Pixel 8\".\nCancelled.\n", "")
     );
 }
 
@@ -346,7 +345,11 @@ fn redirect() {
         writeln!(child.stdin.take().unwrap(), "{back}").unwrap();
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, format!("Where did it end up?\n{last}"), "{account}");
+        assert_eq!(
+            rest,
+            format!("Paste its last address:\n{last}"),
+            "{account}"
+        );
         let came = Ended::from(&child.wait_with_output().unwrap());
         assert_eq!(
             came,

@@ -1,4 +1,4 @@
-//! Key lists as tenants publish them, and as nobody should.
+//! Valid and invalid key lists.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use logonbox_authenticator::{AuthorizedKeys, KeyError, PublicKey};
 
-/// Base point of the curve times something: a good key.
+/// A multiple of the curve's base point: a valid key.
 const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+";
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -53,7 +53,7 @@ fn lines_as_tenants_write_them() {
         (format!("ssh-ed25519 {ED25519} Pixel 8"), "Pixel 8"),
         (format!("ssh-ed25519 {ED25519}"), ""),
         (format!("  ssh-ed25519\t{ED25519}   Pixel 8 \r"), "Pixel 8"),
-        // The algorithm that counts is the one inside the blob.
+        // The blob names the algorithm, not the line.
         (format!("ssh-rsa {ED25519} mislabelled"), "mislabelled"),
     ] {
         let key = PublicKey::from_line(&line).unwrap();
@@ -100,9 +100,9 @@ fn only_a_key_list_is_one() {
 
 #[test]
 fn weak_ed25519_keys_are_refused() {
-    // The eight points of small order, and encodings of them that are not canonical: a signature
-    // of zeros verifies with some of these for every payload (RFC 8032, section 5.1.7, without
-    // the check that the strict rules add).
+    // The eight points of small order, and encodings of them that are not canonical. With some of
+    // these, a signature of zeros verifies for every payload by RFC 8032, section 5.1.7. Only the
+    // strict rules refuse it.
     let small_order = [
         "0000000000000000000000000000000000000000000000000000000000000000",
         "0000000000000000000000000000000000000000000000000000000000000080",
@@ -132,8 +132,8 @@ fn weak_ed25519_keys_are_refused() {
     }
 }
 
-/// RFC 8032 lets a verifier take it; whoever holds the key can make it for any payload without a nonce.
-/// Made of the key of 32 bytes 7: R is the neutral point, S is the challenge scalar times the key's.
+/// RFC 8032 allows it. The owner of the key can make it for any payload without a nonce.
+/// This one is of the key of 32 bytes 7. R is the neutral point, S is the challenge times the key.
 #[test]
 fn a_signature_with_a_point_of_small_order_is_refused() {
     let key = "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c";

@@ -1,4 +1,4 @@
-//! README says what is so: its code is code that tests run, and its table has every kind of error.
+//! README is true: its code is code that tests run, and its table has every kind of error.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -26,7 +26,7 @@ fn flat<'l>(lines: impl Iterator<Item = &'l str>) -> String {
 }
 
 #[test]
-fn the_code_is_what_is_tested_elsewhere() {
+fn its_code_is_the_code_of_tested_examples() {
     let readme = read("README.md");
     let mut blocks = readme.split("```rust,no_run\n");
     let mut before = blocks.next().unwrap();
@@ -45,7 +45,7 @@ fn the_code_is_what_is_tested_elsewhere() {
         sources.push(source);
         before = after;
     }
-    // The first is for the eye: a tenant and an account of nobody's.
+    // The first one has a tenant and an account that do not exist.
     let (first, rest) = sources.split_first().unwrap();
     assert_eq!(*first, None);
     assert!(rest.iter().all(Option::is_some), "{sources:?}");

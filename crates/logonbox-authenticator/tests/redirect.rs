@@ -1,4 +1,4 @@
-//! The server redirect, with the tenant's part played by hand.
+//! The server redirect, with a tenant in this test.
 
 #![allow(
     clippy::unwrap_used,
@@ -52,7 +52,7 @@ fn key(phone: &SigningKey) -> PublicKey {
 }
 
 fn client() -> Client {
-    // Nothing is sent: the CA certificates only have to be some.
+    // It sends no request, so any CA certificate will do.
     Client::builder("tenant.logonbox.directory".parse().unwrap())
         .ca_pem(
             tenant::Tenant::start(tenant::Options::default())
@@ -68,13 +68,13 @@ fn redirect() -> Redirect {
     client().redirect(PRINCIPAL, &key(&phone()), BACK).unwrap()
 }
 
-/// What the phone is given to sign.
+/// The bytes that the phone signs.
 fn blob(redirect: &Redirect) -> Vec<u8> {
     let (_, encoded) = redirect.url.rsplit_once('/').unwrap();
     URL_SAFE.decode(encoded).unwrap()
 }
 
-/// A response in which everything can be wrong.
+/// A response in which each part can be wrong.
 struct Response {
     boolean: u8,
     username: Vec<u8>,
@@ -138,13 +138,13 @@ fn a_response_to_the_request_is_an_approval() {
     let approval = finish(|_| {}).unwrap();
     assert_eq!(approval.principal(), PRINCIPAL);
     assert_eq!(approval.key().comment(), "Pixel 8");
-    // Padding says nothing.
+    // With and without padding.
     let redirect = redirect();
     let response = URL_SAFE_NO_PAD.encode(Response::right(&redirect).bytes());
     assert!(redirect.request.finish(&response).is_ok());
 }
 
-/// The published clients believe what the response says about these.
+/// The vendor's clients trust these values of the response.
 #[test]
 fn another_user_key_or_kind_of_signature_is_refused() {
     let kind = |change: fn(&mut Response)| finish(change).unwrap_err().kind();
@@ -194,7 +194,7 @@ fn what_is_not_encoded_as_it_must_be_is_refused() {
     let mut odd: Vec<String> = ["", " ", "AA", "AQ", "====", "\u{e9}"]
         .map(str::to_owned)
         .into();
-    // The same bytes, said in another way.
+    // The same bytes in another encoding.
     odd.push(format!("{good}\n"));
     odd.push(format!(" {good}"));
     odd.push(format!("{good}===="));
@@ -214,7 +214,7 @@ fn what_is_not_encoded_as_it_must_be_is_refused() {
     }
 }
 
-/// Seen with padding and without; but there is one way to write the bits, and an end.
+/// Padding is optional, but the bits have one encoding, and the length has a limit.
 #[test]
 fn base64url_has_one_form() {
     let kind = |response: &str| redirect().request.finish(response).unwrap_err().kind();
@@ -225,7 +225,7 @@ fn base64url_has_one_form() {
             assert_eq!(kind(&response), ErrorKind::Declined, "{response}");
         }
     }
-    // 'x' ends in bits that are followed by two which mean nothing.
+    // The last two bits of 'x' are unused here.
     let good = URL_SAFE_NO_PAD.encode(declined(3));
     let (start, last) = good.split_at(good.len() - 1);
     let next = char::from(last.as_bytes()[0] + 1);

@@ -1,5 +1,4 @@
-//! The server redirect from end to end: a browser without a screen carries the request to a
-//! tenant, and the response back.
+//! The server redirect from end to end: the test is the browser.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,49 +8,41 @@
 
 use std::time::Duration;
 
-use bounded_https::{Call, Canceller, Method, Options, Reply, Roots, Transport};
-use logonbox_authenticator::{Algorithm, Approval, Client, Error, ErrorKind};
+use bounded_https::blocking::EventLoop;
+use bounded_https::http::{Request, Response};
+use bounded_https::{Body, HttpClient, Https, Limits, Roots};
+use logonbox_authenticator::blocking::Client;
+use logonbox_authenticator::{Algorithm, Approval, Error, ErrorKind};
 use tenant::{Comeback, Reaction, Tenant};
 
 const BACK: &str = "https://wiki.example/finish?response={response}";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Goes to `url`, and does not follow where it leads.
-fn browse(tenant: &Tenant, url: &str) -> Reply {
-    let browser = Transport::start(Options {
-        roots: Roots::Pem(tenant.ca_pem().into()),
-        proxy: None,
-        connect_timeout: PATIENCE,
-        canceller: Canceller::new(),
-        user_agent: "a browser",
-    })
-    .unwrap();
-    let call = Call {
-        method: Method::Get,
-        url: url.to_owned(),
-        headers: Vec::new(),
-        body: None,
-        timeout: PATIENCE,
-        limit: 64 << 10,
-    };
-    browser.call(call).unwrap()
+/// Goes to `url`, and does not follow the redirect.
+fn browse(tenant: &Tenant, url: &str) -> Response<Body> {
+    let browser = Https::builder()
+        .roots(Roots::Pem(tenant.ca_pem().into()))
+        .build()
+        .unwrap();
+    let request = Request::get(url).body(Body::default()).unwrap();
+    let answer = browser.send(request, Limits::new(PATIENCE, 64 << 10));
+    EventLoop::new().unwrap().run(answer).unwrap()
 }
 
-/// A login as `account`, whose phones do what its name says. Nothing where the browser does not
+/// A login as `account`, whose name tells its phones what to do. `None` if the browser does not
 /// come back.
 fn login(tenant: &Tenant, account: &str) -> Option<Result<Approval, Error>> {
     let client = Client::builder(tenant.authority().parse().unwrap())
         .ca_pem(tenant.ca_pem())
-        .build()
+        .build_blocking()
         .unwrap();
     let keys = client.keys(account).unwrap();
     let key = client.choose(&keys).unwrap();
     let redirect = client.redirect(account, key, BACK).unwrap();
     let reply = browse(tenant, &redirect.url);
     let (before, after) = BACK.split_once("{response}").unwrap();
-    let back = reply
-        .header("location")
-        .find_map(|to| to.strip_prefix(before)?.strip_suffix(after));
+    let location = reply.headers().get("location");
+    let back = location.and_then(|to| to.to_str().ok()?.strip_prefix(before)?.strip_suffix(after));
     back.map(|response| redirect.request.finish(response))
 }
 
@@ -81,13 +72,13 @@ fn every_answer_but_the_right_signature_is_refused() {
     let tenant = Tenant::start(tenant::Options::default()).unwrap();
     for reaction in Reaction::ALL {
         for key in ["ed25519", "rsa"] {
-            // Nobody answers: the browser waits for as long as the person does.
+            // No answer comes, and the browser would wait.
             if matches!(reaction, Reaction::Page | Reaction::Never) {
                 continue;
             }
             let expected = match reaction {
                 Reaction::Approve | Reaction::Padded => None,
-                // Ed25519 has but one kind of signature.
+                // Ed25519 has only one kind of signature.
                 Reaction::Sha1 if key == "ed25519" => None,
                 Reaction::Decline | Reaction::Refuse | Reaction::HostileReason => {
                     Some(ErrorKind::Declined)
@@ -103,7 +94,7 @@ fn every_answer_but_the_right_signature_is_refused() {
                 Reaction::Empty | Reaction::MissingFields | Reaction::NotJson => {
                     Some(ErrorKind::NotUnderstood)
                 }
-                // These break HTTP or speak JSON: no browser comes back from there.
+                // These break HTTP or answer JSON, so the browser does not come back.
                 _ => continue,
             };
             let came = login(&tenant, &format!("{reaction}.{key}")).unwrap();
@@ -128,7 +119,7 @@ fn a_tenant_that_lies_about_the_phone_is_refused() {
         for key in ["ed25519", "rsa"] {
             let expected = match comeback {
                 Comeback::Normal => None,
-                // There is nothing lower for Ed25519.
+                // Ed25519 has no weaker signature.
                 Comeback::LowerFlags if key == "ed25519" => None,
                 Comeback::OtherUser | Comeback::OtherKey | Comeback::LowerFlags => {
                     Some(ErrorKind::Mismatch)

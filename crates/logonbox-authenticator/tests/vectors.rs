@@ -1,4 +1,4 @@
-//! Values that the published LogonBox clients accept or produce.
+//! Values that the vendor's clients accept or produce.
 
 #![forbid(unsafe_code)]
 #![allow(

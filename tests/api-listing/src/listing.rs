@@ -45,8 +45,8 @@ impl Api {
         })
     }
 
-    /// The lines, each once. What comes from `shared` stands at the end, under the names that it has
-    /// here.
+    /// The lines, each once. What comes from `shared` stands at the end, under the names that it
+    /// has here.
     pub fn with(&self, shared: Option<&Self>) -> Vec<String> {
         let (shown_as_own, others): (Vec<_>, Vec<_>) = self
             .reexports
@@ -101,7 +101,8 @@ fn reexports(description: &Value, own: &str) -> Vec<Reexport> {
         .filter_map(|item| {
             let used = item.get("inner")?.get("use")?;
             let shown = pointer(used, &["source"])?;
-            // An item of this crate has a path that starts with the crate; a crate's name is no path.
+            // An item of this crate has a path that starts with the crate; a crate's name is no
+            // path.
             let id = used.get("id").map(ToString::to_string);
             let path =
                 id.and_then(|id| description.get("paths")?.get(&id)?.get("path")?.as_array());
@@ -170,7 +171,11 @@ fn subject<'l>(line: &'l str, krate: &str) -> Option<&'l str> {
     path.get(..end).map(|item| item.trim_end_matches(':'))
 }
 
-/// Whether a line names a crate that is neither `own` nor one of Rust's own.
+/// The crates that an API may show: Rust's own, and two small ones whose types many libraries
+/// share.
+const COMMON: [&str; 5] = ["alloc", "core", "http", "std", "zeroize"];
+
+/// Whether a line names a crate that is neither `own` nor one of [`COMMON`].
 pub fn foreign(line: &str, own: &str) -> bool {
     words(line)
         .filter_map(|word| word.split_once("::"))
@@ -178,7 +183,8 @@ pub fn foreign(line: &str, own: &str) -> bool {
         // A generic parameter's name starts with a capital letter.
         .any(|krate| {
             krate.starts_with(|c: char| c.is_lowercase())
-                && ![own, "alloc", "core", "std"].contains(&krate)
+                && krate != own
+                && !COMMON.contains(&krate)
         })
 }
 
@@ -195,8 +201,9 @@ mod tests {
             ),
             ("pub fn a::B::c<T>(T::Item, Self::Err) -> Self", false),
             ("pub a::B::c: std::path::PathBuf", false),
-            ("impl core::convert::From<http::Error> for a::B", true),
-            ("pub fn a::B::c(&mut [zeroize::Zeroizing<u8>])", true),
+            ("impl core::convert::From<hyper::Error> for a::B", true),
+            ("pub fn a::B::c(http::Request<a::D>)", false),
+            ("pub fn a::B::c(&mut [zeroize::Zeroizing<u8>])", false),
             ("pub fn a::B::c(ab::C)", true),
         ] {
             assert_eq!(foreign(line, "a"), is, "{line}");

@@ -2,7 +2,7 @@
 //! so that no change to it goes unnoticed, and keeps the types of other crates out of it.
 //!
 //! ```sh
-//! cargo run -p api-listing -- logonbox-authenticator            # as `make lint` does
+//! cargo run -p api-listing -- logonbox-authenticator            # as `make lint` does, for each client crate
 //! cargo run -p api-listing -- logonbox-authenticator --renew    # write the listing anew
 //! ```
 
@@ -47,8 +47,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Rustdoc's JSON is not stable. Were cargo told so, it would build all dependencies anew, since their
-/// build scripts look at that variable: only rustdoc is.
+/// Rustdoc's JSON is not stable. Were cargo told so, it would build all dependencies anew, since
+/// their build scripts look at that variable: only rustdoc is.
 fn rustdoc(arguments: &[String]) -> ExitCode {
     let error = Command::new("rustdoc")
         .args(arguments)
@@ -132,8 +132,9 @@ fn json(package: &str) -> Result<PathBuf> {
         command
     };
     let this = env::current_exe().map_err(|error| format!("this program's path: {error}"))?;
-    let ended = cargo(&["rustdoc", "--quiet", "--locked", "--lib", "--package"])
+    let ended = cargo(&["rustdoc", "--quiet", "--locked", "--all-features", "--lib"])
         .args([
+            "--package",
             package,
             "--",
             "-Z",

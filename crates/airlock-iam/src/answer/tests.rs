@@ -1,19 +1,16 @@
 use std::time::Duration;
 
-use bounded_https::Header;
-use zeroize::Zeroizing;
+use bounded_https::Body;
+use bounded_https::http::Response;
 
 use super::*;
 
 fn reply(status: u16, body: &str) -> Reply {
-    Reply {
-        status,
-        headers: vec![Header {
-            name: "date".to_owned(),
-            value: Zeroizing::new("Sun, 22 Nov 2026 14:00:00 GMT".to_owned()),
-        }],
-        body: Zeroizing::new(body.as_bytes().to_vec()),
-    }
+    Response::builder()
+        .status(status)
+        .header("date", "Sun, 22 Nov 2026 14:00:00 GMT")
+        .body(Body::from(body.as_bytes().to_vec()))
+        .unwrap()
 }
 
 fn kind(status: u16, body: &str) -> ErrorKind {
@@ -31,7 +28,7 @@ fn done_is_a_session_document_without_a_next_step() {
     assert_eq!(session(&reply(200, more)).unwrap(), Session::Done);
 }
 
-/// Whatever is not that to the letter is no success.
+/// No other document is a success.
 #[test]
 fn nothing_else_is_done() {
     for body in [
@@ -57,7 +54,7 @@ fn nothing_else_is_done() {
         r#"{"meta":{"nextAuthStep":null},"data":{"type":"authentication.session","attributes":{}}}"#,
         r#"{"errors":[],"data":{"type":"authentication.session","attributes":{}}}"#,
         r#"{"errors":[{"id":"1"}],"data":{"type":"authentication.session","attributes":{}}}"#,
-        // An array can stand for a structure.
+        // serde accepts an array for a structure.
         r#"[{"type":"authentication.session","attributes":{}},{},null]"#,
         r#"{"data":["authentication.session","1",{}]}"#,
         r#"{"meta":[],"data":{"type":"authentication.session","attributes":{}}}"#,
@@ -125,7 +122,7 @@ fn a_lock_and_another_try_are_in_meta() {
 }
 
 #[test]
-fn a_lock_that_is_no_text_takes_nothing_from_the_refusal() {
+fn a_lock_that_is_not_text_does_not_change_the_refusal() {
     for lock in ["null", "1795356000", "{}", "[]", r#""""#, r#"" ""#] {
         let body = format!(
             r#"{{"errors":[{{"code":"USERNAME_PASSWORD_WRONG"}}],
@@ -140,7 +137,7 @@ fn a_lock_that_is_no_text_takes_nothing_from_the_refusal() {
 }
 
 #[test]
-fn what_stands_in_a_document_that_is_not_understood_is_not_quoted() {
+fn a_document_that_is_not_understood_is_not_quoted() {
     let body = r#"{"data":{"type":"authentication.session","attributes":"geheim"}}"#;
     let error = session(&reply(200, body)).unwrap_err();
     assert!(!error.to_string().contains("geheim"), "{error}");

@@ -1,4 +1,4 @@
-//! What people see.
+//! The pages.
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -25,7 +25,7 @@ pub fn welcome(user: &str) -> Html<String> {
     )
 }
 
-/// What a person is told, in words of our own.
+/// A message for the user.
 pub struct Problem(StatusCode, &'static str);
 
 impl Problem {
@@ -53,7 +53,7 @@ impl From<logonbox_authenticator::Error> for Problem {
                 StatusCode::FORBIDDEN,
                 "The response does not fit what was asked.",
             ),
-            // One text, whether there is no such person or no phone of theirs.
+            // One text for both, so that it does not reveal which users exist.
             ErrorKind::NoSuchAccount | ErrorKind::NoUsableKey | ErrorKind::InvalidInput => Self(
                 StatusCode::FORBIDDEN,
                 "There is no phone to ask for that name.",
