@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libfuzzer_sys::fuzz_target;
-use pam_logonbox::policy::Network;
+use login::network::Network;
 
 fuzz_target!(|data: &[u8]| {
     let Some((address, text)) = data.split_first_chunk::<16>() else {

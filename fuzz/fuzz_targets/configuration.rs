@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use pam_logonbox::config::{Config, Mode};
+use login::config::Config;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = str::from_utf8(data) else {
@@ -22,14 +22,14 @@ fuzz_target!(|data: &[u8]| {
             let said = error.to_string();
             assert!(!said.contains(char::is_control), "{said:?}");
             assert!(said.starts_with("/etc/security/pam_logonbox.toml"));
-            // What is quoted of the file is no more than is in it.
+            // Names are quoted once.
             assert!(said.len() <= 1500 + 10 * text.len());
             return;
         }
     };
     let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
-    assert!(seconds(1, 60).contains(&config.wait.connect));
-    assert!(seconds(1, 600).contains(&config.wait.person));
+    assert!(seconds(1, 60).contains(&config.wait.connect_seconds));
+    assert!(seconds(1, 600).contains(&config.wait.login_seconds));
     assert!(config.policy.unapproved_pushes_per_10_minutes <= 1000);
     for account in config.accounts.values() {
         assert!(!account.is_empty() && account.chars().count() <= 256);
@@ -45,10 +45,8 @@ fuzz_target!(|data: &[u8]| {
             .as_ref()
             .is_none_or(|path| path.is_absolute())
     );
-    if let Mode::Push(logonbox) = &config.mode {
-        assert!(!logonbox.algorithms.is_empty());
-    }
-    // A user's name is filled in as it is, whatever it looks like.
+    assert!(!config.logonbox.algorithms.is_empty());
+    // A user's name is filled in unchanged, also if it looks like a placeholder.
     let named = config.account("{tenant}", "{user}");
     let other = config
         .account("\u{1}", "\u{2}")

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pam_logonbox::config::{Placeholder, Template};
+use login::config::{Placeholder, Template};
 
 const KNOWN: [(&str, Placeholder); 4] = [
     ("user", Placeholder::User),

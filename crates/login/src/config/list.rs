@@ -1,0 +1,95 @@
+//! The list of settings for `logonbox config`.
+
+use std::fmt::{self, Write as _};
+
+use toml::de::DeValue;
+
+use super::table::{Given, Row, Wrong, document, line};
+use crate::clean::for_phone;
+
+/// A setting. It is displayed as TOML, without its section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The section; empty at the top of the file.
+    pub section: &'static str,
+    /// The key, or the user in `[accounts]`.
+    pub key: String,
+    /// The value as TOML.
+    pub value: String,
+    /// The line of the file. `None` if the value is the default.
+    pub line: Option<usize>,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if !self.key.is_empty() && self.key.chars().all(is_bare) {
+            write!(f, "{} = {}", self.key, self.value)
+        } else {
+            write!(f, "{} = {}", quoted(&self.key), self.value)
+        }
+    }
+}
+
+/// Every setting of a file that has been checked, in the order of the table.
+pub fn settings(text: &str) -> Result<Vec<Setting>, Wrong> {
+    let document = document(text)?;
+    let top = document.get_ref().as_table();
+    let setting = |section, key: &str, default: &str, given: Option<&Given<'_>>| Setting {
+        section,
+        key: key.to_owned(),
+        value: given.map_or(default.to_owned(), |given| literal(given.get_ref())),
+        line: given.map(|given| line(text, given.span().start)),
+    };
+    let mut settings = Vec::new();
+    for row in super::table() {
+        let given = top.and_then(|top| top.get(row.key));
+        if !row.is_section() {
+            settings.push(setting("", row.key, row.default, given));
+            continue;
+        }
+        let given = given.and_then(|given| given.get_ref().as_table());
+        for Row { key, default, .. } in row.keys {
+            let given = given.and_then(|keys| keys.get(*key));
+            settings.push(setting(row.key, key, default, given));
+        }
+        if row.keys.is_empty() {
+            let users = given.into_iter().flatten();
+            settings.extend(
+                users.map(|(user, account)| setting(row.key, user.get_ref(), "", Some(account))),
+            );
+        }
+    }
+    Ok(settings)
+}
+
+/// A value that the table allows, as TOML.
+fn literal(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => quoted(text),
+        DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+            .map_or(number.to_string(), |number| number.to_string()),
+        DeValue::Boolean(boolean) => boolean.to_string(),
+        DeValue::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| literal(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => String::new(),
+    }
+}
+
+/// A basic string. Control characters for a terminal are written as numbers.
+fn quoted(text: &str) -> String {
+    let mut quoted = "\"".to_owned();
+    for c in text.chars() {
+        let is_harmless = for_phone(c.encode_utf8(&mut [0; 4])).starts_with(c);
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            _ if is_harmless => quoted.push(c),
+            // Writing to a String cannot fail.
+            _ => drop(write!(quoted, "\\U{:08X}", u32::from(c))),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,189 @@
+//! The configuration file.
+
+#[macro_use]
+mod table;
+pub mod file;
+mod list;
+mod settings;
+mod template;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use airlock_iam::BaseUrl;
+use logonbox_authenticator::TenantAddress;
+
+pub use list::Setting;
+pub use settings::{
+    Airlock, AirlockDevice, Announce, Conversation, Device, LogonBox, OnUnavailable, Password,
+    Pins, Policy, SuAsks, Tls, Wait,
+};
+pub use table::{Choice, ConfigError, Row};
+pub use template::{Placeholder, Template};
+
+use file::{Symlinks, read_trusted};
+use settings::{File, ModeName};
+use table::{Value, Wrong, document};
+
+/// In bytes.
+const FILE_LIMIT: u64 = 64 << 10;
+/// In bytes. It is twenty times the size of a distribution's bundle.
+const CA_FILE_LIMIT: u64 = 4 << 20;
+/// Each certificate in a bundle begins with it (RFC 7468, section 5.1).
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
+const NO_TENANT: &str = "must be set, for instance \"acme.logonbox.directory\"";
+const NO_URL: &str = "must be set, for instance \"https://iam.acme.com/auth/rest\"";
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The login method, with its server.
+    pub mode: Mode,
+    /// `[logonbox]`: the push.
+    pub logonbox: LogonBox,
+    /// `[airlock]`: the login flow.
+    pub airlock: Airlock,
+    /// `[accounts]`: the accounts of single users.
+    pub accounts: BTreeMap<String, String>,
+    /// `[tls]`: the connection to the server.
+    pub tls: Tls,
+    /// `[wait]`: time limits.
+    pub wait: Wait,
+    /// `[conversation]`: the terminal.
+    pub conversation: Conversation,
+    /// `[policy]`: exemptions, limits and failures.
+    pub policy: Policy,
+}
+
+/// `mode`, with the server of this mode.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// `"push"`: a LogonBox tenant sends a push.
+    Push(TenantAddress),
+    /// `"airlock"`: the login flow of an Airlock IAM.
+    Airlock(BaseUrl),
+}
+
+/// The table of settings: the top of the file, with the sections.
+#[must_use]
+pub fn table() -> &'static [Row] {
+    File::ROWS
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Names file, line and key, and the values that are allowed.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(path, &read(path)?)
+    }
+
+    /// Reads and checks the file at `path`. Returns every setting, too, in the order of the manual
+    /// page.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_with_settings(path: &Path) -> Result<(Self, Vec<Setting>), ConfigError> {
+        let text = read(path)?;
+        let config = Self::parse(path, &text)?;
+        let settings =
+            list::settings(&text).map_err(|wrong| ConfigError::new(path, &text, wrong))?;
+        Ok((config, settings))
+    }
+
+    /// Checks the `text` of the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let file = document(text).and_then(|document| File::read(&document));
+        file.and_then(Self::of)
+            .map_err(|wrong| ConfigError::new(path, text, wrong))
+    }
+
+    fn of(mut file: File) -> Result<Self, Wrong> {
+        let unset = |key, complaint: &str| Err(Wrong::from(complaint).about(key));
+        let mode = match (
+            file.mode,
+            file.logonbox.tenant.take(),
+            file.airlock.url.take(),
+        ) {
+            (ModeName::Push, Some(tenant), _) => Mode::Push(tenant),
+            (ModeName::Airlock, _, Some(url)) => Mode::Airlock(url),
+            (ModeName::Push, None, url) => {
+                let or_airlock = "; or set mode = \"airlock\", above the first section";
+                let more = url.map_or("", |_| or_airlock);
+                return unset("logonbox.tenant", &format!("{NO_TENANT}{more}"));
+            }
+            (ModeName::Airlock, _, None) => return unset("airlock.url", NO_URL),
+        };
+        Ok(Self {
+            mode,
+            logonbox: file.logonbox,
+            airlock: file.airlock,
+            accounts: file.accounts,
+            tls: file.tls,
+            wait: file.wait,
+            conversation: file.conversation,
+            policy: file.policy,
+        })
+    }
+
+    /// The server's name for a user. It may hold any characters, also those that a terminal obeys.
+    #[must_use]
+    pub fn account(&self, user: &str, hostname: &str) -> String {
+        if let Some(account) = self.accounts.get(user) {
+            return account.clone();
+        }
+        let (template, server) = match &self.mode {
+            Mode::Push(tenant) => (&self.logonbox.account, tenant.host()),
+            Mode::Airlock(url) => (&self.airlock.account, url.authority().host()),
+        };
+        template.fill(|placeholder| match placeholder {
+            Placeholder::User => user.to_owned(),
+            Placeholder::Hostname => hostname.to_owned(),
+            Placeholder::Tenant => server.to_owned(),
+            // `IN_ACCOUNT` has no others.
+            _ => String::new(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    read_trusted(path, Symlinks::Refuse, FILE_LIMIT)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()))
+        .map_err(|complaint| ConfigError::new(path, "", complaint))
+}
+
+impl Tls {
+    /// The CA certificates of `ca_file`, if it is set.
+    ///
+    /// # Errors
+    ///
+    /// Names the file, and the reason.
+    pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, String> {
+        let Some(path) = &self.ca_file else {
+            return Ok(None);
+        };
+        read_trusted(path, Symlinks::Follow, CA_FILE_LIMIT)
+            .and_then(with_certificates)
+            .map(Some)
+            .map_err(|complaint| format!("{}: {complaint}", path.display()))
+    }
+}
+
+fn with_certificates(pem: Vec<u8>) -> Result<Vec<u8>, String> {
+    if pem.windows(PEM.len()).any(|bytes| bytes == PEM) {
+        return Ok(pem);
+    }
+    Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,404 @@
+//! The settings. Each key is one entry: its type, its default and its explanation. The reader,
+//! `conf/pam_logonbox.toml`, the key part of `pam_logonbox.toml(5)` and `logonbox config` come from
+//! these entries; `make generate` writes the two files.
+//!
+//! An explanation is a doc comment. The first paragraph of a section is its heading. In backquotes
+//! are literals, keys, paths, manual pages such as `pam.d(5)`, and the sections of the manual page,
+//! such as `PINNED KEYS`. The end of an explanation names the values that are allowed;
+//! `tests/manual` compares limits and placeholders with the reader. A list of choices follows.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use airlock_iam::BaseUrl;
+use logonbox_authenticator::{Algorithm, TenantAddress};
+
+use super::table::{Choice, Given, Row, Value, Wrong, get, text, with_defaults};
+use super::template::Template;
+use super::values::{
+    absolute_path, account_template, application, base_url, count, list, name, network, optional,
+    phone_text, proxy, seconds, tenant,
+};
+use crate::network::Network;
+use crate::qr::{Background, Style};
+
+settings! {
+    /// The file.
+    #[derive(Debug, Clone)]
+    pub struct File {
+        /// How users log in. This key must be above the first section. The section of the other mode
+        /// has no effect, but must be correct.
+        pub mode: ModeName = "push",
+
+        /// The LogonBox tenant, and the texts on the phone.
+        ///
+        /// These keys count with `mode = "push"`.
+        pub logonbox: LogonBox = {},
+
+        /// The accounts of single users.
+        ///
+        /// A key in this section is a user, and its value is the account of this user, in both
+        /// modes. It overrides the key `account`. Write the user exactly as the user logs in. If
+        /// this host takes `LEE` for the user `lee`, as some directories do, write the name that
+        /// `getent(1)` prints. Write a name with a dot in quotes. The same name twice is an error. An
+        /// account has 1 to 256 characters, and no placeholders.
+        pub accounts: BTreeMap<String, String> = {},
+
+        /// The Airlock IAM, and the account there.
+        ///
+        /// These keys count with `mode = "airlock"`.
+        pub airlock: Airlock = {},
+
+        /// The connection to the server.
+        ///
+        /// The server is the LogonBox tenant or the Airlock IAM.
+        pub tls: Tls = {},
+
+        /// Time limits.
+        ///
+        /// The time that a user takes to answer a prompt, or to press Enter, does not count. The host
+        /// program limits the whole login, including this time. `login(1)` ends after 60 seconds
+        /// (`LOGIN_TIMEOUT` in `login.defs(5)`), and sshd after 120 (`LoginGraceTime` in
+        /// `sshd_config(5)`).
+        pub wait: Wait = {},
+
+        /// The terminal.
+        pub conversation: Conversation = {},
+
+        /// Exemptions, limits and failures.
+        ///
+        /// The module does not ask users who are exempt (`PAM_IGNORE`). Their login depends on the
+        /// other lines of the PAM stack alone. See `EXEMPTIONS`.
+        pub policy: Policy = {},
+    }
+}
+
+choices! {
+    /// How users log in.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum ModeName {
+        /// A LogonBox tenant sends a push. The user approves it, and the phone signs.
+        Push = "push",
+        /// The user goes through the login flow of an Airlock IAM, which asks for a password and
+        /// then for a second factor.
+        Airlock = "airlock",
+    }
+}
+
+settings! {
+    /// `[logonbox]`, except `tenant`, which is in [`Mode`](super::Mode).
+    #[derive(Debug, Clone)]
+    pub struct LogonBox {
+        /// The LogonBox tenant: a host name or an IP address, and `:port` if the port is not 443. An
+        /// IPv6 address is in brackets. With `mode = "push"`, this key must be set. The connection
+        /// uses HTTPS (TLS 1.2 or 1.3), and the certificate must be valid for this name.
+        pub(super) tenant: Option<TenantAddress> = "" => optional(tenant),
+
+        /// The account: the name that the tenant has for the user, such as `"{user}@acme.com"`.
+        /// Not empty. Placeholders: `{user}` `{hostname}` `{tenant}`.
+        pub account: Template = "{user}" => account_template,
+
+        /// The phone that gets the push.
+        pub device: Device = "first",
+
+        /// The sender of the push, as the phone shows it.
+        /// 1 to 500 characters. Placeholders: `{user}` `{account}` `{hostname}` `{tenant}` `{service}`
+        /// `{rhost}` `{tty}` `{code}`.
+        pub remote_name: Template = "{hostname}" => phone_text,
+
+        /// The question on the phone, on one line. Keep `{code}` in it. The terminal shows the same
+        /// four digits, so that users recognize their own login.
+        /// 1 to 500 characters. Placeholders: `{user}` `{account}` `{hostname}` `{tenant}` `{service}`
+        /// `{rhost}` `{tty}` `{code}`.
+        pub prompt: Template =
+            "{account} wants to log in to {hostname} ({service}) from {rhost}. Code: {code}"
+            => phone_text,
+
+        /// The button on the phone that approves.
+        /// 1 to 500 characters. Placeholders: `{user}` `{account}` `{hostname}` `{tenant}` `{service}`
+        /// `{rhost}` `{tty}` `{code}`.
+        pub button: Template = "Authorize" => phone_text,
+
+        /// The keys that may sign. The module skips all other keys. The order has no effect.
+        /// List of at least one.
+        pub algorithms: Vec<Algorithm> = ["ssh-ed25519", "ssh-rsa"],
+
+        /// The source of the keys that may sign. See `PINNED KEYS`.
+        pub pins: Pins = "off",
+    }
+}
+
+choices! {
+    /// The phone that gets the push.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum Device {
+        /// The phone of the first key in the tenant's list that the module supports and that
+        /// `algorithms` allows.
+        First = "first",
+        /// If there are several such keys, the user chooses from a list of at most 20. sshd's
+        /// password method cannot show the list. The list reveals that the account exists, so ask
+        /// for the password first.
+        Ask = "ask",
+        ..
+        /// The comment of a key, which is usually the name of the phone. Upper and lower case must
+        /// match. A user who has no such key is refused (`no-key`), and no other phone gets the
+        /// push.
+        Named(String) = "the name of a phone",
+    }
+}
+
+choices! {
+    impl Algorithm {
+        /// Ed25519 keys.
+        "ssh-ed25519" => Algorithm::Ed25519,
+        /// RSA keys of 2048 to 8192 bits. They sign with SHA-512.
+        "ssh-rsa" => Algorithm::Rsa,
+    }
+}
+
+choices! {
+    /// The source of the keys that may sign.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Pins {
+        /// The keys that the tenant publishes for the account.
+        Off = "off",
+        /// The keys in the account's file on this host. For an account without a file, the keys that
+        /// the tenant publishes.
+        IfPresent = "if-present",
+        /// The keys in the account's file on this host. A user whose account has no file is refused
+        /// (`no-key`).
+        Required = "required",
+    }
+}
+
+settings! {
+    /// `[airlock]`, except `url`, which is in [`Mode`](super::Mode).
+    #[derive(Debug, Clone)]
+    pub struct Airlock {
+        /// The address of the Loginapp's REST API, without `/public` and the rest of the path. It is
+        /// for instance `"https://iam.acme.com/auth/rest"` behind an Airlock Gateway, or
+        /// `"https://iam.acme.com:8443/auth-login/rest"`. With `mode = "airlock"`, this key must be
+        /// set. The connection uses HTTPS (TLS 1.2 or 1.3), and the certificate must be valid for
+        /// this name. A redirect refuses the login (`bad-answer`).
+        pub(super) url: Option<BaseUrl> = "" => optional(base_url),
+
+        /// The id of the application that the module chooses before the password. Most
+        /// installations need no application and leave this key empty. Every login is refused if
+        /// Airlock does not know the id, or if the application does not begin with a password.
+        pub application: Option<String> = "" => optional(application),
+
+        /// The account: the name that Airlock has for the user, such as `"{user}@acme.com"`.
+        /// Not empty. Placeholders: `{user}` `{hostname}` `{tenant}`.
+        pub account: Template = "{user}" => account_template,
+
+        /// The source of the Airlock password.
+        pub password: Password = "ask",
+
+        /// The second factor of users who have several devices. Airlock does not ask users who have
+        /// one device.
+        pub device: AirlockDevice = "ask",
+
+        /// Whether to accept logins that Airlock completes without a second factor. If not, they are
+        /// refused (`refused`). Set this only if another line of the PAM stack, or an SSH key, is the
+        /// other factor, or if Airlock decides which users need no second factor.
+        pub allow_password_only: bool = false,
+    }
+}
+
+choices! {
+    /// The source of the Airlock password.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Password {
+        /// The module asks for it. The prompt is `Password:`, or `Airlock password:` if another
+        /// module has asked for a password before. When Airlock has completed the login, the modules
+        /// after this one can use the password.
+        Ask = "ask",
+        /// The module takes the password that a module before it has asked for. The password of this
+        /// host is then sent to Airlock. Set this only if both passwords are the same, as in a common
+        /// directory. If no module has asked for a password, the login is refused (`configuration`).
+        Stack = "stack",
+    }
+}
+
+choices! {
+    /// The second factor of users who have several devices.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum AirlockDevice {
+        /// The user chooses from a list.
+        Ask = "ask",
+        ..
+        /// The name of a device as Airlock shows it, or else a type of devices, such as `"HWTOKEN"`.
+        /// Upper and lower case must match. If several devices match, the user chooses one of them.
+        /// If no device matches, the login is refused (`no-key`).
+        Named(String) = "the name or the type of a device",
+    }
+}
+
+settings! {
+    /// `[tls]`.
+    #[derive(Debug, Clone)]
+    pub struct Tls {
+        /// A file of CA certificates (PEM) that the module trusts instead of those of the system.
+        /// Every certificate in it must be valid. The module reads it at every login. See `FILES`.
+        /// Absolute path, or empty.
+        pub ca_file: Option<PathBuf> = "" => optional(absolute_path),
+
+        /// An HTTP proxy that passes connections on (CONNECT). The HTTPS connection to the server goes
+        /// through it unchanged. A user name and a password are not supported. The environment is
+        /// never read for a proxy. `http://name:port`, or empty.
+        pub proxy: Option<String> = "" => optional(proxy),
+    }
+}
+
+settings! {
+    /// `[wait]`.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Wait {
+        /// For everything before the push that needs no action of the user: name lookup, connection
+        /// and the list of keys together. With Airlock, for each answer, including the connection.
+        /// Whole number from 1 to 60.
+        pub connect_seconds: Duration = 5 => seconds(1, 60),
+
+        /// For the user, from the moment that the push is sent. With Airlock, for all approvals on the
+        /// phone (One-Touch) in a login together, from the announcement on. A one-time code has no
+        /// limit here.
+        /// Whole number from 1 to 600.
+        pub login_seconds: Duration = 45 => seconds(1, 600),
+    }
+}
+
+settings! {
+    /// `[conversation]`.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Conversation {
+        /// How users are told to look at the phone, before the push is sent. With Airlock, this counts
+        /// for approvals on the phone (One-Touch). Airlock has then sent the push already; with
+        /// `"enter"`, the module asks for the result after the user has pressed Enter.
+        ///
+        /// sudo shows prompts only: give it a separate file (`conf=`) with `"enter"`. Do not set
+        /// `"enter"` for all services, because some programs cannot answer a prompt.
+        pub announce: Announce = "auto",
+
+        /// How the QR code for a hardware token is drawn, in the prompt for the one-time code. A QR
+        /// code of version 6 takes 49 columns and 25 lines, or 98 columns and 49 lines with
+        /// `"ascii"`. A narrower terminal breaks the lines, and tokens cannot read the code. If the
+        /// users of a service need another picture, give the service a separate file (`conf=`).
+        pub qr: Option<Style> = "unicode",
+
+        /// The background of the terminal. If it is wrong, light and dark are exchanged, and many
+        /// tokens cannot read the QR code.
+        pub qr_background: Background = "dark",
+
+        /// Whether the terminal shows a one-time code while it is typed.
+        pub otp_echo: bool = true,
+    }
+}
+
+choices! {
+    /// How users are told to look at the phone, before the push is sent.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Announce {
+        /// Like `"enter"` for the service sshd, and like `"info"` for all other services. If sshd
+        /// cannot show the prompt, as in its password method, the announcement follows as
+        /// information, and the login goes on.
+        Auto = "auto",
+        /// As information. sshd before OpenSSH 10.3 shows it only when the login is over. sudo shows
+        /// it only with `Defaults !pam_silent` (1.9.16 or later).
+        Info = "info",
+        /// As a prompt that waits for Enter. Every program and every ssh client shows it in time, and
+        /// the push is sent only when the user has pressed Enter. Programs that cannot answer a
+        /// prompt are refused (`conversation`).
+        Enter = "enter",
+        /// Not at all. Users then do not see the code of their own login.
+        None = "none",
+    }
+}
+
+choices! {
+    impl Option<Style> {
+        /// With block characters, for terminals and ssh clients in a UTF-8 locale.
+        "unicode" => Some(Style::HalfBlocks),
+        /// With letters or brackets and blanks, twice as wide and twice as high. Cameras read it less
+        /// well, above all on a light background. This is for consoles without block characters and
+        /// for ssh clients in other locales. In the locale C, ssh shows block characters as numbers
+        /// (`\342\226\210`). In a locale of 8 bits, such as ISO 8859-1, OpenSSH's ssh may end.
+        "ascii" => Some(Style::Ascii),
+        /// Not at all. Users who have only a QR token cannot log in.
+        "none" => None,
+    }
+}
+
+choices! {
+    impl Background {
+        /// Light text on a dark background.
+        "dark" => Background::Dark,
+        /// Dark text on a light background.
+        "light" => Background::Light,
+    }
+}
+
+settings! {
+    /// `[policy]`.
+    #[derive(Debug, Clone)]
+    pub struct Policy {
+        /// If this list is not empty, only members of these groups are asked. All other users are
+        /// exempt, also users that this host does not know. Use it to roll out in stages. A group that
+        /// does not exist has no members, and the log says so. If no group in the list exists, all
+        /// users are exempt.
+        /// List of names.
+        pub only_groups: Vec<String> = [] => list(name),
+
+        /// These users are exempt. Write them exactly as they log in.
+        /// List of names.
+        pub exempt_users: Vec<String> = [] => list(name),
+
+        /// The members of these groups are exempt, also if the group is their primary group. A group
+        /// that does not exist has no members, and the log says so.
+        /// List of names.
+        pub exempt_groups: Vec<String> = [] => list(name),
+
+        /// Users who log in from these networks are exempt. The module compares networks with the
+        /// address in `PAM_RHOST`, and never with a name. So sshd needs `UseDNS no`.
+        /// List of networks, such as `192.0.2.0/24` or `2001:db8::/32`, and single addresses.
+        pub exempt_networks: Vec<Network> = [] => list(network),
+
+        /// What happens while the server cannot be reached.
+        pub on_unavailable: OnUnavailable = "deny",
+
+        /// How many pushes without an approval an account may get from this host within 10 minutes.
+        /// With Airlock, how many passwords may be tried. Further logins are refused (`limit`) until
+        /// these minutes are over. An approval clears the count. 0 means no limit. See `LIMIT`.
+        /// Whole number from 0 to 1000.
+        pub unapproved_pushes_per_10_minutes: usize = 6 => count(0, 1000),
+
+        /// The user who is asked by the services su and su-l. Other services do not use this key. See
+        /// `CALLERS OF SU`.
+        pub su_asks: SuAsks = "user",
+    }
+}
+
+choices! {
+    /// What happens while the server cannot be reached.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum OnUnavailable {
+        /// The login is refused.
+        Deny = "deny",
+        /// The module takes no part in the login (`PAM_IGNORE`), and logs a warning. The login then
+        /// depends on the other lines of the PAM stack alone. An attacker who can cut this host off
+        /// from the server needs no second factor. Never use it in a stack that has no other factor.
+        /// See `UNREACHABLE SERVERS`.
+        Ignore = "ignore",
+    }
+}
+
+choices! {
+    /// The user who is asked by the services su and su-l.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum SuAsks {
+        /// The target: the user that the caller wants to become.
+        User = "user",
+        /// The user who calls su.
+        Caller = "caller",
+    }
+}

@@ -1,0 +1,183 @@
+//! Readers for the values of settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use airlock_iam::BaseUrl;
+use logonbox_authenticator::{Algorithm, TenantAddress};
+use toml::de::DeValue;
+
+use super::table::{Choice, Given, Value, Wrong, table, text, wrong_type};
+use super::template::{self, Template};
+use crate::network::Network;
+
+/// The limit for a text on a phone, in characters.
+const TEXT_LIMIT: usize = 500;
+/// The limit for an account, in characters. A phone and the log cut off longer ones.
+const ACCOUNT_LIMIT: usize = 256;
+
+impl Value for bool {
+    fn read(value: &Given<'_>) -> Result<Self, Wrong> {
+        let boolean = value.get_ref().as_bool();
+        boolean.ok_or_else(|| wrong_type(value, "true or false"))
+    }
+}
+
+fn whole_number(value: &Given<'_>, min: u16, max: u16) -> Result<u16, Wrong> {
+    let DeValue::Integer(number) = value.get_ref() else {
+        return Err(wrong_type(value, "a whole number"));
+    };
+    u16::from_str_radix(number.as_str(), number.radix())
+        .ok()
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("must be from {min} to {max}").into())
+}
+
+pub fn count(min: u16, max: u16) -> impl Fn(&Given<'_>) -> Result<usize, Wrong> {
+    move |value| whole_number(value, min, max).map(usize::from)
+}
+
+pub fn seconds(min: u16, max: u16) -> impl Fn(&Given<'_>) -> Result<Duration, Wrong> {
+    move |value| whole_number(value, min, max).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+/// A list, which may be empty.
+pub fn list<T>(
+    read: fn(&Given<'_>) -> Result<T, Wrong>,
+) -> impl Fn(&Given<'_>) -> Result<Vec<T>, Wrong> {
+    move |value| {
+        let list = value.get_ref().as_array();
+        let list = list.ok_or_else(|| wrong_type(value, "a list of strings"))?;
+        list.iter()
+            .map(|item| read(item).map_err(|wrong| wrong.at(item.span().start)))
+            .collect()
+    }
+}
+
+/// Words, at least one.
+impl Value for Vec<Algorithm> {
+    const CHOICES: &'static [Choice] = Algorithm::CHOICES;
+
+    fn read(value: &Given<'_>) -> Result<Self, Wrong> {
+        match list(Algorithm::read)(value)? {
+            list if list.is_empty() => Err("must not be empty".into()),
+            list => Ok(list),
+        }
+    }
+}
+
+/// A user or a group.
+pub fn name(value: &Given<'_>) -> Result<String, Wrong> {
+    Ok(checked_name(text(value)?)?)
+}
+
+fn checked_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains([':', ',', '/']) || text.contains(char::is_control) {
+        return Err(format!("not a valid user or group name: {text:?}"));
+    }
+    Ok(text.to_owned())
+}
+
+pub fn network(value: &Given<'_>) -> Result<Network, Wrong> {
+    Ok(text(value)?.parse::<Network>()?)
+}
+
+pub fn account_template(value: &Given<'_>) -> Result<Template, Wrong> {
+    Ok(Template::parse(not_empty(value)?, &template::IN_ACCOUNT)?)
+}
+
+pub fn phone_text(value: &Given<'_>) -> Result<Template, Wrong> {
+    let text = not_empty(value)?;
+    at_most(TEXT_LIMIT, text)?;
+    Ok(Template::parse(text, &template::ALL)?)
+}
+
+/// The accounts of single users. Each key is a user.
+impl Value for BTreeMap<String, String> {
+    fn read(value: &Given<'_>) -> Result<Self, Wrong> {
+        let entry = |user: &str, value| Ok((checked_name(user)?, account(value)?));
+        let entries = table(value)?.iter().map(|(user, value)| {
+            let about_user = |wrong: Wrong| wrong.about(user.get_ref()).at(user.span().start);
+            entry(user.get_ref(), value).map_err(about_user)
+        });
+        entries.collect()
+    }
+}
+
+fn account(value: &Given<'_>) -> Result<String, Wrong> {
+    if value.get_ref().is_table() {
+        // `lee.smith = "..."` is the key `smith` in a section `lee`.
+        return Err("must be a string in quotes; a name with a dot stands in quotes, too".into());
+    }
+    let text = text(value)?;
+    if matches!(text, "" | "." | "..") {
+        return Err("must not be empty, a dot or two dots".into());
+    }
+    if text.contains(['{', '}']) {
+        return Err("must be the account itself: there are no placeholders here".into());
+    }
+    if text.contains(char::is_control) {
+        return Err("must not hold control characters".into());
+    }
+    at_most(ACCOUNT_LIMIT, text)?;
+    Ok(text.to_owned())
+}
+
+/// A text that may be empty.
+pub fn optional<T>(
+    read: fn(&str) -> Result<T, String>,
+) -> impl Fn(&Given<'_>) -> Result<Option<T>, Wrong> {
+    move |value| match text(value)? {
+        "" => Ok(None),
+        text => Ok(Some(read(text)?)),
+    }
+}
+
+pub fn tenant(text: &str) -> Result<TenantAddress, String> {
+    let address = text.parse();
+    address.map_err(|error| format!("must be a host, or host:port: {error}"))
+}
+
+pub fn base_url(text: &str) -> Result<BaseUrl, String> {
+    let url = text.parse();
+    url.map_err(|error| format!("must be an HTTPS URL that ends right before /public: {error}"))
+}
+
+/// The id of an application in Airlock.
+pub fn application(text: &str) -> Result<String, String> {
+    match text {
+        "." | ".." => Err("no application has such an id".to_owned()),
+        id => Ok(id.to_owned()),
+    }
+}
+
+pub fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    Some(PathBuf::from(text))
+        .filter(|path| path.is_absolute())
+        .ok_or_else(|| "must be an absolute path".to_owned())
+}
+
+pub fn proxy(text: &str) -> Result<String, String> {
+    let address = text
+        .strip_prefix("http://")
+        .map(str::parse::<TenantAddress>);
+    match address {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        _ => Err("must be http://name:port".to_owned()),
+    }
+}
+
+fn not_empty<'v>(value: &'v Given<'_>) -> Result<&'v str, Wrong> {
+    match text(value)? {
+        "" => Err("must not be empty".into()),
+        text => Ok(text),
+    }
+}
+
+fn at_most(limit: usize, text: &str) -> Result<(), String> {
+    match text.chars().nth(limit) {
+        Some(_) => Err(format!("must not be longer than {limit} characters")),
+        None => Ok(()),
+    }
+}

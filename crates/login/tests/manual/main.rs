@@ -1,0 +1,246 @@
+//! `pam_logonbox.toml(5)` and `conf/pam_logonbox.toml`, compared with the code.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a panic here fails a test, never a login"
+)]
+
+mod generated;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use login::config::file::TrustedDir;
+use login::config::{Config, table};
+
+const PAGE: &str = "packaging/man/pam_logonbox.toml.5";
+const EXAMPLE: &str = "conf/pam_logonbox.toml";
+/// The lines of the page around the generated part.
+const MARKS: [&str; 2] = [".\\\" generated: begin\n", ".\\\" generated: end\n"];
+
+/// The shortest file of each mode. A section may follow, or more keys of the last one.
+const TENANT: &str = "[logonbox]\ntenant = \"acme.logonbox.directory\"\n";
+const URL: &str = "mode = \"airlock\"\n[airlock]\nurl = \"https://iam.acme.com/auth/rest\"\n";
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
+fn page() -> String {
+    fs::read_to_string(repository(PAGE)).unwrap()
+}
+
+/// The part of the page below `.Sh name`.
+fn section(name: &str) -> String {
+    let page = page();
+    let (_, rest) = page.split_once(&format!("\n.Sh {name}\n")).unwrap();
+    rest.split("\n.Sh ").next().unwrap().to_owned()
+}
+
+/// The heads of the items in a list, without the macro `Ql`.
+fn items(section: &str) -> Vec<String> {
+    let items = section.lines().filter_map(|line| line.strip_prefix(".It "));
+    items
+        .map(|head| plain(head.strip_prefix("Ql ").unwrap_or(head)))
+        .collect()
+}
+
+/// The texts between `.Bd -literal` and `.Ed`.
+fn displays(section: &str) -> Vec<String> {
+    let displays = section.split(".Bd -literal").skip(1);
+    displays
+        .map(|display| {
+            let (_, display) = display.split_once('\n').unwrap();
+            plain(display.split_once("\n.Ed").unwrap().0) + "\n"
+        })
+        .collect()
+}
+
+/// Without the escapes of roff(7).
+fn plain(text: &str) -> String {
+    text.replace("\\(dq", "\"")
+        .replace("\\(aq", "'")
+        .replace("\\-", "-")
+        .replace("\\&", "")
+}
+
+fn complaint(text: &str) -> String {
+    let error = Config::parse(Path::new("/x.toml"), text).unwrap_err();
+    error.to_string()
+}
+
+/// `make generate` runs this test with `GENERATE=1`, which writes the files first.
+#[test]
+fn the_generated_files_are_those_of_the_table() {
+    let page = page();
+    let (before, rest) = page.split_once(MARKS[0]).unwrap();
+    let (_, after) = rest.split_once(MARKS[1]).unwrap();
+    let [begin, end] = MARKS;
+    let manual = format!("{before}{begin}{}{end}{after}", generated::manual());
+    for (path, expected) in [(PAGE, manual), (EXAMPLE, generated::example())] {
+        let file = repository(path);
+        if env::var_os("GENERATE").is_some() {
+            fs::write(&file, &expected).unwrap();
+        }
+        let is_same = fs::read_to_string(&file).unwrap() == expected;
+        assert!(is_same, "{path} is out of date: run make generate");
+    }
+}
+
+#[test]
+fn the_sections_that_explanations_refer_to_are_there() {
+    let page = page();
+    let manual = generated::manual();
+    let references = manual.lines().filter_map(|line| line.strip_prefix(".Sx "));
+    let references: BTreeSet<_> = references.map(|name| name.trim_end_matches(" .")).collect();
+    assert!(references.len() > 3, "{references:?}");
+    for name in references {
+        assert!(page.contains(&format!("\n.Sh {name}\n")), "{name}");
+    }
+}
+
+/// The end of an explanation names limits and placeholders.
+#[test]
+fn the_values_that_explanations_allow_are_those_of_the_code() {
+    let mut compared = 0;
+    for section in table() {
+        for row in section.keys {
+            let text = row.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = text.trim_end_matches('.');
+            let mut compare = |value: &str, expected: &str| {
+                let complaint = complaint(&format!("[{}]\n{} = {value}\n", section.key, row.key));
+                assert!(complaint.ends_with(expected), "{complaint}\n{expected}");
+                compared += 1;
+            };
+            if let Some((_, limits)) = text.split_once("Whole number from ") {
+                let (min, max) = limits.split_once(" to ").unwrap();
+                for other in [
+                    min.parse::<i64>().unwrap() - 1,
+                    max.parse::<i64>().unwrap() + 1,
+                ] {
+                    compare(&other.to_string(), &format!("must be from {limits}"));
+                }
+            }
+            if let Some((before, _)) = text.split_once(" characters.") {
+                let limit = before.rsplit(' ').next().unwrap();
+                let long = format!("{:?}", "x".repeat(limit.parse::<usize>().unwrap() + 1));
+                compare(
+                    &long,
+                    &format!("must not be longer than {limit} characters"),
+                );
+            }
+            if let Some((_, placeholders)) = text.split_once("Placeholders: ") {
+                let known = placeholders.replace('`', "");
+                compare("\"{x}\"", &format!("known here: {known}"));
+            }
+        }
+    }
+    assert_eq!(compared, 14);
+    let accounts = table().iter().find(|row| row.key == "accounts").unwrap();
+    assert!(accounts.text.contains(" 1 to 256 characters"));
+    let long = format!("[accounts]\nlee = {:?}\n", "x".repeat(257));
+    assert!(complaint(&long).ends_with("must not be longer than 256 characters"));
+}
+
+#[test]
+fn the_placeholders_are_those_of_the_code() {
+    let complaint = complaint(&format!("{TENANT}prompt = \"{{x}}\"\n"));
+    let (_, known) = complaint.split_once("known here: ").unwrap();
+    let in_page = items(&section("PLACEHOLDERS"));
+    let in_code: BTreeSet<_> = known.split(' ').collect();
+    assert_eq!(
+        in_page.iter().map(|name| &**name).collect::<BTreeSet<_>>(),
+        in_code
+    );
+}
+
+#[test]
+fn every_file_in_the_page_is_a_configuration() {
+    let displays: Vec<_> = [section("DESCRIPTION"), section("EXAMPLES")]
+        .iter()
+        .flat_map(|section| displays(section))
+        .collect();
+    assert!(displays.len() > 5, "{displays:?}");
+    for file in displays {
+        // `[accounts]` is shown without the rest of its file.
+        let rest = if file.starts_with("[accounts]") {
+            TENANT
+        } else {
+            ""
+        };
+        let file = format!("{rest}{file}");
+        Config::parse(Path::new("/x.toml"), &file).unwrap_or_else(|error| panic!("{file}{error}"));
+    }
+}
+
+/// Complaints that need a file. The first one is the example in the page.
+fn complaints_about_files(dir: &Path) -> Vec<String> {
+    let write = |name: &str, text: &str, mode| {
+        let path = dir.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    write("devise", "[logonbox]\n\n\ndevise = 1\n", 0o600);
+    symlink(dir.join("devise"), dir.join("link")).unwrap();
+    write("open", "", 0o664);
+    write("large", &"#".repeat((64 << 10) + 1), 0o600);
+    write("foreign", "", 0o600);
+    let mut complaints = Vec::new();
+    for name in ["devise", "absent", "link", ".", "open", "large", "foreign"] {
+        if name == "foreign" && chown(dir.join(name), Some(1000), None).is_err() {
+            eprintln!("NOT TESTED: files of other users, because this test does not run as root");
+            complaints.push("belongs to uid 1000; it must belong to root (chown root)".to_owned());
+            continue;
+        }
+        let error = Config::load(&dir.join(name)).unwrap_err().to_string();
+        let path = dir.join("devise");
+        complaints.push(error.replace(path.to_str().unwrap(), "/etc/security/pam_logonbox.toml"));
+    }
+    complaints.push(TrustedDir::open(&dir.join("link")).unwrap_err());
+    // Root may read everything.
+    complaints.push(io::Error::from_raw_os_error(13).to_string());
+    complaints
+}
+
+#[test]
+fn the_complaints_in_the_page_are_those_of_the_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut complaints = complaints_about_files(dir.path());
+    for file in [
+        String::new(),
+        format!("{TENANT}[wait]\nconnect_seconds = 0\n"),
+        format!("{TENANT}[wait]\nconnect_seconds = \"5\"\n"),
+        format!("{TENANT}[policy]\non_unavailable = \"allow\"\n"),
+        format!("{TENANT}account = \"{{usr}}\"\n"),
+        "mode = \"airlock\"\n".to_owned(),
+        "[airlock]\nurl = \"iam.acme.com\"\n".to_owned(),
+        format!("{TENANT}[accounts]\nlee = \"{{user}}@acme.com\"\n"),
+        format!("{TENANT}[accounts]\nlee.smith = \"ls@acme.com\"\n"),
+        URL.replace("mode = \"airlock\"\n", ""),
+        format!("{TENANT}mode = \"airlock\"\n"),
+    ] {
+        complaints.push(complaint(&file));
+    }
+    // As in the log.
+    let complaints: Vec<_> = complaints
+        .iter()
+        .map(|text| text.replace('"', "'"))
+        .collect();
+    let section = section("DIAGNOSTICS");
+    let items = items(&section);
+    assert!(items.len() > 10);
+    for item in items {
+        let is_there = complaints
+            .iter()
+            .any(|complaint| complaint.ends_with(&item));
+        assert!(is_there, "{item}\n{complaints:#?}");
+    }
+    let example = displays(&section)[0].trim_end().replace('\n', " ");
+    assert_eq!(example, complaints[0]);
+}
