@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 
 use libfuzzer_sys::fuzz_target;
-use pam_logonbox::args::Args;
+use login::args::Args;
 
 fuzz_target!(|data: &[u8]| {
     let words: Vec<&CStr> = data

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pam_logonbox::pins::{account_of, file_name, parse};
+use login::pins::{account_of, file_name, parse};
 use properties::ssh;
 
 fuzz_target!(|data: &[u8]| {

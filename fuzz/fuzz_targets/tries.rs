@@ -1,16 +1,15 @@
-//! The names of the files that stand for tries.
+//! The names of the files that count attempts.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pam_logonbox::fuzz::counted_try;
+use login::policy::attempt_of;
 
 fuzz_target!(|data: &[u8]| {
-    // As the directory is read.
     let name = String::from_utf8_lossy(data);
-    if let Some((account, time)) = counted_try(&name) {
+    if let Some((account, time)) = attempt_of(&name) {
         assert!(!account.contains('.'));
         let written = format!("{account}.{}", time.as_nanos());
-        assert_eq!(counted_try(&written), Some((account, time)));
+        assert_eq!(attempt_of(&written), Some((account, time)));
         let (_, digits) = name.split_once('.').unwrap();
         assert!(
             digits

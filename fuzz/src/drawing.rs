@@ -1,6 +1,6 @@
 //! Drawings of QR codes, read again.
 
-use pam_logonbox::qr::{Background, Style, draw};
+use login::qr::{Background, Style, draw};
 
 use self::picture::{BLACK, Picture, WHITE};
 
@@ -90,8 +90,8 @@ fn modules(png: &[u8], style: Style, background: Background) -> Option<Modules> 
     )
 }
 
-/// The modules that are drawn for a PNG. What is drawn is a QR code: as a picture it is drawn again, in
-/// each style the same.
+/// The modules that are drawn for a PNG. What is drawn is a QR code: as a picture it is drawn
+/// again, in each style the same.
 pub fn drawn(png: &[u8]) -> Option<Modules> {
     let found = modules(png, Style::HalfBlocks, Background::Dark)?;
     let again = picture_of(&found, 1).png();

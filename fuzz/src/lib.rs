@@ -1,4 +1,4 @@
-//! What must hold of whatever comes out of a parser, for more than one target.
+//! Properties of parsers that more than one target checks.
 
 #![forbid(unsafe_code)]
 
@@ -6,10 +6,10 @@ pub mod drawing;
 pub mod redirect;
 pub mod ssh;
 
-use bounded_https::{Header, Reply};
+use bounded_https::Body;
+use bounded_https::http::Response;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 /// Characters that change how others are read: direction marks and line separators.
 fn turns(c: char) -> bool {
@@ -30,24 +30,15 @@ pub fn assert_harmless(text: &str, limit: usize) {
     );
 }
 
-/// An answer of a server whose clock stands still.
-pub fn reply(status: u16, body: &[u8]) -> Reply {
-    Reply {
-        status,
-        headers: vec![header("date", "Sun, 22 Nov 2026 14:00:00 GMT")],
-        body: Zeroizing::new(body.to_vec()),
-    }
+/// An answer with a fixed date.
+pub fn reply(status: u16, body: &[u8]) -> Response<Body> {
+    let reply = Response::builder().status(status);
+    let reply = reply.header("date", "Sun, 22 Nov 2026 14:00:00 GMT");
+    reply.body(Body::from(body.to_vec())).unwrap()
 }
 
-pub fn header(name: &str, value: &str) -> Header {
-    Header {
-        name: name.to_owned(),
-        value: Zeroizing::new(value.to_owned()),
-    }
-}
-
-/// What a document says, read as a whole; null where it is no document. Nothing where that cannot be
-/// told: in what nobody asks for, a parser passes over lone surrogates and numbers without end.
+/// What a document says, read as a whole; null where it is no document. Nothing where that cannot
+/// be told: in what nobody asks for, a parser passes over lone surrogates and numbers without end.
 pub fn json(bytes: &[u8]) -> Option<Value> {
     match serde_json::from_slice(bytes) {
         Ok(value) => Some(value),

@@ -1,4 +1,4 @@
-//! A redirect whose randomness is known, and its phone.
+//! A redirect with known random bytes, and its phone.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -7,8 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use ed25519_dalek::{Signer, SigningKey};
 use logonbox_authenticator::{
-    Client, Error, ErrorKind, KeySource, PublicKey, RandomSource, RedirectRequest, SignRequest,
-    Signature, SignatureSource,
+    Client, Error, HttpError, HttpErrorKind, PublicKey, RandomSource, RedirectRequest,
 };
 
 use crate::ssh::encoded;
@@ -16,21 +15,9 @@ use crate::ssh::encoded;
 pub const PRINCIPAL: &str = "lee@acme.com";
 const SECRET: [u8; 32] = [7; 32];
 
-struct Nobody;
+struct Zeros;
 
-impl KeySource for Nobody {
-    fn list_keys(&self, _: &str) -> Result<String, Error> {
-        Err(Error::new(ErrorKind::Local, "no tenant"))
-    }
-}
-
-impl SignatureSource for Nobody {
-    fn request_signature(&self, _: &SignRequest) -> Result<Signature, Error> {
-        Err(Error::new(ErrorKind::Local, "no phone"))
-    }
-}
-
-impl RandomSource for Nobody {
+impl RandomSource for Zeros {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
         bytes.fill(0);
         Ok(())
@@ -43,12 +30,11 @@ pub static KEY: LazyLock<PublicKey> = LazyLock::new(|| {
     PublicKey::from_blob(blob, "Pixel 8").unwrap()
 });
 
-/// A request, always the same but for its end; and the URL that it goes to the tenant in.
+/// A request that is always the same, except for its end, and its URL.
 fn asked() -> (RedirectRequest, String) {
     let client = Client::builder("acme.logonbox.directory".parse().unwrap())
-        .key_source(Nobody)
-        .signature_source(Nobody)
-        .random_source(Nobody)
+        .http_client(|_, _| async { Err(HttpError::new(HttpErrorKind::Local, "no network")) })
+        .random_source(Zeros)
         .redirect_time(Duration::from_secs(1 << 33))
         .build()
         .unwrap();
@@ -57,10 +43,10 @@ fn asked() -> (RedirectRequest, String) {
     (redirect.request, redirect.url)
 }
 
-/// Such a request, as it was saved.
+/// Such a request in its saved form.
 pub static SAVED: LazyLock<String> = LazyLock::new(|| asked().0.save().as_str().to_owned());
 
-/// The only response that is good.
+/// The only valid response.
 pub static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let (_, url) = asked();
     let request = URL_SAFE.decode(url.rsplit('/').next().unwrap()).unwrap();

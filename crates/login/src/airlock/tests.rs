@@ -1,0 +1,138 @@
+//! The person and the clock are scripted. Airlock is the simulated one.
+
+use std::path::Path;
+
+use tenant::{Options, Tenant};
+
+use super::*;
+use crate::config::Mode;
+use crate::host::User;
+use crate::log::LogFields;
+use crate::progress::Unobserved;
+use crate::scripted::{Answer, ScriptedClock, ScriptedHost, ScriptedSystem, Time};
+
+const PASSWORD: &str = "correct-horse";
+
+struct Ended {
+    refusal: Refusal,
+    pauses: usize,
+    fields: LogFields,
+}
+
+/// One login, in which the person presses Ctrl-C in every pause that takes time.
+fn log_in(tenant: &Tenant, user: &str, account: &str, answers: &[Answer]) -> Ended {
+    let text = format!(
+        "mode = \"airlock\"\n[airlock]\nurl = {:?}\naccount = {account:?}\n",
+        tenant.airlock_url()
+    );
+    let config = Arc::new(Config::parse(Path::new("test"), &text).unwrap());
+    let Mode::Airlock(url) = &config.mode else {
+        panic!("not Airlock");
+    };
+    let builder = client_builder(&config, url)
+        .unwrap()
+        .ca_pem(tenant.ca_pem());
+    let time = Time::default();
+    let mut host = ScriptedHost {
+        service: "sudo",
+        time: time.clone(),
+        answers: answers.iter().copied().collect(),
+        ..ScriptedHost::default()
+    };
+    let mut clock = ScriptedClock {
+        time,
+        pauses_are_interrupted: true,
+        ..ScriptedClock::default()
+    };
+    let mut fields = LogFields::default();
+    let context = Context {
+        host: &mut host,
+        clock: &mut clock,
+        observer: &mut Unobserved,
+        system: Arc::new(ScriptedSystem::default()),
+        fields: &mut fields,
+    };
+    let person = Person {
+        user: User::Named(user.to_owned()),
+        becomes: None,
+    };
+    let refusal = login(&config, url, builder, &person, None, context).unwrap_err();
+    Ended {
+        refusal,
+        pauses: clock.pauses.len(),
+        fields,
+    }
+}
+
+fn types(text: &'static str) -> Answer {
+    Answer {
+        text: Some(text),
+        ..Answer::default()
+    }
+}
+
+fn tenant() -> Tenant {
+    Tenant::start(Options::default()).unwrap()
+}
+
+#[test]
+fn all_refusals_of_airlock_are_delayed_like_a_wrong_password() {
+    for (account, reason) in [
+        ("token", Reason::WrongPassword),
+        ("protected", Reason::Refused),
+        ("locked", Reason::Locked),
+        // Otherwise a caller learns at once that the password was right.
+        ("password-only", Reason::Refused),
+    ] {
+        let wrong = reason == Reason::WrongPassword;
+        let password = types(if wrong { "wrong" } else { PASSWORD });
+        let ended = log_in(&tenant(), "lee", account, &[password]);
+        // A Ctrl-C in the delay does not change the log or the code.
+        assert_eq!(ended.refusal.reason, reason, "{account}");
+        assert!(ended.refusal.request_sent, "{account}");
+        assert_eq!(ended.pauses, 1, "{account}");
+    }
+}
+
+#[test]
+fn an_unknown_user_is_delayed_in_the_same_way() {
+    let ended = log_in(&tenant(), "nobody-such", "token", &[types(PASSWORD)]);
+    assert_eq!(ended.refusal.reason, Reason::UnknownUser);
+    assert!(ended.refusal.request_sent);
+    assert_eq!(ended.pauses, 1);
+}
+
+#[test]
+fn an_otp_after_ctrl_c_is_not_sent() {
+    let tenant = tenant();
+    let ctrl_c = Answer {
+        ctrl_c: true,
+        ..types("A1b2C3")
+    };
+    let ended = log_in(&tenant, "lee", "otp", &[types(PASSWORD), ctrl_c]);
+    assert_eq!(ended.refusal.reason, Reason::Interrupted);
+    assert!(ended.refusal.request_sent);
+    let requests = tenant.airlock_requests();
+    let last = requests.last().unwrap();
+    assert!(last.path.ends_with("/password/check/"), "{last:#?}");
+}
+
+/// Operators set an alarm on the first hint. A later hint must not replace it.
+#[test]
+fn hints_add_up() {
+    // The state directory does not exist, and the QR code is broken.
+    let answers = [types(PASSWORD), Answer::default()];
+    let ended = log_in(&tenant(), "lee", "token.image-not-png", &answers);
+    let hints = ended.fields.hints();
+    assert!(hints.contains("tries cannot be counted"), "{hints}");
+    assert!(hints.contains("QR code could not be drawn"), "{hints}");
+}
+
+#[test]
+fn a_server_without_an_answer_is_not_taken_for_a_phone() {
+    let refusal = no_answer(Stopped::Deadline);
+    assert_eq!(refusal.reason, Reason::TimedOut);
+    assert!(refusal.request_sent);
+    assert_eq!(refusal.message.as_deref(), Some(texts::NOT_REACHED));
+    assert_eq!(no_answer(Stopped::Interrupted("SIGINT")).message, None);
+}

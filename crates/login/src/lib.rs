@@ -1,0 +1,193 @@
+//! One login with `pam_logonbox`, without C.
+//!
+//! [`run`] takes all steps: arguments → [`config`] → [`policy`] → [`push`] or [`airlock`] →
+//! [`outcome`] → one line in the [`log`] → PAM code. `docs/architecture.md` has a picture.
+#![forbid(unsafe_code)]
+
+pub mod airlock;
+pub mod args;
+pub mod clean;
+pub mod clock;
+pub mod config;
+mod conversation;
+mod delay;
+pub mod host;
+mod io_thread;
+pub mod log;
+pub mod network;
+pub mod outcome;
+pub mod pins;
+pub mod policy;
+pub mod progress;
+pub mod push;
+pub mod qr;
+#[cfg(test)]
+mod scripted;
+pub mod system;
+pub mod texts;
+
+use std::ffi::CStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use conversation::{Context, chosen};
+
+use crate::args::Args;
+use crate::clock::Clock;
+use crate::config::{Config, Mode};
+use crate::host::Host;
+use crate::log::{Line, Log, LogFields, Severity};
+use crate::outcome::{Code, Outcome, Proof, Reason, Refusal};
+use crate::policy::Exemption;
+use crate::progress::{Observer, Progress};
+use crate::system::System;
+
+/// One authentication, from the module's arguments to the PAM code. Writes one line to the log and
+/// shows the person why a login failed.
+pub fn run(
+    arguments: &[&CStr],
+    host: &mut dyn Host,
+    system: Arc<dyn System>,
+    clock: &mut dyn Clock,
+    log: &dyn Log,
+    observer: &mut dyn Observer,
+) -> Code {
+    let started = clock.now();
+    let mut fields = LogFields::default();
+    let mut login_seconds = Duration::ZERO;
+    let context = Context {
+        host: &mut *host,
+        clock: &mut *clock,
+        observer,
+        system,
+        fields: &mut fields,
+    };
+    let outcome = authenticate(arguments, context, &mut login_seconds);
+    let seconds = clock.now().saturating_duration_since(started);
+    let (severity, line) = line(&outcome, &fields, &host.rhost(), seconds);
+    log.write(severity, &line);
+    if let Some(message) = outcome.message(login_seconds) {
+        host.show_error(&message);
+    }
+    outcome.code(&host.service())
+}
+
+fn authenticate(
+    arguments: &[&CStr],
+    context: Context<'_>,
+    login_seconds: &mut Duration,
+) -> Outcome {
+    authenticate_or_refuse(arguments, context, login_seconds).unwrap_or_else(Outcome::Refused)
+}
+
+fn authenticate_or_refuse(
+    arguments: &[&CStr],
+    context: Context<'_>,
+    login_seconds: &mut Duration,
+) -> Result<Outcome, Refusal> {
+    let Context {
+        host,
+        clock,
+        observer,
+        system,
+        fields,
+    } = context;
+    let user = host
+        .user()
+        .map_err(|_| Refusal::new(Reason::Conversation, "the host names no user"))?;
+    user.shown().clone_into(&mut fields.user);
+    let wrong = |what: String| Refusal::new(Reason::Configuration, what);
+    let args = Args::parse(arguments.iter().copied()).map_err(wrong)?;
+    let config = Config::load(&args.path).map_err(|error| wrong(error.to_string()))?;
+    let config = Arc::new(config);
+    *login_seconds = config.wait.login_seconds;
+    observer.progress(Progress::Configured(&config));
+    let service = host.service();
+    let person = policy::person(&config.policy, &*system, &user, &service)?;
+    if person.becomes.is_some() {
+        person.user.shown().clone_into(&mut fields.caller);
+    }
+    match policy::exemption(&config.policy, &*system, &person.user, &host.rhost())? {
+        Exemption::Exempt(why) => return Ok(Outcome::Exempt(why)),
+        Exemption::Asked(hint) => fields.add_hint(&hint),
+    }
+    observer.progress(Progress::NotExempt);
+    let debug = args.debug.then_some(service);
+    let context = Context {
+        host: &mut *host,
+        clock: &mut *clock,
+        observer,
+        system: system.clone(),
+        fields,
+    };
+    let result = match &config.mode {
+        Mode::Push(tenant) => {
+            let builder = push::client_builder(&config, tenant);
+            push::login(&config, tenant, builder, &person, debug, context).map(Proof::Signature)
+        }
+        Mode::Airlock(url) => airlock::client_builder(&config, url)
+            .map_err(Refusal::from)
+            .and_then(|builder| airlock::login(&config, url, builder, &person, debug, context))
+            .map(Proof::Flow),
+    };
+    let outcome = match result {
+        Ok(proof) => Outcome::Approved(proof),
+        Err(mut refusal) => {
+            if !policy::fails_open(&config, &*system, clock, &mut refusal) {
+                return Err(refusal);
+            }
+            Outcome::Ignored(refusal)
+        }
+    };
+    // Later modules act for the user that the host names.
+    if host.user() != Ok(user) {
+        let detail = "the host changed the user during the login";
+        let refusal = Refusal::new(Reason::Conversation, detail);
+        return Err(match outcome {
+            Outcome::Ignored(_) => refusal,
+            _ => refusal.after_sending(),
+        });
+    }
+    Ok(outcome)
+}
+
+fn line(outcome: &Outcome, fields: &LogFields, rhost: &str, time: Duration) -> (Severity, String) {
+    let (severity, word, reason) = match outcome {
+        Outcome::Approved(proof) => {
+            let reason = match proof {
+                Proof::Flow(login) if !login.had_second_factor() => "without a second factor",
+                Proof::Flow(_) | Proof::Signature(_) => "",
+            };
+            (Severity::Info, "approved", reason.to_owned())
+        }
+        Outcome::Exempt(why) => (Severity::Info, "exempt", why.clone()),
+        Outcome::Ignored(refusal) => (
+            Severity::Warning,
+            refusal.reason.as_str(),
+            format!("{}; ignored by on_unavailable", refusal.detail),
+        ),
+        Outcome::Refused(refusal) => (
+            refusal.reason.severity(),
+            refusal.reason.as_str(),
+            refusal.detail.clone(),
+        ),
+    };
+    let line = Line::new(word)
+        .with("user", &fields.user)
+        .with("caller", &fields.caller)
+        .with("account", &fields.account)
+        .with("rhost", rhost)
+        .with("device", &fields.device)
+        .with("key", &fields.key)
+        .with("seconds", &seconds(time))
+        .with("reason", &reason)
+        .with("hint", fields.hints())
+        .finish();
+    (severity, line)
+}
+
+/// Seconds with one decimal place, without the large code that formats floats.
+fn seconds(time: Duration) -> String {
+    let tenths = time.as_millis().saturating_add(50) / 100;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}

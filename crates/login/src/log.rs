@@ -1,0 +1,221 @@
+//! One line per decision, to the system's log.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, send, socket,
+};
+
+use crate::clean::for_log;
+
+/// How urgent a line is (RFC 5424, section 6.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The module cannot do its work.
+    Error = 3,
+    /// An administrator should look at it.
+    Warning = 4,
+    /// A login was refused.
+    Notice = 5,
+    /// A login was approved.
+    Info = 6,
+    /// The module argument `debug` asks for it.
+    Debug = 7,
+}
+
+/// A log.
+pub trait Log {
+    /// Writes one line. A log that does not accept it must not delay the login.
+    fn write(&self, severity: Severity, line: &str);
+}
+
+/// The fields of a login's log line, as they become known.
+#[derive(Debug, Default)]
+pub struct LogFields {
+    /// The user that the host names.
+    pub user: String,
+    /// The caller of su, if the caller is asked and not that user.
+    pub caller: String,
+    /// The server's name for the user.
+    pub account: String,
+    /// The comment of the chosen key, or the name of the chosen device.
+    pub device: String,
+    /// The fingerprint of the chosen key.
+    pub key: String,
+    hints: String,
+}
+
+impl LogFields {
+    /// Adds a message for the administrator, if it is not empty. It is logged however the login
+    /// ends. Hints add up.
+    pub fn add_hint(&mut self, hint: &str) {
+        if !self.hints.is_empty() && !hint.is_empty() {
+            self.hints.push_str("; ");
+        }
+        self.hints.push_str(hint);
+    }
+
+    /// All hints, separated by semicolons.
+    #[must_use]
+    pub fn hints(&self) -> &str {
+        &self.hints
+    }
+}
+
+/// A log line in the making: a first word, then `name="value"` pairs.
+#[derive(Debug)]
+pub struct Line(String);
+
+impl Line {
+    /// Begins with the word for the decision.
+    #[must_use]
+    pub fn new(word: &str) -> Self {
+        Self(word.to_owned())
+    }
+
+    /// Adds a value from outside, cleaned. An empty value is left out.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        if !value.is_empty() {
+            let _ = write!(self.0, " {name}=\"{}\"", for_log(value));
+        }
+        self
+    }
+
+    /// The finished line.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.0
+    }
+}
+
+/// The local syslog daemon, with the facility authpriv.
+///
+/// syslog(3), and crates for the same protocol, block while the daemon does not read, and they take
+/// the time zone from the caller's environment. Here the daemon adds the time.
+#[derive(Debug)]
+pub struct Syslog {
+    ident: String,
+}
+
+const SOCKET: &str = "/dev/log";
+/// RFC 5424, section 6.2.1: security and authorization messages that only root should read.
+const AUTHPRIV: u8 = 10 << 3;
+/// How long a line waits for a full socket, in milliseconds. Debug lines do not wait.
+const PATIENCE: u8 = 100;
+
+impl Syslog {
+    /// For the module in `service`: `sshd[4711]: pam_logonbox(sshd:auth)`.
+    #[must_use]
+    pub fn new(service: &str) -> Self {
+        let program = std::env::current_exe()
+            .ok()
+            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| "pam".to_owned());
+        Self {
+            ident: format!(
+                "{}[{}]: pam_logonbox({}:auth)",
+                for_log(&program),
+                std::process::id(),
+                for_log(service)
+            ),
+        }
+    }
+
+    fn try_write(&self, severity: Severity, line: &str) -> io::Result<()> {
+        let priority = AUTHPRIV | severity as u8;
+        let mut message = format!("<{priority}>{}: {line}", self.ident);
+        let address = UnixAddr::new(SOCKET)?;
+        for kind in [SockType::Datagram, SockType::Stream] {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let log = socket(AddressFamily::Unix, kind, flags, None)?;
+            match connect(log.as_raw_fd(), &address) {
+                // The daemon has the other kind of socket.
+                Err(Errno::EPROTOTYPE) if kind == SockType::Datagram => {
+                    message.push('\0');
+                    continue;
+                }
+                other => other?,
+            }
+            let mut ready = [PollFd::new(log.as_fd(), PollFlags::POLLOUT)];
+            let patience = match severity {
+                Severity::Debug => 0,
+                _ => PATIENCE,
+            };
+            // A signal may end this wait early. If the socket is still full then, the line is lost.
+            let _ = poll(&mut ready, PollTimeout::from(patience));
+            send(
+                log.as_raw_fd(),
+                message.as_bytes(),
+                MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
+            )?;
+            break;
+        }
+        Ok(())
+    }
+}
+
+impl Log for Syslog {
+    fn write(&self, severity: Severity, line: &str) {
+        // If the log fails, the error cannot be logged.
+        let _ = self.try_write(severity, line);
+    }
+}
+
+/// Sends the client crates' messages on this thread to the log of `service`. A thread belongs to one
+/// login, so two logins in one process do not mix.
+pub fn debug_to(service: &str) {
+    /// The `log` crate accepts one logger per process. Each thread writes its own login's lines.
+    struct Forward;
+
+    impl ::log::Log for Forward {
+        fn enabled(&self, metadata: &::log::Metadata<'_>) -> bool {
+            // Messages of the HTTP and TLS libraries can hold secrets.
+            let target = metadata.target().split(':').next().unwrap_or_default();
+            ["airlock_iam", "bounded_https", "logonbox_authenticator"].contains(&target)
+        }
+
+        fn log(&self, record: &::log::Record<'_>) {
+            if self.enabled(record.metadata())
+                && let Some(service) = DEBUGGING.with_borrow(Clone::clone)
+            {
+                let line = Line::new("debug").with("message", &record.args().to_string());
+                Syslog::new(&service).write(Severity::Debug, &line.finish());
+            }
+        }
+
+        fn flush(&self) {}
+    }
+
+    static FORWARD: Forward = Forward;
+    // Fails if an earlier login has set it.
+    let _ = ::log::set_logger(&FORWARD);
+    ::log::set_max_level(::log::LevelFilter::Debug);
+    DEBUGGING.set(Some(service.to_owned()));
+}
+
+thread_local! {
+    static DEBUGGING: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_quoted_and_empty_ones_left_out() {
+        let line = Line::new("declined")
+            .with("user", "lee")
+            .with("rhost", "")
+            .with("reason", "no\n\" user=\"root");
+        assert_eq!(
+            line.finish(),
+            r#"declined user="lee" reason="no?' user='root""#
+        );
+    }
+}

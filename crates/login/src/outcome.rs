@@ -1,0 +1,350 @@
+//! How a login ends: the outcome, the reason for the log, and the PAM code.
+
+use std::time::Duration;
+
+use airlock_iam::LoggedIn;
+use logonbox_authenticator::{Approval, Unreachable};
+
+use crate::log::Severity;
+use crate::texts;
+
+/// The end of a login. Only [`Outcome::Approved`] lets a user in, and it needs a proof.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The second factor is proven.
+    Approved(Proof),
+    /// The configuration exempts this user; the text says why.
+    Exempt(String),
+    /// The server cannot be reached, and the configuration says to fail open.
+    Ignored(Refusal),
+    /// Everything else.
+    Refused(Refusal),
+}
+
+/// A proven second factor. Each variant holds a value that only its own check can make.
+#[derive(Debug)]
+pub enum Proof {
+    /// The phone signed, and the signature verifies.
+    Signature(Approval),
+    /// Airlock's login flow is finished.
+    Flow(LoggedIn),
+}
+
+/// The result for PAM, without C. The module turns it into the codes of `_pam_types.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "pam(3) explains the codes")]
+pub enum Code {
+    Success,
+    Ignore,
+    ServiceErr,
+    ConvErr,
+    AuthinfoUnavail,
+    AuthErr,
+    MaxTries,
+    Abort,
+}
+
+impl Code {
+    /// The name in C, such as `PAM_SUCCESS`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "PAM_SUCCESS",
+            Self::Ignore => "PAM_IGNORE",
+            Self::ServiceErr => "PAM_SERVICE_ERR",
+            Self::ConvErr => "PAM_CONV_ERR",
+            Self::AuthinfoUnavail => "PAM_AUTHINFO_UNAVAIL",
+            Self::AuthErr => "PAM_AUTH_ERR",
+            Self::MaxTries => "PAM_MAXTRIES",
+            Self::Abort => "PAM_ABORT",
+        }
+    }
+}
+
+impl Outcome {
+    /// The PAM code for `service`. The only place that makes [`Code::Success`] and
+    /// [`Code::Ignore`]; `pam_logonbox(8)`, "RESULT CODES", explains the others.
+    #[must_use]
+    pub fn code(&self, service: &str) -> Code {
+        let refusal = match self {
+            Self::Approved(_) => return Code::Success,
+            Self::Exempt(_) | Self::Ignored(_) => return Code::Ignore,
+            Self::Refused(refusal) => refusal,
+        };
+        match refusal.reason {
+            Reason::Panic => Code::Abort,
+            // Hosts retry by themselves after most codes, and each retry would ring the phone.
+            _ if refusal.request_sent && matches!(service, "sudo" | "sudo-i") => Code::Abort,
+            _ if refusal.request_sent => Code::MaxTries,
+            Reason::Configuration => Code::ServiceErr,
+            Reason::Conversation | Reason::Interrupted => Code::ConvErr,
+            Reason::Unreachable
+            | Reason::Tls
+            | Reason::BadAnswer
+            | Reason::TimedOut
+            | Reason::LocalFailure => Code::AuthinfoUnavail,
+            Reason::NoAccount
+            | Reason::NoKey
+            | Reason::UnknownUser
+            | Reason::Limit
+            | Reason::WrongPassword
+            | Reason::WrongOtp
+            | Reason::Locked
+            | Reason::UnsupportedStep
+            | Reason::Declined
+            | Reason::Refused
+            | Reason::BadSignature => Code::AuthErr,
+        }
+    }
+
+    /// The last message to the person, if the login failed. `login_seconds` is how long the phone was
+    /// waited for.
+    #[must_use]
+    pub fn message(&self, login_seconds: Duration) -> Option<String> {
+        let (Self::Refused(refusal) | Self::Ignored(refusal)) = self else {
+            return None;
+        };
+        if let Some(message) = &refusal.message {
+            return Some(message.clone());
+        }
+        let sent = refusal.request_sent;
+        Some(match refusal.reason {
+            Reason::Declined => texts::DENIED_ON_PHONE.to_owned(),
+            Reason::TimedOut if sent => texts::no_answer_from_phone(login_seconds),
+            Reason::Unreachable | Reason::Tls | Reason::TimedOut if !sent => {
+                texts::NOT_REACHED.to_owned()
+            }
+            _ => texts::REFUSED.to_owned(),
+        })
+    }
+}
+
+/// Why a login is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The first word of the log line.
+    pub reason: Reason,
+    /// More for the log (`reason="…"` there). It can hold the server's words.
+    pub detail: String,
+    /// A sign request, or any request to Airlock, may have left this host.
+    pub request_sent: bool,
+    /// The message for the person, if the reason alone does not choose one.
+    pub message: Option<String>,
+    /// How this module knows that the server is unavailable. `on_unavailable = "ignore"` needs it.
+    pub unavailable: Option<Unavailable>,
+    /// How long that took to find out, if it was measured.
+    pub after: Option<Duration>,
+}
+
+/// How this module knows that the server is unavailable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unavailable {
+    /// The network or the server said so: connection refused, no route, HTTP status 5xx.
+    Told,
+    /// Silence: a timeout, or a failed name look-up.
+    Silent,
+}
+
+/// The reason of a refusal: the first word of the log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "pam_logonbox(8), DIAGNOSTICS, explains each")]
+pub enum Reason {
+    Declined,
+    Refused,
+    TimedOut,
+    BadSignature,
+    BadAnswer,
+    NoAccount,
+    NoKey,
+    UnknownUser,
+    Limit,
+    WrongPassword,
+    WrongOtp,
+    Locked,
+    UnsupportedStep,
+    Unreachable,
+    Tls,
+    LocalFailure,
+    Configuration,
+    Conversation,
+    Interrupted,
+    Panic,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 20] = [
+        Self::Declined,
+        Self::Refused,
+        Self::TimedOut,
+        Self::BadSignature,
+        Self::BadAnswer,
+        Self::NoAccount,
+        Self::NoKey,
+        Self::UnknownUser,
+        Self::Limit,
+        Self::WrongPassword,
+        Self::WrongOtp,
+        Self::Locked,
+        Self::UnsupportedStep,
+        Self::Unreachable,
+        Self::Tls,
+        Self::LocalFailure,
+        Self::Configuration,
+        Self::Conversation,
+        Self::Interrupted,
+        Self::Panic,
+    ];
+
+    /// The word in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Declined => "declined",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed-out",
+            Self::BadSignature => "bad-signature",
+            Self::BadAnswer => "bad-answer",
+            Self::NoAccount => "no-account",
+            Self::NoKey => "no-key",
+            Self::UnknownUser => "unknown-user",
+            Self::Limit => "limit",
+            Self::WrongPassword => "wrong-password",
+            Self::WrongOtp => "wrong-otp",
+            Self::Locked => "locked",
+            Self::UnsupportedStep => "unsupported-step",
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::LocalFailure => "local-failure",
+            Self::Configuration => "configuration",
+            Self::Conversation => "conversation",
+            Self::Interrupted => "interrupted",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+impl Reason {
+    /// How urgent a refusal for this reason is.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Configuration | Self::LocalFailure | Self::Panic => Severity::Error,
+            Self::Unreachable | Self::Tls | Self::BadAnswer | Self::BadSignature => {
+                Severity::Warning
+            }
+            _ => Severity::Notice,
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal before any request was sent.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+            request_sent: false,
+            message: None,
+            unavailable: None,
+            after: None,
+        }
+    }
+
+    /// The same, after a request may have been sent. Such a refusal never fails open.
+    #[must_use]
+    pub fn after_sending(mut self) -> Self {
+        self.request_sent = true;
+        self.unavailable = None;
+        self
+    }
+
+    fn of_request(
+        (reason, unavailable): (Reason, Option<Unavailable>),
+        detail: String,
+        sent: bool,
+    ) -> Self {
+        let refusal = Self {
+            unavailable,
+            ..Self::new(reason, detail)
+        };
+        if sent {
+            refusal.after_sending()
+        } else {
+            refusal
+        }
+    }
+
+    /// The refusal depends on the account. Its message and its time must not reveal that, or
+    /// user names could be enumerated.
+    #[must_use]
+    pub fn is_about_the_account(&self) -> bool {
+        matches!(
+            self.reason,
+            Reason::NoAccount | Reason::NoKey | Reason::UnknownUser | Reason::Limit
+        )
+    }
+}
+
+impl Unavailable {
+    /// A connection that was cut, and a proxy that refuses, are no sign of a server failure.
+    fn from(unreachable: Unreachable) -> Option<Self> {
+        match unreachable {
+            Unreachable::Lookup => Some(Self::Silent),
+            Unreachable::Refused | Unreachable::NoRoute | Unreachable::ServerError => {
+                Some(Self::Told)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The error, and its causes.
+macro_rules! described {
+    ($error:expr) => {
+        match std::error::Error::source(&$error) {
+            Some(_) if !$error.detail().is_empty() => {
+                format!("{}: {}", $error, $error.detail())
+            }
+            _ => $error.to_string(),
+        }
+    };
+}
+
+impl From<logonbox_authenticator::Error> for Refusal {
+    fn from(error: logonbox_authenticator::Error) -> Self {
+        use logonbox_authenticator::ErrorKind as Kind;
+        let what = match error.kind() {
+            Kind::NoSuchAccount | Kind::InvalidInput => (Reason::NoAccount, None),
+            Kind::NoUsableKey => (Reason::NoKey, None),
+            Kind::Declined => (Reason::Declined, None),
+            Kind::Refused => (Reason::Refused, None),
+            Kind::TimedOut => (Reason::TimedOut, Some(Unavailable::Silent)),
+            Kind::Unreachable(how) => (Reason::Unreachable, Unavailable::from(how)),
+            Kind::Tls => (Reason::Tls, None),
+            Kind::BadSignature => (Reason::BadSignature, None),
+            Kind::NotUnderstood => (Reason::BadAnswer, None),
+            _ => (Reason::LocalFailure, None),
+        };
+        Self::of_request(what, described!(error), error.request_sent())
+    }
+}
+
+impl From<airlock_iam::Error> for Refusal {
+    fn from(error: airlock_iam::Error) -> Self {
+        use airlock_iam::ErrorKind as Kind;
+        let what = match error.kind() {
+            Kind::WrongPassword => (Reason::WrongPassword, None),
+            Kind::WrongOtp => (Reason::WrongOtp, None),
+            Kind::Locked | Kind::TemporarilyLocked => (Reason::Locked, None),
+            Kind::Refused => (Reason::Refused, None),
+            Kind::UnsupportedStep => (Reason::UnsupportedStep, None),
+            Kind::NotUnderstood => (Reason::BadAnswer, None),
+            Kind::TimedOut => (Reason::TimedOut, Some(Unavailable::Silent)),
+            Kind::Unreachable(how) => (Reason::Unreachable, Unavailable::from(how)),
+            Kind::Tls => (Reason::Tls, None),
+            _ => (Reason::LocalFailure, None),
+        };
+        Self::of_request(what, described!(error), error.request_sent())
+    }
+}

@@ -1,0 +1,156 @@
+//! The person who is asked. This is the user that the host names, or the caller of su if the
+//! configuration says so.
+
+use super::LONGEST_NAME;
+use crate::config::{Policy, SuAsks};
+use crate::host::User;
+use crate::outcome::{Reason, Refusal};
+use crate::system::System;
+
+/// The person who is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The user. This user's phone rings, and exemptions apply to this user.
+    pub user: User,
+    /// The target of su, if the caller of su is asked.
+    pub becomes: Option<User>,
+}
+
+/// The person to ask if the host logs `user` in to `service`.
+///
+/// # Errors
+///
+/// [`Reason::LocalFailure`]: the caller of su is not known.
+pub fn person(
+    policy: &Policy,
+    system: &dyn System,
+    user: &User,
+    service: &str,
+) -> Result<Person, Refusal> {
+    let is_su = matches!(service, "su" | "su-l");
+    if policy.su_asks == SuAsks::User || !is_su {
+        return Ok(Person {
+            user: user.clone(),
+            becomes: None,
+        });
+    }
+    // PAM_RUSER is no proof: some hosts take it from utmp or the environment.
+    match system.caller() {
+        Ok(caller) => Ok(Person {
+            user: caller,
+            becomes: Some(user.clone()),
+        }),
+        Err(error) => {
+            let detail = format!("the user database cannot be asked who calls: {error}");
+            Err(Refusal::new(Reason::LocalFailure, detail))
+        }
+    }
+}
+
+impl Person {
+    /// Checks that the system knows the person, and the target of su. Returns the name from which
+    /// the person's account is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`known_user`].
+    pub fn known(&self, system: &dyn System) -> Result<String, Refusal> {
+        let name = known_user(system, &self.user)?;
+        if let Some(target) = &self.becomes {
+            known_user(system, target)?;
+        }
+        Ok(name)
+    }
+}
+
+/// Checks that the system knows the user. PAM asks for unknown users, too, and no phone may ring
+/// for them.
+///
+/// Returns the name from which the account is made: the typed name, in the case of the user
+/// database. So the table of accounts and the pinned keys apply to `lee` and `LEE`, if both are one
+/// user.
+///
+/// # Errors
+///
+/// [`Reason::UnknownUser`], or [`Reason::LocalFailure`] if the user database does not answer.
+pub fn known_user(system: &dyn System, user: &User) -> Result<String, Refusal> {
+    let unknown = |detail: String| Err(Refusal::new(Reason::UnknownUser, detail));
+    let name = match user {
+        User::Named(name) => name,
+        User::Unreadable(_) => return unknown("the user's name is not UTF-8".to_owned()),
+        User::Nameless(id) => return unknown(format!("the system has no name for {id}")),
+    };
+    if name.len() > LONGEST_NAME {
+        return unknown("no user has a name of that length".to_owned());
+    }
+    match system.name_of(name) {
+        Ok(Some(known)) if known.to_lowercase() == name.to_lowercase() => Ok(known),
+        // A name that is mapped to another user, as by a template account, is not changed.
+        Ok(Some(_)) => Ok(name.clone()),
+        Ok(None) => unknown("the system knows no such user".to_owned()),
+        Err(error) => Err(Refusal::new(
+            Reason::LocalFailure,
+            format!("the user database cannot be asked: {error}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::scripted::ScriptedSystem;
+
+    #[test]
+    fn an_unknown_caller_of_su_is_refused() {
+        let system = ScriptedSystem {
+            caller: || Err(io::Error::from_raw_os_error(24)),
+            ..ScriptedSystem::default()
+        };
+        let root = User::Named("root".to_owned());
+        let asked = |asks: &str, service| {
+            let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\nsu_asks = {asks:?}");
+            let config = Config::parse(Path::new("test"), &text).unwrap();
+            person(&config.policy, &system, &root, service)
+        };
+        for service in ["su", "su-l"] {
+            let refusal = asked("caller", service).unwrap_err();
+            assert_eq!(refusal.reason, Reason::LocalFailure);
+            assert_eq!(refusal.unavailable, None);
+        }
+        for (asks, service) in [("user", "su"), ("user", "su-l"), ("caller", "sudo")] {
+            let person = asked(asks, service).unwrap();
+            assert_eq!((person.user, person.becomes), (root.clone(), None));
+        }
+    }
+
+    #[test]
+    fn a_user_is_the_same_in_any_case_but_not_under_another_name() {
+        let system = ScriptedSystem {
+            aliases: &[("LEE", "lee"), ("kim", "lee"), ("sam", "nobody")],
+            ..ScriptedSystem::default()
+        };
+        for (typed, name) in [("lee", "lee"), ("LEE", "lee"), ("kim", "kim")] {
+            let user = User::Named(typed.to_owned());
+            assert_eq!(known_user(&system, &user), Ok(name.to_owned()));
+        }
+        let sam = known_user(&system, &User::Named("sam".to_owned()));
+        assert_eq!(sam.unwrap_err().reason, Reason::UnknownUser);
+    }
+
+    #[test]
+    fn impossible_names_are_not_looked_up() {
+        let system = ScriptedSystem::default();
+        let known = |name: &str| known_user(&system, &User::Named(name.to_owned()));
+        assert_eq!(known("lee"), Ok("lee".to_owned()));
+        for name in ["kim", &"x".repeat(257), &"x".repeat(1 << 20)] {
+            assert_eq!(known(name).unwrap_err().reason, Reason::UnknownUser);
+        }
+        let unreadable = User::Unreadable("l\u{fffd}e".to_owned());
+        let refusal = known_user(&system, &unreadable).unwrap_err();
+        assert_eq!(refusal.reason, Reason::UnknownUser);
+    }
+}

@@ -1,0 +1,240 @@
+//! A scripted host, system and clock for unit tests.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock::{Clock, Woken, later};
+use crate::host::{ConversationError, Echo, Host, Secret, User};
+use crate::system::{Membership, System};
+
+/// The scripted time, and whether a signal is pending. The host's person and the clock share it.
+#[derive(Clone)]
+pub struct Time {
+    now: Rc<Cell<Instant>>,
+    pub signalled: Rc<Cell<bool>>,
+}
+
+impl Default for Time {
+    #[expect(clippy::disallowed_methods, reason = "any time to begin with")]
+    fn default() -> Self {
+        Self {
+            now: Rc::new(Cell::new(Instant::now())),
+            signalled: Rc::default(),
+        }
+    }
+}
+
+/// A clock that waits for events in real time and jumps over all other waits.
+#[derive(Default)]
+pub struct ScriptedClock {
+    pub time: Time,
+    /// The waits without an event that took time.
+    pub pauses: Vec<Duration>,
+    /// Threads never run, so events never come: a wait for one ends at its deadline.
+    pub stalled: bool,
+    pub stalled_threads: RefCell<Vec<Box<dyn FnOnce() + Send>>>,
+    /// The person presses Ctrl-C in every pause that takes time.
+    pub pauses_are_interrupted: bool,
+    pub was_stopped: bool,
+    /// How often signals were blocked before a wait.
+    pub blocked: u32,
+}
+
+impl Clock for ScriptedClock {
+    fn now(&self) -> Instant {
+        self.time.now.get()
+    }
+
+    fn wait(&mut self, event: Option<BorrowedFd<'_>>, until: Instant) -> Woken {
+        if let Some(event) = event.filter(|_| !self.stalled) {
+            let mut ready = [nix::poll::PollFd::new(event, nix::poll::PollFlags::POLLIN)];
+            nix::poll::poll(&mut ready, nix::poll::PollTimeout::NONE).unwrap();
+            return Woken::Event;
+        }
+        if self.time.signalled.get() {
+            return Woken::Interrupted("SIGINT");
+        }
+        let time = until.saturating_duration_since(self.now());
+        self.time.now.set(until);
+        if event.is_none() && !time.is_zero() {
+            self.pauses.push(time);
+            if self.pauses_are_interrupted {
+                return Woken::Interrupted("SIGINT");
+            }
+        }
+        Woken::Deadline
+    }
+
+    fn block_signals(&mut self) {
+        self.blocked = self.blocked.saturating_add(1);
+    }
+
+    fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        if self.stalled {
+            self.stalled_threads.borrow_mut().push(body);
+            return Ok(());
+        }
+        thread.spawn(body).map(drop)
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.was_stopped
+    }
+}
+
+/// The behaviour of a person at one prompt.
+#[derive(Clone, Copy, Default)]
+pub struct Answer {
+    /// The time that it takes.
+    pub after: Duration,
+    /// Ctrl-C, which the host blocks, and then `text`.
+    pub ctrl_c: bool,
+    pub text: Option<&'static str>,
+}
+
+/// A host with a person who follows a script.
+#[derive(Default)]
+pub struct ScriptedHost {
+    pub service: &'static str,
+    pub time: Time,
+    pub answers: VecDeque<Answer>,
+    /// `info: …`, `error: …` and `prompt: …`, in order.
+    pub shown: Vec<String>,
+}
+
+impl Host for ScriptedHost {
+    fn service(&self) -> String {
+        self.service.to_owned()
+    }
+
+    fn rhost(&self) -> String {
+        String::new()
+    }
+
+    fn tty(&self) -> String {
+        String::new()
+    }
+
+    fn user(&mut self) -> Result<User, ConversationError> {
+        Ok(User::Named("lee".to_owned()))
+    }
+
+    fn show_info(&mut self, text: &str) {
+        self.shown.push(format!("info: {text}"));
+    }
+
+    fn show_error(&mut self, text: &str) {
+        self.shown.push(format!("error: {text}"));
+    }
+
+    fn ask(&mut self, prompt: &str, _: Echo) -> Result<Secret, ConversationError> {
+        self.shown.push(format!("prompt: {prompt}"));
+        let answer = self.answers.pop_front().expect(prompt);
+        let now = &self.time.now;
+        now.set(later(now.get(), answer.after));
+        self.time.signalled.set(answer.ctrl_c);
+        let text = answer.text.ok_or(ConversationError)?;
+        Ok(text.as_bytes().to_vec().into())
+    }
+
+    fn authtok(&self) -> Option<Secret> {
+        None
+    }
+
+    fn set_authtok(&mut self, _: &str) -> Result<(), ConversationError> {
+        Ok(())
+    }
+}
+
+/// Something that happens while the caller has stopped this process. It may set the uptime.
+pub type Meanwhile = Box<dyn FnOnce(&mut Duration) + Send>;
+
+/// A machine that its fields describe.
+pub struct ScriptedSystem {
+    pub users: &'static [&'static str],
+    /// Other names of these users.
+    pub aliases: &'static [(&'static str, &'static str)],
+    pub caller: fn() -> io::Result<User>,
+    pub membership: fn(&str) -> Membership,
+    pub state_directory: PathBuf,
+    pub pins_directory: PathBuf,
+    pub uptime: Mutex<Duration>,
+    /// Happens once, right after the next reading of the uptime.
+    pub meanwhile: Mutex<Option<Meanwhile>>,
+    pub is_setuid: bool,
+    /// The value of all random bytes.
+    pub random: u8,
+}
+
+impl Default for ScriptedSystem {
+    /// Knows the user `lee`, who is in no group and is the caller.
+    fn default() -> Self {
+        Self {
+            users: &["lee"],
+            aliases: &[],
+            caller: || Ok(User::Named("lee".to_owned())),
+            membership: |_| Membership::Other,
+            state_directory: "/nowhere/pam_logonbox".into(),
+            pins_directory: "/nowhere/pam_logonbox.keys".into(),
+            uptime: Mutex::new(Duration::from_secs(100_000)),
+            meanwhile: Mutex::default(),
+            is_setuid: false,
+            random: 0,
+        }
+    }
+}
+
+impl System for ScriptedSystem {
+    fn name_of(&self, user: &str) -> io::Result<Option<String>> {
+        assert!(user.len() <= 256, "some databases crash on such a name");
+        let alias = self.aliases.iter().find(|(alias, _)| *alias == user);
+        let user = alias.map_or(user, |(_, name)| name);
+        Ok(self.users.contains(&user).then(|| user.to_owned()))
+    }
+
+    fn caller(&self) -> io::Result<User> {
+        (self.caller)()
+    }
+
+    fn membership(&self, user: &str, group: &str) -> io::Result<Membership> {
+        assert!(user.len() <= 256, "some databases crash on such a name");
+        Ok((self.membership)(group))
+    }
+
+    fn hostname(&self) -> String {
+        "web1".to_owned()
+    }
+
+    fn state_directory(&self) -> &Path {
+        &self.state_directory
+    }
+
+    fn pins_directory(&self) -> &Path {
+        &self.pins_directory
+    }
+
+    fn uptime(&self) -> io::Result<Duration> {
+        let mut uptime = self.uptime.lock().unwrap();
+        let now = *uptime;
+        if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
+            meanwhile(&mut uptime);
+        }
+        Ok(now)
+    }
+
+    fn is_setuid(&self) -> bool {
+        self.is_setuid
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        bytes.fill(self.random);
+        Ok(())
+    }
+}
