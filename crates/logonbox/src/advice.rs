@@ -1,6 +1,6 @@
-//! What to do about it: for each word that a login can end with.
+//! Advice for each word that a login can end with.
 
-/// Says what an administrator can do, where the reason does not.
+/// The next step for an administrator. `None` if the reason already says it.
 pub fn advice(word: &str) -> Option<&'static str> {
     Some(match word {
         "no-account" => {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use pam_logonbox::args::DEFAULT_PATH;
-use pam_logonbox::pins::DIRECTORY;
+use login::args::DEFAULT_PATH;
+use login::pins::DIRECTORY;
 
 /// Command lines, and what they are for.
 pub const EXAMPLES: [(&str, &str); 6] = [

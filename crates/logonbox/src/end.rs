@@ -1,4 +1,4 @@
-//! How the command ends: its exit status, and what it says where it could not do its work.
+//! The end of the command: its exit status, and its error message.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use crate::terminal::BAD;
 
-/// The exit status. What clap finds wrong with the command line is 2.
+/// The exit status. For an invalid command line, clap exits with 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// There is nothing to say, or the login was approved.
+    /// Success, or the login was approved.
     Fine = 0,
-    /// Something is wrong, or the login was not approved.
+    /// An error, or the login was not approved.
     Wrong = 1,
-    /// Something deserves a look.
+    /// Warnings only.
     Warnings = 3,
 }
 
@@ -23,22 +23,21 @@ impl From<End> for ExitCode {
     }
 }
 
-/// Why the command could not do its work.
+/// Why the command failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// For people: what happened, where, and what to do now.
+    /// A message: the event, its place and the next step.
     Said(String),
     /// The output cannot be written.
     Output(io::Error),
 }
 
 impl Failure {
-    /// What happened.
     pub fn new(what: impl fmt::Display) -> Self {
         Self::Said(what.to_string())
     }
 
-    /// Tells the person. Who has closed the output, as `head` does, wants to hear no more.
+    /// Prints the message. If the reader has closed the output, as `head` does, prints no message.
     pub fn report(&self, err: &mut dyn Write) -> io::Result<()> {
         let what = match self {
             Self::Said(what) => what.clone(),
@@ -49,7 +48,7 @@ impl Failure {
     }
 }
 
-/// Of writing: everything else is put into words where it happens.
+/// Only for output errors. All other errors get their message at their origin.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)

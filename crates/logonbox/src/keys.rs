@@ -1,12 +1,12 @@
-//! `logonbox keys`: what the tenant publishes for an account, and which phone rings.
+//! `logonbox keys`: the keys that the tenant publishes for an account, and the phone that rings.
 
 use std::io::Write;
 use std::path::Path;
 
+use login::config::{Config, Device, LogonBox, Pins};
+use login::pins::{self, Pinned};
+use login::push;
 use logonbox_authenticator::PublicKey;
-use pam_logonbox::config::{Config, Device, LogonBox, Pins};
-use pam_logonbox::login::push::configured;
-use pam_logonbox::pins::{self, Pinned};
 
 use crate::cli;
 use crate::end::{End, Failure};
@@ -16,18 +16,18 @@ use crate::terminal::{BAD, DOUBTFUL, GOOD, HEADING, shown};
 
 pub fn run(conf: &Path, args: &cli::Keys, out: &mut dyn Write) -> Result<End, Failure> {
     let config: Config = configuration(conf)?;
-    let logonbox = tenant_of(&config)?;
+    let tenant = tenant_of(&config)?;
+    let logonbox = &config.logonbox;
     let account = &args.account;
     let directory = &args.place.pins_directory;
-    // Not what a login would make of it: that is said below.
+    // An error is reported below, by the check that a login makes.
     let pinned = pins::read(directory, account);
-    let client = client(&config, logonbox).map_err(|error| unavailable(account, error))?;
+    let client = client(&config, tenant).map_err(|error| unavailable(account, error))?;
     let published =
         Published::fetch(&client, account).map_err(|error| unavailable(account, error))?;
 
     let count = published.lines.len();
     let keys = if count == 1 { "key" } else { "keys" };
-    let tenant = &logonbox.tenant;
     writeln!(
         out,
         "{tenant} publishes {count} {keys} for {}.",
@@ -44,14 +44,14 @@ pub fn run(conf: &Path, args: &cli::Keys, out: &mut dyn Write) -> Result<End, Fa
     }
     writeln!(out)?;
 
-    let counting = match pins::counting(logonbox.pins, directory, account) {
+    let counting = match pins::pinned(logonbox.pins, directory, account) {
         Ok(counting) => counting,
-        Err(refusal) => return refused(&refusal.reason, out),
+        Err(refusal) => return refused(&refusal.detail, out),
     };
     let keys = counting
         .as_ref()
         .map_or(&published.keys, |pinned| &pinned.keys);
-    let chosen = match configured(&client, &logonbox.device, keys) {
+    let chosen = match push::configured_key(client.as_async(), &logonbox.device, keys) {
         Ok(chosen) => chosen,
         Err(error) => {
             let whose = counting.map_or(String::new(), |pinned| {

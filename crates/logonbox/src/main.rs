@@ -1,8 +1,8 @@
-//! `logonbox`: the command of the administrator.
+//! `logonbox`: the administrator's command.
 //!
-//! It uses the module's own rooms, so that what it explains is what the module does; nothing of
-//! it is part of the module. One file, or folder, for each subcommand; what it found out goes to the
-//! standard output, and why it could not, to the standard error.
+//! It calls the module's own code, so that it explains the module's real behaviour. The module
+//! contains no code of this crate. Each subcommand has a file or a directory. Results go to the
+//! standard output, errors to the standard error.
 #![forbid(unsafe_code)]
 
 mod advice;
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match end {
         Ok(end) => end.into(),
         Err(failure) => {
-            // There is nobody left to tell.
+            // If this fails, too, the exit status is all that is left.
             let _ = failure.report(&mut terminal::stderr());
             End::Wrong.into()
         }

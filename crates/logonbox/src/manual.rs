@@ -1,5 +1,5 @@
-//! `logonbox manual`: logonbox(8), made from the command line's own help. One page for all
-//! subcommands: they are few, and share most of what is to say.
+//! `logonbox manual`: generates logonbox(8) from the help of the command line. There is one page
+//! for all subcommands, because they are few and share files, exit status and examples.
 
 use std::io::Write;
 
@@ -7,15 +7,15 @@ use clap::builder::{PossibleValue, StyledStr};
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use pam_logonbox::args::DEFAULT_PATH;
-use pam_logonbox::pins::DIRECTORY;
+use login::args::DEFAULT_PATH;
+use login::pins::DIRECTORY;
 
 use crate::cli::{Cli, EXAMPLES, EXIT_STATUS};
 use crate::end::{End, Failure};
 
-/// Of the page, for it is the same wherever it is made.
+/// A fixed date, so that builds are reproducible.
 const DATE: &str = "2026-11-22";
-/// Where a line of the page's source is full.
+/// The width at which a line of the page's source is wrapped.
 const LINE: usize = 72;
 
 pub fn run(out: &mut dyn Write) -> Result<End, Failure> {
@@ -27,7 +27,7 @@ pub fn run(out: &mut dyn Write) -> Result<End, Failure> {
         .date(DATE)
         .source("pam_logonbox")
         .manual("System Manager's Manual");
-    // Into memory first: only then is an error one of the output.
+    // Into memory first, so that only the last write can fail because of the output.
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     let mut roff = Roff::new();
@@ -83,12 +83,12 @@ fn commands(roff: &mut Roff, command: &Command) {
     options(roff, command.get_arguments());
 }
 
-/// Not those that stand in the section about all commands.
+/// Whether an argument belongs to this subcommand. The section OPTIONS describes the others.
 fn is_own(arg: &Arg) -> bool {
     !arg.is_global_set() && !matches!(arg.get_id().as_str(), "help" | "version")
 }
 
-/// `pin [--key FINGERPRINT] ACCOUNT`, without the options, which follow.
+/// For example `pin ACCOUNT`. The options follow separately.
 fn usage(command: &Command) -> String {
     let mut usage = command.get_name().to_owned();
     for arg in command.get_positionals() {
@@ -141,7 +141,7 @@ fn value(arg: &Arg) -> String {
         .map_or_else(String::new, ToString::to_string)
 }
 
-/// Help ends without a full stop where it is one line; a page has whole sentences.
+/// One-line help has no full stop at its end. A manual page needs whole sentences.
 fn text(roff: &mut Roff, help: Option<&StyledStr>) {
     let help = help.map_or_else(String::new, ToString::to_string);
     for (place, part) in help.split("\n\n").enumerate() {
@@ -152,7 +152,7 @@ fn text(roff: &mut Roff, help: Option<&StyledStr>) {
     }
 }
 
-/// Filled lines, a new one for each sentence. What stands in backticks is bold.
+/// Wraps lines, and starts a new line for each sentence. Text in backticks becomes bold.
 fn paragraph(text: &str) -> Vec<Inline> {
     let text = text.trim().replace('\n', " ");
     let stop = if text.ends_with('.') { "" } else { "." };

@@ -1,38 +1,37 @@
-//! What a tenant publishes for an account, line by line: also what the module passes over.
+//! The key list that a tenant publishes for an account, with the lines that the module skips.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use logonbox_authenticator::{AuthorizedKeys, Client, Error, PublicKey};
-use pam_logonbox::config::{Config, LogonBox, Mode};
-use pam_logonbox::verdict::Refusal;
+use login::config::{Config, LogonBox, Mode};
+use login::outcome::Refusal;
+use logonbox_authenticator::blocking::Client;
+use logonbox_authenticator::{AuthorizedKeys, Error, PublicKey, TenantAddress};
 use sha2::{Digest, Sha256};
 
 use crate::advice::advice;
 use crate::end::Failure;
 use crate::terminal::shown;
 
-/// The key list of an account.
 pub struct Published {
-    /// What the module makes of it.
+    /// The keys that the module can read.
     pub keys: AuthorizedKeys,
-    /// Every line that is no comment, in order.
+    /// All lines except comments, in order.
     pub lines: Vec<Line>,
 }
 
-/// One line of a key list.
 pub struct Line {
     /// The word that names the type of the key.
     pub kind: String,
-    /// The name of the phone, or what stands in its place.
+    /// The text after the key, usually the name of the phone.
     pub comment: String,
-    /// `SHA256:…`; nothing where the line holds no key.
+    /// `SHA256:…`. `None` if the line contains no base64.
     pub fingerprint: Option<String>,
-    /// The key, or why the module has no use for it.
+    /// The key, or why the module cannot read it.
     pub key: Result<PublicKey, String>,
 }
 
 impl Published {
-    /// Asks the tenant.
+    /// Requests the list from the tenant.
     pub fn fetch(client: &Client, account: &str) -> Result<Self, Error> {
         let text = client.listing(account)?;
         Ok(Self {
@@ -51,7 +50,7 @@ fn lines(text: &str) -> Vec<Line> {
 }
 
 impl Line {
-    /// Why no login uses this key; nothing where one can.
+    /// Why no login can use this key. `None` if a login can.
     pub fn of_no_use(&self, logonbox: &LogonBox) -> Option<String> {
         match &self.key {
             Err(why) => Some(why.clone()),
@@ -86,7 +85,7 @@ impl Line {
     }
 }
 
-/// What a person calls the phone with a key of this comment.
+/// The name of a phone, from the comment of its key.
 pub fn name(comment: &str) -> String {
     match comment {
         "" => "(no name)".to_owned(),
@@ -94,16 +93,15 @@ pub fn name(comment: &str) -> String {
     }
 }
 
-/// Type, size and fingerprint of a key.
 pub fn description(key: &PublicKey) -> String {
     let (algorithm, bits) = (key.algorithm(), key.bits());
     format!("{algorithm} {bits} bits {}", key.fingerprint())
 }
 
-/// The section about the tenant, in the mode that has one.
-pub fn tenant_of(config: &Config) -> Result<&LogonBox, Failure> {
+/// The tenant. In Airlock mode, an error, because there is no tenant.
+pub fn tenant_of(config: &Config) -> Result<&TenantAddress, Failure> {
     match &config.mode {
-        Mode::Push(logonbox) => Ok(logonbox),
+        Mode::Push(tenant) => Ok(tenant),
         Mode::Airlock(_) => Err(Failure::new(
             "mode = \"airlock\": there are no keys. Airlock IAM knows the devices of its users, and \
              checks what they say; see them there.",
@@ -111,10 +109,10 @@ pub fn tenant_of(config: &Config) -> Result<&LogonBox, Failure> {
     }
 }
 
-/// Why there is no key list, and what to do about it.
+/// Explains why there is no key list, and how to correct it.
 pub fn unavailable(account: &str, error: Error) -> Failure {
     let refusal = Refusal::from(error);
-    let (account, reason) = (shown(account), shown(&refusal.reason));
-    let advice = advice(refusal.word.as_str()).unwrap_or_default();
+    let (account, reason) = (shown(account), shown(&refusal.detail));
+    let advice = advice(refusal.reason.as_str()).unwrap_or_default();
     Failure::new(format!("{account}: {reason}\n{advice}"))
 }

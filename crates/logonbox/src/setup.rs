@@ -1,28 +1,30 @@
-//! What the module would work with: its configuration, and a client for its tenant.
+//! Loads the module's configuration, and builds a client for its tenant.
 
 use std::path::{self, Path, PathBuf};
 
-use logonbox_authenticator::{Canceller, Client, Error};
+use login::config::{Config, ConfigError};
+use login::push;
+use login::system::ThisMachine;
+use logonbox_authenticator::blocking::Client;
+use logonbox_authenticator::{Error, TenantAddress};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
-use pam_logonbox::config::{Config, ConfigError, LogonBox};
-use pam_logonbox::logonbox_client;
 
 use crate::end::Failure;
 use crate::terminal::shown;
 
-/// The configuration, or the very error that the module logs.
+/// Loads the configuration. The error is the text of the module's log.
 pub fn configuration(conf: &Path) -> Result<Config, Failure> {
     let path = absolute(conf)?;
     Config::load(&path).map_err(|error| unreadable(&path, &error))
 }
 
-/// As `conf=` wants it.
+/// An absolute path, which the argument `conf=` of the module requires.
 pub fn absolute(conf: &Path) -> Result<PathBuf, Failure> {
     path::absolute(conf).map_err(|error| Failure::new(format!("--conf: {error}")))
 }
 
-/// What the module says of the configuration at `path`, and what only the command can say.
+/// The module's error about the configuration at `path`. A permission error gets its own text.
 pub fn unreadable(path: &Path, error: &ConfigError) -> Failure {
     match may_read(path) {
         Err(denied) => denied,
@@ -33,7 +35,7 @@ pub fn unreadable(path: &Path, error: &ConfigError) -> Failure {
     }
 }
 
-/// The configuration may be for root alone.
+/// Checks whether this user may read the file. It may be readable by root only.
 pub fn may_read(path: &Path) -> Result<(), Failure> {
     match access(path, AccessFlags::R_OK) {
         Err(Errno::EACCES) => Err(Failure::new(format!(
@@ -44,7 +46,10 @@ pub fn may_read(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// A client as the module makes it.
-pub fn client(config: &Config, logonbox: &LogonBox) -> Result<Client, Error> {
-    logonbox_client(config, logonbox, None)(&Canceller::new())
+/// This machine. The administrator starts this command, so it is not setuid.
+pub const THIS_MACHINE: ThisMachine = ThisMachine::new(false);
+
+/// A client with the module's settings.
+pub fn client(config: &Config, tenant: &TenantAddress) -> Result<Client, Error> {
+    push::trusting(push::client_builder(config, tenant), &config.tls)?.build_blocking()
 }

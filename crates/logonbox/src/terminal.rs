@@ -1,33 +1,33 @@
-//! The terminal: streams that keep colours to those who want them, and what may reach it.
+//! Terminal output: colours, and the removal of harmful characters.
 
 use std::io::{self, StderrLock, StdoutLock};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
-/// What is as it should be.
+/// Success.
 pub const GOOD: Style = AnsiColor::Green.on_default().bold();
-/// What deserves a look.
+/// A warning.
 pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
-/// What is wrong.
+/// An error.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What matters less than the rest.
+/// Less important than the rest.
 pub const FAINT: Style = Style::new().dimmed();
-/// What the rest is about.
+/// A heading.
 pub const HEADING: Style = Style::new().bold();
 
-/// The standard output: without styles where it is no terminal, or where `NO_COLOR` is set.
+/// The standard output. It has no styles if it is not a terminal, or if `NO_COLOR` is set.
 pub fn stdout() -> AutoStream<StdoutLock<'static>> {
     AutoStream::auto(io::stdout().lock())
 }
 
-/// The standard error, likewise.
+/// The standard error, with the same rule.
 pub fn stderr() -> AutoStream<StderrLock<'static>> {
     AutoStream::auto(io::stderr().lock())
 }
 
-/// Text from the tenant, a file or the command line: one line, of any script, and nothing that a
-/// terminal obeys or that turns other text around.
+/// Makes text from the tenant, a file or the command line harmless. The result is one line of any
+/// script. Control characters and characters that change the direction of text are replaced.
 pub fn shown(text: &str) -> String {
-    pam_logonbox::text::for_phone(text)
+    login::clean::for_phone(text)
 }

@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use login::clean::for_log;
+use login::config::{Config, Mode, Pins, Setting};
+use login::pins;
+use login::system::{Membership, System};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
-use pam_logonbox::config::{Config, Mode, Pins, Setting, Value};
-use pam_logonbox::host::{Membership, System, ThisMachine};
-use pam_logonbox::pins;
-use pam_logonbox::text::for_log;
 
 use super::directories::open_to_others;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Place;
 use super::server::certificate::usable;
+use crate::setup::THIS_MACHINE;
 
-/// Loads one file. `named_at` is where a stack names it.
+/// Loads one file. `named_at` is the line of a stack that names it.
 pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Option<Config> {
     let what = path.display().to_string();
     let where_named = named_at.map_or_else(String::new, |place| {
@@ -27,12 +28,12 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             report.checked(Area::Configuration, format!("{what}{where_named}"));
             above(path, &config, report);
             certificates(path, &config, &settings, report);
-            names(path, &settings, &ThisMachine, report);
+            names(path, &config, &settings, &THIS_MACHINE, report);
             accounts(
                 path,
                 &config,
                 &settings,
-                |user| ThisMachine.name_of(user),
+                |user| THIS_MACHINE.name_of(user),
                 report,
             );
             pinned(&config, Path::new(pins::DIRECTORY), report);
@@ -73,8 +74,8 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
     }
 }
 
-/// Services may have configurations of their own: what they say of people may have been forgotten
-/// in one of them.
+/// Compares the configurations of different services. A setting about users may be missing in one
+/// of them.
 pub fn compare(configs: &BTreeMap<PathBuf, Config>, report: &mut Report) {
     let mut all = configs.iter();
     let Some((first_path, first)) = all.next() else {
@@ -106,15 +107,14 @@ pub fn compare(configs: &BTreeMap<PathBuf, Config>, report: &mut Report) {
     }
 }
 
-/// What a configuration says of people, by its name in the file.
+/// The settings about users, by name.
 fn about_people(config: &Config) -> [(&'static str, String); 5] {
     let (server, account, pins) = match &config.mode {
-        Mode::Push(logonbox) => (
-            logonbox.tenant.to_string(),
-            &logonbox.account,
-            logonbox.pins,
-        ),
-        Mode::Airlock(airlock) => (airlock.url.to_string(), &airlock.account, Pins::Off),
+        Mode::Push(tenant) => {
+            let logonbox = &config.logonbox;
+            (tenant.to_string(), &logonbox.account, logonbox.pins)
+        }
+        Mode::Airlock(url) => (url.to_string(), &config.airlock.account, Pins::Off),
     };
     [
         ("the server", server),
@@ -132,10 +132,10 @@ fn line(settings: &[Setting], key: &str) -> Option<usize> {
         .and_then(|setting| setting.line)
 }
 
-/// Who else could put files in the place of those that count.
+/// Reports directories in which other users could replace a file that decides about logins.
 fn above(path: &Path, config: &Config, report: &mut Report) {
     let keys = match &config.mode {
-        Mode::Push(logonbox) if logonbox.pins != Pins::Off => Some(Path::new(pins::DIRECTORY)),
+        Mode::Push(_) if config.logonbox.pins != Pins::Off => Some(Path::new(pins::DIRECTORY)),
         _ => None,
     };
     let files = [Some(path), config.tls.ca_file.as_deref(), keys];
@@ -188,7 +188,7 @@ fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut
     }
 }
 
-/// Users in `[accounts]` that this system does not know, or calls otherwise.
+/// Reports users in `[accounts]` that this system does not know or spells differently.
 fn accounts(
     path: &Path,
     config: &Config,
@@ -203,7 +203,8 @@ fn accounts(
                 format!("accounts: there is no user {shown}"),
                 format!("Correct the name, or take the line away; `getent passwd {shown}` tells."),
             ),
-            // In another way than by case, it is a name of its own: see the module's `known_user`.
+            // A name that differs in more than case is an alias, which keeps its name: see
+            // `known_user`.
             Ok(Some(name)) if name != *user && name.to_lowercase() == user.to_lowercase() => {
                 let name = for_log(&name);
                 (
@@ -231,21 +232,19 @@ fn accounts(
     }
 }
 
-/// More accounts than are looked at.
+/// At most this many files are checked.
 const MOST_PINNED: usize = 10_000;
 
-/// The files of pinned keys, where they count.
+/// Checks the files of pinned keys, if they have an effect.
 fn pinned(config: &Config, directory: &Path, report: &mut Report) {
-    let Mode::Push(logonbox) = &config.mode else {
-        return;
-    };
-    if logonbox.pins == Pins::Off {
+    let pins = config.logonbox.pins;
+    if !matches!(config.mode, Mode::Push(_)) || pins == Pins::Off {
         return;
     }
     let entries = match directory.read_dir() {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if logonbox.pins == Pins::Required {
+            if pins == Pins::Required {
                 report.add(
                     Area::Configuration,
                     Finding::new(
@@ -277,7 +276,7 @@ fn pinned(config: &Config, directory: &Path, report: &mut Report) {
         if let Err(error) = pins::read(directory, &account) {
             let file = directory.join(&name);
             let what = error.to_string();
-            // The place stands before it.
+            // The report prints the file name itself.
             let what = what
                 .strip_prefix(&format!("{}: ", file.display()))
                 .map(str::to_owned)
@@ -301,26 +300,30 @@ fn pinned(config: &Config, directory: &Path, report: &mut Report) {
     report.checked(Area::Configuration, directory.display().to_string());
 }
 
-/// Users and groups that this system does not know.
-fn names(path: &Path, settings: &[Setting], system: &dyn System, report: &mut Report) {
-    let lists = settings.iter().filter_map(|setting| match &setting.value {
-        Value::Texts(names) if setting.section == "policy" => Some((setting, names)),
-        _ => None,
-    });
-    for (setting, names) in lists {
+/// Reports users and groups that this system does not know.
+fn names(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+    system: &dyn System,
+    report: &mut Report,
+) {
+    let policy = &config.policy;
+    for (key, names) in [
+        ("only_groups", &policy.only_groups),
+        ("exempt_users", &policy.exempt_users),
+        ("exempt_groups", &policy.exempt_groups),
+    ] {
         for name in names {
-            let known = match setting.key.as_str() {
+            let known = match key {
                 "exempt_users" => system
                     .name_of(name)
                     .map(|known| (known.is_some(), "unknown-user", "user")),
-                "exempt_groups" | "only_groups" => {
-                    // Whoever it is asked about: whether there is a group does not depend on it.
-                    system.membership("root", name).map(|membership| {
-                        let known = matches!(membership, Membership::Member | Membership::Other);
-                        (known, "unknown-group", "group")
-                    })
-                }
-                _ => continue,
+                // Whether the group exists does not depend on the user.
+                _ => system.membership("root", name).map(|membership| {
+                    let known = matches!(membership, Membership::Member | Membership::Other);
+                    (known, "unknown-group", "group")
+                }),
             };
             let shown = for_log(name);
             let (id, kind) = match known {
@@ -329,13 +332,13 @@ fn names(path: &Path, settings: &[Setting], system: &dyn System, report: &mut Re
                 Err(error) => {
                     report.skipped(
                         Area::Configuration,
-                        format!("policy.{}: {shown}", setting.key),
+                        format!("policy.{key}: {shown}"),
                         format!("the user database cannot be asked: {error}"),
                     );
                     continue;
                 }
             };
-            let why = match setting.key.as_str() {
+            let why = match key {
                 "only_groups" => {
                     "It holds nobody: where no other group is named, nobody is asked for their phone."
                 }
@@ -346,14 +349,14 @@ fn names(path: &Path, settings: &[Setting], system: &dyn System, report: &mut Re
                 Finding::new(
                     Severity::Error,
                     id,
-                    format!("policy.{}: there is no {kind} {shown}", setting.key),
+                    format!("policy.{key}: there is no {kind} {shown}"),
                     why,
                     format!(
                         "Correct the name, or make the {kind}; `getent {} {shown}` tells.",
                         if kind == "user" { "passwd" } else { "group" }
                     ),
                 )
-                .in_file(path, setting.line),
+                .in_file(path, line(settings, key)),
             );
         }
     }
@@ -430,7 +433,7 @@ mod tests {
         }
     }
 
-    /// Some user databases take a name in any case.
+    /// Some user databases accept a name in any case.
     #[test]
     fn accounts_of_names_that_the_system_writes_in_another_way() {
         let text = "[logonbox]\ntenant = \"acme\"\n[accounts]\nLEE = \"ls\"\nkim = \"kw\"\n";
@@ -494,7 +497,7 @@ mod tests {
         let mut report = Report::default();
         assert!(load(Path::new("/nowhere/x.toml"), None, &mut report).is_none());
         assert_eq!(report.findings[0].1.id, "config-missing");
-        // The place stands before it already.
+        // The report prints the file name itself.
         let what = &report.findings[0].1.what;
         assert!(what.starts_with("No such file"), "{what}");
     }

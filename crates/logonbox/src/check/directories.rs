@@ -1,5 +1,5 @@
-//! The directories on the way to a file that decides over logins. The module looks at the file itself
-//! alone: whoever can write above it can put another of root's files there.
+//! Checks the directories above a file that decides about logins. The module checks only the file
+//! itself, but a user who can write to a directory above can replace it by another file of root's.
 
 use std::collections::BTreeSet;
 use std::fs::{Metadata, canonicalize};
@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 
-/// A directory in which somebody else could put another file in place of one of root's, and why.
+/// A directory in which another user could replace a file of root's.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Open {
+pub struct OpenDirectory {
     pub directory: PathBuf,
-    /// In words that follow its name.
+    /// The reason. It follows the name of the directory.
     pub why: String,
 }
 
-/// The topmost of those above `path`, as it is written and with its links followed.
-pub fn open_to_others(path: &Path) -> Option<Open> {
+/// The topmost such directory above `path`, both as written and with symlinks resolved.
+pub fn open_to_others(path: &Path) -> Option<OpenDirectory> {
     let written = path.ancestors().skip(1);
     let real = canonicalize(path).unwrap_or_default();
     let all: BTreeSet<&Path> = written.chain(real.ancestors().skip(1)).collect();
     all.into_iter().find_map(|directory| {
         let why = why_open(&directory.metadata().ok()?)?;
-        Some(Open {
+        Some(OpenDirectory {
             directory: directory.to_owned(),
             why,
         })
@@ -34,7 +34,7 @@ fn why_open(directory: &Metadata) -> Option<String> {
     if directory.uid() != 0 && directory.uid() != Uid::effective().as_raw() {
         return Some(format!("belongs to uid {}", directory.uid()));
     }
-    // With the sticky bit, as in /tmp, nobody renames or removes what is another's.
+    // With the sticky bit, as in /tmp, users cannot rename or remove the files of others.
     let mode = directory.mode() & 0o7777;
     (mode & 0o022 != 0 && mode & 0o1000 == 0)
         .then(|| format!("can be written to by others (mode {mode:o})"))
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_can_write_above_a_file_is_found() {
+    fn a_directory_that_others_can_write_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let top = canonicalize(dir.path()).unwrap();
         let (upper, lower) = (top.join("upper"), top.join("upper/lower"));
@@ -71,7 +71,7 @@ mod tests {
             let open = open_to_others(&file).map(|open| open.directory);
             assert_eq!(open.as_ref(), found, "{upper_mode:o} {lower_mode:o}");
         }
-        // What a link leads to, and what it is in.
+        // The target of a symlink, and the directory of the symlink.
         allow(&upper, 0o755);
         let elsewhere = top.join("elsewhere");
         create_dir(&elsewhere).unwrap();

@@ -1,7 +1,7 @@
-//! What libpam makes of a stack: which line is asked next, and what comes out in the end.
+//! Evaluates a stack as libpam does: the order of the modules and the result.
 //!
 //! The reference is Linux-PAM, `libpam/pam_dispatch.c` and `_pam_parse_control` in
-//! `libpam/pam_misc.c`; a test compares the two.
+//! `libpam/pam_misc.c`. A test compares the two.
 
 use std::fmt;
 
@@ -60,7 +60,7 @@ impl Code {
     pub const ABORT: Self = Self(26);
     pub const MODULE_UNKNOWN: Self = Self(28);
 
-    /// By its name in a control.
+    /// Finds a result by its name in a control.
     #[cfg(test)]
     pub fn named(name: &str) -> Option<Self> {
         let place = NAMES.iter().position(|known| *known == name)?;
@@ -75,7 +75,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// What a control makes of a result.
+/// The action of a control for a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "pam.conf(5) explains them")]
 pub enum Action {
@@ -102,11 +102,11 @@ const ACTIONS: [(&str, Action); 6] = [
 pub struct Control([Action; NAMES.len()]);
 
 impl Control {
-    /// For a line that cannot be read.
+    /// For a line that libpam cannot read.
     pub const BAD: Self = Self([Action::Bad; NAMES.len()]);
 
-    /// Reads a word such as `required`, or what stands between brackets. Where that makes no
-    /// sense, every result is bad, and the second value says why.
+    /// Parses a word such as `required`, or the text between brackets. If it is invalid, every
+    /// result is bad, and the second value gives the reason.
     pub fn parse(text: &str) -> (Self, Option<String>) {
         let word = |ok, default| {
             let mut control = Self([default; NAMES.len()]);
@@ -131,7 +131,7 @@ impl Control {
         let mut actions = [None; NAMES.len()];
         let mut rest = text.trim_start();
         while !rest.is_empty() {
-            // A name is taken off the front, as long as it fits: there is no end of a word.
+            // libpam takes a name off the front without looking for the end of the word.
             let found = NAMES
                 .iter()
                 .enumerate()
@@ -168,7 +168,7 @@ impl Control {
         }
     }
 
-    /// What this control makes of `code`.
+    /// The action for `code`.
     pub fn action(&self, code: Code) -> Action {
         self.0
             .get(usize::from(code.0))
@@ -203,22 +203,22 @@ fn first_word(text: &str) -> &str {
 /// One line of a stack, after includes.
 #[derive(Debug, Clone)]
 pub struct Step<M> {
-    /// How many substacks it is in.
+    /// The depth of its substack.
     pub level: usize,
-    /// What happens there.
-    pub what: What<M>,
-    /// What is made of the result.
+    /// The kind of the line.
+    pub kind: StepKind<M>,
+    /// The actions for the result.
     pub control: Control,
 }
 
-/// What happens at a line.
+/// The kind of a line.
 #[derive(Debug, Clone)]
-pub enum What<M> {
-    /// A module is asked.
+pub enum StepKind<M> {
+    /// A module is called.
     Module(M),
     /// libpam could not read the line, and counts it as failed.
     Broken,
-    /// A substack begins behind it.
+    /// A substack begins after this line.
     Substack,
 }
 
@@ -229,18 +229,18 @@ enum Impression {
     Negative,
 }
 
-/// What libpam answers where nothing else has been decided.
+/// The result of libpam if no module decides.
 const MUST_FAIL: Code = Code::PERM_DENIED;
 
-/// How far a stack has come.
+/// The progress of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     at: usize,
-    /// The level of the line before.
+    /// The level of the previous line.
     level: usize,
     impression: Impression,
     status: Code,
-    /// What was known when a substack was entered, by level.
+    /// The state when each substack was entered, by level.
     saved: Vec<(Impression, Code)>,
 }
 
@@ -256,16 +256,16 @@ impl State {
         }
     }
 
-    /// The place of the next module, and the module. Lines that need none are done on the way.
+    /// The next module and its place. Lines without a module are handled on the way.
     pub fn next<'s, M>(&mut self, stack: &'s [Step<M>]) -> Option<(usize, &'s M)> {
         while let Some(step) = stack.get(self.at) {
-            match &step.what {
-                What::Module(module) => return Some((self.at, module)),
-                What::Substack => {
+            match &step.kind {
+                StepKind::Module(module) => return Some((self.at, module)),
+                StepKind::Substack => {
                     self.enter(step.level);
                     self.at = self.at.saturating_add(1);
                 }
-                What::Broken => self.answer(stack, MUST_FAIL),
+                StepKind::Broken => self.answer(stack, MUST_FAIL),
             }
         }
         None
@@ -282,7 +282,7 @@ impl State {
         self.level = level;
     }
 
-    /// The module at the place that [`next`](Self::next) named says `code`.
+    /// Continues with the result of the module that [`next`](Self::next) returned.
     pub fn answer<M>(&mut self, stack: &[Step<M>], code: Code) {
         let Some(step) = stack.get(self.at) else {
             return;
@@ -322,7 +322,7 @@ impl State {
             }
             Action::Jump(mut over) => {
                 while over > 0 && inside(next) {
-                    // A substack counts as one.
+                    // A substack counts as one line.
                     next = next.saturating_add(1);
                     while deeper(next) {
                         next = next.saturating_add(1);
@@ -340,7 +340,7 @@ impl State {
         self.at = next;
     }
 
-    /// What the program hears at the end.
+    /// The result for the program.
     pub fn verdict(&self) -> Code {
         if self.status == Code::SUCCESS && self.impression != Impression::Positive {
             MUST_FAIL
@@ -349,7 +349,7 @@ impl State {
         }
     }
 
-    /// Which line is next.
+    /// The index of the next line.
     pub fn place(&self) -> usize {
         self.at
     }
@@ -424,7 +424,7 @@ mod tests {
         }
     }
 
-    /// A row of numbers that looks like chance, and is the same each time.
+    /// Pseudo-random numbers, the same in every run.
     struct Dice(u64);
 
     impl Dice {
@@ -464,7 +464,7 @@ mod tests {
         "[success=ignore default=die]",
     ];
 
-    /// Includes are named by their whole path: libpam looks for others in /etc/pam.d alone.
+    /// Includes have absolute paths, because libpam searches for others only in /etc/pam.d.
     fn lines(dice: &mut Dice, directory: Option<&Path>) -> String {
         let mut text = String::new();
         for _ in 0..=dice.roll(6) {
@@ -495,7 +495,7 @@ mod tests {
         Code::named(argument.strip_prefix("auth=").unwrap()).unwrap()
     }
 
-    /// Stacks made by chance, with includes and substacks two deep, in the real libpam and here.
+    /// Random stacks, with includes and substacks two deep, evaluated by the real libpam and here.
     #[test]
     fn the_verdicts_are_libpams() {
         let dir = tempfile::tempdir().unwrap();

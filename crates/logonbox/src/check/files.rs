@@ -1,4 +1,4 @@
-//! Files that are looked at, whatever they turn out to be.
+//! Reads files safely: of any type and size.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-/// Larger than any of them is.
+/// Larger than any expected file.
 const LIMIT: u64 = 1 << 20;
 
-/// The machine's files, below a directory that tests choose.
+/// The files of the host, below a directory that tests choose.
 #[derive(Debug, Clone)]
 pub struct Root(PathBuf);
 
 /// Why a file could not be read.
 #[derive(Debug, Default)]
-pub enum NotRead {
-    /// It is not there.
+pub enum ReadError {
+    /// It does not exist.
     #[default]
     Missing,
-    /// Anything else, in words that follow the file's name.
+    /// Another reason. It follows the name of the file.
     Other(String),
 }
 
@@ -35,16 +35,16 @@ impl Root {
         Self(path.to_owned())
     }
 
-    /// Where a path of the machine is.
+    /// The real path of a path on the host.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.0.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// The text of a regular file: without waiting for a FIFO's writer, and with a limit.
-    pub fn read(&self, path: &Path) -> Result<String, NotRead> {
+    /// The text of a regular file, up to a limit. A FIFO does not block.
+    pub fn read(&self, path: &Path) -> Result<String, ReadError> {
         let other = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => NotRead::Missing,
-            _ => NotRead::Other(format!("cannot be read: {error}")),
+            io::ErrorKind::NotFound => ReadError::Missing,
+            _ => ReadError::Other(format!("cannot be read: {error}")),
         };
         let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let file = OpenOptions::new()
@@ -53,24 +53,24 @@ impl Root {
             .open(self.path(path))
             .map_err(other)?;
         if !file.metadata().map_err(other)?.is_file() {
-            return Err(NotRead::Other("is not a regular file".to_owned()));
+            return Err(ReadError::Other("is not a regular file".to_owned()));
         }
         let mut bytes = Vec::new();
         file.take(LIMIT.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(other)?;
         if u64::try_from(bytes.len()).map_or(true, |length| length > LIMIT) {
-            return Err(NotRead::Other(format!("is larger than {LIMIT} bytes")));
+            return Err(ReadError::Other(format!("is larger than {LIMIT} bytes")));
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// What is known about a file, through links.
+    /// The metadata of a file, through symlinks.
     pub fn metadata(&self, path: &Path) -> Option<Metadata> {
         self.path(path).metadata().ok()
     }
 
-    /// The names in a directory, in order; nothing where there is none.
+    /// The sorted names in a directory. Empty if it does not exist.
     pub fn names(&self, directory: &Path) -> Vec<String> {
         /// More than any host has services.
         const MANY: usize = 4096;
@@ -96,8 +96,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::at(dir.path());
         let why = |name: &str| match root.read(&Path::new("/").join(name)) {
-            Err(NotRead::Other(what)) => what,
-            Err(NotRead::Missing) => "missing".to_owned(),
+            Err(ReadError::Other(what)) => what,
+            Err(ReadError::Missing) => "missing".to_owned(),
             Ok(text) => format!("read: {text}"),
         };
         nix::unistd::mkfifo(&dir.path().join("fifo"), nix::sys::stat::Mode::S_IRUSR).unwrap();

@@ -1,22 +1,22 @@
-//! What a check has found, and what it has looked at.
+//! The findings of a check, and the list of what was checked.
 
 use std::path::Path;
 
 use super::pam_d::Place;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// People are locked out, or get in without their phone.
+    /// Users are locked out, or get in without their phone.
     Error,
-    /// It deserves a look.
+    /// An administrator should look at it.
     Warning,
-    /// Worth knowing; as it is, it may well be meant.
+    /// Worth knowing, but possibly intended.
     Note,
 }
 
 impl Severity {
-    /// For people and programs.
+    /// The word in the report and in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -26,7 +26,7 @@ impl Severity {
     }
 }
 
-/// What a finding is about; findings are shown in this order.
+/// The subject of a finding. The report has this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the words speak for themselves")]
 pub enum Area {
@@ -47,7 +47,7 @@ impl Area {
         Self::Host,
     ];
 
-    /// The heading above its findings.
+    /// The heading of its findings.
     pub fn heading(self) -> &'static str {
         match self {
             Self::Configuration => "Configuration",
@@ -59,27 +59,23 @@ impl Area {
     }
 }
 
-/// Something to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Short, and the same for ever: for programs.
+    /// A short id for programs. It never changes.
     pub id: &'static str,
-    /// How bad it is.
     pub severity: Severity,
-    /// What is wrong.
+    /// The problem.
     pub what: String,
-    /// Why that matters.
+    /// Its effect.
     pub why: String,
-    /// What to do now.
+    /// The next step.
     pub advice: String,
-    /// The file that it is about.
     pub file: Option<String>,
-    /// The line in it.
     pub line: Option<usize>,
 }
 
 impl Finding {
-    /// Without a place.
+    /// A finding without a place.
     pub fn new(
         severity: Severity,
         id: &'static str,
@@ -98,7 +94,7 @@ impl Finding {
         }
     }
 
-    /// In a file, at a line or as a whole.
+    /// Adds a file, with or without a line.
     pub fn in_file(self, file: &Path, line: Option<usize>) -> Self {
         Self {
             file: Some(file.display().to_string()),
@@ -107,32 +103,29 @@ impl Finding {
         }
     }
 
-    /// In a file of PAM.
+    /// Adds a place in a PAM file.
     pub fn at(self, place: &Place) -> Self {
         self.in_file(&place.file, Some(place.line).filter(|line| *line > 0))
     }
 }
 
-/// Something that was looked at.
+/// Something that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// What.
     pub what: String,
-    /// Why it could not be checked, if so.
+    /// The reason if it could not be checked.
     pub skipped: Option<String>,
 }
 
-/// All of it.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What is to be said.
     pub findings: Vec<(Area, Finding)>,
-    /// What was looked at.
     pub checked: Vec<(Area, Checked)>,
 }
 
 impl Report {
-    /// Something to say. The same is said once.
+    /// Adds a finding. Duplicates are dropped.
     pub fn add(&mut self, area: Area, finding: Finding) {
         let found = (area, finding);
         if !self.findings.contains(&found) {
@@ -140,7 +133,7 @@ impl Report {
         }
     }
 
-    /// Something that was looked at; findings say what was wrong with it.
+    /// Notes that something was checked. The findings say what was wrong with it.
     pub fn checked(&mut self, area: Area, what: impl Into<String>) {
         let checked = Checked {
             what: what.into(),
@@ -152,7 +145,7 @@ impl Report {
         }
     }
 
-    /// Something that could not be looked at.
+    /// Notes that something could not be checked.
     pub fn skipped(&mut self, area: Area, what: impl Into<String>, why: impl Into<String>) {
         let skipped = Checked {
             what: what.into(),
@@ -161,7 +154,7 @@ impl Report {
         self.checked.push((area, skipped));
     }
 
-    /// How many findings are this bad.
+    /// The number of findings with this severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings
             .iter()

@@ -5,26 +5,26 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pam_logonbox::config::{Announce, Config, Mode};
-use pam_logonbox::text::for_log;
+use login::clean::for_log;
+use login::config::{Announce, Config, Mode};
 
-use super::dispatch::{Action, Code, What};
-use super::files::{NotRead, Root};
+use super::dispatch::{Action, Code, StepKind};
+use super::files::{ReadError, Root};
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Module;
 use super::roles::Role;
 use super::walk::Stack;
 
-/// Modules that every libpam brings: where they are, it looks for others.
+/// Every libpam has these modules. Their directory is the one in which libpam searches.
 const EVERYWHERE: [&str; 2] = ["pam_deny.so", "pam_permit.so"];
 const SUDOERS: &str = "/etc/sudoers";
 const SUDOERS_DIRECTORY: &str = "/etc/sudoers.d";
 const LOG: &str = "/dev/log";
 const LOGIN_DEFS: &str = "/etc/login.defs";
-/// Without a setting (login(1)).
+/// The default of login(1).
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where libpam looks for modules.
+/// The directories in which libpam searches for modules.
 fn module_directories(root: &Root) -> Vec<PathBuf> {
     let mut candidates = Vec::new();
     for lib in ["/lib", "/lib64", "/usr/lib", "/usr/lib64"] {
@@ -46,11 +46,11 @@ fn module_directories(root: &Root) -> Vec<PathBuf> {
     candidates
 }
 
-/// The file that a line of a stack means; an error where nobody knows where libpam looks.
+/// The file of a line's module. An error if libpam's directory is unknown.
 fn file_of(root: &Root, module: &Module) -> Result<Option<(PathBuf, Metadata)>, ()> {
     let written = Path::new(&module.path);
     if written.is_absolute() {
-        // What libpam puts there is its own; it means the directory of this architecture.
+        // libpam replaces `$ISA` so that the path leads to the directory of this architecture.
         let path = PathBuf::from(module.path.replace("$ISA/", ""));
         return Ok(root.metadata(&path).map(|metadata| (path, metadata)));
     }
@@ -64,18 +64,18 @@ fn file_of(root: &Root, module: &Module) -> Result<Option<(PathBuf, Metadata)>, 
     }))
 }
 
-/// Lines of a stack that refuse everybody, because their module is not there: as a rule, its name
-/// has been mistyped.
+/// Reports lines that refuse all users because the module's file is missing. Usually its name is
+/// mistyped.
 pub fn missing_modules(root: &Root, stack: &Stack, report: &mut Report) {
     for step in stack {
-        let What::Module(module) = &step.what else {
+        let StepKind::Module(module) = &step.kind else {
             continue;
         };
         let refuses = matches!(
             step.control.action(Code::MODULE_UNKNOWN),
             Action::Bad | Action::Die
         );
-        // Ours is looked at whatever its control is.
+        // [`module_file`] checks our module, with any control.
         if module.role == Role::Phone || !refuses || !matches!(file_of(root, module), Ok(None)) {
             continue;
         }
@@ -93,7 +93,7 @@ pub fn missing_modules(root: &Root, stack: &Stack, report: &mut Report) {
     }
 }
 
-/// The file of our module, as a line of a stack names it.
+/// Checks the file of our module, as a line of a stack names it.
 pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
     let Ok(found) = file_of(root, module) else {
         report.skipped(
@@ -156,7 +156,7 @@ pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
     }
 }
 
-/// sudo keeps modules from showing anything but prompts, unless it is told otherwise.
+/// By default, sudo shows only the prompts of modules.
 pub fn silent_sudo(root: &Root, line: &Module, config: &Config, report: &mut Report) {
     let announces = matches!(
         config.conversation.announce,
@@ -171,9 +171,9 @@ pub fn silent_sudo(root: &Root, line: &Module, config: &Config, report: &mut Rep
     for file in std::iter::once(PathBuf::from(SUDOERS)).chain(files) {
         match root.read(&file) {
             Ok(text) if text.lines().any(shows_all) => return,
-            Ok(_) | Err(NotRead::Missing) => {}
-            // It may say so there.
-            Err(NotRead::Other(_)) => return,
+            Ok(_) | Err(ReadError::Missing) => {}
+            // The unreadable file may have the setting.
+            Err(ReadError::Other(_)) => return,
         }
     }
     report.add(
@@ -194,12 +194,12 @@ fn shows_all(line: &str) -> bool {
     setting.contains("!pam_silent")
 }
 
-/// Whether the module's log lines get anywhere.
+/// Checks that a daemon receives the module's log lines.
 pub fn log(root: &Root, report: &mut Report) {
     let socket = root
         .metadata(Path::new(LOG))
         .is_some_and(|metadata| metadata.file_type().is_socket());
-    // As the module would: a socket that nobody listens at is left behind by a daemon that ended.
+    // Connects as the module does. A daemon that has ended may leave its socket behind.
     let heard = socket
         && std::os::unix::net::UnixDatagram::unbound()
             .and_then(|socket| socket.connect(root.path(Path::new(LOG))))
@@ -224,7 +224,7 @@ pub fn log(root: &Root, report: &mut Report) {
     }
 }
 
-/// `SELinux`: the package's policy must be loaded, or the module reaches no server.
+/// `SELinux`: without the package's policy, the module cannot connect to a server.
 pub fn selinux(root: &Root, report: &mut Report) {
     const WHAT: &str = "SELinux: the package's policy";
     let enforcing = root
@@ -269,7 +269,7 @@ pub fn selinux(root: &Root, report: &mut Report) {
     }
 }
 
-/// login gives up by itself.
+/// login(1) has a timeout, too. If it is shorter, it ends a login that is still in progress.
 pub fn console(root: &Root, person: Duration, report: &mut Report) {
     let text = root.read(Path::new(LOGIN_DEFS)).unwrap_or_default();
     let set = (1_usize..).zip(text.lines()).find_map(|(number, line)| {

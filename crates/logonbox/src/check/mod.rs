@@ -1,6 +1,6 @@
-//! `logonbox check`: what would lock people out, or let them in without their phone.
+//! `logonbox check`: finds errors that lock users out or admit them without their phone.
 //!
-//! Nothing is changed, nobody is logged in, and no phone rings.
+//! It changes no files, logs no user in, and rings no phone.
 
 mod configuration;
 mod directories;
@@ -22,25 +22,25 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use pam_logonbox::config::Config;
-use pam_logonbox::host::{System, ThisMachine};
+use login::config::Config;
+use login::system::System;
 
 use crate::cli;
 use crate::end::{End, Failure};
-use crate::setup::absolute;
+use crate::setup::{THIS_MACHINE, absolute};
 use crate::terminal;
 
 use files::Root;
 use finding::{Area, Report, Severity};
 use pam_d::Place;
-use stacks::{Services, Surroundings};
+use stacks::{Context, Services};
 
 pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, Failure> {
     let conf = absolute(conf)?;
     let mut report = Report::default();
     host(&Root::this(), &conf, args.user.as_deref(), &mut report);
     if args.json {
-        print::json(&report, &ThisMachine.hostname(), out)?;
+        print::json(&report, &THIS_MACHINE.hostname(), out)?;
     } else {
         print::text(&report, out)?;
     }
@@ -66,7 +66,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
 
     let sshd = services.with_phone().find(|service| service.name == "sshd");
     let settings = sshd.map_or_else(Vec::new, |_| sshd::ask(root, user, report));
-    let around = Surroundings {
+    let around = Context {
         root,
         conf,
         configs: &configs,
@@ -78,7 +78,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             .configuration("sshd", conf)
             .and_then(|path| configs.get(&path));
         for settings in &settings {
-            sshd::check(settings, &sshd::Wanted { service, config }, report);
+            sshd::check(settings, &sshd::Expected { service, config }, report);
         }
     }
 
@@ -100,7 +100,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     }
     let login = services.configuration("login", conf);
     if let Some(config) = login.and_then(|path| configs.get(&path)) {
-        machine::console(root, config.wait.person, report);
+        machine::console(root, config.wait.login_seconds, report);
     }
     machine::log(root, report);
     machine::selinux(root, report);
@@ -108,10 +108,15 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     let mut waiting = Waiting::default();
     let mut asked = Vec::new();
     for (path, config) in &configs {
-        // Several files may name the same server; what differs is looked at.
+        // Several files may name the same server. Files with the same settings are checked once.
         let key = format!(
-            "{:?} {:?} {:?} {:?}",
-            config.mode, config.accounts, config.tls, config.policy
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            config.mode,
+            config.logonbox,
+            config.airlock,
+            config.accounts,
+            config.tls,
+            config.policy
         );
         if !asked.contains(&key) {
             asked.push(key);
@@ -121,7 +126,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     }
 }
 
-/// Those that stacks name, and the one that counts where none is named.
+/// The configurations that the stacks name, or else `conf`.
 fn configurations(
     services: &Services,
     conf: &Path,
@@ -147,7 +152,7 @@ fn configurations(
     configs
 }
 
-/// What is being waited for, where somebody may look: on a terminal, and gone afterwards.
+/// Shows the current request on a terminal, and clears the line at the end.
 #[derive(Default)]
 struct Waiting {
     said: bool,
@@ -161,7 +166,7 @@ impl Waiting {
         {
             self.said = true;
             let what = terminal::shown(what);
-            // Nothing depends on it.
+            // An output error must not end the check.
             let _ = write!(io::stderr(), "{CLEAR_LINE}{what}");
         }
     }

@@ -1,4 +1,4 @@
-//! The files of PAM: from /etc/pam.d to the stacks that libpam makes of them.
+//! Reads the files of PAM as libpam does: from /etc/pam.d to complete stacks.
 //!
 //! The reference is Linux-PAM, `libpam/pam_handlers.c` and `libpam_internal/pam_line.c`, and
 //! Debian's `@include`.
@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::dispatch::{Control, Step, What};
-use super::files::{NotRead, Root};
+use super::dispatch::{Control, Step, StepKind};
+use super::files::{ReadError, Root};
 use super::roles::{Role, role};
 
-/// Where libpam looks for a service: the first that is there counts.
+/// libpam searches these directories for a service. The first file that exists counts.
 const DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
-/// Only read where none of the directories is there.
+/// libpam reads this file only if these directories do not exist.
 pub const SINGLE_FILE: &str = "/etc/pam.conf";
-/// libpam's own limit (`PAM_SUBSTACK_MAX_LEVEL`).
+/// The limit of libpam (`PAM_SUBSTACK_MAX_LEVEL`).
 const DEEPEST: usize = 16;
 /// More lines than any stack has, after includes.
 const LONGEST: usize = 4096;
@@ -28,7 +28,7 @@ const MOST_INCLUDES: usize = 256;
 pub struct Place {
     /// The file, as libpam names it.
     pub file: Rc<Path>,
-    /// From 1.
+    /// Counted from 1.
     pub line: usize,
 }
 
@@ -57,54 +57,54 @@ impl Kind {
 /// A module in a stack.
 #[derive(Debug, Clone)]
 pub struct Module {
-    /// Where it stands.
+    /// The line that names it.
     pub place: Place,
-    /// Of which stack.
+    /// The type of its line.
     pub kind: Kind,
     /// Its path, as written.
     pub path: String,
     /// Its control, as written.
     pub control: String,
-    /// The words behind it.
+    /// The arguments after the path.
     pub arguments: Vec<String>,
-    /// What it does.
+    /// The role of the module.
     pub role: Role,
 }
 
-/// Something that libpam would stumble over.
+/// A mistake that libpam would notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// A short name of it.
+pub struct Problem {
+    /// The id of the finding.
     pub id: &'static str,
-    /// Where.
+    /// The line.
     pub place: Place,
-    /// What, in words.
+    /// The mistake, in words.
     pub what: String,
 }
 
-/// All that PAM does for one service.
+/// The PAM configuration of one service.
 #[derive(Debug)]
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// The lines of the type auth, after includes. Empty where the service `other` stands in.
+    /// The `auth` lines, after includes. Empty if the service `other` is used instead.
     pub auth: Vec<Step<Module>>,
     /// The modules of the other types.
     pub rest: Vec<Module>,
-    /// What libpam would stumble over.
-    pub troubles: Vec<Trouble>,
-    /// Files that it includes.
+    /// The mistakes that libpam would notice.
+    pub problems: Vec<Problem>,
+    /// The files that it includes.
     pub includes: BTreeSet<String>,
 }
 
 impl Service {
-    /// Our module's lines of the type auth.
+    /// The `auth` lines that name our module.
     pub fn phones(&self) -> impl Iterator<Item = &Module> {
         self.auth
             .iter()
-            .filter_map(|step| match &step.what {
-                What::Module(module) => Some(module),
-                What::Broken | What::Substack => None,
+            .filter_map(|step| match &step.kind {
+                StepKind::Module(module) => Some(module),
+                StepKind::Broken | StepKind::Substack => None,
             })
             .filter(|module| module.role == Role::Phone)
     }
@@ -119,7 +119,7 @@ pub fn names(root: &Root) -> BTreeSet<String> {
         .collect()
 }
 
-/// What editors and package managers leave beside the files that count.
+/// Files that editors and package managers leave behind.
 fn is_left_over(name: &str) -> bool {
     const ENDINGS: [&str; 10] = [
         "~",
@@ -141,7 +141,7 @@ fn is_left_over(name: &str) -> bool {
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Whether any of libpam's directories is there, so that [`SINGLE_FILE`] does not count.
+/// Whether one of libpam's directories exists, so that [`SINGLE_FILE`] does not count.
 pub fn has_directory(root: &Root) -> bool {
     DIRECTORIES.iter().any(|directory| {
         root.metadata(Path::new(directory))
@@ -193,7 +193,7 @@ impl<'r> Reader<'r> {
             name: name.to_owned(),
             auth: Vec::new(),
             rest: Vec::new(),
-            troubles: Vec::new(),
+            problems: Vec::new(),
             includes: BTreeSet::new(),
         };
         Self {
@@ -203,7 +203,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Lines of the type `only`, or all. Whether libpam could read it.
+    /// Adds the lines of the type `only`, or all lines. Returns whether libpam could read the file.
     fn file(&mut self, path: &Path, only: Option<Kind>, depth: usize, level: usize) -> bool {
         let file: Rc<Path> = path.into();
         match self.root.read(path) {
@@ -219,12 +219,12 @@ impl<'r> Reader<'r> {
             }
             Err(why) => {
                 let what = match why {
-                    NotRead::Missing => {
+                    ReadError::Missing => {
                         "cannot be read: it is a link that leads nowhere".to_owned()
                     }
-                    NotRead::Other(what) => what,
+                    ReadError::Other(what) => what,
                 };
-                self.trouble("stack-file", &Place { file, line: 0 }, what);
+                self.problem("stack-file", &Place { file, line: 0 }, what);
                 false
             }
         }
@@ -246,21 +246,21 @@ impl<'r> Reader<'r> {
         }
     }
 
-    fn trouble(&mut self, id: &'static str, place: &Place, what: String) {
-        let trouble = Trouble {
+    fn problem(&mut self, id: &'static str, place: &Place, what: String) {
+        let problem = Problem {
             id,
             place: place.clone(),
             what,
         };
-        if !self.service.troubles.contains(&trouble) {
-            self.service.troubles.push(trouble);
+        if !self.service.problems.contains(&problem) {
+            self.service.problems.push(problem);
         }
     }
 
     fn line(&mut self, text: &str, place: &Place, only: Option<Kind>, depth: usize, level: usize) {
         if self.service.auth.len() >= LONGEST || self.service.rest.len() >= LONGEST {
             let what = format!("more than {LONGEST} lines after includes");
-            return self.trouble("stack-too-long", place, what);
+            return self.problem("stack-too-long", place, what);
         }
         let mut words = Words(text);
         let Some(first) = words.next() else {
@@ -276,14 +276,14 @@ impl<'r> Reader<'r> {
         let word = first.strip_prefix('-').unwrap_or(&first);
         let Some(kind) = Kind::named(word) else {
             let what = format!("no type is called {word:?}: auth, account, password or session");
-            self.trouble("stack-syntax", place, what);
+            self.problem("stack-syntax", place, what);
             return self.broken(only.unwrap_or(Kind::Auth), level);
         };
         if only.is_some_and(|only| only != kind) {
             return;
         }
         let Some(control) = words.next() else {
-            self.trouble("stack-syntax", place, "the control is missing".to_owned());
+            self.problem("stack-syntax", place, "the control is missing".to_owned());
             return self.broken(kind, level);
         };
         let module = words.next();
@@ -293,7 +293,7 @@ impl<'r> Reader<'r> {
             if substack && kind == Kind::Auth {
                 self.service.auth.push(Step {
                     level,
-                    what: What::Substack,
+                    kind: StepKind::Substack,
                     control: Control::BAD,
                 });
             }
@@ -306,10 +306,10 @@ impl<'r> Reader<'r> {
         let (actions, wrong) = Control::parse(&control);
         if let Some(what) = wrong {
             let what = format!("the control [{control}] makes no sense: {what}");
-            self.trouble("stack-syntax", place, what);
+            self.problem("stack-syntax", place, what);
         }
         let Some(path) = module else {
-            self.trouble("stack-syntax", place, "the module is missing".to_owned());
+            self.problem("stack-syntax", place, "the module is missing".to_owned());
             return self.broken(kind, level);
         };
         let arguments: Vec<String> = words.collect();
@@ -324,7 +324,7 @@ impl<'r> Reader<'r> {
         if kind == Kind::Auth {
             self.service.auth.push(Step {
                 level,
-                what: What::Module(module),
+                kind: StepKind::Module(module),
                 control: actions,
             });
         } else {
@@ -336,7 +336,7 @@ impl<'r> Reader<'r> {
         if kind == Kind::Auth {
             self.service.auth.push(Step {
                 level,
-                what: What::Broken,
+                kind: StepKind::Broken,
                 control: Control::BAD,
             });
         }
@@ -352,23 +352,23 @@ impl<'r> Reader<'r> {
     ) -> bool {
         let depth = depth.saturating_add(1);
         if name.is_empty() {
-            self.trouble("stack-syntax", place, "includes no file".to_owned());
+            self.problem("stack-syntax", place, "includes no file".to_owned());
             return false;
         }
         if depth >= DEEPEST {
             let what = format!("includes {name}, {DEEPEST} files deep: is that a loop?");
-            self.trouble("stack-loop", place, what);
+            self.problem("stack-loop", place, what);
             return false;
         }
         self.included = self.included.saturating_add(1);
         if self.included > MOST_INCLUDES {
             let what = format!("more than {MOST_INCLUDES} includes");
-            self.trouble("stack-too-long", place, what);
+            self.problem("stack-too-long", place, what);
             return false;
         }
         self.service.includes.insert(name.to_owned());
         let Some(path) = find(self.root, name) else {
-            self.trouble(
+            self.problem(
                 "stack-include-missing",
                 place,
                 format!("includes {name}, which is not there"),
@@ -379,8 +379,8 @@ impl<'r> Reader<'r> {
     }
 }
 
-/// The lines that say something, with their numbers: without comments, and with those joined that
-/// end in a backslash.
+/// The logical lines of a file, with their numbers: without comments, and with continued lines
+/// joined.
 fn lines(text: &str) -> impl Iterator<Item = (usize, String)> {
     let mut physical = (1_usize..).zip(text.lines());
     std::iter::from_fn(move || {
@@ -404,12 +404,12 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, String)> {
             }
             joined = None;
         }
-        // A file that ends in the middle of a line.
+        // A file that ends in a continued line.
         joined.filter(|(_, line)| !line.trim().is_empty())
     })
 }
 
-/// The words of a line: between blanks, or between brackets.
+/// Splits a line at blanks, and keeps brackets together.
 struct Words<'l>(&'l str);
 
 impl Iterator for Words<'_> {
@@ -463,8 +463,8 @@ mod tests {
         service
             .auth
             .iter()
-            .map(|step| match &step.what {
-                What::Module(module) => format!(
+            .map(|step| match &step.kind {
+                StepKind::Module(module) => format!(
                     "{} {}:{} {} {}",
                     step.level,
                     module.place.file.display(),
@@ -472,8 +472,8 @@ mod tests {
                     module.path,
                     module.arguments.join("|")
                 ),
-                What::Broken => format!("{} broken", step.level),
-                What::Substack => format!("{} substack", step.level),
+                StepKind::Broken => format!("{} broken", step.level),
+                StepKind::Substack => format!("{} substack", step.level),
             })
             .collect()
     }
@@ -536,7 +536,7 @@ mod tests {
                 "0 /etc/pam.d/su-l:3 pam_c.so ",
             ]
         );
-        assert_eq!(service.troubles, []);
+        assert_eq!(service.problems, []);
         assert!(service.rest.is_empty());
     }
 
@@ -553,7 +553,7 @@ mod tests {
                 "etc/pam.d/d",
                 "auth [success=okay] pam_x.so\nauth include\n",
             ),
-            // A bomb: each line doubles what is read.
+            // Each line doubles the work.
             ("etc/pam.d/f", "auth include f\nauth include f\n"),
             ("etc/pam.d/e", "auth include fifo\nauth include dangling\n"),
         ]);
@@ -569,12 +569,12 @@ mod tests {
             ("f", vec!["stack-too-long", "stack-loop"]),
         ] {
             let service = service(&root, name);
-            let mut ids: Vec<_> = service.troubles.iter().map(|trouble| trouble.id).collect();
+            let mut ids: Vec<_> = service.problems.iter().map(|problem| problem.id).collect();
             if name == "f" {
                 ids.sort_unstable_by(|one, other| other.cmp(one));
                 ids.dedup();
             }
-            assert_eq!(ids, expected, "{name}: {:?}", service.troubles);
+            assert_eq!(ids, expected, "{name}: {:?}", service.problems);
             assert!(told(&service).last().unwrap().contains("broken") || name == "d");
         }
     }

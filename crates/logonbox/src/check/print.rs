@@ -1,4 +1,4 @@
-//! The report: for people, and for programs.
+//! Prints the report as text or as JSON.
 
 use std::io::{self, Write};
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::finding::{Area, Finding, Report, Severity};
 use crate::terminal::{BAD, DOUBTFUL, FAINT, GOOD, HEADING, shown};
 
-/// As much of a sentence as is shown; longer ones are an attack.
+/// Longer sentences are cut off, because only an attack makes them so long.
 const LONGEST: usize = 2000;
-/// What [`shown`] takes at once.
+/// The most that [`shown`] takes at once.
 const PIECE: usize = 200;
 
-/// A sentence that may hold words from elsewhere, without what a terminal obeys.
+/// Makes a sentence with foreign text harmless for a terminal.
 fn clean(text: &str) -> String {
     let signs: Vec<char> = text.chars().take(LONGEST).collect();
     signs
@@ -21,7 +21,7 @@ fn clean(text: &str) -> String {
         .collect()
 }
 
-/// For people.
+/// Prints the report as text.
 pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for area in Area::ALL {
         let findings: Vec<_> = report
@@ -96,9 +96,9 @@ pub fn text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-/// For programs: one document.
+/// Prints the report as one JSON document.
 pub fn json(report: &Report, host: &str, out: &mut dyn Write) -> io::Result<()> {
-    // Whoever counts findings wants none where all is as it should be.
+    // Notes are separate, because programs expect an empty list of findings on a healthy host.
     let (notes, findings): (Vec<_>, Vec<_>) = report
         .findings
         .iter()

@@ -1,4 +1,4 @@
-//! Programs that are asked: for a while, and for so much.
+//! Runs other programs, with limits on time and output.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Longer than any of them takes.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// For what it has said already.
+/// Longer than any of these programs takes.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Enough to read the output of a program that has ended.
 const MOMENT: Duration = Duration::from_secs(2);
-/// More than any of them says.
+/// More than any of these programs prints.
 const LIMIT: u64 = 1 << 20;
 
-/// What a program has said.
-pub struct Said {
-    /// It ended well.
+/// The result of a program.
+pub struct Output {
+    /// Its status was 0.
     pub well: bool,
-    /// On its standard output.
+    /// Its standard output.
     pub out: String,
-    /// On its standard error.
+    /// Its standard error.
     pub err: String,
 }
 
-/// The first of these paths that is a file: never one from `PATH`, which is the caller's.
+/// The first of these paths that is a file. `PATH` is not used, because the caller controls it.
 pub fn find(paths: &[&str]) -> Option<PathBuf> {
     paths
         .iter()
@@ -35,12 +35,12 @@ pub fn find(paths: &[&str]) -> Option<PathBuf> {
         .find(|path| path.metadata().is_ok_and(|metadata| metadata.is_file()))
 }
 
-/// Runs a program with an environment of its own.
+/// Runs a program with a clean environment.
 ///
 /// # Errors
 ///
-/// Why it has not come to an end.
-pub fn ask(program: &Path, arguments: &[&str]) -> Result<Said, String> {
+/// The reason why the program did not end.
+pub fn ask(program: &Path, arguments: &[&str]) -> Result<Output, String> {
     let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", program.display());
     let mut child = Command::new(program)
         .args(arguments)
@@ -58,21 +58,21 @@ pub fn ask(program: &Path, arguments: &[&str]) -> Result<Said, String> {
     let id = child.id();
     let (sender, ended) = channel();
     thread::spawn(move || sender.send(child.wait()));
-    let Ok(status) = ended.recv_timeout(PATIENCE) else {
+    let Ok(status) = ended.recv_timeout(TIMEOUT) else {
         if let Ok(id) = i32::try_from(id) {
-            // Nobody has waited for it, so that the number is still its own.
+            // The child has not been waited for, so its process ID is still valid.
             let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
         }
         return Err(failed(&"it does not end"));
     };
     let status = status.map_err(|error| failed(&error))?;
-    // What it started may hold its output open.
+    // A descendant may hold the output open.
     let hear = |heard: Option<Receiver<String>>| {
         heard
             .and_then(|heard| heard.recv_timeout(MOMENT).ok())
             .unwrap_or_default()
     };
-    Ok(Said {
+    Ok(Output {
         well: status.success(),
         out: hear(out),
         err: hear(err),
@@ -101,7 +101,7 @@ mod tests {
         assert!(!said.well);
         assert_eq!(said.out, "-/usr/sbin:/usr/bin:/sbin:/bin\n");
         assert_eq!(said.err, "no\n");
-        // A flood ends the program that makes it.
+        // Too much output ends the program.
         let said = ask(&shell, &["-c", "while echo flood; do :; done"]).unwrap();
         assert_eq!(u64::try_from(said.out.len()), Ok(LIMIT));
         assert!(ask(Path::new("/nowhere"), &[]).is_err());

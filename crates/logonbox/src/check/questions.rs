@@ -1,78 +1,78 @@
-//! The questions that a stack with our module must answer well.
+//! Finds the faults of a stack that names our module.
 
-use super::dispatch::{Action, Code, What};
+use super::dispatch::{Action, Code, StepKind};
 use super::roles::Role;
-use super::walk::{Stack, Unknown, Way, World, conditions, modules, ways};
+use super::walk::{Answers, Stack, Trace, Unknown, conditions, modules, traces};
 
-/// What our module's configuration says that matters to a stack.
+/// The settings of our module that matter to a stack, and how the stack is called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "they do not depend on each other"
 )]
 pub struct Situation {
-    /// It asks for a first and a second factor.
+    /// It asks for a first and a second factor itself.
     pub airlock: bool,
-    /// It takes the password that a line before it has asked for.
+    /// It takes the password that an earlier line has asked for.
     pub password_from_stack: bool,
-    /// It is not asked about some people.
+    /// Some users are exempt.
     pub exempts: bool,
-    /// It takes no part while the tenant is away.
+    /// It returns `PAM_IGNORE` while the tenant is away.
     pub goes_on_without: bool,
-    /// Whoever calls the stack has seen a key.
+    /// sshd calls the stack only after a key.
     pub after_key: bool,
 }
 
-/// What is wrong with a stack.
+/// A fault of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
-    /// A refusal does not count, or not in each case.
+    /// A refusal is ignored, at least for some results.
     RefusalDoesNotCount,
-    /// Whoever has the password gets in, and our module is not asked.
+    /// The password is enough, and our module is not called.
     PhoneSkipped,
-    /// Our module is enough, in place of a first factor that the stack asks for, too.
+    /// Our module is enough, although the stack also asks for a first factor.
     PhoneInsteadOfPassword,
-    /// Our module is enough: nobody asks for a first factor.
+    /// Our module is enough, and the stack asks for no first factor.
     NoFirstFactor,
-    /// It rings before the first factor was asked for.
+    /// The phone rings before the first factor was asked for.
     RingsBeforePassword,
-    /// It rings although the first factor was wrong.
+    /// The phone rings although the first factor was wrong.
     RingsAfterWrongPassword,
-    /// It is asked twice.
+    /// Our module is called twice.
     RingsTwice,
-    /// Nobody gets in.
+    /// Every login is refused.
     NobodyGetsIn,
-    /// Whoever it takes no part in is refused by its own control.
+    /// Exempt users are refused by the control of our module.
     ExemptRefused,
-    /// The same, since nothing else says yes.
+    /// Exempt users are refused because no other module accepts them.
     ExemptNothingLeft,
-    /// Whoever it takes no part in gets in without any factor.
+    /// Exempt users get in without any factor.
     ExemptWithoutFactor,
-    /// While it takes no part, a key alone is enough.
+    /// While the tenant is away, a key alone is enough.
     KeyAloneWhileAway,
-    /// People are asked for more after they have been refused.
+    /// Users are asked for more after a refusal.
     AskedAfterRefusal,
-    /// It wants the password of a line before it, and there is none.
+    /// It takes the password of an earlier line, but no line asks for one.
     NoPasswordInStack,
 }
 
-/// A fault, and where it shows.
+/// A fault at a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// What is wrong.
+pub struct Occurrence {
+    /// The fault.
     pub fault: Fault,
-    /// The line to look at.
+    /// The line to report.
     pub at: usize,
-    /// The results of our module that it is about, if it is about some.
+    /// The results of our module that cause it, if it depends on them.
     pub codes: Vec<Code>,
-    /// It is so for everybody; else only for those of whom some condition holds.
+    /// It affects all users, and not only those that meet some condition.
     pub always: bool,
-    /// It depends on what a module does that is not known here.
+    /// It depends on the role of an unknown module.
     pub unsure: bool,
 }
 
 const YES: &[Code] = &[Code::SUCCESS];
-/// For a person, one of several modules says yes, and others do not know them.
+/// For a user, one of several modules accepts the factor. The others may not know the user.
 const RIGHT: &[Code] = &[Code::SUCCESS, Code::AUTH_ERR];
 const WRONG: &[Code] = &[
     Code::AUTH_ERR,
@@ -81,7 +81,7 @@ const WRONG: &[Code] = &[
     Code::MAXTRIES,
     Code::MODULE_UNKNOWN,
 ];
-/// What our module says when it refuses; the last is libpam's, where it cannot be loaded.
+/// The refusals of our module. The last one is libpam's, if the module cannot be loaded.
 pub const REFUSALS: &[Code] = &[
     Code::AUTH_ERR,
     Code::MAXTRIES,
@@ -92,24 +92,24 @@ pub const REFUSALS: &[Code] = &[
     Code::MODULE_UNKNOWN,
 ];
 const IGNORED: &[Code] = &[Code::IGNORE];
-/// More conditions than this are not looked at in every combination.
+/// More conditions than this are not tried in every combination.
 const MOST_CONDITIONS: usize = 8;
 
-/// Asks all questions about a stack that names our module.
-pub fn ask(stack: &Stack, situation: Situation) -> Vec<Found> {
+/// Finds all faults of a stack that names our module.
+pub fn ask(stack: &Stack, situation: Situation) -> Vec<Occurrence> {
     let first = for_everybody(stack, situation, Unknown::Factor);
     if !modules(stack).any(|module| module.role == Role::Unknown) {
         return first;
     }
-    // What holds only if the unknown module asks for a factor, or only if not, is unsure.
+    // A fault is unsure if it depends on what the unknown module does.
     let second = for_everybody(stack, situation, Unknown::Bystander);
-    let has = |list: &[Found], fault| list.iter().any(|found| found.fault == fault);
+    let has = |list: &[Occurrence], fault| list.iter().any(|found| found.fault == fault);
     let mut all = Vec::new();
     for (list, other) in [(&first, &second), (&second, &first)] {
         for found in list {
             let unsure = !has(other, found.fault);
             if unsure || !has(&all, found.fault) {
-                all.push(Found {
+                all.push(Occurrence {
                     unsure,
                     ..found.clone()
                 });
@@ -119,11 +119,11 @@ pub fn ask(stack: &Stack, situation: Situation) -> Vec<Found> {
     all
 }
 
-/// The questions for people of whom other conditions hold, in turn.
-fn for_everybody(stack: &Stack, situation: Situation, unknown: Unknown) -> Vec<Found> {
+/// The faults for every combination of conditions.
+fn for_everybody(stack: &Stack, situation: Situation, unknown: Unknown) -> Vec<Occurrence> {
     let count = conditions(stack).len().min(MOST_CONDITIONS);
     let combinations = 1_u32 << count;
-    let mut all: Vec<(Found, u32)> = Vec::new();
+    let mut all: Vec<(Occurrence, u32)> = Vec::new();
     for conditions in 0..combinations {
         let questions = Questions {
             stack,
@@ -146,14 +146,14 @@ fn for_everybody(stack: &Stack, situation: Situation, unknown: Unknown) -> Vec<F
         }
     }
     all.into_iter()
-        .map(|(found, times)| Found {
+        .map(|(found, times)| Occurrence {
             always: times == combinations,
             ..found
         })
         .collect()
 }
 
-/// The questions, for people of whom these conditions hold.
+/// The stack for users that meet these conditions.
 struct Questions<'s> {
     stack: &'s Stack,
     situation: Situation,
@@ -162,20 +162,20 @@ struct Questions<'s> {
 }
 
 impl Questions<'_> {
-    fn ways(&self, phone: &[Code], factor: &[Code]) -> Vec<Way> {
-        let world = World {
+    fn traces(&self, phone: &[Code], factor: &[Code]) -> Vec<Trace> {
+        let answers = Answers {
             phone,
             factor,
             conditions: self.conditions,
             unknown: self.unknown,
         };
-        ways(self.stack, world)
+        traces(self.stack, answers)
     }
 
     fn place_of(&self, wanted: impl Fn(&Role) -> bool) -> Option<usize> {
         self.stack
             .iter()
-            .position(|step| matches!(&step.what, What::Module(module) if wanted(&module.role)))
+            .position(|step| matches!(&step.kind, StepKind::Module(module) if wanted(&module.role)))
     }
 
     /// Whether a line asks for a first factor.
@@ -189,7 +189,7 @@ impl Questions<'_> {
         .is_some()
     }
 
-    fn all(&self) -> Vec<Found> {
+    fn all(&self) -> Vec<Occurrence> {
         let mut faults = self.who_gets_in();
         if !faults
             .iter()
@@ -203,44 +203,46 @@ impl Questions<'_> {
         faults
     }
 
-    /// Whether both factors are needed.
-    fn who_gets_in(&self) -> Vec<Found> {
+    /// Checks that both factors are needed.
+    fn who_gets_in(&self) -> Vec<Occurrence> {
         let mut faults = Vec::new();
-        let right = self.ways(YES, RIGHT);
-        if !right.iter().any(Way::is_in) {
+        let right = self.traces(YES, RIGHT);
+        if !right.iter().any(Trace::is_in) {
             faults.push(found(Fault::NobodyGetsIn, self.phone()));
             return faults;
         }
-        if let Some(way) = right
+        if let Some(trace) = right
             .iter()
-            .find(|way| way.is_in() && way.rang_at.is_none())
+            .find(|trace| trace.is_in() && trace.rang_at.is_none())
         {
-            let at = way.skipped_at.unwrap_or(self.phone());
+            let at = trace.skipped_at.unwrap_or(self.phone());
             faults.push(found(Fault::PhoneSkipped, at));
         }
         let first_needed = !self.situation.airlock && !self.situation.after_key;
-        let wrong = self.ways(YES, WRONG);
+        let wrong = self.traces(YES, WRONG);
         let phone_alone = wrong
             .iter()
-            .find(|way| way.is_in() && way.rang_at.is_some());
-        if let Some(way) = phone_alone.filter(|_| first_needed) {
+            .find(|trace| trace.is_in() && trace.rang_at.is_some());
+        if let Some(trace) = phone_alone.filter(|_| first_needed) {
             let fault = if self.has_factor() {
                 Fault::PhoneInsteadOfPassword
             } else {
                 Fault::NoFirstFactor
             };
-            faults.push(found(fault, way.rang_at.unwrap_or_default()));
+            faults.push(found(fault, trace.rang_at.unwrap_or_default()));
             if fault == Fault::PhoneInsteadOfPassword {
                 return faults;
             }
         }
         let mut codes = REFUSALS.to_vec();
         codes.retain(|code| {
-            let ways = self.ways(std::slice::from_ref(code), RIGHT);
-            ways.iter().any(|way| way.is_in() && way.rang_at.is_some())
+            let traces = self.traces(std::slice::from_ref(code), RIGHT);
+            traces
+                .iter()
+                .any(|trace| trace.is_in() && trace.rang_at.is_some())
         });
         if !codes.is_empty() {
-            faults.push(Found {
+            faults.push(Occurrence {
                 codes,
                 ..found(Fault::RefusalDoesNotCount, self.phone())
             });
@@ -248,10 +250,10 @@ impl Questions<'_> {
         faults
     }
 
-    /// What becomes of those in whose login our module takes no part.
-    fn who_is_exempt(&self, phone_is_alone: bool) -> Vec<Found> {
+    /// Checks what happens when our module returns `PAM_IGNORE`.
+    fn who_is_exempt(&self, phone_is_alone: bool) -> Vec<Occurrence> {
         let mut faults = Vec::new();
-        let ignored = self.ways(IGNORED, RIGHT);
+        let ignored = self.traces(IGNORED, RIGHT);
         let Situation {
             exempts,
             goes_on_without,
@@ -259,17 +261,17 @@ impl Questions<'_> {
             after_key,
             ..
         } = self.situation;
-        // Airlock's password may be the only one: then refusing the others is as it should be.
+        // With Airlock, the password may be the only factor. Then the others must be refused.
         let may_be_ignored = exempts || self.has_factor() || (goes_on_without && !airlock);
         let phone = self.phone();
         let control = self.stack.get(phone).map(|step| &step.control);
-        if ignored.iter().any(Way::is_in) {
-            let by_key = |way: &&Way| match way.yes {
+        if ignored.iter().any(Trace::is_in) {
+            let by_key = |trace: &&Trace| match trace.yes {
                 Some(at) => self.role(at) == Some(&Role::Key),
                 None => after_key,
             };
-            let mut alone = ignored.iter().filter(|way| way.is_in());
-            if goes_on_without && alone.any(|way| by_key(&way)) {
+            let mut alone = ignored.iter().filter(|trace| trace.is_in());
+            if goes_on_without && alone.any(|trace| by_key(&trace)) {
                 faults.push(found(Fault::KeyAloneWhileAway, phone));
             }
         } else if may_be_ignored {
@@ -280,20 +282,20 @@ impl Questions<'_> {
             };
             faults.push(found(fault, phone));
         }
-        let without = self.ways(IGNORED, WRONG);
-        let gets_in = |way: &Way| way.is_in() && way.rang_at.is_some();
+        let without = self.traces(IGNORED, WRONG);
+        let gets_in = |trace: &Trace| trace.is_in() && trace.rang_at.is_some();
         if !phone_is_alone && !after_key && without.iter().any(gets_in) {
             faults.push(found(Fault::ExemptWithoutFactor, phone));
         }
         faults
     }
 
-    /// What people, and their phones, are asked.
-    fn what_is_asked(&self) -> Vec<Found> {
+    /// Checks when the user and the phone are asked.
+    fn what_is_asked(&self) -> Vec<Occurrence> {
         let mut faults = Vec::new();
-        let right = self.ways(YES, RIGHT);
-        if let Some(way) = right.iter().find(|way| way.rang_again) {
-            faults.push(found(Fault::RingsTwice, way.rang_at.unwrap_or_default()));
+        let right = self.traces(YES, RIGHT);
+        if let Some(trace) = right.iter().find(|trace| trace.rang_again) {
+            faults.push(found(Fault::RingsTwice, trace.rang_at.unwrap_or_default()));
         }
         let password = |role: &Role| matches!(role, Role::Factor | Role::Unknown);
         if self.situation.airlock
@@ -302,28 +304,33 @@ impl Questions<'_> {
         {
             faults.push(found(Fault::NoPasswordInStack, self.phone()));
         }
-        let wrong = self.ways(YES, WRONG);
-        let rung: Vec<&Way> = wrong.iter().filter(|way| way.rang_at.is_some()).collect();
-        let alone = rung.iter().any(|way| way.is_in());
+        let wrong = self.traces(YES, WRONG);
+        let rung: Vec<&Trace> = wrong
+            .iter()
+            .filter(|trace| trace.rang_at.is_some())
+            .collect();
+        let alone = rung.iter().any(|trace| trace.is_in());
         let may_be_first = self.situation.airlock || self.situation.after_key;
-        if rung.iter().any(|way| way.rang_first) {
+        if rung.iter().any(|trace| trace.rang_first) {
             if self.has_factor() && !may_be_first && !alone {
                 faults.push(found(Fault::RingsBeforePassword, self.phone()));
             }
-        } else if let Some(at) = rung.iter().find_map(|way| way.rang_after_no)
+        } else if let Some(at) = rung.iter().find_map(|trace| trace.rang_after_no)
             && (may_be_first || !alone)
         {
             faults.push(found(Fault::RingsAfterWrongPassword, at));
         }
-        let refused = self.ways(REFUSALS, RIGHT);
-        let asked_more = |way: &&Way| {
-            !way.is_in() && way.rang_at.is_some() && (way.asked_after.is_some() || way.rang_again)
+        let refused = self.traces(REFUSALS, RIGHT);
+        let asked_more = |trace: &&Trace| {
+            !trace.is_in()
+                && trace.rang_at.is_some()
+                && (trace.asked_after.is_some() || trace.rang_again)
         };
         let counts = !refused
             .iter()
-            .any(|way| way.is_in() && way.rang_at.is_some());
-        if let Some(way) = refused.iter().find(asked_more).filter(|_| counts && !alone) {
-            let at = way.asked_after.unwrap_or(self.phone());
+            .any(|trace| trace.is_in() && trace.rang_at.is_some());
+        if let Some(trace) = refused.iter().find(asked_more).filter(|_| counts && !alone) {
+            let at = trace.asked_after.unwrap_or(self.phone());
             faults.push(found(Fault::AskedAfterRefusal, at));
         }
         faults
@@ -335,15 +342,15 @@ impl Questions<'_> {
     }
 
     fn role(&self, at: usize) -> Option<&Role> {
-        match &self.stack.get(at)?.what {
-            What::Module(module) => Some(&module.role),
-            What::Broken | What::Substack => None,
+        match &self.stack.get(at)?.kind {
+            StepKind::Module(module) => Some(&module.role),
+            StepKind::Broken | StepKind::Substack => None,
         }
     }
 }
 
-fn found(fault: Fault, at: usize) -> Found {
-    Found {
+fn found(fault: Fault, at: usize) -> Occurrence {
+    Occurrence {
         fault,
         at,
         codes: Vec::new(),
@@ -375,7 +382,7 @@ mod tests {
 
     fn faults(stack: &str, situation: Situation) -> Vec<Fault> {
         let service = read("sshd", &[("sshd", stack), ("common-auth", COMMON)]);
-        assert_eq!(service.troubles, [], "{stack}");
+        assert_eq!(service.problems, [], "{stack}");
         let mut faults: Vec<_> = ask(&service.auth, situation)
             .iter()
             .map(|found| found.fault)
@@ -429,7 +436,7 @@ mod tests {
                         ("postlogin", ""),
                     ],
                 );
-                assert_eq!(service.troubles, [], "{path:?}");
+                assert_eq!(service.problems, [], "{path:?}");
                 assert_eq!(service.phones().count(), 1, "{path:?}");
                 let airlock = name.ends_with("airlock");
                 let situation = Situation { airlock, ..PUSH };
@@ -561,7 +568,7 @@ mod tests {
                 format!("{}auth required pam_unix.so\n", behind("required")),
                 vec![AskedAfterRefusal],
             ),
-            // What a condition decides, for some.
+            // A condition that decides for some users.
             (
                 format!(
                     "auth [success=3 default=ignore] pam_succeed_if.so user = svc\n{common}{RIGHT_LINE}"
@@ -682,7 +689,7 @@ mod tests {
             )),
             []
         );
-        // Every combination of many conditions takes no longer than a moment.
+        // Only some combinations of many conditions are tried, so that this ends soon.
         let many = listed.repeat(200);
         assert!(!found(&format!("{many}{RIGHT_LINE}")).is_empty());
     }

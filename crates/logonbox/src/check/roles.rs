@@ -1,28 +1,28 @@
-//! What the modules of other people do in an auth stack, as far as it matters here.
+//! The roles of other modules in an auth stack.
 
 use super::dispatch::Code;
 
-/// What a module's answer depends on.
+/// The role of a module, which determines its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// Ours.
+    /// Our module.
     Phone,
-    /// Asks for a first factor, a password as a rule.
+    /// Asks for a first factor, usually a password.
     Factor,
-    /// Looks whether sshd has seen a key.
+    /// Checks whether sshd has verified a key.
     Key,
-    /// Always the same, for whoever is in order.
+    /// The same result for every valid user.
     Fixed(Code),
-    /// Says yes to some and no to others, without asking anybody.
+    /// Accepts some users and refuses others, without asking them.
     Condition,
-    /// Not known here.
+    /// An unknown module.
     Unknown,
 }
 
 /// The file name of our module.
 pub const OURS: &str = "pam_logonbox.so";
 
-/// Modules that ask a person to prove who they are, or take somebody's word for it.
+/// Modules that authenticate a user, or trust another program that did.
 const FACTORS: &[&str] = &[
     "pam_duo",
     "pam_fprintd",
@@ -49,7 +49,7 @@ const FACTORS: &[&str] = &[
     "pam_yubico",
 ];
 
-/// Modules that let pass whoever is in order, and prove nothing.
+/// Modules that accept every valid user without a proof.
 const PASSES: &[&str] = &[
     "pam_cap",
     "pam_faildelay",
@@ -63,7 +63,7 @@ const PASSES: &[&str] = &[
     "pam_warn",
 ];
 
-/// Modules that take no part.
+/// Modules that return `PAM_IGNORE`.
 const BYSTANDERS: &[&str] = &[
     "pam_echo",
     "pam_ecryptfs",
@@ -78,7 +78,7 @@ const BYSTANDERS: &[&str] = &[
     "pam_tty_audit",
 ];
 
-/// Modules that say yes to some.
+/// Modules that accept some users.
 const CONDITIONS: &[&str] = &[
     "pam_access",
     "pam_listfile",
@@ -91,7 +91,7 @@ const CONDITIONS: &[&str] = &[
     "pam_wheel",
 ];
 
-/// The role of `module`, as it stands in a stack, with these arguments, in `service`.
+/// The role of `module` with these arguments in a stack of `service`.
 pub fn role(module: &str, arguments: &[String], service: &str) -> Role {
     let name = file_name(module);
     if name == OURS || name == "pam_logonbox" {
@@ -99,7 +99,7 @@ pub fn role(module: &str, arguments: &[String], service: &str) -> Role {
     }
     let name = name.strip_suffix(".so").unwrap_or(name);
     match name {
-        // pam_rootok: root needs no phone to become somebody else; nobody else passes there.
+        // pam_rootok: root needs no phone to become another user. It refuses everybody else.
         "pam_deny" | "pam_rootok" => Role::Fixed(Code::AUTH_ERR),
         "pam_faillock" if has(arguments, "authfail") => Role::Fixed(Code::AUTH_ERR),
         "pam_faillock" => Role::Fixed(Code::SUCCESS),
@@ -132,7 +132,7 @@ fn has(arguments: &[String], word: &str) -> bool {
     arguments.iter().any(|argument| argument == word)
 }
 
-/// What `pam_succeed_if` says where it looks at nothing but the service.
+/// The result of `pam_succeed_if` if it tests only the service.
 fn service_alone(arguments: &[String], service: &str) -> Option<bool> {
     const OPTIONS: [&str; 6] = [
         "debug",

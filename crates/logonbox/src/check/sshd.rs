@@ -1,12 +1,12 @@
-//! What counts for sshd: its own account of its settings, for everybody and for those whom a `Match`
-//! block is about.
+//! Checks sshd's effective settings, for everybody and for the users of `Match` blocks. sshd itself
+//! reports them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pam_logonbox::config::{Announce, Config, Device, Mode};
-use pam_logonbox::text::for_log;
+use login::clean::for_log;
+use login::config::{Announce, Config, Device, Mode};
 
 use super::files::Root;
 use super::finding::Severity::{self, Error, Note, Warning};
@@ -23,22 +23,22 @@ const SSHD: [&str; 4] = [
     "/sbin/sshd",
 ];
 const CONFIG: &str = "/etc/ssh/sshd_config";
-/// Where nobody comes from (RFC 5737): for the settings that hold for everybody.
+/// An address from which no client connects (RFC 5737), to get the settings for everybody.
 const NOWHERE: &str = "192.0.2.1";
-/// More `Match` blocks than this are not looked at.
+/// More `Match` blocks than this are ignored.
 const MOST_MATCHES: usize = 32;
 
-/// sshd's settings, for somebody.
+/// sshd's effective settings.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// For whom, as in "for lee"; empty for everybody.
-    pub whom: String,
+    /// The user or connection that they apply to, such as "for lee". Empty for everybody.
+    pub scope: String,
     values: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// What `sshd -T` prints.
-    pub fn parse(whom: &str, text: &str) -> Self {
+    /// Parses the output of `sshd -T`.
+    pub fn parse(scope: &str, text: &str) -> Self {
         let mut values = BTreeMap::new();
         for line in text.lines() {
             let (key, value) = line.split_once(' ').unwrap_or((line, ""));
@@ -47,7 +47,7 @@ impl Settings {
                 .or_insert_with(|| value.trim().to_ascii_lowercase());
         }
         Self {
-            whom: whom.to_owned(),
+            scope: scope.to_owned(),
             values,
         }
     }
@@ -60,7 +60,7 @@ impl Settings {
         self.get(key) == "yes"
     }
 
-    /// Whether sshd lets PAM ask questions. Before 8.7 another setting decides.
+    /// Whether sshd lets PAM ask questions. Before OpenSSH 8.7, another setting decides.
     fn asks_questions(&self) -> bool {
         match self.values.get("challengeresponseauthentication") {
             Some(value) => value == "yes",
@@ -68,7 +68,8 @@ impl Settings {
         }
     }
 
-    /// The ways to log in: lists of methods that are all needed. Nothing where any method is enough.
+    /// The lists of authentication methods that are required together. `None` if any single method
+    /// is enough.
     fn methods(&self) -> Option<Vec<Vec<&str>>> {
         match self.get("authenticationmethods") {
             "" | "any" => None,
@@ -81,7 +82,7 @@ impl Settings {
         }
     }
 
-    /// Methods that let somebody in without PAM, where they are turned on.
+    /// The enabled methods that admit a user without PAM.
     fn ways_past_pam(&self) -> Vec<&'static str> {
         let all = [
             ("publickey", "pubkeyauthentication"),
@@ -102,13 +103,13 @@ impl Settings {
         }
     }
 
-    /// PAM is asked only after a key, in every way to log in.
+    /// Whether PAM is asked only after a key, in every list of methods.
     pub fn is_after_key(&self) -> bool {
         let asked = self.asks_pam_after_key();
         !asked.is_empty() && asked.iter().all(|after_key| *after_key)
     }
 
-    /// For each list of methods that asks PAM: whether it does so after a key.
+    /// For each list of methods with PAM: whether a key comes first.
     fn asks_pam_after_key(&self) -> Vec<bool> {
         let lists = self.methods().unwrap_or_default();
         lists
@@ -126,7 +127,7 @@ impl Settings {
     }
 }
 
-/// A method may have the name of a device or submethod behind a colon.
+/// A method may be followed by a colon and the name of a device or submethod.
 fn is(method: &str, name: &str) -> bool {
     method.split(':').next() == Some(name)
 }
@@ -139,7 +140,7 @@ fn asks_pam(list: &[&str]) -> bool {
     list.iter().any(|method| is_pam(method))
 }
 
-/// Whom a `Match` block is about: enough to ask sshd for it.
+/// The criteria of a `Match` block, as far as sshd must be told of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Matched {
     line: String,
@@ -179,9 +180,9 @@ pub fn ask(root: &Root, user: Option<&str>, report: &mut Report) -> Vec<Settings
     for matched in matches(root) {
         more.push((format!("for Match {}", for_log(&matched.line)), matched));
     }
-    for (whom, matched) in more {
-        let what = format!("sshd's settings {whom}");
-        match connection(&matched).and_then(|with| one(&sshd, &whom, Some(&with))) {
+    for (scope, matched) in more {
+        let what = format!("sshd's settings {scope}");
+        match connection(&matched).and_then(|with| one(&sshd, &scope, Some(&with))) {
             Ok(settings) => {
                 report.checked(Area::Sshd, what);
                 all.push(settings);
@@ -193,7 +194,7 @@ pub fn ask(root: &Root, user: Option<&str>, report: &mut Report) -> Vec<Settings
 }
 
 fn silent(why: &str) -> Finding {
-    // systemd makes it when it starts sshd.
+    // systemd creates it when it starts sshd.
     if why.contains("privilege separation directory") {
         return Finding::new(
             Warning,
@@ -212,19 +213,19 @@ fn silent(why: &str) -> Finding {
     )
 }
 
-fn one(sshd: &Path, whom: &str, with: Option<&str>) -> Result<Settings, String> {
+fn one(sshd: &Path, scope: &str, with: Option<&str>) -> Result<Settings, String> {
     let mut arguments = vec!["-T"];
     if let Some(with) = with {
         arguments.extend(["-C", with]);
     }
     let said = program::ask(sshd, &arguments)?;
-    let settings = Settings::parse(whom, &said.out);
+    let settings = Settings::parse(scope, &said.out);
     if said.well && !settings.get("usepam").is_empty() {
         Ok(settings)
     } else if said.well {
         Err("this sshd is built without PAM, or says nothing of it".to_owned())
     } else {
-        // The last line may just count what has been named before.
+        // The last line may only count the errors named before.
         let mut lines = said.err.lines().rev();
         let named = lines.find(|line| !line.contains(": terminating, "));
         let why = named.unwrap_or_default();
@@ -237,7 +238,7 @@ fn one(sshd: &Path, whom: &str, with: Option<&str>) -> Result<Settings, String> 
     }
 }
 
-/// What `-C` wants to know of a connection.
+/// The connection parameters for `-C`.
 fn connection(matched: &Matched) -> Result<String, String> {
     let group = matched.group.as_deref();
     let user = match (&matched.user, group) {
@@ -296,7 +297,7 @@ fn matches(root: &Root) -> Vec<Matched> {
     found
 }
 
-/// The files that an `Include` means; a star only in the last part, as everybody writes it.
+/// The files that an `Include` names. A star is supported only in the last part of the path.
 fn included(root: &Root, pattern: &str) -> Vec<PathBuf> {
     let path = Path::new("/etc/ssh").join(pattern);
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
@@ -313,7 +314,7 @@ fn included(root: &Root, pattern: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Somebody whom these criteria match; nobody for `all`, and where only patterns stand there.
+/// A connection that these criteria match. `None` for `all`, and if the criteria are only patterns.
 fn matched(words: &[&str]) -> Option<Matched> {
     let plain = |list: &str| {
         list.split(',')
@@ -344,29 +345,29 @@ fn matched(words: &[&str]) -> Option<Matched> {
     Some(matched).filter(|matched| matched.line.split_whitespace().count() > 1)
 }
 
-/// What sshd's stack wants of it.
-pub struct Wanted<'s> {
-    /// The stack.
+/// The stack and the configuration that sshd's settings must fit.
+pub struct Expected<'s> {
+    /// The service with its stack.
     pub service: &'s Service,
-    /// The module's configuration there.
+    /// The module's configuration in that stack.
     pub config: Option<&'s Config>,
 }
 
 /// Compares sshd's settings with what the stack needs.
-pub fn check(settings: &Settings, wanted: &Wanted<'_>, report: &mut Report) {
-    let has = |role: Role| modules(&wanted.service.auth).any(|module| module.role == role);
-    let airlock = wanted
+pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) {
+    let has = |role: Role| modules(&expected.service.auth).any(|module| module.role == role);
+    let airlock = expected
         .config
         .is_some_and(|config| matches!(config.mode, Mode::Airlock(_)));
-    let mut judge = Judge {
+    let mut checker = Checker {
         settings,
-        config: wanted.config,
+        config: expected.config,
         by_key: has(Role::Key) && !has(Role::Factor),
         airlock,
         report,
     };
     if !settings.on("usepam") {
-        judge.say(
+        checker.say(
             Error,
             "sshd-usepam-off",
             "UsePAM is off",
@@ -375,16 +376,16 @@ pub fn check(settings: &Settings, wanted: &Wanted<'_>, report: &mut Report) {
         );
         return;
     }
-    judge.questions();
-    judge.keys();
-    judge.other_ways();
-    if let Some(config) = wanted.config {
-        judge.times_and_names(config);
+    checker.questions();
+    checker.keys();
+    checker.other_ways();
+    if let Some(config) = expected.config {
+        checker.times_and_names(config);
     }
 }
 
-/// sshd's settings for somebody, and what is to be said of them.
-struct Judge<'j> {
+/// sshd's settings, and the findings about them.
+struct Checker<'j> {
     settings: &'j Settings,
     config: Option<&'j Config>,
     /// The stack's first factor is a key.
@@ -393,18 +394,18 @@ struct Judge<'j> {
     report: &'j mut Report,
 }
 
-impl Judge<'_> {
+impl Checker<'_> {
     fn is_for_everybody(&self) -> bool {
-        self.settings.whom.is_empty()
+        self.settings.scope.is_empty()
     }
 
     fn say(&mut self, severity: Severity, id: &'static str, what: &str, why: &str, advice: &str) {
-        let whom = match self.settings.whom.as_str() {
+        let scope = match self.settings.scope.as_str() {
             "" => String::new(),
-            whom => format!(" ({whom})"),
+            scope => format!(" ({scope})"),
         };
-        let finding = Finding::new(severity, id, format!("{what}{whom}"), why, advice);
-        // What holds for everybody is not said again for some.
+        let finding = Finding::new(severity, id, format!("{what}{scope}"), why, advice);
+        // A finding for everybody is not repeated for single users.
         let known = self.report.findings.iter().any(|(_, known)| {
             known.id == id && known.severity == severity && known.why == finding.why
         });
@@ -413,7 +414,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether the module's questions reach the person.
+    /// Whether the module's questions reach the user.
     fn questions(&mut self) {
         const OFF: &str = "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)";
 
@@ -482,7 +483,7 @@ impl Judge<'_> {
         let severity = match (self.by_key, chosen, self.is_for_everybody()) {
             (true, _, true) => Error,
             (false, true, true) => Warning,
-            // As it is shipped, and blocks for emergencies.
+            // The shipped setting, and `Match` blocks for emergencies.
             _ => Note,
         };
         let advice = if self.by_key {
@@ -503,7 +504,8 @@ impl Judge<'_> {
     fn other_ways(&mut self) {
         let past = self.settings.ways_past_pam();
         if past.contains(&"gssapi-with-mic") {
-            // Fedora and RHEL turn it on; whoever leaves keys alone, leaves this.
+            // Fedora and RHEL turn it on. An administrator who accepts keys alone accepts this,
+            // too.
             let left = past.contains(&"publickey") || !self.is_for_everybody();
             self.say(
                 if left { Note } else { Warning },
@@ -525,7 +527,10 @@ impl Judge<'_> {
     }
 
     fn times_and_names(&mut self, config: &Config) {
-        let needed = config.wait.connect.saturating_add(config.wait.person);
+        let needed = config
+            .wait
+            .connect_seconds
+            .saturating_add(config.wait.login_seconds);
         let grace = self.settings.seconds("logingracetime");
         if let Some(grace) = grace.filter(|grace| !grace.is_zero() && *grace < needed) {
             let why = format!(
@@ -552,10 +557,10 @@ impl Judge<'_> {
     }
 }
 
-/// Whether the module asks more than a hidden password.
+/// Whether the module shows visible prompts.
 fn asks_visibly(config: &Config) -> bool {
     let devices = match &config.mode {
-        Mode::Push(logonbox) => logonbox.device == Device::Ask,
+        Mode::Push(_) => config.logonbox.device == Device::Ask,
         Mode::Airlock(_) => true,
     };
     devices || config.conversation.announce == Announce::Enter

@@ -1,22 +1,22 @@
-//! The stacks that name our module: the questions that they answer wrongly, in words.
+//! Checks the stacks that name our module, and puts their faults into words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
-use pam_logonbox::args::Args;
-use pam_logonbox::config::{Config, Mode, OnUnavailable, Password};
+use login::args::Args;
+use login::config::{Config, Mode, OnUnavailable, Password};
 
-use super::dispatch::What;
+use super::dispatch::StepKind;
 use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::{self, Module, Place, SINGLE_FILE, Service};
-use super::questions::{Fault, Found, REFUSALS, Situation, ask};
+use super::questions::{Fault, Occurrence, REFUSALS, Situation, ask};
 use super::roles::{OURS, Role, file_name};
 
 /// The services that the module is made for.
 const PROGRAMS: [&str; 6] = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
-/// Files that no program asks for, and that others include.
+/// Files that other files include. No program asks for them.
 const SHARED: [&str; 11] = [
     "common-account",
     "common-auth",
@@ -34,16 +34,16 @@ const SHARED: [&str; 11] = [
 const EXAMPLES: [&str; 2] = ["sshd-airlock", "sshd-publickey"];
 const RIGHT: &str = "[success=ok ignore=ignore default=die]";
 
-/// Longer stacks are not judged: it would take too long.
+/// Longer stacks would take too long to check.
 const MOST_LINES: usize = 100;
 
-/// The services of this host that have to do with our module.
+/// The services of this host that matter to our module.
 pub struct Services {
     all: Vec<Service>,
 }
 
 impl Services {
-    /// Reads all of them.
+    /// Reads all services.
     pub fn read(root: &Root) -> Self {
         let names = if pam_d::has_directory(root) {
             pam_d::names(root)
@@ -57,12 +57,12 @@ impl Services {
         Self { all }
     }
 
-    /// One of them, by its name.
+    /// The service with this name.
     pub fn get(&self, name: &str) -> Option<&Service> {
         self.all.iter().find(|service| service.name == name)
     }
 
-    /// Those that some program asks for.
+    /// The services that a program asks for.
     fn of_programs(&self) -> impl Iterator<Item = &Service> {
         let included: BTreeSet<&str> = self
             .all
@@ -76,20 +76,20 @@ impl Services {
         })
     }
 
-    /// Those that the module is made for, whether they ask it or not.
+    /// The services that the module is made for, whether they name it or not.
     pub fn it_is_made_for(&self) -> impl Iterator<Item = &Service> {
         self.all
             .iter()
             .filter(|service| PROGRAMS.contains(&service.name.as_str()))
     }
 
-    /// Those that ask our module.
+    /// The services that name our module.
     pub fn with_phone(&self) -> impl Iterator<Item = &Service> {
         self.of_programs()
             .filter(|service| service.phones().next().is_some())
     }
 
-    /// The configurations that the stacks name, with the places.
+    /// The configurations that the stacks name, with their lines.
     pub fn configurations(&self, default: &Path) -> BTreeMap<PathBuf, Place> {
         let mut paths = BTreeMap::new();
         for service in self.with_phone() {
@@ -109,7 +109,7 @@ impl Services {
     }
 }
 
-/// The configuration that a line names; else `default`.
+/// The configuration that a line names, or else `default`.
 fn arguments(phone: &Module, default: &Path) -> Result<PathBuf, String> {
     let words: Vec<CString> = phone
         .arguments
@@ -121,22 +121,22 @@ fn arguments(phone: &Module, default: &Path) -> Result<PathBuf, String> {
     Ok(if given { args.path } else { default.to_owned() })
 }
 
-/// A fault, and everywhere that it shows in the same way.
-struct Seen {
-    found: Found,
-    /// The line to look at.
+/// A fault, and all services in which it appears in the same way.
+struct Group {
+    occurrence: Occurrence,
+    /// The line to report.
     at: Place,
-    /// Our module's line, where that is another.
+    /// The line of our module, if it is another one.
     phone: Option<Place>,
     situation: Situation,
     services: BTreeSet<String>,
 }
 
-/// What the stacks are judged with.
-pub struct Surroundings<'s> {
-    /// The machine's files.
+/// The host and its configurations.
+pub struct Context<'s> {
+    /// The files of the host.
     pub root: &'s Root,
-    /// The configuration where a line names none.
+    /// The configuration of lines without `conf=`.
     pub conf: &'s Path,
     /// The configurations that could be read.
     pub configs: &'s BTreeMap<PathBuf, Config>,
@@ -144,14 +144,14 @@ pub struct Surroundings<'s> {
     pub sshd_after_key: bool,
 }
 
-/// Looks at every stack.
-pub fn check(services: &Services, around: &Surroundings<'_>, report: &mut Report) {
-    let mut all: Vec<Seen> = Vec::new();
+/// Checks every stack.
+pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
+    let mut all: Vec<Group> = Vec::new();
     let mut asked = Vec::new();
     for service in services.of_programs() {
         let has_phone = service.phones().next().is_some();
         if has_phone || PROGRAMS.contains(&service.name.as_str()) {
-            troubles(service, report);
+            problems(service, report);
         }
         other_types(service, has_phone, report);
         let Some(phone) = service.phones().next() else {
@@ -159,7 +159,7 @@ pub fn check(services: &Services, around: &Surroundings<'_>, report: &mut Report
         };
         asked.push(service.name.clone());
         for phone in service.phones() {
-            check_arguments(phone, around.conf, report);
+            check_arguments(phone, context.conf, report);
         }
         if super::walk::modules(&service.auth).count() > MOST_LINES {
             let why = format!("it has more than {MOST_LINES} lines");
@@ -170,24 +170,24 @@ pub fn check(services: &Services, around: &Surroundings<'_>, report: &mut Report
             );
             continue;
         }
-        let situation = situation(service, phone, around);
+        let situation = situation(service, phone, context);
         for one in ask(&service.auth, situation) {
-            // Those are why, and have been named.
-            if one.fault == Fault::NobodyGetsIn && !service.troubles.is_empty() {
+            // The cause has been reported: the problems of the service.
+            if one.fault == Fault::NobodyGetsIn && !service.problems.is_empty() {
                 continue;
             }
             let at = place(service, one.at).unwrap_or_else(|| phone.place.clone());
-            let same = |seen: &&mut Seen| {
-                seen.found.fault == one.fault
-                    && seen.found.always == one.always
-                    && seen.at == at
-                    && seen.situation == situation
+            let same = |group: &&mut Group| {
+                group.occurrence.fault == one.fault
+                    && group.occurrence.always == one.always
+                    && group.at == at
+                    && group.situation == situation
             };
-            if let Some(seen) = all.iter_mut().find(same) {
-                seen.services.insert(service.name.clone());
+            if let Some(group) = all.iter_mut().find(same) {
+                group.services.insert(service.name.clone());
             } else {
-                all.push(Seen {
-                    found: one,
+                all.push(Group {
+                    occurrence: one,
                     phone: (at != phone.place).then(|| phone.place.clone()),
                     at,
                     situation,
@@ -199,13 +199,13 @@ pub fn check(services: &Services, around: &Surroundings<'_>, report: &mut Report
             report.add(Area::Stacks, only_sshd_asks(phone));
         }
     }
-    for seen in all {
-        let line = control_at(services, &seen.at).unwrap_or_default();
-        if let Some(finding) = in_words(&seen, &line) {
-            report.add(Area::Stacks, finding.at(&seen.at));
+    for group in all {
+        let line = control_at(services, &group.at).unwrap_or_default();
+        if let Some(finding) = in_words(&group, &line) {
+            report.add(Area::Stacks, finding.at(&group.at));
         }
     }
-    whole_host(services, around.root, &asked, report);
+    whole_host(services, context.root, &asked, report);
 }
 
 fn asks_for_a_factor(service: &Service) -> bool {
@@ -225,11 +225,11 @@ fn only_sshd_asks(phone: &Module) -> Finding {
     .at(&phone.place)
 }
 
-fn situation(service: &Service, phone: &Module, around: &Surroundings<'_>) -> Situation {
-    let config = arguments(phone, around.conf)
+fn situation(service: &Service, phone: &Module, context: &Context<'_>) -> Situation {
+    let config = arguments(phone, context.conf)
         .ok()
-        .and_then(|path| around.configs.get(&path));
-    let after_key = around.sshd_after_key && service.name == "sshd";
+        .and_then(|path| context.configs.get(&path));
+    let after_key = context.sshd_after_key && service.name == "sshd";
     let Some(config) = config else {
         return Situation {
             after_key,
@@ -239,7 +239,7 @@ fn situation(service: &Service, phone: &Module, around: &Surroundings<'_>) -> Si
     let policy = &config.policy;
     let (airlock, password_from_stack) = match &config.mode {
         Mode::Push(_) => (false, false),
-        Mode::Airlock(airlock) => (true, airlock.password == Password::Stack),
+        Mode::Airlock(_) => (true, config.airlock.password == Password::Stack),
     };
     Situation {
         airlock,
@@ -254,9 +254,9 @@ fn situation(service: &Service, phone: &Module, around: &Surroundings<'_>) -> Si
 }
 
 fn module_at(service: &Service, at: usize) -> Option<&Module> {
-    match &service.auth.get(at)?.what {
-        What::Module(module) => Some(module),
-        What::Broken | What::Substack => None,
+    match &service.auth.get(at)?.kind {
+        StepKind::Module(module) => Some(module),
+        StepKind::Broken | StepKind::Substack => None,
     }
 }
 
@@ -264,7 +264,7 @@ fn place(service: &Service, at: usize) -> Option<Place> {
     module_at(service, at).map(|module| module.place.clone())
 }
 
-/// How a line reads, for people.
+/// The text of a line, for the report.
 fn control_at(services: &Services, place: &Place) -> Option<String> {
     services
         .all
@@ -290,18 +290,18 @@ fn list(names: &BTreeSet<String>) -> String {
     }
 }
 
-/// A fault in words; nothing where it is none after all.
+/// Describes a fault. `None` if it is harmless in this situation.
 #[expect(clippy::too_many_lines, reason = "one piece for each fault")]
-fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
+fn in_words(group: &Group, line: &str) -> Option<Finding> {
     use Severity::{Error, Note, Warning};
 
-    let Seen {
-        found,
+    let Group {
+        occurrence,
         situation,
         phone,
         services,
         ..
-    } = seen;
+    } = group;
     let services = list(services);
     let who = if situation.airlock {
         "Airlock"
@@ -319,10 +319,10 @@ fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
         },
     );
     let matters = situation.exempts || situation.goes_on_without;
-    let some = |always, otherwise| if found.always { always } else { otherwise };
-    let (severity, id, what, why, advice) = match found.fault {
+    let some = |always, otherwise| if occurrence.always { always } else { otherwise };
+    let (severity, id, what, why, advice) = match occurrence.fault {
         Fault::RefusalDoesNotCount => {
-            let codes: Vec<String> = found.codes.iter().map(ToString::to_string).collect();
+            let codes: Vec<String> = occurrence.codes.iter().map(ToString::to_string).collect();
             let what = if codes.len() == REFUSALS.len() {
                 format!("A refusal does not count: {line}")
             } else {
@@ -336,7 +336,7 @@ fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
                 format!("Write {RIGHT} as its control."),
             )
         }
-        Fault::PhoneSkipped if found.always => (
+        Fault::PhoneSkipped if occurrence.always => (
             Error,
             "stack-phone-skipped",
             format!("This line leads past {ours}: {line}"),
@@ -354,7 +354,7 @@ fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
             some(Error, Warning),
             "stack-phone-instead-of-password",
             format!("The phone is enough, and a wrong password is none: {line}"),
-            format!("In {services}, whoever presses the button is let in{}.", if found.always { "" } else { ", if a condition in the stack holds" }),
+            format!("In {services}, whoever presses the button is let in{}.", if occurrence.always { "" } else { ", if a condition in the stack holds" }),
             format!("Ask for the password first, so that a wrong one ends the stack, and then for the phone with {RIGHT}."),
         ),
         Fault::NoFirstFactor => (
@@ -386,14 +386,14 @@ fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
             format!("In {services}, the phone rings twice. Is it in common-auth, too (pam-auth-update)?"),
             "Take one of the lines away.".to_owned(),
         ),
-        Fault::NobodyGetsIn if found.always => (
+        Fault::NobodyGetsIn if occurrence.always => (
             Error,
             "stack-nobody-gets-in",
             format!("Nobody gets in, not even with the right password and an approval: {line}"),
             format!("In {services}, every login is refused. A jump that lands on the wrong line is the usual cause."),
             "Compare the stack with that in pam_logonbox(8), STACKS: success=2 jumps over exactly two lines.".to_owned(),
         ),
-        Fault::ExemptRefused if found.always => (
+        Fault::ExemptRefused if occurrence.always => (
             if matters { Error } else { Warning },
             "stack-exempt-refused",
             format!("The control refuses whoever the module takes no part in: {line}"),
@@ -404,7 +404,7 @@ fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
             ),
             format!("Write {RIGHT}."),
         ),
-        Fault::ExemptNothingLeft if found.always => (
+        Fault::ExemptNothingLeft if occurrence.always => (
             if matters { Error } else { Warning },
             "stack-exempt-nothing-left",
             "Where the module takes no part, no line is left that lets anybody in".to_owned(),
@@ -452,7 +452,7 @@ fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
             "Set password = \"ask\", or put the line that asks for the password before it.".to_owned(),
         ),
     };
-    let (severity, why) = if found.unsure && severity == Error {
+    let (severity, why) = if occurrence.unsure && severity == Error {
         let unsure =
             " (The stack names a module that this command does not know: look what it does.)";
         (Warning, why + unsure)
@@ -462,24 +462,24 @@ fn in_words(seen: &Seen, line: &str) -> Option<Finding> {
     Some(Finding::new(severity, id, what, why, advice))
 }
 
-/// What libpam stumbles over.
-fn troubles(service: &Service, report: &mut Report) {
-    for trouble in &service.troubles {
+/// Reports the mistakes that libpam would notice.
+fn problems(service: &Service, report: &mut Report) {
+    for problem in &service.problems {
         report.add(
             Area::Stacks,
             Finding::new(
                 Severity::Error,
-                trouble.id,
-                trouble.what.clone(),
+                problem.id,
+                problem.what.clone(),
                 "libpam counts such a line as failed, or refuses the whole service.",
                 "Correct the line; an open root shell is the way back.",
             )
-            .at(&trouble.place),
+            .at(&problem.place),
         );
     }
 }
 
-/// Our module where it does nothing.
+/// Reports lines of other types that name our module. It has no effect there.
 fn other_types(service: &Service, has_phone: bool, report: &mut Report) {
     for module in service.rest.iter().filter(|one| one.role == Role::Phone) {
         let kind = format!("{:?}", module.kind).to_lowercase();
@@ -521,7 +521,7 @@ fn check_arguments(phone: &Module, conf: &Path, report: &mut Report) {
     }
 }
 
-/// What no stack shows by itself.
+/// Reports faults that no single stack shows.
 fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut Report) {
     if asked.is_empty() {
         report.add(
@@ -573,7 +573,7 @@ fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut R
     left_over(services, root, report);
 }
 
-/// Programs that go by two names.
+/// Programs with two service names.
 fn pairs(services: &Services, report: &mut Report) {
     for (short, long, how) in [("su", "su-l", "su -"), ("sudo", "sudo-i", "sudo -i")] {
         let (Some(one), Some(other)) = (services.get(short), services.get(long)) else {
@@ -601,7 +601,7 @@ fn pairs(services: &Services, report: &mut Report) {
     }
 }
 
-/// Lines that look as if they counted.
+/// Reports files that look as if they had an effect.
 fn left_over(services: &Services, root: &Root, report: &mut Report) {
     for name in EXAMPLES {
         if services.get(name).is_some() {

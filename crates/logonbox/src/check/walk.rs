@@ -1,88 +1,89 @@
-//! Who gets in by a stack: every way through it, in a world that is given.
+//! Runs a stack in every possible way, for given answers of its modules.
 //!
-//! A stack is judged by what comes out of it, not by how it is written.
+//! Only results count, so that stacks with different notations are judged alike.
 
 use std::collections::HashSet;
 
-use super::dispatch::{Code, State, Step, What};
+use super::dispatch::{Code, State, Step, StepKind};
 use super::pam_d::Module;
 use super::roles::Role;
 
 /// The lines of a stack.
 pub type Stack = [Step<Module>];
 
-/// What everybody says in one attempt to log in.
+/// The possible answers of the modules in one login.
 #[derive(Debug, Clone, Copy)]
-pub struct World<'w> {
-    /// What our module may say.
+pub struct Answers<'w> {
+    /// The results that our module may return.
     pub phone: &'w [Code],
-    /// What whoever asks for a first factor may say.
+    /// The results that the modules for a first factor may return.
     pub factor: &'w [Code],
-    /// Which conditions hold, by their order in the stack.
+    /// A bit for each condition that holds, in the order of the stack.
     pub conditions: u32,
-    /// What modules are that are not known here.
+    /// The assumption about unknown modules.
     pub unknown: Unknown,
 }
 
-/// What is assumed of a module that is not known.
+/// An assumption about an unknown module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
     /// It asks for a first factor.
     Factor,
-    /// It takes no part.
+    /// It returns `PAM_IGNORE`.
     Bystander,
 }
 
-/// One way through a stack.
+/// One run of a stack, from its first module to its result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Way {
+pub struct Trace {
     state: State,
-    /// Where our module was asked first.
+    /// The step at which our module was called first.
     pub rang_at: Option<usize>,
-    /// It was asked again.
+    /// Our module was called again.
     pub rang_again: bool,
-    /// When it was asked, somebody had said no, and nobody yes: the last of them.
+    /// The last step that had refused a first factor when our module was called, if no step had
+    /// accepted one.
     pub rang_after_no: Option<usize>,
-    /// When it was asked, nobody had been asked for a first factor.
+    /// Our module was called before any first factor.
     pub rang_first: bool,
-    /// Who said yes to a first factor, last.
+    /// The last step that accepted a first factor.
     pub yes: Option<usize>,
-    /// Who said no to one, last.
+    /// The last step that refused a first factor.
     pub no: Option<usize>,
-    /// Who was asked for a first factor after our module.
+    /// The last step that asked for a first factor after our module.
     pub asked_after: Option<usize>,
-    /// Whose answer led past our module.
+    /// The first step that jumped past our module because of its result.
     pub skipped_at: Option<usize>,
 }
 
-impl Way {
-    /// The program lets the person in.
+impl Trace {
+    /// The stack lets the user in.
     pub fn is_in(&self) -> bool {
         self.state.verdict() == Code::SUCCESS
     }
 }
 
-/// The conditions of a stack, by their order.
+/// The conditions of a stack, in order.
 pub fn conditions(stack: &Stack) -> Vec<&Module> {
     modules(stack)
         .filter(|module| module.role == Role::Condition)
         .collect()
 }
 
-/// Its modules.
+/// The modules of a stack, in order.
 pub fn modules(stack: &Stack) -> impl Iterator<Item = &Module> {
-    stack.iter().filter_map(|step| match &step.what {
-        What::Module(module) => Some(module),
-        What::Broken | What::Substack => None,
+    stack.iter().filter_map(|step| match &step.kind {
+        StepKind::Module(module) => Some(module),
+        StepKind::Broken | StepKind::Substack => None,
     })
 }
 
-/// More ways than any real stack has; what is beyond is not looked at.
-const MOST: usize = 20_000;
+/// More states than any real stack has. Later ones are left out.
+const MOST_STATES: usize = 20_000;
 
-/// All ways through `stack` in this world.
-pub fn ways(stack: &Stack, world: World<'_>) -> Vec<Way> {
-    let start = Way {
+/// All runs of `stack` with these answers.
+pub fn traces(stack: &Stack, answers: Answers<'_>) -> Vec<Trace> {
+    let start = Trace {
         state: State::start(),
         rang_at: None,
         rang_again: false,
@@ -93,29 +94,29 @@ pub fn ways(stack: &Stack, world: World<'_>) -> Vec<Way> {
         asked_after: None,
         skipped_at: None,
     };
-    let phone = stack
-        .iter()
-        .position(|step| matches!(&step.what, What::Module(module) if module.role == Role::Phone));
+    let phone = stack.iter().position(
+        |step| matches!(&step.kind, StepKind::Module(module) if module.role == Role::Phone),
+    );
     let mut ended = Vec::new();
     let mut seen = HashSet::new();
     let mut open = vec![start];
-    while let Some(mut way) = open.pop() {
-        let Some((at, module)) = way.state.next(stack) else {
-            ended.push(way);
+    while let Some(mut trace) = open.pop() {
+        let Some((at, module)) = trace.state.next(stack) else {
+            ended.push(trace);
             continue;
         };
-        if seen.len() >= MOST || !seen.insert(way.clone()) {
+        if seen.len() >= MOST_STATES || !seen.insert(trace.clone()) {
             continue;
         }
-        for code in answers(stack, module, at, world) {
-            let mut way = way.clone();
-            way.note(module, at, code, world.unknown);
-            way.state.answer(stack, code);
-            let passed = phone.is_some_and(|phone| at < phone && phone < way.state.place());
-            if passed && way.rang_at.is_none() {
-                way.skipped_at.get_or_insert(at);
+        for code in codes(stack, module, at, answers) {
+            let mut trace = trace.clone();
+            trace.note(module, at, code, answers.unknown);
+            trace.state.answer(stack, code);
+            let passed = phone.is_some_and(|phone| at < phone && phone < trace.state.place());
+            if passed && trace.rang_at.is_none() {
+                trace.skipped_at.get_or_insert(at);
             }
-            open.push(way);
+            open.push(trace);
         }
     }
     ended
@@ -129,24 +130,24 @@ fn is_factor(module: &Module, unknown: Unknown) -> bool {
     }
 }
 
-fn answers(stack: &Stack, module: &Module, at: usize, world: World<'_>) -> Vec<Code> {
+fn codes(stack: &Stack, module: &Module, at: usize, answers: Answers<'_>) -> Vec<Code> {
     match &module.role {
-        Role::Phone => world.phone.to_vec(),
+        Role::Phone => answers.phone.to_vec(),
         Role::Fixed(code) => vec![*code],
         Role::Condition => {
             let before = stack.get(..at).unwrap_or_default();
             let holds = u32::try_from(conditions(before).len())
                 .ok()
-                .and_then(|place| world.conditions.checked_shr(place))
+                .and_then(|place| answers.conditions.checked_shr(place))
                 .is_some_and(|rest| rest & 1 == 1);
             vec![if holds { Code::SUCCESS } else { Code::AUTH_ERR }]
         }
-        _ if is_factor(module, world.unknown) => world.factor.to_vec(),
+        _ if is_factor(module, answers.unknown) => answers.factor.to_vec(),
         _ => vec![Code::IGNORE],
     }
 }
 
-impl Way {
+impl Trace {
     fn note(&mut self, module: &Module, at: usize, code: Code, unknown: Unknown) {
         if module.role == Role::Phone {
             self.rang_again |= self.rang_at.is_some();

@@ -1,14 +1,16 @@
-//! This machine, as the program would see it that asks for the login.
+//! The system as the service would see it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pam_logonbox::host::{Membership, System, ThisMachine, User};
+use login::host::User;
+use login::system::{Membership, System};
 
 use crate::cli;
+use crate::setup::THIS_MACHINE;
 
-/// What a program is in place of this command; all else is as it is.
+/// This machine, with the caller of the service and its set-user-ID bit.
 pub struct Machine {
     caller: Option<String>,
     is_setuid: bool,
@@ -27,26 +29,26 @@ impl Machine {
 
 impl System for Machine {
     fn name_of(&self, user: &str) -> io::Result<Option<String>> {
-        ThisMachine.name_of(user)
+        THIS_MACHINE.name_of(user)
     }
 
     fn caller(&self) -> io::Result<User> {
         match &self.caller {
             Some(name) => Ok(User::Named(name.clone())),
-            None => ThisMachine.caller(),
+            None => THIS_MACHINE.caller(),
         }
     }
 
     fn membership(&self, user: &str, group: &str) -> io::Result<Membership> {
-        ThisMachine.membership(user, group)
+        THIS_MACHINE.membership(user, group)
     }
 
     fn hostname(&self) -> String {
-        ThisMachine.hostname()
+        THIS_MACHINE.hostname()
     }
 
     fn state_directory(&self) -> &Path {
-        ThisMachine.state_directory()
+        THIS_MACHINE.state_directory()
     }
 
     fn pins_directory(&self) -> &Path {
@@ -54,7 +56,7 @@ impl System for Machine {
     }
 
     fn uptime(&self) -> io::Result<Duration> {
-        ThisMachine.uptime()
+        THIS_MACHINE.uptime()
     }
 
     fn is_setuid(&self) -> bool {
@@ -62,6 +64,6 @@ impl System for Machine {
     }
 
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
-        ThisMachine.random(bytes)
+        THIS_MACHINE.random(bytes)
     }
 }

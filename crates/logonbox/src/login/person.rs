@@ -1,4 +1,4 @@
-//! The person at the terminal: what they are shown, what they type, and how they are waited for.
+//! The person at the terminal: shows text, reads input, and waits.
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -7,43 +7,43 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use login::clock::{Clock as _, SystemClock, Woken, later};
+use login::host::{ConversationError, Echo, Secret};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::read;
-use pam_logonbox::host::{Echo, NoAnswer, Secret};
-use pam_logonbox::pam::Poller;
-use pam_logonbox::wait::{Waiter, Woken, later};
 
-/// As long as an answer through PAM can be (`PAM_MAX_RESP_SIZE`).
+/// The longest answer through PAM (`PAM_MAX_RESP_SIZE`).
 const LONGEST: usize = 512;
-/// Nobody types for longer.
+/// The timeout for input.
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
-/// The module takes a prompt that fails sooner for one that was not shown, and goes on without it.
+/// The delay at the end of the input. If a prompt fails sooner, the module treats it as not shown
+/// and continues without it.
 const BREAKING_OFF: Duration = Duration::from_secs(1);
 
-/// Whoever sits there: at the terminal of this process where it reads from one, else at the other
-/// ends of the standard input and the standard error.
+/// The person. Uses the terminal of this process if the standard input is a terminal. Otherwise
+/// uses the standard input and the standard error.
 pub struct Person {
     input: OwnedFd,
     screen: Box<dyn Write>,
-    /// Whether a line on the screen can be written over.
+    /// Whether the screen is a terminal, on which a line can be overwritten.
     rewrites: bool,
-    poller: Poller,
+    clock: SystemClock,
     phone: Option<Phone>,
 }
 
-/// A phone that is waited for.
+/// The wait for a phone.
 struct Phone {
     since: Instant,
     limit: Duration,
-    /// How wide the line about it on the screen is.
+    /// The width of its line on the screen.
     drawn: usize,
 }
 
 impl Person {
     pub fn at_hand() -> io::Result<Self> {
         let stdin = io::stdin();
-        let poller = Poller::new();
+        let clock = SystemClock::new();
         let terminal = || -> io::Result<(File, File)> {
             let file = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
             Ok((file.try_clone()?, file))
@@ -55,7 +55,7 @@ impl Person {
                 input: input.into(),
                 screen: Box::new(output),
                 rewrites: true,
-                poller,
+                clock,
                 phone: None,
             });
         }
@@ -63,45 +63,48 @@ impl Person {
             input: stdin.as_fd().try_clone_to_owned()?,
             screen: Box::new(io::stderr()),
             rewrites: io::stderr().is_terminal(),
-            poller,
+            clock,
             phone: None,
         })
     }
 
     pub fn now(&self) -> Instant {
-        self.poller.now()
+        self.clock.now()
     }
 
-    /// Shows a line. Whether it is seen cannot be known.
+    /// Shows a line. Output errors are ignored.
     pub fn tell(&mut self, text: &str) {
         self.phone_done();
         let _ = writeln!(self.screen, "{text}");
     }
 
     /// Shows a prompt and waits for a line.
-    pub fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, NoAnswer> {
+    pub fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, ConversationError> {
         self.phone_done();
         let hidden = match echo {
             Echo::On => None,
             Echo::Off => Hidden::on(&self.input),
         };
         let written = write!(self.screen, "{prompt}").and_then(|()| self.screen.flush());
-        let answer = written.map_err(|_| NoAnswer).and_then(|()| self.line());
-        // Nobody's Enter is seen where no terminal shows it.
+        let answer = written
+            .map_err(|_| ConversationError)
+            .and_then(|()| self.line());
+        // The Enter of the person was not echoed, so the cursor is still on the prompt's line.
         if hidden.is_some() || answer.is_err() || !self.input.is_terminal() {
             let _ = writeln!(self.screen);
         }
         answer
     }
 
-    /// One line, without its end. Byte by byte: what follows belongs to the next.
-    fn line(&mut self) -> Result<Secret, NoAnswer> {
-        // In one piece: growing would leave a copy behind that is not wiped.
+    /// Reads one line, without its end. Reads byte by byte, because the next line belongs to the
+    /// next prompt.
+    fn line(&mut self) -> Result<Secret, ConversationError> {
+        // Allocated once: growing would leave a copy that is not wiped.
         let mut line = Secret::new(Vec::with_capacity(LONGEST));
         loop {
             let until = later(self.now(), A_DAY);
-            let Woken::Event = self.poller.wait(Some(self.input.as_fd()), until) else {
-                return Err(NoAnswer);
+            let Woken::Event = self.clock.wait(Some(self.input.as_fd()), until) else {
+                return Err(ConversationError);
             };
             let mut byte = Secret::new(vec![0]);
             match read(&self.input, &mut byte) {
@@ -109,15 +112,15 @@ impl Person {
                 Ok(1) if line.len() < LONGEST => line.extend_from_slice(&byte),
                 Ok(0) => {
                     let until = later(self.now(), BREAKING_OFF);
-                    self.poller.wait(None, until);
-                    return Err(NoAnswer);
+                    self.clock.wait(None, until);
+                    return Err(ConversationError);
                 }
-                _ => return Err(NoAnswer),
+                _ => return Err(ConversationError),
             }
         }
     }
 
-    /// From now on, a phone is waited for.
+    /// Starts the wait for a phone.
     pub fn phone_rings(&mut self, limit: Duration) {
         let since = self.now();
         self.phone = Some(Phone {
@@ -127,7 +130,7 @@ impl Person {
         });
     }
 
-    /// Nothing is waited for any more: its line disappears.
+    /// Ends the wait for a phone, and removes its line.
     pub fn phone_done(&mut self) {
         if let Some(phone) = self.phone.take()
             && phone.drawn > 0
@@ -137,8 +140,7 @@ impl Person {
         }
     }
 
-    /// Says how long the phone has been waited for, in the place of what was said before. Without
-    /// escape codes.
+    /// Overwrites the line with the waiting time. Uses no escape codes.
     fn draw(&mut self) {
         let now = self.now();
         if let Some(phone) = self.phone.as_mut().filter(|_| self.rewrites) {
@@ -152,19 +154,19 @@ impl Person {
     }
 }
 
-/// A terminal that does not show what is typed, until dropped.
+/// Turns off the echo of a terminal, until dropped.
 struct Hidden {
     terminal: OwnedFd,
     before: Termios,
 }
 
 impl Hidden {
-    /// Nothing where the input is no terminal.
+    /// `None` if the input is not a terminal.
     fn on(input: &OwnedFd) -> Option<Self> {
         let before = tcgetattr(input).ok()?;
         let mut hidden = before.clone();
         hidden.local_flags.remove(LocalFlags::ECHO);
-        // What was typed too early would have been shown.
+        // Drops earlier input, which the terminal may have echoed already.
         tcsetattr(input, SetArg::TCSAFLUSH, &hidden).ok()?;
         Some(Self {
             terminal: input.try_clone().ok()?,
@@ -179,10 +181,10 @@ impl Drop for Hidden {
     }
 }
 
-/// The module's clock, with something to see while a phone is waited for.
+/// The module's clock. While a phone rings, shows the waiting time.
 pub struct Clock<'p>(pub &'p RefCell<Person>);
 
-impl Waiter for Clock<'_> {
+impl login::clock::Clock for Clock<'_> {
     fn now(&self) -> Instant {
         self.0.borrow().now()
     }
@@ -195,22 +197,22 @@ impl Waiter for Clock<'_> {
                 Some(_) => later(person.now(), SECOND).min(until),
                 None => until,
             };
-            match person.poller.wait(event, slice) {
+            match person.clock.wait(event, slice) {
                 Woken::Deadline if slice < until => {}
                 woken => return woken,
             }
         }
     }
 
-    fn keep_signals(&mut self) {
-        self.0.borrow_mut().poller.keep_signals();
+    fn block_signals(&mut self) {
+        self.0.borrow_mut().clock.block_signals();
     }
 
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
-        self.0.borrow().poller.spawn(thread, body)
+        self.0.borrow().clock.spawn(thread, body)
     }
 
-    fn was_held_up(&self) -> bool {
-        self.0.borrow().poller.was_held_up()
+    fn was_stopped(&self) -> bool {
+        self.0.borrow().clock.was_stopped()
     }
 }

@@ -1,43 +1,32 @@
-//! A terminal as the host of a login: it shows how far the login has come, and how long that took.
+//! The terminal as the host of a login, and the lines that show the progress.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use login::config::{Config, Mode};
+use login::host::{ConversationError, Echo, Host, Secret, User};
+use login::progress::{Observer, Progress};
 use logonbox_authenticator::PublicKey;
 use nix::unistd::ttyname;
-use pam_logonbox::config::{Config, Mode};
-use pam_logonbox::host::{Echo, Host, NoAnswer, Secret, Step, User};
 
 use super::person::Person;
 use crate::cli;
 use crate::end::Failure;
 use crate::terminal::{HEADING, shown};
 
-/// The host, and the person behind it.
+/// The host, with the person at the terminal.
 pub struct Terminal<'t> {
     service: String,
     user: String,
     rhost: String,
     tty: String,
     person: &'t RefCell<Person>,
-    steps: Steps<'t>,
-    /// `login_seconds`, once it is known.
-    patience: Duration,
-    password: Option<Secret>,
-}
-
-/// The lines about what was done.
-struct Steps<'t> {
-    out: &'t mut dyn Write,
-    last: Instant,
-    /// What went wrong with writing.
-    written: io::Result<()>,
+    authtok: Option<Secret>,
 }
 
 impl<'t> Terminal<'t> {
-    pub fn new(args: &cli::Login, person: &'t RefCell<Person>, out: &'t mut dyn Write) -> Self {
-        let last = person.borrow().now();
+    pub fn new(args: &cli::Login, person: &'t RefCell<Person>) -> Self {
         Self {
             service: args.service.clone(),
             user: args.user.clone(),
@@ -47,52 +36,17 @@ impl<'t> Terminal<'t> {
                 |path| path.to_string_lossy().into_owned(),
             ),
             person,
-            steps: Steps {
-                out,
-                last,
-                written: Ok(()),
-            },
-            patience: Duration::ZERO,
-            password: None,
+            authtok: None,
         }
     }
 
-    /// Asks for the password that a module before this one would have asked for.
+    /// Asks for the password that an earlier module of the stack would ask for.
     pub fn ask_first(&mut self) -> Result<(), Failure> {
         let prompt = "Password, which another module of the stack would ask for: ";
         let answer = self.person.borrow_mut().ask(prompt, Echo::Off);
-        let password = answer.map_err(|NoAnswer| Failure::new("no password was typed"))?;
-        self.password = Some(password);
-        self.steps.last = self.person.borrow().now();
+        let password = answer.map_err(|_| Failure::new("no password was typed"))?;
+        self.authtok = Some(password);
         Ok(())
-    }
-
-    /// The last step, which ended with this word.
-    pub fn end(mut self, word: &str) -> io::Result<()> {
-        let more = match word {
-            "no-account" | "no-key" | "unknown-user" => {
-                "held back for a while, as all refusals are that would tell who has an account"
-            }
-            _ => "",
-        };
-        self.step(word, more);
-        self.steps.written
-    }
-
-    fn step(&mut self, name: &str, more: &str) {
-        let now = self.person.borrow().now();
-        let time = now.saturating_duration_since(self.steps.last).as_secs_f64();
-        self.steps.last = now;
-        let out = &mut self.steps.out;
-        let gap = if more.is_empty() { "" } else { "  " };
-        let width = if more.is_empty() { 0 } else { 14 };
-        let written = writeln!(
-            out,
-            "{time:8.3} s  {HEADING}{name:<width$}{HEADING:#}{gap}{more}"
-        );
-        if self.steps.written.is_ok() {
-            self.steps.written = written;
-        }
     }
 }
 
@@ -109,60 +63,113 @@ impl Host for Terminal<'_> {
         self.tty.clone()
     }
 
-    fn user(&mut self) -> Result<User, NoAnswer> {
+    fn user(&mut self) -> Result<User, ConversationError> {
         Ok(User::Named(self.user.clone()))
     }
 
-    fn inform(&mut self, text: &str) {
+    fn show_info(&mut self, text: &str) {
         self.person.borrow_mut().tell(text);
     }
 
-    fn complain(&mut self, text: &str) {
+    fn show_error(&mut self, text: &str) {
         self.person.borrow_mut().tell(text);
     }
 
-    fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, NoAnswer> {
+    fn ask(&mut self, prompt: &str, echo: Echo) -> Result<Secret, ConversationError> {
         self.person.borrow_mut().ask(prompt, echo)
     }
 
-    fn password(&self) -> Option<Secret> {
-        self.password.clone()
+    fn authtok(&self) -> Option<Secret> {
+        self.authtok.clone()
     }
 
-    fn leave_password(&mut self, _: &str) -> Result<(), NoAnswer> {
+    fn set_authtok(&mut self, _: &str) -> Result<(), ConversationError> {
         Ok(())
     }
+}
 
-    fn reached(&mut self, step: Step<'_>) {
-        self.person.borrow_mut().phone_done();
-        match step {
-            Step::Configured(config) => {
-                self.patience = config.wait.person;
-                self.step("configuration", &way(config));
+/// Prints a line for each step, with its duration.
+pub struct Steps<'s, 'o> {
+    person: &'s RefCell<Person>,
+    out: &'o mut dyn Write,
+    last: Instant,
+    /// `login_seconds`, from the configuration.
+    login_seconds: Duration,
+    /// The first output error.
+    written: io::Result<()>,
+}
+
+impl<'s, 'o> Steps<'s, 'o> {
+    pub fn new(person: &'s RefCell<Person>, out: &'o mut dyn Write) -> Self {
+        let last = person.borrow().now();
+        Self {
+            person,
+            out,
+            last,
+            login_seconds: Duration::ZERO,
+            written: Ok(()),
+        }
+    }
+
+    /// Prints the last step: the first word of the log line.
+    pub fn end(mut self, word: &str) -> io::Result<&'o mut dyn Write> {
+        let more = match word {
+            "no-account" | "no-key" | "unknown-user" => {
+                "held back for a while, as all refusals are that would tell who has an account"
             }
-            Step::NotExempt => self.step("policy", "not exempt: the login goes on"),
-            Step::Announced => self.step("announcement", "shown"),
-            Step::Listed { pinned: true } => self.step("key list", "pinned on this host"),
-            Step::Listed { pinned: false } => {
-                self.step("key list", "fetched, beside the announcement");
-            }
-            Step::Chosen(key) => self.step("key", &named(key)),
-            Step::Ringing => self.person.borrow_mut().phone_rings(self.patience),
-            Step::Answered => self.step("phone", "answered"),
-            Step::Verified => self.step("signature", "good"),
-            Step::Flow(name) => self.step(name, "Airlock goes on"),
+            _ => "",
+        };
+        self.step(word, more);
+        self.written.map(|()| self.out)
+    }
+
+    fn step(&mut self, name: &str, more: &str) {
+        let now = self.person.borrow().now();
+        let time = now.saturating_duration_since(self.last).as_secs_f64();
+        self.last = now;
+        let gap = if more.is_empty() { "" } else { "  " };
+        let width = if more.is_empty() { 0 } else { 14 };
+        let written = writeln!(
+            self.out,
+            "{time:8.3} s  {HEADING}{name:<width$}{HEADING:#}{gap}{more}"
+        );
+        if self.written.is_ok() {
+            self.written = written;
         }
     }
 }
 
-fn way(config: &Config) -> String {
-    match &config.mode {
-        Mode::Push(logonbox) => format!("push, {}", logonbox.tenant),
-        Mode::Airlock(airlock) => format!("airlock, {}", airlock.url),
+impl Observer for Steps<'_, '_> {
+    fn progress(&mut self, step: Progress<'_>) {
+        self.person.borrow_mut().phone_done();
+        match step {
+            Progress::Configured(config) => {
+                self.login_seconds = config.wait.login_seconds;
+                self.step("configuration", &server(config));
+            }
+            Progress::NotExempt => self.step("policy", "not exempt: the login goes on"),
+            Progress::Announced => self.step("announcement", "shown"),
+            Progress::Listed { pinned: true } => self.step("key list", "pinned on this host"),
+            Progress::Listed { pinned: false } => {
+                self.step("key list", "fetched, beside the announcement");
+            }
+            Progress::Chosen(key) => self.step("key", &described(key)),
+            Progress::Ringing => self.person.borrow_mut().phone_rings(self.login_seconds),
+            Progress::Answered => self.step("phone", "answered"),
+            Progress::Verified => self.step("signature", "good"),
+            Progress::Flow(name) => self.step(name, "Airlock goes on"),
+        }
     }
 }
 
-fn named(key: &PublicKey) -> String {
+fn server(config: &Config) -> String {
+    match &config.mode {
+        Mode::Push(tenant) => format!("push, {tenant}"),
+        Mode::Airlock(url) => format!("airlock, {url}"),
+    }
+}
+
+fn described(key: &PublicKey) -> String {
     format!(
         "{} ({} {})",
         shown(key.comment()),

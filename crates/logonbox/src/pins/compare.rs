@@ -1,12 +1,13 @@
-//! `logonbox pins`: what is pinned, beside what the tenant publishes.
+//! `logonbox pins`: compares the pinned keys with the keys that the tenant publishes.
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
-use logonbox_authenticator::{Client, Error, ErrorKind};
-use pam_logonbox::config::{Mode, Pins};
-use pam_logonbox::pins::{Pinned, account_of, read};
+use login::config::{Mode, Pins};
+use login::pins::{Pinned, account_of, read};
+use logonbox_authenticator::blocking::Client;
+use logonbox_authenticator::{Error, ErrorKind};
 
 use crate::cli;
 use crate::end::{End, Failure};
@@ -19,9 +20,9 @@ pub fn run(conf: &Path, args: &cli::Pins, out: &mut dyn Write) -> Result<End, Fa
     let directory = &args.place.pins_directory;
     let mut tenant = Tenant::NotAsked;
     let mut pins = Pins::Off;
-    if let Mode::Push(logonbox) = &config.mode {
-        pins = logonbox.pins;
-        tenant = match client(&config, logonbox) {
+    if let Mode::Push(address) = &config.mode {
+        pins = config.logonbox.pins;
+        tenant = match client(&config, address) {
             Ok(client) => Tenant::There(client),
             Err(error) => Tenant::Away(error),
         };
@@ -39,12 +40,12 @@ pub fn run(conf: &Path, args: &cli::Pins, out: &mut dyn Write) -> Result<End, Fa
     report.last_words()
 }
 
-/// The other side of the comparison.
+/// The state of the tenant, the other side of the comparison.
 enum Tenant {
-    /// It publishes no keys: the way in is another.
+    /// Airlock mode, in which there are no published keys.
     NotAsked,
     There(Client),
-    /// Nobody waits for it a second time.
+    /// It did not answer. Other accounts do not wait for it again.
     Away(Error),
 }
 
@@ -119,7 +120,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// Each key on a line, and how the two sides differ.
+    /// Prints each key on a line, with the differences between the two sides.
     fn show(&mut self, pinned: &Pinned, published: Option<&Published>) -> Result<(), Failure> {
         let published = published.map(|published| published.keys.keys());
         for key in pinned.keys.keys() {
@@ -174,7 +175,7 @@ impl Report<'_> {
     }
 }
 
-/// The files in the directory, in order; hidden ones are being written.
+/// The sorted names of the files. Hidden files are temporary ones.
 fn names(directory: &Path) -> std::io::Result<Vec<OsString>> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -192,7 +193,7 @@ fn names(directory: &Path) -> std::io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Whether the next account would fare no better.
+/// Whether the request for another account would fail, too.
 fn is_about_the_tenant(error: &Error) -> bool {
     !matches!(
         error.kind(),

@@ -1,39 +1,39 @@
-//! The file of an account's pinned keys, which is changed as a whole or not at all.
+//! Changes the file of an account's pinned keys atomically.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use login::pins::{self, Pinned};
 use logonbox_authenticator::PublicKey;
 use nix::fcntl::{Flock, FlockArg};
-use pam_logonbox::pins::{self, Pinned};
 
 use crate::end::Failure;
 use crate::terminal::shown;
 
-/// What the module reads there, with the very words of its log where it would refuse.
+/// Reads the pinned keys as the module does. The error is the text of the module's log.
 pub fn read(directory: &Path, account: &str) -> Result<Option<Pinned>, Failure> {
     pins::read(directory, account).map_err(|error| Failure::new(shown(&error.to_string())))
 }
 
-/// The keys, of which there may be none.
+/// The keys. Empty if there is no file.
 pub fn keys(pinned: Option<&Pinned>) -> &[PublicKey] {
     pinned.map_or(&[], |pinned| pinned.keys.keys())
 }
 
-/// The directory, locked: nobody else who uses this command changes a file at the same time.
+/// The locked directory. Only one `logonbox` at a time changes its files.
 pub struct Directory {
     path: PathBuf,
     lock: Flock<File>,
 }
 
 impl Directory {
-    /// Makes it where it is missing.
+    /// Opens and locks the directory. Creates it if it is missing.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |error: io::Error| failure(path, &error);
         match DirBuilder::new().mode(0o755).create(path) {
-            // The umask may have taken something away.
+            // The umask may have removed permissions.
             Ok(()) => {
                 std::fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(failed)?;
             }
@@ -49,8 +49,9 @@ impl Directory {
         })
     }
 
-    /// Writes what `change` makes of the account's file as it stands (empty where there is none),
-    /// unless the keys in it are no longer `before`: what a person has agreed to was about those.
+    /// Replaces the text of the account's file by the result of `change`. A missing file counts as
+    /// empty. Fails if the keys are no longer `before`, because the administrator has agreed to a
+    /// change of those.
     pub fn change(
         &self,
         account: &str,
@@ -73,7 +74,6 @@ impl Directory {
         Ok(path)
     }
 
-    /// Removes the account's file.
     pub fn remove(&self, account: &str) -> Result<PathBuf, Failure> {
         let path = self.path_of(account)?;
         std::fs::remove_file(&path)
@@ -88,7 +88,7 @@ impl Directory {
             .join(pins::file_name(account).map_err(Failure::new)?))
     }
 
-    /// All of it, or nothing, whenever the power fails.
+    /// Replaces the file atomically, so that a power failure leaves the old or the new file.
     fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
         if pins::parse(text).is_err()
             || u64::try_from(text.len()).is_ok_and(|len| len > pins::FILE_LIMIT)
@@ -97,8 +97,8 @@ impl Directory {
                 "the module would not read what would be in it",
             ));
         }
-        // A name with a dot is nobody's. Where there is such a file, somebody was killed: who has the
-        // lock is alone.
+        // The name starts with a dot, so it is no account's file. The lock is held, so an existing
+        // file is from a process that was killed.
         let fresh = self.path.join(".new");
         match std::fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -117,7 +117,7 @@ impl Directory {
     }
 }
 
-/// A new file, which everybody may read, and which is on the disk when this returns.
+/// Creates a file that all users may read, and syncs it to the disk.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(text.as_bytes())?;

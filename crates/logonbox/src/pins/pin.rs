@@ -5,8 +5,8 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use login::config::{LogonBox, Pins};
 use logonbox_authenticator::PublicKey;
-use pam_logonbox::config::{LogonBox, Pins};
 
 use super::file::{Directory, keys, read};
 use crate::cli;
@@ -17,11 +17,12 @@ use crate::terminal::{DOUBTFUL, HEADING, shown, stderr};
 
 pub fn pin(conf: &Path, args: &cli::Pin, out: &mut dyn Write) -> Result<End, Failure> {
     let config = configuration(conf)?;
-    let logonbox = tenant_of(&config)?;
+    let tenant = tenant_of(&config)?;
+    let logonbox = &config.logonbox;
     let (account, directory) = (&args.account, &args.place.pins_directory);
     let pinned = read(directory, account)?;
     let before = keys(pinned.as_ref());
-    let published = client(&config, logonbox)
+    let published = client(&config, tenant)
         .and_then(|client| Published::fetch(&client, account))
         .map_err(|error| unavailable(account, error))?;
     let wanted = wanted(&published, logonbox, &args.keys)?;
@@ -81,7 +82,7 @@ pub fn pin(conf: &Path, args: &cli::Pin, out: &mut dyn Write) -> Result<End, Fai
     without_effect(logonbox, out)
 }
 
-/// The keys to pin: those that are named, or all that the module can use.
+/// The keys to pin: the named ones, or all that the module can use.
 fn wanted(
     published: &Published,
     logonbox: &LogonBox,
@@ -125,7 +126,7 @@ fn wanted(
     Ok(wanted)
 }
 
-/// As a key list has it. The comment is the tenant's.
+/// The key as a line of a key list. The comment is from the tenant.
 fn line(key: &PublicKey) -> String {
     let (algorithm, blob) = (key.algorithm(), STANDARD.encode(key.blob()));
     let comment = shown(key.comment());
@@ -135,7 +136,7 @@ fn line(key: &PublicKey) -> String {
         + "\n"
 }
 
-/// Asks the administrator, who must be there.
+/// Asks the administrator for confirmation. Fails if there is no terminal.
 fn confirm(account: &str, count: usize) -> Result<(), Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
@@ -162,7 +163,7 @@ fn confirm(account: &str, count: usize) -> Result<(), Failure> {
     }
 }
 
-/// Whether what is pinned counts.
+/// Warns if pinned keys have no effect.
 fn without_effect(logonbox: &LogonBox, out: &mut dyn Write) -> Result<End, Failure> {
     if logonbox.pins != Pins::Off {
         return Ok(End::Fine);

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
+use login::config::{Mode, Pins};
 use logonbox_authenticator::PublicKey;
-use pam_logonbox::config::{Mode, Pins};
 
 use super::file::{Directory, keys, read};
 use crate::cli;
@@ -63,8 +63,8 @@ pub fn unpin(conf: &Path, args: &cli::Unpin, out: &mut dyn Write) -> Result<End,
     Ok(End::Fine)
 }
 
-/// What follows for the account now that nothing is pinned. Whoever has lost a phone must be able to
-/// lose its key, too: this says nothing where the configuration cannot be read.
+/// Prints the effect on the account, which has no pinned key now. A configuration error must not
+/// prevent the removal of a lost phone's key, so this function ignores it.
 fn effect(
     conf: &Path,
     account: &str,
@@ -73,9 +73,9 @@ fn effect(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let (account, file) = (shown(account), file.display());
-    let pins = match configuration(conf).map(|config| config.mode) {
-        Ok(Mode::Push(logonbox)) => logonbox.pins,
-        Ok(Mode::Airlock(_)) | Err(_) => return Ok(()),
+    let pins = match configuration(conf) {
+        Ok(config) if matches!(config.mode, Mode::Push(_)) => config.logonbox.pins,
+        Ok(_) | Err(_) => return Ok(()),
     };
     match (pins, forgotten) {
         (Pins::Off, _) => writeln!(out, "pins = \"off\": pinned keys have no effect here.")?,

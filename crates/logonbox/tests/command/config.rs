@@ -1,12 +1,12 @@
 //! `logonbox config`.
 
-use crate::stage::{Stage, bare, run};
+use crate::setup::{Setup, bare, run};
 
 const EXAMPLE: &str = include_str!("../../../../conf/pam_logonbox.toml");
 
 #[test]
 fn every_setting_has_its_origin() {
-    let stage = Stage::new();
+    let stage = Setup::new();
     stage.configure(
         "# a comment\ndevice = \"ask\"\nalgorithms = [\n \"ssh-rsa\",\n]",
         "[wait]\nlogin_seconds = 0x20\n[conversation]\notp_echo = false\n\
@@ -38,10 +38,10 @@ fn every_setting_has_its_origin() {
     }
 }
 
-/// Whoever keeps what is printed has the same configuration.
+/// The printed text is a configuration with the same settings.
 #[test]
 fn what_is_printed_is_a_configuration() {
-    let stage = Stage::new();
+    let stage = Setup::new();
     let strange = r#"a "phone" \\ of l\u00e9a\u202E\u001B[2J"#;
     let accounts = "[accounts]\nlee = \"ls@acme.com\"\n\"o'neil x.y\" = \"on\"\n";
     stage.configure(&format!("device = '''{strange}'''"), accounts);
@@ -65,7 +65,7 @@ fn what_is_printed_is_a_configuration() {
     assert!(once.contains(accounts.unwrap()), "{once}");
     assert_eq!(once, again(&once));
 
-    // Nor does anything in it reach the terminal that the terminal would obey.
+    // Control characters in a value do not reach the terminal.
     stage.configure("device = \"x\\u001B[2J\\u202E\"", "");
     let run = stage.run(&["config"]);
     run.assert(0, &["device = \"x\\U0000001B[2J\\U0000202E\""], &[]);
@@ -73,7 +73,7 @@ fn what_is_printed_is_a_configuration() {
 
 #[test]
 fn what_is_wrong_is_what_the_module_logs() {
-    let stage = Stage::new();
+    let stage = Setup::new();
     let file = stage.path("pam_logonbox.toml").display().to_string();
     stage.configure("devcie = \"ask\"", "");
     let run_it = || stage.run(&["config"]);
@@ -81,7 +81,8 @@ fn what_is_wrong_is_what_the_module_logs() {
         1,
         &[],
         &[&format!(
-            "logonbox: {file} line 3, logonbox.devcie: unknown key; known here: tenant,"
+            "logonbox: {file} line 3, logonbox.devcie: unknown key; did you mean \"device\"? \
+             known here: tenant,"
         )],
     );
     std::fs::remove_file(&file).unwrap();

@@ -3,17 +3,17 @@
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone};
 
 use crate::pins::{OLD, PIXEL, lee};
-use crate::stage::{Run, Stage, nobody};
+use crate::setup::{Run, Setup, unused_address};
 
-fn keys(stage: &Stage, account: &str) -> Run {
-    let directory = stage.path("keys").display().to_string();
-    stage.run(&["keys", account, "--pins-directory", &directory])
+fn keys(setup: &Setup, account: &str) -> Run {
+    let directory = setup.path("keys").display().to_string();
+    setup.run(&["keys", account, "--pins-directory", &directory])
 }
 
 #[test]
 fn every_key_is_shown_with_its_use_and_the_one_that_rings() {
-    let (stage, account) = lee("");
-    let run = keys(&stage, "lee");
+    let (setup, account) = lee("");
+    let run = keys(&setup, "lee");
     let fingerprints: Vec<_> = account
         .all_keys()
         .iter()
@@ -22,7 +22,7 @@ fn every_key_is_shown_with_its_use_and_the_one_that_rings() {
     run.assert(
         0,
         &[
-            &format!("{} publishes 2 keys for lee.\n", stage.tenant.authority()),
+            &format!("{} publishes 2 keys for lee.\n", setup.tenant.authority()),
             &format!(
                 "\nPixel 8\n  ssh-ed25519 256 bits {}\n  usable\n",
                 fingerprints[PIXEL]
@@ -39,7 +39,7 @@ fn every_key_is_shown_with_its_use_and_the_one_that_rings() {
         &[],
     );
     assert!(!run.out.contains("pinned"), "{}", run.out);
-    assert!(stage.tenant.sign_requests().is_empty());
+    assert!(setup.tenant.sign_requests().is_empty());
 
     for (setting, code, ending) in [
         ("device = \"Old phone\"", 0, "rings Old phone ("),
@@ -56,8 +56,8 @@ fn every_key_is_shown_with_its_use_and_the_one_that_rings() {
             "refused: pins = \"required\", but there is no ",
         ),
     ] {
-        stage.configure(setting, "");
-        let run = keys(&stage, "lee");
+        setup.configure(setting, "");
+        let run = keys(&setup, "lee");
         assert_eq!(run.code, Some(code), "{run:#?}");
         let last = run
             .out
@@ -66,9 +66,9 @@ fn every_key_is_shown_with_its_use_and_the_one_that_rings() {
             .unwrap();
         assert!(last.contains(ending), "{last}");
     }
-    stage.configure("algorithms = [\"ssh-rsa\"]", "");
+    setup.configure("algorithms = [\"ssh-rsa\"]", "");
     let why = "not usable: ssh-ed25519 is not in `algorithms`";
-    keys(&stage, "lee").assert(0, &[why], &[]);
+    keys(&setup, "lee").assert(0, &[why], &[]);
 }
 
 #[test]
@@ -85,19 +85,19 @@ fn keys_of_no_use_say_why() {
         (Listing::None, "publishes 0 keys for lee."),
     ] {
         let account = Account::new("lee").listing(listing);
-        let stage = Stage::with(Options {
+        let setup = Setup::with(Options {
             accounts: Accounts::from_iter([account]),
             ..Options::default()
         });
-        keys(&stage, "lee").assert(1, &[why, "A login is refused: no usable key"], &[]);
+        keys(&setup, "lee").assert(1, &[why, "A login is refused: no usable key"], &[]);
     }
-    // Every kind of rubbish, and escape codes for an algorithm.
+    // Every kind of invalid line, and escape codes in place of an algorithm.
     let account = Account::new("lee").listing(Listing::UnknownFirst);
-    let stage = Stage::with(Options {
+    let setup = Setup::with(Options {
         accounts: Accounts::from_iter([account]),
         ..Options::default()
     });
-    keys(&stage, "lee").assert(
+    keys(&setup, "lee").assert(
         0,
         &[
             "ecdsa-sha2-nistp256 SHA256:",
@@ -113,18 +113,18 @@ fn keys_of_no_use_say_why() {
 fn what_the_tenant_calls_a_phone_is_stripped() {
     let hostile = "Pixel\u{1b}]0;x\u{7}\u{202e}8";
     let account = Account::new("lee").phones([Phone::new(hostile, KeyType::Ed25519)]);
-    let stage = Stage::with(Options {
+    let setup = Setup::with(Options {
         accounts: Accounts::from_iter([account]),
         ..Options::default()
     });
-    // That nothing gets through is said of every run.
-    keys(&stage, "lee").assert(0, &["\nPixel?]0;x??8\n"], &[]);
+    // Every run is checked for control characters.
+    keys(&setup, "lee").assert(0, &["\nPixel?]0;x??8\n"], &[]);
 }
 
 #[test]
 fn errors_say_what_to_do() {
-    let (stage, _) = lee("");
-    keys(&stage, "kim\u{1b}").assert(
+    let (setup, _) = lee("");
+    keys(&setup, "kim\u{1b}").assert(
         1,
         &[],
         &[
@@ -132,16 +132,16 @@ fn errors_say_what_to_do() {
             "`account` in [logonbox]",
         ],
     );
-    stage.configure_for(&nobody(), "", "");
-    keys(&stage, "lee").assert(1, &[], &["logonbox: lee: the tenant ", "proxy"]);
-    let other = Stage::new();
-    stage.write("ca.pem", other.tenant.ca_pem());
-    stage.configure("", "");
-    keys(&stage, "lee").assert(1, &[], &["logonbox: lee: TLS failed", "`ca_file` in [tls]"]);
-    let url = stage.tenant.airlock_url();
-    stage.write(
+    setup.configure_for(&unused_address(), "", "");
+    keys(&setup, "lee").assert(1, &[], &["logonbox: lee: the tenant ", "proxy"]);
+    let other = Setup::new();
+    setup.write("ca.pem", other.tenant.ca_pem());
+    setup.configure("", "");
+    keys(&setup, "lee").assert(1, &[], &["logonbox: lee: TLS failed", "`ca_file` in [tls]"]);
+    let url = setup.tenant.airlock_url();
+    setup.write(
         "pam_logonbox.toml",
         &format!("mode = \"airlock\"\n[airlock]\nurl = {url:?}\n"),
     );
-    keys(&stage, "lee").assert(1, &[], &["there are no keys"]);
+    keys(&setup, "lee").assert(1, &[], &["there are no keys"]);
 }

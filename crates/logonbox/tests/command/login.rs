@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use tenant::{Account, Accounts, KeyType, Options, Phone};
 
-use crate::stage::{NO_LIMIT, Stage, nobody};
-use crate::terminal::{PATIENCE, Terminal, screen};
+use crate::setup::{NO_LIMIT, Setup, unused_address};
+use crate::terminal::{TIMEOUT, Terminal, screen};
 
-/// A user that every system knows.
+/// A user that every system has.
 const USER: &str = "root";
 const PASSWORD: &str = tenant::PASSWORD;
 
-fn stage(account: &str, rest: &str) -> Stage {
-    let stage = Stage::new();
-    stage.configure(&format!("account = {account:?}"), rest);
-    stage
+fn setup(account: &str, rest: &str) -> Setup {
+    let setup = Setup::new();
+    setup.configure(&format!("account = {account:?}"), rest);
+    setup
 }
 
-fn airlock(account: &str, more: &str) -> Stage {
-    let stage = Stage::new();
+fn airlock(account: &str, more: &str) -> Setup {
+    let setup = Setup::new();
     let text = format!(
         "mode = \"airlock\"\n[airlock]\nurl = {:?}\naccount = {account:?}\n{more}\n[tls]\nca_file = {:?}\n[policy]\n{NO_LIMIT}\n",
-        stage.tenant.airlock_url(),
-        stage.path("ca.pem").display().to_string()
+        setup.tenant.airlock_url(),
+        setup.path("ca.pem").display().to_string()
     );
-    stage.write("pam_logonbox.toml", &text);
-    stage
+    setup.write("pam_logonbox.toml", &text);
+    setup
 }
 
 /// The names of the steps, in order.
@@ -43,11 +43,11 @@ fn steps(out: &str) -> Vec<&str> {
         .collect()
 }
 
-/// As from a job of cron. Nobody has read the announcement, so nobody's phone may ring.
+/// As in a cron job. The user cannot read the announcement, so the phone must not ring.
 #[test]
 fn without_an_answer_nobody_s_phone_rings() {
-    let stage = stage("approve", "");
-    let run = stage.run_with("", &["login", USER]);
+    let setup = setup("approve", "");
+    let run = setup.run_with("", &["login", USER]);
     run.assert(
         1,
         &["PAM    PAM_CONV_ERR", ": conversation "],
@@ -58,13 +58,13 @@ fn without_an_answer_nobody_s_phone_rings() {
         1,
         "{run:#?}"
     );
-    assert_eq!(stage.tenant.sign_requests().len(), 0);
+    assert_eq!(setup.tenant.sign_requests().len(), 0);
 }
 
 #[test]
 fn an_approved_login_shows_its_steps_its_line_and_its_code() {
-    let stage = stage("approve", "");
-    let run = stage.run_with("\n", &["login", USER, "--rhost", "192.0.2.7"]);
+    let setup = setup("approve", "");
+    let run = setup.run_with("\n", &["login", USER, "--rhost", "192.0.2.7"]);
     run.assert(0, &[], &["Approve the request on your phone. Code: "]);
     assert!(run.err.contains("\nPress Enter to send it: "), "{run:#?}");
     assert_eq!(
@@ -80,7 +80,7 @@ fn an_approved_login_shows_its_steps_its_line_and_its_code() {
             "approved"
         ]
     );
-    let fingerprint = stage.tenant.sign_requests()[0].fingerprint.clone();
+    let fingerprint = setup.tenant.sign_requests()[0].fingerprint.clone();
     let line = format!(
         "log    authpriv.info pam_logonbox(sshd:auth): approved user=\"{USER}\" account=\"approve\" \
          rhost=\"192.0.2.7\" device=\"Pixel 8\" key=\"{fingerprint}\" seconds=\""
@@ -88,7 +88,7 @@ fn an_approved_login_shows_its_steps_its_line_and_its_code() {
     run.line(&line);
     run.line("PAM    PAM_SUCCESS");
     run.line("total  ");
-    let text = stage.tenant.sign_requests()[0].text.clone();
+    let text = setup.tenant.sign_requests()[0].text.clone();
     assert!(text.contains(" (sshd) from 192.0.2.7. Code: "), "{text}");
 }
 
@@ -116,61 +116,61 @@ fn every_end_has_its_code_and_its_exit_status() {
             1,
         ),
     ] {
-        let stage = stage(account, rest);
-        let run = stage.run_with("\n", &["login", USER, "--service", service]);
+        let setup = setup(account, rest);
+        let run = setup.run_with("\n", &["login", USER, "--service", service]);
         assert_eq!(run.code, Some(exit), "{run:#?}");
         run.line(&format!("PAM    {code}"));
         let line = run.line("log    ");
         let start = format!("pam_logonbox({service}:auth): {word} ");
         assert!(line.contains(&start), "{line}");
         let rings = matches!(word, "declined" | "bad-signature");
-        assert_eq!(!stage.tenant.sign_requests().is_empty(), rings, "{word}");
+        assert_eq!(!setup.tenant.sign_requests().is_empty(), rings, "{word}");
     }
 }
 
 #[test]
 fn whoever_cannot_be_reached_is_explained() {
-    let stage = Stage::new();
-    stage.configure_for(&nobody(), "", "");
-    let run = stage.run_with("\n", &["login", USER]);
+    let setup = Setup::new();
+    setup.configure_for(&unused_address(), "", "");
+    let run = setup.run_with("\n", &["login", USER]);
     run.assert(
         1,
         &["PAM_AUTHINFO_UNAVAIL", "Is the name right"],
         &["The login service cannot be reached."],
     );
 
-    // By another CA than that of the tenant.
-    let stage = self::stage("approve", "");
-    let other = Stage::new();
-    stage.write("ca.pem", other.tenant.ca_pem());
-    let run = stage.run_with("\n", &["login", USER]);
+    // A certificate of another CA than the tenant's.
+    let setup = self::setup("approve", "");
+    let other = Setup::new();
+    setup.write("ca.pem", other.tenant.ca_pem());
+    let run = setup.run_with("\n", &["login", USER]);
     run.assert(1, &["tls ", "ca_file"], &["cannot be reached"]);
 }
 
 #[test]
 fn a_person_who_answers_nothing_has_no_login() {
-    let stage = stage("approve", "[conversation]\nannounce = \"enter\"");
-    let run = stage.run(&["login", USER]);
+    let setup = setup("approve", "[conversation]\nannounce = \"enter\"");
+    let run = setup.run(&["login", USER]);
     run.assert(1, &["conversation ", "PAM_CONV_ERR"], &["Press Enter"]);
     // Longer than any answer through PAM.
     let long = "x".repeat(600) + "\n";
-    let run = stage.run_with(&long, &["login", USER]);
+    let run = setup.run_with(&long, &["login", USER]);
     run.assert(1, &["conversation ", "PAM_CONV_ERR"], &["Press Enter"]);
-    assert!(stage.tenant.sign_requests().is_empty());
+    assert!(setup.tenant.sign_requests().is_empty());
 }
 
 #[test]
 fn a_terminal_shows_the_wait_and_ctrl_c_ends_it_with_a_line() {
-    let stage = stage("page", "");
-    let mut command = stage.command(&["login", USER, "--service", "login"]);
+    let setup = setup("page", "");
+    let mut command = setup.command(&["login", USER, "--service", "login"]);
     command.env("NO_COLOR", "1");
     let terminal = Terminal::start(&command);
     terminal.see("waiting for the phone ... 0 s of 45 s");
     terminal.see("waiting for the phone ... 1 s of 45 s");
-    assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
+    assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
     terminal.press("\x03");
     let (status, raw) = terminal.end();
-    // Of the signal, as other programs; the line before.
+    // The command ends by the signal, like other programs, after it has printed the line.
     assert_eq!(status.signal(), Some(2), "{raw}");
     let screen = screen(&raw);
     assert!(screen.contains("interrupted user=\"root\""), "{screen}");
@@ -178,14 +178,14 @@ fn a_terminal_shows_the_wait_and_ctrl_c_ends_it_with_a_line() {
     assert!(screen.contains("PAM_MAXTRIES"), "{screen}");
     assert!(!screen.contains("waiting for"), "{screen}");
     assert!(!raw.contains('\u{1b}'), "{raw:?}");
-    assert!(stage.tenant.wait_for_waiting(0, PATIENCE), "given up");
+    assert!(setup.tenant.wait_for_waiting(0, TIMEOUT), "given up");
 }
 
 #[test]
 fn pinned_keys_and_the_caller_of_su_count_as_in_the_module() {
-    let stage = Stage::new();
-    stage.configure("pins = \"required\"", "[policy]\nsu_asks = \"caller\"");
-    let keys = stage.path("keys").display().to_string();
+    let setup = Setup::new();
+    setup.configure("pins = \"required\"", "[policy]\nsu_asks = \"caller\"");
+    let keys = setup.path("keys").display().to_string();
     let login = [
         "login",
         "daemon",
@@ -196,7 +196,7 @@ fn pinned_keys_and_the_caller_of_su_count_as_in_the_module() {
         "--pins-directory",
         &keys,
     ];
-    let run = stage.run(&login);
+    let run = setup.run(&login);
     run.assert(
         1,
         &["no-key user=\"daemon\" caller=\"root\" ", "there is no "],
@@ -204,28 +204,28 @@ fn pinned_keys_and_the_caller_of_su_count_as_in_the_module() {
     );
     let account = tenant::Account::new("root");
     std::fs::create_dir(&keys).unwrap();
-    stage.write("keys/root", &format!("{}\n", account.all_keys()[0].line()));
-    let stage_of_root = Stage::with(Options {
+    setup.write("keys/root", &format!("{}\n", account.all_keys()[0].line()));
+    let setup_of_root = Setup::with(Options {
         accounts: Accounts::from_iter([account]),
         ..Options::default()
     });
-    stage.write("ca.pem", stage_of_root.tenant.ca_pem());
-    let authority = stage_of_root.tenant.authority();
-    stage.configure_for(
+    setup.write("ca.pem", setup_of_root.tenant.ca_pem());
+    let authority = setup_of_root.tenant.authority();
+    setup.configure_for(
         authority,
         "pins = \"required\"",
         "[policy]\nsu_asks = \"caller\"",
     );
-    stage.run(&login).assert(
+    setup.run(&login).assert(
         0,
         &["key list        pinned on this host", "PAM_SUCCESS"],
         &["phone"],
     );
-    assert!(stage_of_root.tenant.key_requests().is_empty());
-    assert_eq!(stage_of_root.tenant.sign_requests()[0].username, "root");
+    assert!(setup_of_root.tenant.key_requests().is_empty());
+    assert_eq!(setup_of_root.tenant.sign_requests()[0].username, "root");
 }
 
-/// What the module believes of a silent tenant depends on who can have made it silent.
+/// The caller of a setuid program can cause a timeout. The module must not fail open after one.
 #[test]
 fn a_service_that_users_start_with_more_rights_is_taken_for_one() {
     let rest = "[wait]\nconnect_seconds = 2\n[policy]\non_unavailable = \"ignore\"";
@@ -234,8 +234,8 @@ fn a_service_that_users_start_with_more_rights_is_taken_for_one() {
         ("sudo", "PAM_AUTHINFO_UNAVAIL", 1),
         ("su", "PAM_AUTHINFO_UNAVAIL", 1),
     ] {
-        let stage = stage("approve.keys-never", rest);
-        let run = stage.run(&["login", USER, "--service", service]);
+        let setup = setup("approve.keys-never", rest);
+        let run = setup.run(&["login", USER, "--service", service]);
         run.assert(
             exit,
             &["timed-out ", &format!("PAM    {code}")],
@@ -246,16 +246,16 @@ fn a_service_that_users_start_with_more_rights_is_taken_for_one() {
 
 #[test]
 fn without_a_terminal_no_wait_is_shown() {
-    let stage = stage("never", "[wait]\nlogin_seconds = 1");
-    let run = stage.run(&["login", USER, "--service", "login"]);
+    let setup = setup("never", "[wait]\nlogin_seconds = 1");
+    let run = setup.run(&["login", USER, "--service", "login"]);
     run.assert(1, &["timed-out"], &["No answer from the phone within 1 s."]);
     assert!(!run.err.contains("waiting"), "{run:#?}");
 }
 
 #[test]
 fn what_is_hidden_stays_hidden_and_the_terminal_is_left_as_it_was() {
-    let stage = airlock("otp", "");
-    let terminal = Terminal::start(&stage.command(&["login", USER, "--service", "login"]));
+    let setup = airlock("otp", "");
+    let terminal = Terminal::start(&setup.command(&["login", USER, "--service", "login"]));
     terminal.see("Password: ");
     assert!(!terminal.echoes());
     terminal.press(&format!("{PASSWORD}\r"));
@@ -271,7 +271,7 @@ fn what_is_hidden_stays_hidden_and_the_terminal_is_left_as_it_was() {
         "the terminal's echo: {raw}"
     );
 
-    let login = stage.command(&["login", USER, "--service", "login"]);
+    let login = setup.command(&["login", USER, "--service", "login"]);
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "trap : INT; \"$0\" \"$@\"; echo status $?; stty -a"])
@@ -290,9 +290,9 @@ fn what_is_hidden_stays_hidden_and_the_terminal_is_left_as_it_was() {
 
 #[test]
 fn a_password_of_the_stack_is_asked_for_as_another_module_would() {
-    let stage = airlock("otp", "password = \"stack\"");
+    let setup = airlock("otp", "password = \"stack\"");
     let typed = format!("{PASSWORD}\nA1b2C3\n");
-    let run = stage.run_with(&typed, &["login", USER]);
+    let run = setup.run_with(&typed, &["login", USER]);
     run.assert(
         0,
         &["PAM_SUCCESS"],
@@ -317,13 +317,13 @@ fn a_password_of_the_stack_is_asked_for_as_another_module_would() {
 fn what_the_tenant_says_is_stripped() {
     let hostile = "Pixel\u{1b}[2J\u{9b}1m\u{202e}8 of l\u{e9}a";
     let lee = Account::new("lee").phones([Phone::new(hostile, KeyType::Ed25519)]);
-    let stage = Stage::with(Options {
+    let setup = Setup::with(Options {
         accounts: Accounts::from_iter([lee]),
         ..Options::default()
     });
-    stage.configure("account = \"lee\"", "");
-    // That nothing gets through is said of every run.
-    let run = stage.run_with("\n", &["login", USER]);
+    setup.configure("account = \"lee\"", "");
+    // Every run is checked for control characters.
+    let run = setup.run_with("\n", &["login", USER]);
     run.assert(
         0,
         &["key             Pixel?[2J?1m?8 of l\u{e9}a (ssh-ed25519 SHA256:"],
@@ -333,19 +333,19 @@ fn what_the_tenant_says_is_stripped() {
 
 #[test]
 fn a_login_in_a_terminal_reads_from_it_and_reports_to_a_file() {
-    let stage = stage("approve", "");
-    let report = std::fs::File::create(stage.path("report")).unwrap();
-    let command = stage.command(&["login", USER]);
+    let setup = setup("approve", "");
+    let report = std::fs::File::create(setup.path("report")).unwrap();
+    let command = setup.command(&["login", USER]);
     let terminal = Terminal::start_changed(&command, |command| command.stdout(report));
     terminal.see("Press Enter to send it: ");
     terminal.press("\r");
     let (status, raw) = terminal.end();
     assert!(status.success(), "{raw}");
     assert!(!raw.contains("PAM_SUCCESS"), "{raw}");
-    let report = std::fs::read_to_string(stage.path("report")).unwrap();
+    let report = std::fs::read_to_string(setup.path("report")).unwrap();
     assert!(
         report.contains("PAM_SUCCESS") && !report.contains('\u{1b}'),
         "{report}"
     );
-    assert!(stage.tenant.wait_for_sign_requests(1, Duration::ZERO));
+    assert!(setup.tenant.wait_for_sign_requests(1, Duration::ZERO));
 }

@@ -1,4 +1,4 @@
-//! The command as people run it, against a simulated tenant.
+//! Runs the command against a simulated tenant.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -16,5 +16,5 @@ mod keys;
 mod login;
 mod output;
 mod pins;
-mod stage;
+mod setup;
 mod terminal;

@@ -1,15 +1,15 @@
-//! What holds for all that the command says.
+//! Rules for all output of the command.
 
 use std::process::Stdio;
 
-use crate::stage::{Stage, bare, run};
+use crate::setup::{Setup, bare, run};
 use crate::terminal::Terminal;
 
 #[test]
 fn colours_are_for_terminals_without_no_color() {
-    let stage = Stage::new();
+    let setup = Setup::new();
     let seen = |variable: &str, value: &str| {
-        let mut command = stage.command(&["config"]);
+        let mut command = setup.command(&["config"]);
         command.env(variable, value);
         Terminal::start(&command).end().1
     };
@@ -20,7 +20,7 @@ fn colours_are_for_terminals_without_no_color() {
 
 #[test]
 fn a_closed_output_is_not_a_panic() {
-    let stage = Stage::new();
+    let setup = Setup::new();
     for arguments in [
         &["config"][..],
         &["config", "--example"],
@@ -30,7 +30,7 @@ fn a_closed_output_is_not_a_panic() {
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = stage
+        let output = setup
             .command(arguments)
             .stdin(Stdio::null())
             .stdout(writer)
@@ -46,9 +46,9 @@ fn a_closed_output_is_not_a_panic() {
 
 #[test]
 fn an_output_that_takes_nothing_is_an_error() {
-    let stage = Stage::new();
+    let setup = Setup::new();
     let full = std::fs::File::create("/dev/full").unwrap();
-    let output = stage
+    let output = setup
         .command(&["config"])
         .stdout(full)
         .stderr(Stdio::piped())

@@ -9,8 +9,8 @@ use std::time::Duration;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use pty_process::blocking::{Command, Pty};
 
-/// Longer than anything here takes.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit for everything that a test waits for.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 const ROWS: NonZero<u16> = NonZero::new(50).expect("not zero");
 const COLUMNS: NonZero<u16> = NonZero::new(100).expect("not zero");
@@ -31,7 +31,7 @@ impl Terminal {
         Self::start_changed(command, |command| command)
     }
 
-    /// The same after a change, such as another standard output.
+    /// Starts the command after a change, such as another standard output.
     pub fn start_changed(
         command: &std::process::Command,
         change: impl FnOnce(Command) -> Command,
@@ -39,7 +39,7 @@ impl Terminal {
         let (pty, pts) = pty_process::blocking::open().expect("a terminal");
         pty.resize(pty_process::Size::new(ROWS.get(), COLUMNS.get()))
             .expect("a size");
-        // Ctrl-C throws away what is being written, be it written before or right after the signal.
+        // Ctrl-C drops the output that is being written, before and right after the signal.
         let mut settings = tcgetattr(&pty).expect("settings");
         settings.local_flags.insert(LocalFlags::NOFLSH);
         tcsetattr(&pty, SetArg::TCSANOW, &settings).expect("settings");
@@ -52,7 +52,7 @@ impl Terminal {
             let (pty, seen) = (Arc::clone(&pty), Arc::clone(&seen));
             move || {
                 let mut buffer = [0; 4096];
-                // An error is the hangup: nobody has the terminal open any more.
+                // An error is the hangup: the terminal is closed.
                 while let Ok(read @ 1..) = (&*pty).read(&mut buffer) {
                     let mut state = seen.0.lock().unwrap();
                     state.raw.extend_from_slice(&buffer[..read]);
@@ -71,7 +71,7 @@ impl Terminal {
         (&*self.pty).write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until this has been written.
+    /// Waits until this text has been written.
     #[track_caller]
     pub fn see(&self, text: &str) {
         let enough = |seen: &Seen| seen.text().contains(text) || seen.ended.is_some();
@@ -79,7 +79,7 @@ impl Terminal {
         assert!(text_is_there, "{text:?} has not come: {:#?}", self.raw());
     }
 
-    /// Waits for the end: how it ended, and all that was written.
+    /// Waits for the end. Returns the status and the whole output.
     #[track_caller]
     pub fn end(self) -> (ExitStatus, String) {
         let raw = self.wait(|seen| seen.ended.is_some());
@@ -87,7 +87,7 @@ impl Terminal {
         (ended.unwrap_or_else(|| panic!("no end: {raw:#?}")), raw)
     }
 
-    /// Whether the terminal shows what is typed.
+    /// Whether the terminal echoes typed text.
     pub fn echoes(&self) -> bool {
         let settings = tcgetattr(&*self.pty).unwrap();
         settings.local_flags.contains(LocalFlags::ECHO)
@@ -101,13 +101,13 @@ impl Terminal {
         let (seen, changed) = &*self.seen;
         let guard = seen.lock().unwrap();
         let (seen, _) = changed
-            .wait_timeout_while(guard, PATIENCE, |seen| !enough(seen))
+            .wait_timeout_while(guard, TIMEOUT, |seen| !enough(seen))
             .unwrap();
         seen.text()
     }
 }
 
-/// As a person's shell starts it: a script that runs tests in the background has Ctrl-C ignored.
+/// Like a shell: a script that runs tests in the background ignores Ctrl-C.
 fn attended(command: &std::process::Command) -> std::process::Command {
     let mut attended = std::process::Command::new("env");
     attended
@@ -130,7 +130,7 @@ impl Seen {
     }
 }
 
-/// What is on a screen after all that was written.
+/// The screen after the whole output.
 pub fn screen(raw: &str) -> String {
     let mut parser = vt100::Parser::new(ROWS, COLUMNS, 0);
     parser.process(raw.as_bytes());

@@ -1,5 +1,5 @@
-//! The server's certificate, as the module's TLS judges it: rustls itself is asked, with this time and
-//! a later one, and with other roots, so that there is no second reader of certificates.
+//! Checks the server's certificate as the module's TLS does. rustls itself decides: at the current
+//! time, at a later time, and with other roots. This program does not parse certificates.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,41 +19,41 @@ use rustls::{
 
 use super::line::Line;
 
-/// Long enough to have a certificate renewed.
+/// Enough time to renew a certificate.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-/// More than the head of an answer has.
+/// Larger than the header of any answer.
 const HEAD_LIMIT: usize = 64 << 10;
 
-/// What a server has shown.
+/// The result of a handshake.
 #[derive(Debug)]
 pub struct Seen {
-    /// Whether it is believed.
+    /// Whether the module would accept the certificate.
     pub verdict: Verdict,
-    /// When its certificate, or one above it, expires, if that is soon.
+    /// The expiry time of the certificate or of a CA above it, if that is soon.
     pub ends_soon: Option<u64>,
-    /// Its `Date`. From a server that is not believed, too.
+    /// The header `Date`. Servers with a bad certificate have one, too.
     pub date: Option<String>,
 }
 
-/// What the module makes of a certificate. Times are seconds of the UNIX epoch.
+/// The module's verdict on a certificate. Times are in seconds since the UNIX epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words speak for themselves")]
 pub enum Verdict {
     Good,
     Expired(Option<u64>),
     NotYet(Option<u64>),
-    /// The names that it has.
+    /// The names in the certificate.
     WrongName(String),
     SelfSigned,
     UnknownCa,
     Other(String),
 }
 
-/// Shakes hands, and asks for the time.
+/// Does a TLS handshake and requests the server's time.
 ///
 /// # Errors
 ///
-/// Why there was no handshake.
+/// Why the handshake failed.
 pub fn look(
     line: &mut Line,
     server: &TenantAddress,
@@ -97,7 +97,7 @@ pub fn look(
     })
 }
 
-/// The head of an answer to a question that holds nothing. Whoever it is may hear it.
+/// The `Date` of an answer. The request contains no secret, so even an attacker may read it.
 fn date(
     connection: &mut ClientConnection,
     line: &mut Line,
@@ -127,7 +127,7 @@ fn date(
 fn store(roots: &Roots) -> Result<RootCertStore, String> {
     let pem = match roots {
         Roots::Pem(pem) => pem.clone(),
-        Roots::System => SYSTEM_CA_FILES
+        _ => SYSTEM_CA_FILES
             .iter()
             .find_map(|path| std::fs::read(path).ok())
             .ok_or("no CA certificates: install the package ca-certificates")?,
@@ -137,7 +137,7 @@ fn store(roots: &Roots) -> Result<RootCertStore, String> {
     Ok(store)
 }
 
-/// Why the module can use none of these certificates: each must be good.
+/// Checks that the module can use every one of these certificates.
 pub fn usable(pem: &[u8]) -> Result<(), String> {
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -159,8 +159,8 @@ fn verifier(
         .map_err(|error| error.to_string())
 }
 
-/// Goes on with the handshake whatever the certificate is, and remembers what it was. Nothing that
-/// matters is sent behind it.
+/// Continues the handshake with any certificate, and stores the verdict. The connection must not
+/// carry secrets.
 #[derive(Debug)]
 struct Witness {
     trusted: Arc<WebPkiServerVerifier>,
@@ -195,7 +195,7 @@ impl Witness {
         (verdict(&error, alone.as_ref()), None)
     }
 
-    /// What judges a certificate by itself.
+    /// A verifier that trusts only this certificate.
     fn alone(&self, leaf: &CertificateDer<'_>) -> Option<Arc<WebPkiServerVerifier>> {
         let mut roots = RootCertStore::empty();
         roots.add(leaf.clone().into_owned()).ok()?;
@@ -203,14 +203,14 @@ impl Witness {
     }
 }
 
-/// A name as people write it: rustls says `DnsName("a.example")` or `IpAddress(192.0.2.7)`.
+/// The plain name. rustls prints `DnsName("a.example")` or `IpAddress(192.0.2.7)`.
 fn plain(name: &str) -> &str {
     name.split_once('(')
         .and_then(|(_, rest)| rest.strip_suffix(')'))
         .map_or(name, |name| name.trim_matches(['"', '\'']))
 }
 
-/// What an error means. `by_itself` is what comes with the certificate as its only root.
+/// The verdict for an error. `by_itself` is the result with the certificate as its only root.
 fn verdict(error: &Error, by_itself: Option<&Option<Error>>) -> Verdict {
     let Error::InvalidCertificate(why) = error else {
         return Verdict::Other(error.to_string());
@@ -229,7 +229,7 @@ fn verdict(error: &Error, by_itself: Option<&Option<Error>>) -> Verdict {
             let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
             Verdict::WrongName(names.join(", "))
         }
-        // An authority of the same name, with another key.
+        // A CA of the same name, but with another key.
         CertificateError::BadSignature => Verdict::UnknownCa,
         CertificateError::UnknownIssuer => match by_itself {
             None => Verdict::UnknownCa,

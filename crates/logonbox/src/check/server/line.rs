@@ -1,5 +1,5 @@
-//! A connection to the server, through the proxy where there is one: how far it comes, and where it
-//! ends.
+//! A connection to the server, through the proxy if one is set. An error names the step that
+//! failed.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -9,43 +9,43 @@ use std::time::{Duration, Instant};
 
 use logonbox_authenticator::TenantAddress;
 
-/// More than a proxy has to say before it connects.
+/// Larger than any answer of a proxy to CONNECT.
 const PROXY_LIMIT: usize = 16 << 10;
-/// More addresses than this are not tried.
+/// At most this many addresses are tried.
 const MOST_ADDRESSES: usize = 8;
 
-/// Where the way ends.
+/// The step that failed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Whose name, and why.
+    /// The name, and the reason.
     NoSuchName(String, String),
-    /// To whom, and why.
+    /// The address, and the reason.
     NotConnected(String, String),
-    /// What the proxy says.
+    /// The error, or the first line of the proxy's answer.
     Proxy(String),
-    /// The time was over.
+    /// The proxy did not answer in time.
     Late,
 }
 
-/// An open connection. Nobody has been asked yet who is at its end.
+/// An open connection. The identity of the server is not verified yet.
 #[derive(Debug)]
 pub struct Line {
     stream: TcpStream,
-    /// However slowly the other side speaks.
+    /// The deadline for all reads and writes. A server that sends slowly cannot extend it.
     ends: Instant,
 }
 
-/// For all that is asked of a server, in times of `connect_seconds`.
+/// The time for everything on one connection, in multiples of `connect_seconds`.
 const STEPS: u32 = 3;
 
 impl Line {
-    /// Opens one, each step within `wait`.
+    /// Opens a connection. Each step may take `wait`.
     pub fn open(to: &TenantAddress, proxy: Option<&str>, wait: Duration) -> Result<Self, Stop> {
         let Some(proxy) = proxy else {
             return connect(to, wait).map(|stream| Self::new(stream, wait));
         };
         let proxy = proxy.strip_prefix("http://").unwrap_or(proxy);
-        // As the HTTP library has it.
+        // The HTTP library has the same default port.
         let (name, port) = proxy.rsplit_once(':').unwrap_or((proxy, "80"));
         let address: TenantAddress = format!("{name}:{port}")
             .parse()
@@ -101,7 +101,7 @@ fn connect(to: &TenantAddress, wait: Duration) -> Result<TcpStream, Stop> {
     let host = to.host().trim_matches(['[', ']']).to_owned();
     let port = to.port();
     let (sender, found) = channel();
-    // The system's resolver cannot be told when to give up.
+    // The system's resolver takes no timeout.
     let asked = host.clone();
     thread::spawn(move || {
         let found = (asked.as_str(), port).to_socket_addrs();
@@ -131,7 +131,7 @@ fn tunnel(stream: &mut Line, to: &TenantAddress) -> io::Result<()> {
     )?;
     let mut answer = Vec::new();
     let mut byte = [0];
-    // Byte by byte: what follows is not for us.
+    // Byte by byte, because the bytes after the answer belong to TLS.
     while !answer.ends_with(b"\r\n\r\n") {
         if answer.len() >= PROXY_LIMIT || stream.read(&mut byte)? == 0 {
             return Err(io::Error::other("it gives no answer that is HTTP"));

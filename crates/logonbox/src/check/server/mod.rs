@@ -1,4 +1,4 @@
-//! The tenant, or Airlock: the way there, its certificate, its clock, and what it says of a person.
+//! Checks the server: its connection, certificate and clock, and its data about a user.
 
 pub mod certificate;
 mod line;
@@ -7,30 +7,35 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use airlock_iam::BaseUrl;
-use bounded_https::{Call, Canceller, Header, Method, Options, Roots, Transport};
+use bounded_https::blocking::EventLoop;
+use bounded_https::http::{self, Method, Request};
+use bounded_https::{Body, HttpClient, Https, Limits, Roots};
+use login::clean::for_log;
+use login::config::{Config, Mode};
+use login::host::User;
+use login::pins::{self, DIRECTORY};
+use login::policy::{Exemption, exemption, known_user};
+use login::push;
+use login::system::System;
 use logonbox_authenticator::{Error, ErrorKind, TenantAddress};
-use pam_logonbox::config::{Config, LogonBox, Mode};
-use pam_logonbox::host::{System, ThisMachine, User};
-use pam_logonbox::login::push::configured;
-use pam_logonbox::pins::{DIRECTORY, counting};
-use pam_logonbox::policy::{Exemption, exemption, known_user};
-use pam_logonbox::text::for_log;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use super::finding::{Area, Finding, Report, Severity};
-use crate::setup::client;
+use crate::setup::{THIS_MACHINE, client};
 
 use certificate::Seen;
 use line::{Line, Stop};
 
-/// More than a clock that is looked after is off.
+/// The tolerance. Synchronized clocks differ by less.
 const CLOCK: Duration = Duration::from_secs(60);
+/// The size limit in bytes for answers that are not evaluated.
+const LARGEST_ANSWER: usize = 1 << 18;
 
-/// Tells a person who waits what is being waited for.
+/// Shows the current request while the administrator waits.
 pub type Progress<'p> = &'p mut dyn FnMut(&str);
 
-/// Looks at the server of one configuration, and at `user` there.
+/// Checks the server of one configuration. If `user` is given, checks this user, too.
 pub fn check(
     path: &Path,
     config: &Config,
@@ -40,8 +45,8 @@ pub fn check(
     report: &mut Report,
 ) {
     let (authority, server) = match &config.mode {
-        Mode::Push(logonbox) => (&logonbox.tenant, "the tenant"),
-        Mode::Airlock(airlock) => (airlock.url.authority(), "Airlock"),
+        Mode::Push(tenant) => (tenant, "the tenant"),
+        Mode::Airlock(url) => (url.authority(), "Airlock"),
     };
     let server = Server {
         path,
@@ -56,7 +61,7 @@ pub fn check(
     if reached {
         match &config.mode {
             Mode::Push(_) => {}
-            Mode::Airlock(airlock) => server.loginapp(&airlock.url, report),
+            Mode::Airlock(url) => server.loginapp(url, report),
         }
     }
     if let Some(user) = user {
@@ -86,15 +91,15 @@ impl Server<'_> {
     fn roots(&self) -> Roots {
         match self.config.tls.ca_pem() {
             Ok(Some(pem)) if certificate::usable(&pem).is_ok() => Roots::Pem(pem),
-            // Where the file cannot be used, that is said already.
+            // Another check reports an unusable file.
             _ => Roots::System,
         }
     }
 
-    /// Name, connection, certificate, clock. Whether a request can be sent.
+    /// Checks name, connection, certificate and clock. Returns whether a request can be sent.
     fn reach(&self, report: &mut Report) -> bool {
         const WHY: &str = "Until it can be reached, every login is refused, or goes on without the phone where on_unavailable says so.";
-        let wait = self.config.wait.connect;
+        let wait = self.config.wait.connect_seconds;
         let proxy = self.config.tls.proxy.as_deref();
         let mut line = match Line::open(self.authority, proxy, wait) {
             Ok(line) => line,
@@ -172,7 +177,7 @@ impl Server<'_> {
         }
     }
 
-    /// Whether the module believes the server.
+    /// Returns whether the module would trust the server.
     fn certificate(&self, seen: &Seen, report: &mut Report) -> bool {
         use certificate::Verdict;
 
@@ -283,20 +288,16 @@ impl Server<'_> {
         );
     }
 
-    /// Clears a flow that is not there: nobody is logged in by it, or out.
+    /// Deletes a flow that does not exist. This logs no user in or out.
     fn loginapp(&self, url: &BaseUrl, report: &mut Report) {
         let url = format!("{url}/public/authentication/flow/");
-        let status = self.call(Call {
-            method: Method::Delete,
-            url: url.clone(),
-            headers: vec![Header {
-                name: "x-same-domain".to_owned(),
-                value: "1".to_owned().into(),
-            }],
-            body: None,
-            timeout: self.config.wait.connect,
-            limit: 1 << 18,
-        });
+        let status = Request::builder()
+            .method(Method::DELETE)
+            .uri(&url)
+            .header("x-same-domain", "1")
+            .body(Body::default())
+            .map_err(|error| error.to_string())
+            .and_then(|request| self.call(request));
         let (id, what, advice) = match status {
             Ok(200..=299) => {
                 report.checked(
@@ -330,31 +331,36 @@ impl Server<'_> {
         report.add(Area::Server, self.error(id, what, why, advice));
     }
 
-    fn call(&self, call: Call) -> Result<u16, String> {
-        let options = Options {
-            roots: self.roots(),
-            proxy: self.config.tls.proxy.clone(),
-            connect_timeout: self.config.wait.connect,
-            canceller: Canceller::new(),
-            user_agent: concat!("logonbox/", env!("CARGO_PKG_VERSION")),
-        };
-        Transport::start(options)
-            .and_then(|transport| transport.call(call))
-            .map(|reply| reply.status)
-            .map_err(|failure| failure.to_string())
+    fn call(&self, request: http::Request<Body>) -> Result<u16, String> {
+        let timeout = self.config.wait.connect_seconds;
+        let mut builder = Https::builder()
+            .roots(self.roots())
+            .connect_timeout(timeout)
+            .user_agent(concat!("logonbox/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = &self.config.tls.proxy {
+            builder = builder.proxy(proxy);
+        }
+        builder
+            .build()
+            .and_then(|client| {
+                let limits = Limits::new(timeout, LARGEST_ANSWER);
+                EventLoop::new()?.run(client.send(request, limits))
+            })
+            .map(|reply| reply.status().as_u16())
+            .map_err(|error| error.to_string())
     }
 
-    /// Who this is to the host, to the configuration, and to the tenant.
+    /// Checks a user on the host, in the configuration and at the tenant.
     fn person(&self, user: &str, reached: bool, report: &mut Report) {
         let shown = for_log(user);
         let user = User::Named(user.to_owned());
-        if let Err(refusal) = known_user(&ThisMachine, &user) {
+        if let Err(refusal) = known_user(&THIS_MACHINE, &user) {
             report.add(
                 Area::Server,
                 Finding::new(
                     Severity::Error,
                     "user-unknown",
-                    format!("{shown}: {}", refusal.reason),
+                    format!("{shown}: {}", refusal.detail),
                     "Nobody's phone rings for this name.",
                     "Is it spelt right? `getent passwd` with that name tells what this host knows.",
                 ),
@@ -362,7 +368,7 @@ impl Server<'_> {
             return;
         }
         let mut is_exempt = false;
-        match exemption(&self.config.policy, &ThisMachine, &user, "") {
+        match exemption(&self.config.policy, &THIS_MACHINE, &user, "") {
             Ok(Exemption::Exempt(why)) => {
                 is_exempt = true;
                 report.add(
@@ -385,13 +391,13 @@ impl Server<'_> {
                 Area::Server,
                 self.error(
                     "user-unclear",
-                    format!("{shown}: {}", for_log(&refusal.reason)),
+                    format!("{shown}: {}", for_log(&refusal.detail)),
                     "Where it cannot be told who is exempt, the login is refused.",
                     "Look at the databases of users and groups (nsswitch.conf).",
                 ),
             ),
         }
-        let Mode::Push(logonbox) = &self.config.mode else {
+        let Mode::Push(tenant) = &self.config.mode else {
             let what = format!("{shown} in Airlock");
             report.skipped(Area::Server, what, "that takes a login");
             return;
@@ -400,11 +406,11 @@ impl Server<'_> {
             let User::Named(user) = &user else {
                 return;
             };
-            self.keys(logonbox, user, is_exempt, report);
+            self.keys(tenant, user, is_exempt, report);
         }
     }
 
-    fn keys(&self, logonbox: &LogonBox, user: &str, is_exempt: bool, report: &mut Report) {
+    fn keys(&self, tenant: &TenantAddress, user: &str, is_exempt: bool, report: &mut Report) {
         let refused = |id, what, advice| {
             let (severity, why) = if is_exempt {
                 (
@@ -416,23 +422,24 @@ impl Server<'_> {
             };
             Finding::new(severity, id, what, why, advice).in_file(self.path, None)
         };
-        let hostname = ThisMachine.hostname();
+        let logonbox = &self.config.logonbox;
+        let hostname = THIS_MACHINE.hostname();
         let account = self.config.account(user, &hostname);
         let shown = for_log(&account);
         let who = for_log(user);
-        let pinned = match counting(logonbox.pins, Path::new(DIRECTORY), &account) {
+        let pinned = match pins::pinned(logonbox.pins, Path::new(DIRECTORY), &account) {
             Ok(pinned) => pinned,
             Err(refusal) => {
                 let finding = refused(
                     "user-pins",
-                    format!("{who}: {}", for_log(&refusal.reason)),
+                    format!("{who}: {}", for_log(&refusal.detail)),
                     "`logonbox pins` shows what is pinned; `logonbox pin` pins what is published now.",
                 );
                 report.add(Area::Server, finding);
                 return;
             }
         };
-        let chosen = client(self.config, logonbox).and_then(|client| {
+        let chosen = client(self.config, tenant).and_then(|client| {
             let published = match &pinned {
                 Some(_) => None,
                 None => Some(client.keys(&account)?),
@@ -444,7 +451,7 @@ impl Server<'_> {
             else {
                 return Err(Error::new(ErrorKind::NoUsableKey, ""));
             };
-            let key = configured(&client, &logonbox.device, keys)?;
+            let key = push::configured_key(client.as_async(), &logonbox.device, keys)?;
             let name = match for_log(key.comment()) {
                 name if name.is_empty() => "without a name".to_owned(),
                 name => name,

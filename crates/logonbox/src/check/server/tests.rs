@@ -36,7 +36,7 @@ impl Stage {
         self.dir.path().join("ca.pem")
     }
 
-    /// With a configuration of its own: `TENANT`, `AIRLOCK` and `CA` stand for what they are.
+    /// Checks a configuration. Replaces `TENANT`, `AIRLOCK` and `CA` by their values.
     fn found(&self, text: &str, user: Option<&str>, now: SystemTime) -> Report {
         let text = text
             .replace("TENANT", self.tenant.authority())
@@ -83,7 +83,7 @@ fn certificates() {
         assert!(dated, "{report:#?}");
     }
     let stage = Stage::new(Certificate::Good);
-    // The system's authorities have not signed it.
+    // No CA of the system has signed it.
     assert_eq!(
         stage.ids("[logonbox]\ntenant = \"TENANT\"\n", None),
         ["tls-unknown-ca"]
@@ -134,7 +134,7 @@ fn time() {
 fn the_way_there() {
     let stage = Stage::new(Certificate::Good);
     let nobody = tenant::vacant().unwrap();
-    // It is not answered: the kernel takes the connection, and nobody looks.
+    // The kernel accepts the connection, but no program reads from it.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain_address = plain.local_addr().unwrap();
@@ -145,7 +145,7 @@ fn the_way_there() {
             let _ = answer(stream);
         }
     });
-    // Never silent, and never done.
+    // Sends bytes without end.
     let dribble = TcpListener::bind("127.0.0.1:0").unwrap();
     let dribble_address = dribble.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -198,7 +198,7 @@ fn a_person() {
     assert_eq!(checked(&device, "root").0, ["user-no-key"]);
     let exempt = format!("{PUSH}[policy]\nexempt_users = [\"root\"]\n");
     assert_eq!(checked(&exempt, "root").0, ["user-exempt"]);
-    // Whoever is exempt needs no account yet.
+    // Exempt users need no account.
     let early = format!("{account}[policy]\nonly_groups = [\"no-such-group\"]\n");
     let report = stage.found(&early, Some("root"), now());
     assert_eq!(report.count(Severity::Error), 0, "{report:#?}");

@@ -21,14 +21,14 @@ fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
     let root = Root::at(dir.path());
     let config = Config::parse(Path::new(CONF), conf).unwrap();
     let configs = BTreeMap::from([(PathBuf::from(CONF), config)]);
-    let around = Surroundings {
+    let context = Context {
         root: &root,
         conf: Path::new(CONF),
         configs: &configs,
         sshd_after_key: after_key,
     };
     let mut report = Report::default();
-    check(&Services::read(&root), &around, &mut report);
+    check(&Services::read(&root), &context, &mut report);
     let mut found: Vec<String> = report
         .findings
         .iter()
@@ -57,7 +57,7 @@ fn mistakes_are_found_where_they_are() {
             )],
             vec!["error stack-refusal-does-not-count /etc/pam.d/sshd:2"],
         ),
-        // Where it is to be mended, not where it is seen; and once for all.
+        // Reported once, at the line that must be changed.
         (
             vec![
                 ("pam.d/sshd", GOOD),
@@ -164,7 +164,7 @@ fn the_configuration_of_the_stack_counts() {
         found(&sshd(dies), &exempt, false),
         ["error stack-exempt-refused /etc/pam.d/sshd:2"]
     );
-    // A key that only sshd asks for.
+    // A key that only sshd requires.
     let key = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n\
                auth required pam_permit.so\n";
     assert_eq!(
@@ -181,11 +181,11 @@ fn the_configuration_of_the_stack_counts() {
     );
 }
 
-/// Every fault has words of its own, in each of its kinds.
+/// Every fault has its own text, in each of its variants.
 #[test]
 fn faults_are_put_into_words() {
-    let seen = |fault, unsure, phone| Seen {
-        found: Found {
+    let group = |fault, unsure, phone| Group {
+        occurrence: Occurrence {
             fault,
             at: 0,
             codes: REFUSALS.to_vec(),
@@ -217,11 +217,11 @@ fn faults_are_put_into_words() {
         Fault::AskedAfterRefusal,
         Fault::NoPasswordInStack,
     ] {
-        let finding = in_words(&seen(fault, false, None), "x").unwrap();
+        let finding = in_words(&group(fault, false, None), "x").unwrap();
         assert!(ids.insert(finding.id), "{finding:?}");
         let text = format!("{}{}{}", finding.what, finding.why, finding.advice);
         assert!(!text.contains("  "), "{finding:?}");
-        let finding = in_words(&seen(fault, true, None), "x").unwrap();
+        let finding = in_words(&group(fault, true, None), "x").unwrap();
         assert_ne!(finding.severity, Severity::Error, "{finding:?}");
     }
     let phone = Place {
@@ -229,7 +229,7 @@ fn faults_are_put_into_words() {
         line: 7,
     };
     let finding = in_words(
-        &seen(Fault::PhoneSkipped, false, Some(phone)),
+        &group(Fault::PhoneSkipped, false, Some(phone)),
         "sufficient pam_unix.so",
     )
     .unwrap();

@@ -1,4 +1,4 @@
-//! A tenant, a configuration, and the command.
+//! A tenant, a configuration, and runs of the command.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -11,42 +11,42 @@ use tenant::{Options, Tenant};
 /// The command that cargo has built for this test run.
 pub const LOGONBOX: &str = env!("CARGO_BIN_EXE_logonbox");
 
-/// For `[policy]`.
+/// A line for `[policy]`.
 pub const NO_LIMIT: &str = "unapproved_pushes_per_10_minutes = 0";
 
-/// A tenant, and a configuration that knows it.
-pub struct Stage {
+/// A tenant, and a configuration for it.
+pub struct Setup {
     pub tenant: Tenant,
     pub dir: TempDir,
 }
 
-impl Stage {
+impl Setup {
     pub fn new() -> Self {
         Self::with(Options::default())
     }
 
     pub fn with(options: Options) -> Self {
         let tenant = Tenant::start(options).expect("a tenant on loopback");
-        let stage = Self {
+        let setup = Self {
             tenant,
             dir: tempfile::tempdir().expect("a directory"),
         };
-        stage.write("ca.pem", stage.tenant.ca_pem());
-        stage.configure("", "");
-        stage
+        setup.write("ca.pem", setup.tenant.ca_pem());
+        setup.configure("", "");
+        setup
     }
 
-    /// Writes the configuration, with more lines for `[logonbox]`, and then for `[tls]` and
-    /// further sections.
+    /// Writes the configuration, with more lines for `[logonbox]`, and then for `[tls]` and further
+    /// sections.
     pub fn configure(&self, logonbox: &str, rest: &str) {
         self.configure_for(self.tenant.authority(), logonbox, rest);
     }
 
-    /// The same for another tenant.
+    /// Writes a configuration for another tenant.
     pub fn configure_for(&self, tenant: &str, logonbox: &str, rest: &str) {
         let ca = self.path("ca.pem").display().to_string();
-        // This machine's count of unapproved tries is none of these tests'.
-        // `[policy]` comes last where there is one.
+        // These tests must not use the count of this machine. `[policy]` is always the last
+        // section.
         let policy = if rest.contains("[policy]") {
             ""
         } else {
@@ -69,31 +69,31 @@ impl Stage {
         self.dir.path().join(name)
     }
 
-    /// The command with this configuration, to be started.
+    /// The command with this configuration, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare(arguments);
         command.arg("--conf").arg(self.path("pam_logonbox.toml"));
         command
     }
 
-    /// Runs the command, which has no terminal and reads nothing.
+    /// Runs the command without a terminal and with an empty standard input.
     pub fn run(&self, arguments: &[&str]) -> Run {
         self.run_with("", arguments)
     }
 
-    /// The same, with these lines to read.
+    /// Runs the command with these lines on its standard input.
     pub fn run_with(&self, typed: &str, arguments: &[&str]) -> Run {
         run(self.command(arguments), typed)
     }
 }
 
-/// The command without a configuration of its own.
+/// The command without a configuration.
 pub fn bare(arguments: &[&str]) -> Command {
     let mut command = Command::new(LOGONBOX);
     command
         .args(arguments)
         .env_clear()
-        // Colours for whoever pretends to know better; nothing here may believe it.
+        // A terminal with colours. The command must check for a terminal itself.
         .env("TERM", "xterm-256color");
     command
 }
@@ -107,13 +107,13 @@ pub fn run(mut command: Command, typed: &str) -> Run {
         .spawn()
         .expect("the command starts");
     let mut stdin = child.stdin.take().unwrap();
-    // It may have ended already.
+    // The command may have ended already.
     let _ = stdin.write_all(typed.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("the command ends").into()
 }
 
-/// What a run has said.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -129,7 +129,7 @@ impl From<Output> for Run {
             out: text(output.stdout),
             err: text(output.stderr),
         };
-        // Of no run without a terminal.
+        // Without a terminal, no output has control characters.
         for said in [&run.out, &run.err] {
             let turns = |c: char| ('\u{202a}'..='\u{202e}').contains(&c);
             let harmless = |c: char| c == '\n' || !c.is_control() && !turns(c);
@@ -141,7 +141,7 @@ impl From<Output> for Run {
 }
 
 impl Run {
-    /// Panics unless it ended so, with each of these among its words.
+    /// Panics unless the exit status is `code` and the outputs contain all of these texts.
     #[track_caller]
     pub fn assert(&self, code: i32, out: &[&str], err: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -155,7 +155,7 @@ impl Run {
         }
     }
 
-    /// The line that starts so.
+    /// The line that starts with this text.
     #[track_caller]
     pub fn line(&self, start: &str) -> &str {
         self.out
@@ -165,7 +165,7 @@ impl Run {
     }
 }
 
-/// Host and port where nothing listens.
-pub fn nobody() -> String {
+/// A host and port without a listener.
+pub fn unused_address() -> String {
     tenant::vacant().unwrap().to_string()
 }
