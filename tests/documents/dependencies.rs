@@ -1,4 +1,4 @@
-//! docs/dependencies.md names what is shipped, and the fuzzers build the same.
+//! docs/dependencies.md names the shipped crates, and the fuzzers build the same versions.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -14,9 +14,10 @@ use crate::{path, read};
 
 const PAGE: &str = "docs/dependencies.md";
 
-/// What is shipped, and where its manifest is.
-const SHIPPED: [(&str, &str); 5] = [
+/// The shipped packages, and their manifests.
+const SHIPPED: [(&str, &str); 6] = [
     ("pam_logonbox", "Cargo.toml"),
+    ("login", "crates/login/Cargo.toml"),
     ("bounded-https", "crates/bounded-https/Cargo.toml"),
     (
         "logonbox-authenticator",
@@ -85,7 +86,7 @@ fn every_direct_dependency_has_its_reason() {
     }
 }
 
-/// The crates of what is shipped, itself among them; and with each that it names, those below it.
+/// The crates of a package, including itself, each with the crates below it.
 fn crates(shipped: &str) -> (BTreeSet<String>, BTreeMap<String, BTreeSet<String>>) {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--target", "x86_64-unknown-linux-gnu"])
@@ -102,7 +103,7 @@ fn crates(shipped: &str) -> (BTreeSet<String>, BTreeMap<String, BTreeSet<String>
     let (mut all, mut below) = (BTreeSet::new(), BTreeMap::new());
     let mut direct = String::new();
     for line in String::from_utf8(tree.stdout).unwrap().lines() {
-        // As in `2rustls v0.23.46`.
+        // A line such as `2rustls v0.23.46`.
         let package = line.trim_start_matches(|c: char| c.is_ascii_digit());
         all.insert(package.to_owned());
         match line.strip_suffix(package).unwrap() {

@@ -1,4 +1,4 @@
-//! Each fuzz target is built, has seeds, and stands in docs/fuzzing.md.
+//! Each fuzz target is built, has seeds, and is listed in docs/fuzzing.md.
 #![allow(
     clippy::unwrap_used,
     reason = "a panic here fails a test, never a login"
@@ -9,7 +9,7 @@ use std::fs;
 
 use crate::{path, read};
 
-/// What is in a directory, without the ends of the names.
+/// The names in a directory, without extensions.
 fn entries(directory: &str) -> BTreeSet<String> {
     fs::read_dir(path(directory))
         .unwrap()

@@ -1,4 +1,4 @@
-//! The documents, against what they are about.
+//! Compares the documents with the repository.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -1,4 +1,4 @@
-//! The documents name nothing that is not there: tests, cells, files.
+//! Every test, case and file that a document names exists.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{path, read};
 
-/// The files below a directory of the repository whose name ends like this, and what is in them.
+/// The files below a directory whose names end like this, with their text.
 fn files(directory: &Path, end: &str) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -26,7 +26,7 @@ fn files(directory: &Path, end: &str) -> BTreeMap<PathBuf, String> {
     found
 }
 
-/// The sources, by their paths below the repository.
+/// The sources, by their paths.
 fn sources() -> BTreeMap<PathBuf, String> {
     ["src", "tests", "crates"]
         .into_iter()
@@ -47,7 +47,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
     pages
 }
 
-/// What stands in backquotes, outside of blocks of code.
+/// The texts in backquotes, outside of code blocks.
 fn quoted(page: &str) -> Vec<&str> {
     page.split("\n```")
         .step_by(2)
@@ -60,7 +60,7 @@ fn is_name(text: &str) -> bool {
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// `file: name`, or a name alone that is long enough to be a test's.
+/// `file: name`, or a name that is long enough for a test.
 fn test(text: &str) -> Option<(&str, &str)> {
     let (file, name) = text.split_once(": ").unwrap_or(("", text));
     let is_file = |file: &str| {
@@ -74,9 +74,11 @@ fn test(text: &str) -> Option<(&str, &str)> {
 fn has_test(source: &str, name: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let begins = format!("fn {name}()");
-    lines
-        .windows(2)
-        .any(|two| two[0] == "#[test]" && two[1].starts_with(&begins))
+    let is_attribute = |line: &str| line == "#[test]" || line.starts_with("#[tokio::test");
+    lines.windows(2).any(|two| {
+        let function = two[1].strip_prefix("async ").unwrap_or(two[1]);
+        is_attribute(two[0]) && function.starts_with(&begins)
+    })
 }
 
 #[test]
@@ -104,13 +106,13 @@ fn every_test_that_a_page_names_is_there() {
 }
 
 #[test]
-fn every_cell_that_a_page_names_is_there() {
-    let cells = files(&path("tests/hosts/src/cells"), ".rs");
-    let kinds: Vec<&str> = cells
+fn every_host_test_that_a_page_names_is_there() {
+    let cases = files(&path("tests/hosts/src/cases"), ".rs");
+    let kinds: Vec<&str> = cases
         .keys()
         .map(|path| path.file_stem().unwrap().to_str().unwrap())
         .collect();
-    let cells: String = cells.values().map(String::as_str).collect();
+    let cases: String = cases.values().map(String::as_str).collect();
     let mut checked = 0;
     for (page, text) in pages() {
         for name in quoted(&text) {
@@ -123,7 +125,7 @@ fn every_cell_that_a_page_names_is_there() {
             }
             checked += 1;
             let named = format!("(\"{name}");
-            assert!(cells.contains(&named), "{}: {name}", page.display());
+            assert!(cases.contains(&named), "{}: {name}", page.display());
         }
     }
     assert!(checked > 15, "{checked}");
@@ -158,7 +160,7 @@ fn every_file_that_a_page_links_to_is_there() {
     assert!(checked > 40, "{checked}");
 }
 
-/// The anchor of a heading, as GitHub and others make it.
+/// The anchor of a heading, as GitHub makes it.
 fn anchor(line: &str) -> String {
     line.trim_start_matches('#')
         .trim()

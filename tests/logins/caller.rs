@@ -1,5 +1,6 @@
-//! A hostile local user: the environment, the fields of the user database, the names, the files in place
-//! of the configuration, and what is typed. What each was seen to fail for: docs/mistakes-of-others.md.
+//! A hostile local user: the environment, the fields of the user database, names, files in place of
+//! the configuration, and typed input. docs/mistakes-of-others.md says which change makes each test
+//! fail.
 
 mod environment;
 mod files;

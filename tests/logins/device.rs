@@ -1,27 +1,27 @@
-//! `device = "ask"`: which of several phones rings.
+//! `device = "ask"`: the user chooses between several phones.
 
-use crate::stage::{Login, Stage, value};
+use crate::setup::{Login, Setup, value};
 use tenant::{Account, KeyType, Listing, Options, Phone, Reaction};
 
-/// A host whose person has these phones.
-fn stage(phones: &[(&str, KeyType)], more: &str) -> Stage {
+/// A host whose user has these phones.
+fn setup(phones: &[(&str, KeyType)], more: &str) -> Setup {
     let phones = phones.iter().map(|(name, key)| Phone::new(*name, *key));
     let lee = Account::new("lee").phones(phones);
     let options = Options {
         accounts: [lee].into_iter().collect(),
         ..Options::default()
     };
-    Stage::with(options, "lee", &format!("device = \"ask\"\n{more}"), "")
+    Setup::with(options, "lee", &format!("device = \"ask\"\n{more}"), "")
 }
 
-/// A login in which the person types these lines.
-fn typing(stage: &Stage, service: &str, lines: &[&str]) -> (Login, Vec<String>) {
-    let mut running = stage.start(service, &[]);
+/// A login in which the user types these lines.
+fn typing(setup: &Setup, service: &str, lines: &[&str]) -> (Login, Vec<String>) {
+    let mut running = setup.start(service, &[]);
     let mut prompts = Vec::new();
     for line in lines {
         let prompt = running.wait_for("visible").text.replace("\\x0a", "\n");
         prompts.push(prompt);
-        assert_eq!(stage.pushes(), 0);
+        assert_eq!(setup.pushes(), 0);
         running.type_line(line.as_bytes());
     }
     (running.finish(), prompts)
@@ -32,8 +32,8 @@ const TWO: [(&str, KeyType); 2] = [("Pixel 8", KeyType::Ed25519), ("Old phone", 
 #[test]
 fn the_chosen_phone_rings_and_is_named() {
     for (answer, phone) in [("1", "Pixel 8"), (" 2 ", "Old phone")] {
-        let stage = stage(&TWO, "");
-        let (login, prompts) = typing(&stage, "login", &[answer]);
+        let setup = setup(&TWO, "");
+        let (login, prompts) = typing(&setup, "login", &[answer]);
         assert_eq!(
             prompts,
             ["Which device?\n  1. Pixel 8\n  2. Old phone\nDevice (1-2): "]
@@ -42,25 +42,25 @@ fn the_chosen_phone_rings_and_is_named() {
         let told = format!("Approve the request on your phone on {phone}. Code: ");
         assert!(login.one("info").text.starts_with(&told));
         assert_eq!(value(login.log(), "device"), Some(phone));
-        let asked = stage.tenant.sign_requests().remove(0);
+        let asked = setup.tenant.sign_requests().remove(0);
         assert_eq!(value(login.log(), "key"), Some(&*asked.fingerprint));
     }
 }
 
 #[test]
 fn in_sshd_the_announcement_follows_the_choice() {
-    let stage = stage(&TWO, "");
-    let (login, prompts) = typing(&stage, "sshd", &["2", ""]);
+    let setup = setup(&TWO, "");
+    let (login, prompts) = typing(&setup, "sshd", &["2", ""]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     assert!(prompts[1].starts_with("Approve the request on your phone on Old phone. Code: "));
     assert!(prompts[1].ends_with("\nPress Enter to send it: "));
 }
 
 #[test]
-fn whoever_has_one_phone_is_not_asked() {
+fn a_user_with_one_phone_is_not_asked() {
     for (phones, more) in [(&TWO[1..], ""), (&TWO[..], "algorithms = [\"ssh-rsa\"]")] {
-        let stage = stage(phones, more);
-        let login = stage.login("login", &[]);
+        let setup = setup(phones, more);
+        let login = setup.login("login", &[]);
         assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
         assert!(login.all("visible").is_empty());
         let told = "Approve the request on your phone. Code: ";
@@ -70,20 +70,20 @@ fn whoever_has_one_phone_is_not_asked() {
 }
 
 #[test]
-fn what_is_no_choice_rings_nobody() {
-    let stage = stage(&TWO, "");
-    let (login, prompts) = typing(&stage, "login", &["0", "3", "Pixel 8"]);
+fn an_invalid_choice_rings_no_phone() {
+    let setup = setup(&TWO, "");
+    let (login, prompts) = typing(&setup, "login", &["0", "3", "Pixel 8"]);
     login.assert_refused("PAM_CONV_ERR", "conversation");
     assert_eq!(
         prompts[1],
         "Please type one of the numbers.\nDevice (1-2): "
     );
-    assert_eq!(stage.pushes(), 0);
+    assert_eq!(setup.pushes(), 0);
     // sshd's password method fails prompts at once.
-    let login = stage.login("sshd", &["answers=none"]);
+    let login = setup.login("sshd", &["answers=none"]);
     login.assert_refused("PAM_CONV_ERR", "conversation");
     assert!(value(login.log(), "hint").is_some_and(|hint| hint.contains("keyboard-interactive")));
-    assert_eq!(stage.pushes(), 0);
+    assert_eq!(setup.pushes(), 0);
 }
 
 #[test]
@@ -94,9 +94,9 @@ fn names_from_the_tenant_are_made_harmless_and_told_apart() {
         ("\u{202e}8 lexiP", KeyType::Ed25519),
         ("", KeyType::Ed25519),
     ];
-    let stage = stage(&phones, "");
-    let keys = stage.tenant.account("lee").unwrap().public_keys();
-    let (login, prompts) = typing(&stage, "login", &["4"]);
+    let setup = setup(&phones, "");
+    let keys = setup.tenant.account("lee").unwrap().public_keys();
+    let (login, prompts) = typing(&setup, "login", &["4"]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     let first = format!("  1. Pixel 8 ({})\n", keys[0].fingerprint());
     let second = format!("  2. Pixel 8 ({})\n", keys[1].fingerprint());
@@ -108,16 +108,16 @@ fn names_from_the_tenant_are_made_harmless_and_told_apart() {
 }
 
 #[test]
-fn nobody_chooses_from_a_list_without_end() {
+fn the_list_of_devices_is_limited() {
     let phones: Vec<_> = (0..100).map(|_| ("Phone", KeyType::Ed25519)).collect();
-    let stage = stage(&phones, "");
-    let (_, prompts) = typing(&stage, "login", &["21"]);
+    let setup = setup(&phones, "");
+    let (_, prompts) = typing(&setup, "login", &["21"]);
     assert_eq!(prompts[0].lines().count(), 22, "{}", prompts[0]);
     assert!(prompts[0].ends_with("Device (1-20): "));
 }
 
 #[test]
-fn whoever_has_no_phone_sees_the_announcement_and_waits() {
+fn a_user_without_a_phone_sees_the_announcement_and_waits() {
     let account = Account::new("lee")
         .listing(Listing::None)
         .reaction(Reaction::Approve);
@@ -126,8 +126,8 @@ fn whoever_has_no_phone_sees_the_announcement_and_waits() {
         ..Options::default()
     };
     for account in ["lee", "kim"] {
-        let stage = Stage::with(options.clone(), account, "device = \"ask\"", "");
-        let login = stage.login("login", &[]);
+        let setup = Setup::with(options.clone(), account, "device = \"ask\"", "");
+        let login = setup.login("login", &[]);
         assert_eq!(login.code(), "PAM_AUTH_ERR");
         assert!(login.took().as_secs() >= 2);
         let told = "Approve the request on your phone. Code: ";

@@ -1,8 +1,8 @@
-//! A tenant that misbehaves: never a login, always in time, always the right code and one clean
-//! line in the log.
+//! A tenant that misbehaves. It never lets a user in. Each login ends in time, with the right code
+//! and one clean log line.
 //!
-//! Here are the ways in which the simulated tenant can be told to misbehave. Below are the tables of
-//! a server that a row of a table tells every byte; [`table`] says what each row must end in.
+//! This file has the misbehaviours of the simulated tenant. The modules below have tables for a
+//! server that sends exactly the bytes of a row; [`table`] says how each row must end.
 
 mod airlock;
 mod certificates;
@@ -10,7 +10,7 @@ mod cuts;
 mod framing;
 mod handshake;
 mod json;
-mod kept;
+mod keep_alive;
 mod key_lists;
 mod pictures;
 mod signatures;
@@ -21,13 +21,13 @@ mod vanishing;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::stage::{Login, Stage, nobody};
+use crate::setup::{Login, PROMPTLY, Setup, TIMEOUT, unused_address};
 use tenant::{
     Account, Accounts, Certificate, KeyType, Listing, Options, Phone, Reaction, Silence,
     TlsVersions,
 };
 
-/// A misbehaviour in another place is a row more, and no other misbehaviour.
+/// A misbehaviour in another place needs a row with another name.
 #[test]
 fn no_two_rows_of_the_tables_are_the_same() {
     let tables = [
@@ -35,7 +35,7 @@ fn no_two_rows_of_the_tables_are_the_same() {
         names(&certificates::rows(), |row| row.name),
         names(&framing::rows(), |row| &row.name),
         names(&timing::rows(), |row| &row.name),
-        names(&kept::rows(), |row| &row.name),
+        names(&keep_alive::rows(), |row| &row.name),
         names(&key_lists::rows(), |row| &row.name),
         names(&json::rows(), |row| &row.name),
         names(&signatures::rows(), |row| &row.name),
@@ -57,9 +57,12 @@ fn names<R>(rows: &[R], name: impl Fn(&R) -> &str) -> Vec<String> {
     rows.iter().map(|row| name(row).to_owned()).collect()
 }
 
-const WAITS: &str = "[wait]\nconnect_seconds = 1\nlogin_seconds = 2";
-/// What is left to the module once its time is up.
-const SLACK: Duration = Duration::from_millis(500);
+/// Longer than a busy machine needs. In seconds, for the connection and for the phone.
+const PATIENT: (u64, u64) = (30, 30);
+/// For tenants that never send their key list.
+const NO_KEYS: (u64, u64) = (1, 30);
+/// For phones that never answer.
+const NO_ANSWER: (u64, u64) = (30, 2);
 
 fn account(listing: Listing, reaction: Reaction, key: KeyType) -> Options {
     let account = Account::new("lee")
@@ -73,12 +76,20 @@ fn account(listing: Listing, reaction: Reaction, key: KeyType) -> Options {
     }
 }
 
-fn stage(options: Options) -> Stage {
-    Stage::with(options, "lee", "", WAITS)
+fn setup(options: Options) -> Setup {
+    waiting(PATIENT, options)
 }
 
-fn assert_in_time(login: &Login, limit: Duration) {
-    assert!(login.took() < limit + SLACK, "{:#?}", login.events);
+fn waiting(seconds: (u64, u64), options: Options) -> Setup {
+    Setup::with(options, "lee", "", &waits(seconds))
+}
+
+fn waits((connect, login): (u64, u64)) -> String {
+    format!("[wait]\nconnect_seconds = {connect}\nlogin_seconds = {login}")
+}
+
+fn assert_in_time(login: &Login) {
+    assert!(login.took() < PROMPTLY, "{:#?}", login.events);
 }
 
 #[test]
@@ -88,15 +99,19 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
             if reaction == Reaction::Page {
                 continue;
             }
-            let stage = stage(account(Listing::Normal, reaction, key));
-            let login = stage.login("login", &[]);
-            assert_in_time(&login, Duration::from_secs(2));
+            let seconds = match reaction {
+                Reaction::Never | Reaction::Drip => NO_ANSWER,
+                _ => PATIENT,
+            };
+            let setup = waiting(seconds, account(Listing::Normal, reaction, key));
+            let login = setup.login("login", &[]);
+            assert_in_time(&login);
             let word = match reaction {
                 Reaction::Approve | Reaction::Padded => {
                     assert_eq!(login.code(), "PAM_SUCCESS", "{reaction} {key:?}");
                     continue;
                 }
-                // Ed25519 has but one kind of signature.
+                // Ed25519 has only one kind of signature.
                 Reaction::Sha1 if key == KeyType::Ed25519 => continue,
                 Reaction::Decline => "declined",
                 Reaction::Refuse => "refused",
@@ -113,8 +128,8 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
             };
             println!("{reaction} {key:?}: {}", login.log());
             login.assert_refused("PAM_MAXTRIES", word);
-            assert_eq!(stage.pushes(), 1, "{reaction}");
-            assert!(!stage.tenant.redirect_followed());
+            assert_eq!(setup.pushes(), 1, "{reaction}");
+            assert!(!setup.tenant.redirect_followed());
             let said = match word {
                 "declined" => "Login denied on the phone.",
                 "timed-out" => "No answer from the phone within 2 s.",
@@ -128,8 +143,13 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
 #[test]
 fn every_key_list_without_a_good_key_rings_nobody() {
     for listing in Listing::ALL.iter().copied() {
-        let stage = stage(account(listing, Reaction::Approve, KeyType::Ed25519));
-        let login = stage.login("login", &[]);
+        let seconds = match listing {
+            Listing::Never | Listing::Drip => NO_KEYS,
+            _ => PATIENT,
+        };
+        let options = account(listing, Reaction::Approve, KeyType::Ed25519);
+        let setup = waiting(seconds, options);
+        let login = setup.login("login", &[]);
         println!("{listing}: {}", login.log());
         let (code, word) = match listing {
             Listing::Normal
@@ -151,10 +171,10 @@ fn every_key_list_without_a_good_key_rings_nobody() {
         };
         login.assert_refused(code, word);
         if code == "PAM_AUTHINFO_UNAVAIL" {
-            assert_in_time(&login, Duration::from_secs(1));
+            assert_in_time(&login);
         }
-        assert_eq!(stage.pushes(), 0, "{listing}");
-        assert!(!stage.tenant.redirect_followed());
+        assert_eq!(setup.pushes(), 0, "{listing}");
+        assert!(!setup.tenant.redirect_followed());
     }
 }
 
@@ -166,45 +186,45 @@ fn who_cannot_prove_to_be_the_tenant_is_asked_nothing() {
         Certificate::Expired,
         Certificate::NotYetValid,
     ] {
-        let stage = stage(Options {
+        let setup = setup(Options {
             certificate,
             ..Options::default()
         });
-        let login = stage.login("login", &[]);
+        let login = setup.login("login", &[]);
         println!("{certificate:?}: {}", login.log());
         login.assert_refused("PAM_AUTHINFO_UNAVAIL", "tls");
         assert_eq!(login.all("error"), ["The login service cannot be reached."]);
-        assert_eq!(stage.tenant.requests().len(), 0);
+        assert_eq!(setup.tenant.requests().len(), 0);
     }
-    let stage = stage(Options {
+    let setup = setup(Options {
         names: vec!["acme.logonbox.directory".to_owned()],
         ..Options::default()
     });
-    let login = stage.login("login", &[]);
+    let login = setup.login("login", &[]);
     login.assert_refused("PAM_AUTHINFO_UNAVAIL", "tls");
     assert!(
         login.log().contains("acme.logonbox.directory"),
         "{}",
         login.log()
     );
-    assert_eq!(stage.tenant.requests().len(), 0);
+    assert_eq!(setup.tenant.requests().len(), 0);
 }
 
 #[test]
 fn the_system_s_certificates_do_not_vouch_for_this_tenant() {
-    let stage = stage(account(
+    let setup = setup(account(
         Listing::Normal,
         Reaction::Approve,
         KeyType::Ed25519,
     ));
-    let text = std::fs::read_to_string(stage.path("pam_logonbox.toml")).unwrap();
+    let text = std::fs::read_to_string(setup.path("pam_logonbox.toml")).unwrap();
     let without: String = text
         .lines()
         .filter(|line| !line.starts_with("ca_file"))
         .flat_map(|line| [line, "\n"])
         .collect();
-    stage.write("pam_logonbox.toml", &without);
-    let login = stage.login("login", &[]);
+    setup.write("pam_logonbox.toml", &without);
+    let login = setup.login("login", &[]);
     login.assert_refused("PAM_AUTHINFO_UNAVAIL", "tls");
 }
 
@@ -215,72 +235,72 @@ fn tls_1_2_and_1_3_are_spoken() {
             tls_versions,
             ..account(Listing::Normal, Reaction::Approve, KeyType::Ed25519)
         };
-        assert_eq!(stage(options).login("login", &[]).code(), "PAM_SUCCESS");
+        assert_eq!(setup(options).login("login", &[]).code(), "PAM_SUCCESS");
     }
 }
 
 #[test]
 fn a_tenant_that_falls_silent_is_given_up_in_time() {
     for silence in [Silence::BeforeTls, Silence::AfterTls] {
-        let stage = stage(Options {
+        let options = Options {
             silence: Some(silence),
             ..account(Listing::Normal, Reaction::Approve, KeyType::Ed25519)
-        });
-        let login = stage.login("login", &[]);
+        };
+        let setup = waiting(NO_KEYS, options);
+        let login = setup.login("login", &[]);
         login.assert_refused("PAM_AUTHINFO_UNAVAIL", "timed-out");
-        assert_in_time(&login, Duration::from_secs(1));
+        assert_in_time(&login);
         assert_eq!(login.all("error"), ["The login service cannot be reached."]);
     }
 }
 
 #[test]
 fn a_tenant_that_is_down_is_unreachable() {
-    let stage = stage(account(
+    let setup = setup(account(
         Listing::Normal,
         Reaction::Approve,
         KeyType::Ed25519,
     ));
-    stage.configure(&nobody(), "lee", "", WAITS);
-    let login = stage.login("login", &[]);
+    setup.configure(&unused_address(), "lee", "", &waits(PATIENT));
+    let login = setup.login("login", &[]);
     login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
     assert_eq!(login.all("error"), ["The login service cannot be reached."]);
 
-    // A name that nobody has (RFC 6761, section 6.4).
-    stage.configure("tenant.invalid", "lee", "", WAITS);
-    let login = stage.login("login", &[]);
+    // A reserved name (RFC 6761, section 6.4).
+    setup.configure("tenant.invalid", "lee", "", &waits(NO_KEYS));
+    let login = setup.login("login", &[]);
     assert_eq!(login.code(), "PAM_AUTHINFO_UNAVAIL");
-    assert_in_time(&login, Duration::from_secs(1));
+    assert_in_time(&login);
 }
 
 #[test]
-fn a_kept_connection_that_was_closed_in_time_costs_nothing() {
-    let stage = stage(Options {
+fn a_kept_connection_that_was_closed_is_replaced() {
+    let setup = setup(Options {
         close_after_keys: Some(Duration::ZERO),
         ..account(Listing::Normal, Reaction::Approve, KeyType::Ed25519)
     });
-    let mut running = stage.start("sshd", &[]);
+    let mut running = setup.start("sshd", &[]);
     running.wait_for("visible");
-    // The connection has gone when the person presses Enter.
+    // The connection has ended before the user presses Enter.
     assert!(
-        stage
+        setup
             .tenant
-            .wait_for(crate::stage::PATIENCE, |seen| seen.connections == 1
-                && seen.open == 0)
+            .wait_for(TIMEOUT, |seen| seen.connections == 1 && seen.open == 0)
     );
     let login = running.finish();
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    assert_eq!(stage.pushes(), 1);
-    assert_eq!(stage.tenant.connections(), 2);
+    assert_eq!(setup.pushes(), 1);
+    assert_eq!(setup.tenant.connections(), 2);
 }
 
 #[test]
 fn a_sign_request_is_never_sent_twice() {
-    let stage = stage(Options {
+    let setup = setup(Options {
         reset_on_sign: true,
         ..account(Listing::Normal, Reaction::Approve, KeyType::Ed25519)
     });
-    let login = stage.login("login", &[]);
+    let login = setup.login("login", &[]);
     login.assert_refused("PAM_MAXTRIES", "unreachable");
-    assert_eq!(stage.pushes(), 1);
-    assert_eq!(stage.tenant.connections(), 1);
+    assert_eq!(setup.pushes(), 1);
+    assert_eq!(setup.tenant.connections(), 1);
 }

@@ -1,10 +1,10 @@
 /*
- * Functions of the C library that the module calls: they lead elsewhere, take another time, or fail
- * where a test wants it. A part of pam_host.c, since a program's own functions come before those of
- * libraries.
+ * Wraps functions of the C library that the module calls: a test can redirect them, change their
+ * time, or make them fail. This is a part of pam_host.c, because the functions of a program replace
+ * those of libraries.
  */
 
-/* Where the module is. What libpam or the C library call for themselves never fails. */
+/* The addresses of the module. Calls by libpam or the C library never fail. */
 static const char *module_start, *module_end;
 /* During pam_authenticate. */
 static int armed;
@@ -27,7 +27,7 @@ static int is_module(struct dl_phdr_info *info, size_t size, void *data)
     return 1;
 }
 
-/* A function, and how often the module has called it. */
+/* A function, and the number of calls by the module. */
 struct function {
     const char *name;
     long calls;
@@ -46,7 +46,7 @@ static struct {
 static int faults_wanted;
 static long faults_met;
 
-/* Not an error: less is read or written than was asked for. */
+/* Not an error: fewer bytes are read or written than requested. */
 #define SHORT 10000
 
 static void want_fault(const char *text)
@@ -63,7 +63,7 @@ static void want_fault(const char *text)
     faults_wanted++;
 }
 
-/* The error that this call shall have; 0 where it is none of the module's, or nothing is wrong. */
+/* The error for this call, or 0 if it shall succeed or another library calls. */
 static int fault(struct function *function, const void *caller)
 {
     const char *from = caller;
@@ -93,7 +93,7 @@ static void *real(const char *function)
     return found;
 }
 
-/* In a function: `fault_` is the error that the call shall have, `real_` the function itself. */
+/* In a function: `fault_` is the error for the call, `real_` the real function. */
 #define STANDS_IN(returns, name, ...)                                                              \
     static returns (*real_)(__VA_ARGS__);                                                          \
     static struct function function_ = {#name, 0, NULL};                                           \
@@ -101,7 +101,7 @@ static void *real(const char *function)
     if (!real_)                                                                                    \
         *(void **)&real_ = real(#name);
 
-/* The same call, or it fails: with `failed` and errno, or with the error itself. */
+/* Calls the real function, or fails with `failed` and errno or with the error itself. */
 #define CAN_FAIL(returns, failed, name, parameters, ...)                                           \
     returns name parameters                                                                        \
     {                                                                                              \
@@ -117,7 +117,7 @@ static void *real(const char *function)
         return real_(__VA_ARGS__);                                                                 \
     }
 
-/* Time. The module's runs `speed` times as fast as everybody else's. */
+/* Time. For the module, it runs `speed` times as fast. */
 static long speed = 1;
 static long clock_fails_at = -1, clock_readings;
 /* What SIGUSR1 adds to the time of day, in seconds. */
@@ -151,15 +151,15 @@ static struct timespec timespec(long long nanoseconds)
     return (struct timespec){nanoseconds / 1000000000, nanoseconds % 1000000000};
 }
 
-/* The module's time for a time of the kernel's. */
+/* Converts a time of the kernel to the module's. */
 static struct timespec hasty(const struct timespec *time)
 {
     long long start = nanoseconds(&started);
     return timespec(start + (nanoseconds(time) - start) * speed);
 }
 
-/* Milliseconds of the module's, as the kernel shall wait for them. */
-static int patience(int milliseconds)
+/* Converts milliseconds of the module to the kernel's. */
+static int kernel_timeout(int milliseconds)
 {
     return milliseconds > 0 ? (int)((milliseconds + speed - 1) / speed) : milliseconds;
 }
@@ -189,7 +189,7 @@ int poll(struct pollfd *all, nfds_t count, int timeout)
         errno = fault_;
         return -1;
     }
-    return real_(all, count, patience(timeout));
+    return real_(all, count, kernel_timeout(timeout));
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
@@ -199,10 +199,10 @@ int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
         errno = fault_;
         return -1;
     }
-    return real_(fd, events, most, patience(timeout));
+    return real_(fd, events, most, kernel_timeout(timeout));
 }
 
-/* The standard library's locks wait in futex(2); waking somebody there cannot fail. And others. */
+/* The locks of the standard library wait in futex(2). Waking a thread there cannot fail. */
 long syscall(long number, ...)
 {
     static long (*real_)(long, ...);
@@ -282,7 +282,7 @@ CAN_FAIL(int, -1, mprotect, (void *address, size_t length, int protection), addr
 
 static struct function allocations = {"malloc", 0, NULL};
 
-/* dlsym may want some before there is any. */
+/* dlsym may allocate memory before the real allocator is known. */
 static char early[4096];
 static size_t early_used;
 static int looking_up;
@@ -299,7 +299,7 @@ static int is_early(const void *memory)
     return (const char *)memory >= early && (const char *)memory < early + sizeof early;
 }
 
-/* All of these count as one function. */
+/* They all count as one function. */
 #define ALLOCATES(name, size, parameters, ...)                                                     \
     void *name parameters                                                                          \
     {                                                                                              \
@@ -344,7 +344,7 @@ CAN_FAIL(ssize_t, -1, getrandom, (void *bytes, size_t length, unsigned flags), b
 /* Names, users and groups. */
 static long lookup_takes = -1;
 
-/* A fault below 0 is one of getaddrinfo's own, others are the system's. */
+/* A fault below 0 is an error of getaddrinfo, other faults are errno. */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found)
 {
@@ -377,7 +377,7 @@ int gethostname(char *name, size_t size)
 }
 
 static int any_case;
-/* Fields that a person may have changed, for all. */
+/* Fields that users can change, for all users. */
 static const char *gecos, *home;
 
 int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size,
@@ -433,7 +433,7 @@ uid_t getuid(void)
     return caller >= 0 ? (uid_t)caller : real_function();
 }
 
-/* Files. What logins keep under /run is the whole machine's; so are the pinned keys. */
+/* Files. The state under /run and the pinned keys belong to the whole machine, so they are moved. */
 static const char *state_directory, *keys;
 
 static const char *place_of(const char *path)
@@ -483,7 +483,7 @@ CAN_FAIL(int, -1, fchmod, (int fd, mode_t mode), fd, mode)
 CAN_FAIL(int, -1, flock, (int fd, int operation), fd, operation)
 CAN_FAIL(int, -1, fstat64, (int fd, struct stat64 *found), fd, found)
 CAN_FAIL(int, -1, stat64, (const char *path, struct stat64 *found), path, found)
-/* Whose all files are, where that matters. */
+/* The owner of all files, if set. */
 static long owner = -1;
 
 int statx(int fd, const char *restrict path, int flags, unsigned mask, struct statx *restrict found)
@@ -522,7 +522,7 @@ int fcntl(int fd, int command, ...)
     return real_(fd, command, argument);
 }
 
-/* It is closed all the same, as on Linux (close(2)). */
+/* The descriptor is closed even if close(2) fails, as on Linux. */
 int close(int fd)
 {
     STANDS_IN(int, close, int)
@@ -534,7 +534,7 @@ int close(int fd)
     return result;
 }
 
-/* Bytes: they can also come in pieces. */
+/* Reading and writing, which can be short. */
 #define MOVES(name, parameters, length, all, less)                                                 \
     ssize_t name parameters                                                                        \
     {                                                                                              \
@@ -562,7 +562,7 @@ MOVES(readv, (int fd, const struct iovec *parts, int count), count, (fd, parts, 
 MOVES(writev, (int fd, const struct iovec *parts, int count), count, (fd, parts, count),
       (fd, &(struct iovec){parts->iov_base, parts->iov_len ? 1 : 0}, 1))
 
-/* The network, and other sockets. What is meant for the system's log goes elsewhere. */
+/* Sockets. The messages for the system log are redirected. */
 static struct sockaddr_un log_address;
 static socklen_t log_address_length;
 
@@ -579,8 +579,8 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
     return real_(fd, address, length);
 }
 
-/* libpam would write to the kernel's audit log, which holds up those who write much to it, and is
- * not for tests. Some kernels have none. */
+/* libpam would write to the kernel's audit log, which delays frequent writers and is not for tests.
+ * Some kernels have no audit log. */
 int socket(int domain, int type, int protocol)
 {
     STANDS_IN(int, socket, int, int, int)

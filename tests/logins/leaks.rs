@@ -1,7 +1,8 @@
-//! Many logins in one process, of each kind of end: nothing is left behind, and the host is as it was.
+//! Runs many logins in one process, for each kind of end. They must not leak, and must leave the
+//! host unchanged.
 //!
-//! `make soak` has ten thousand of each, and looks into a few with valgrind. What this was seen to fail
-//! for: docs/mistakes-of-others.md.
+//! `make soak` runs ten thousand of each and some under valgrind. docs/mistakes-of-others.md says
+//! which changes made this fail.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,25 +12,31 @@ use std::{env, fs, iter};
 
 use crate::airlock;
 use crate::faults::side_by_side;
-use crate::stage::{Login, Running, Stage, but_memory, nobody};
+use crate::setup::{Login, Running, Setup, unused_address, without_memory};
 use tenant::{Certificate, Options};
 
-/// One kind of end.
+/// A kind of end.
 struct End {
-    /// The mode, and the account, which tells the tenant what to do.
+    /// The mode, and the account, which selects the tenant's behaviour.
     name: String,
-    /// The first word of its line in the log.
+    /// The first word of the log line.
     word: &'static str,
     code: &'static str,
-    stage: Stage,
+    setup: Setup,
     user: &'static str,
     options: Vec<String>,
 }
 
-/// Time runs this much faster, so that holds and time-outs take no time, and the network does.
-const SPEED: &str = "speed=100";
+/// How much faster time runs, so that holds and timeouts are short: `connect_seconds` is 2 s for a busy
+/// machine, and 0.6 s for the many logins of `make soak`.
+fn speed() -> &'static str {
+    if env::var_os("LOGINS").is_some() {
+        "speed=100"
+    } else {
+        "speed=30"
+    }
+}
 
-/// `connect_seconds` is 0.6 s then, for machines that are busy.
 const WAITS: &str = "[wait]\nconnect_seconds = 60\nlogin_seconds = 60\n";
 const NO_LIMIT: &str = "unapproved_pushes_per_10_minutes = 0\n";
 
@@ -45,12 +52,12 @@ fn push_with(
     rest: &str,
 ) -> End {
     let rest = format!("{WAITS}[policy]\n{NO_LIMIT}{rest}");
-    let stage = Stage::with(options, account, "", &rest);
+    let setup = Setup::with(options, account, "", &rest);
     End {
         name: format!("push {account}"),
         word,
         code,
-        stage,
+        setup,
         user: "root",
         options: Vec::new(),
     }
@@ -58,12 +65,12 @@ fn push_with(
 
 fn airlock(word: &'static str, code: &'static str, account: &str, types: &str, otp: &str) -> End {
     let only = "allow_password_only = true";
-    let stage = airlock::stage(account, only, &format!("{WAITS}[policy]\n{NO_LIMIT}"));
+    let setup = airlock::setup(account, only, &format!("{WAITS}[policy]\n{NO_LIMIT}"));
     End {
         name: format!("airlock {account}"),
         word,
         code,
-        stage,
+        setup,
         user: "root",
         options: vec![format!("types={types}"), format!("otp={otp}")],
     }
@@ -79,31 +86,31 @@ impl End {
         Self { user, ..self }
     }
 
-    fn configured(self, change: impl FnOnce(&Stage)) -> Self {
-        change(&self.stage);
+    fn configured(self, change: impl FnOnce(&Setup)) -> Self {
+        change(&self.setup);
         self
     }
 
-    /// For that long, and not for the minute.
+    /// Replaces the wait of 60 seconds.
     fn waiting(self, seconds: &str) -> Self {
         let (key, _) = seconds.split_once(" = ").unwrap();
-        self.configured(|stage| {
-            let text = fs::read_to_string(stage.path("pam_logonbox.toml")).unwrap();
+        self.configured(|setup| {
+            let text = fs::read_to_string(setup.path("pam_logonbox.toml")).unwrap();
             let text = text.replace(&format!("{key} = 60"), seconds);
-            stage.write("pam_logonbox.toml", &text);
+            setup.write("pam_logonbox.toml", &text);
         })
     }
 
-    /// A few logins. Time is as it is: the program is slow enough.
+    /// Runs a few logins at normal speed, because valgrind is slow.
     fn under_valgrind(&self, times: usize, log: &Path) -> Login {
         let times = format!("times={times}");
         let own = self.options.iter().map(String::as_str);
         let options: Vec<&str> = iter::once(&*times).chain(own).collect();
-        let mut command = self.stage.command(self.user, "login", &options, &[]);
+        let mut command = self.setup.command(self.user, "login", &options, &[]);
         let program = command.get_program().to_owned();
         let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
         command = Command::new("valgrind");
-        // The ciphers are written in assembler, whose bytes it takes for undefined.
+        // The ciphers are in assembler. valgrind takes their output for undefined.
         command
             .args([
                 "--leak-check=full",
@@ -119,14 +126,14 @@ impl End {
     fn log_in(&self, times: usize, more: &[&str]) -> Login {
         let times = format!("times={times}");
         let own = self.options.iter().map(String::as_str);
-        let options: Vec<&str> = [SPEED, &times]
+        let options: Vec<&str> = [speed(), &times]
             .into_iter()
             .chain(own)
             .chain(more.iter().copied())
             .collect();
-        // Else what the allocator keeps for a thread counts as held.
+        // Otherwise memory that the allocator caches for a thread would count as leaked.
         let exact = [("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")];
-        let login = self.stage.start_as(self.user, "login", &options, &exact);
+        let login = self.setup.start_as(self.user, "login", &options, &exact);
         let login = login.end_within(Duration::from_secs(7200));
         assert_eq!(login.stderr, [""; 0]);
         login
@@ -147,17 +154,17 @@ fn ends() -> Vec<End> {
         push("bad-signature", "PAM_MAXTRIES", "wrong-key"),
         push("bad-answer", "PAM_MAXTRIES", "not-json"),
         push("unreachable", "PAM_MAXTRIES", "cut"),
-        push("unreachable", "PAM_AUTHINFO_UNAVAIL", "approve").configured(|stage| {
-            stage.configure(
-                &nobody(),
+        push("unreachable", "PAM_AUTHINFO_UNAVAIL", "approve").configured(|setup| {
+            setup.configure(
+                &unused_address(),
                 "approve",
                 "",
                 &format!("{WAITS}[policy]\n{NO_LIMIT}"),
             );
         }),
-        push("unreachable", "PAM_IGNORE", "approve").configured(|stage| {
+        push("unreachable", "PAM_IGNORE", "approve").configured(|setup| {
             let ignore = format!("{WAITS}[policy]\n{NO_LIMIT}on_unavailable = \"ignore\"");
-            stage.configure(&nobody(), "approve", "", &ignore);
+            setup.configure(&unused_address(), "approve", "", &ignore);
         }),
         push("timed-out", "PAM_AUTHINFO_UNAVAIL", "keys-never").waiting("connect_seconds = 1"),
         push_with("tls", "PAM_AUTHINFO_UNAVAIL", "approve", bad, ""),
@@ -172,18 +179,18 @@ fn ends() -> Vec<End> {
             "exempt_users = [\"root\"]\n",
         ),
         push("configuration", "PAM_SERVICE_ERR", "approve")
-            .configured(|stage| stage.write("pam_logonbox.toml", "[logonbox]\n")),
+            .configured(|setup| setup.write("pam_logonbox.toml", "[logonbox]\n")),
         push("conversation", "PAM_CONV_ERR", "approve")
-            .configured(|stage| {
+            .configured(|setup| {
                 let enter =
                     format!("{WAITS}[policy]\n{NO_LIMIT}[conversation]\nannounce = \"enter\"");
-                stage.configure(stage.tenant.authority(), "approve", "", &enter);
+                setup.configure(setup.tenant.authority(), "approve", "", &enter);
             })
             .with("answers=none"),
-        push("limit", "PAM_AUTH_ERR", "decline").configured(|stage| {
+        push("limit", "PAM_AUTH_ERR", "decline").configured(|setup| {
             let limit = format!("{WAITS}[policy]\nunapproved_pushes_per_10_minutes = 1\n");
-            stage.configure(stage.tenant.authority(), "decline", "", &limit);
-            stage.login("login", &[]);
+            setup.configure(setup.tenant.authority(), "decline", "", &limit);
+            setup.login("login", &[]);
         }),
         push("local-failure", "PAM_AUTHINFO_UNAVAIL", "approve")
             .with("fault=pthread_create:0:1000000000:11"),
@@ -196,7 +203,7 @@ fn ends() -> Vec<End> {
         airlock("approved", "PAM_SUCCESS", "otp", right, "A1b2C3"),
         airlock("wrong-password", "PAM_MAXTRIES", "nobody-here", "wrong", ""),
         End {
-            stage: airlock::patient_stage(&format!("{WAITS}[policy]\n{NO_LIMIT}")),
+            setup: airlock::patient_setup(&format!("{WAITS}[policy]\n{NO_LIMIT}")),
             ..airlock("wrong-otp", "PAM_MAXTRIES", "", right, "000000")
         },
         airlock("locked", "PAM_MAXTRIES", "locked", right, ""),
@@ -205,11 +212,10 @@ fn ends() -> Vec<End> {
     ]
 }
 
-/// In bytes: what is set up once, which may come late where logins end before they come that far.
-/// Seen: 2368.
+/// Bytes that are allocated only once, but late if the logins end early. Seen: 2368.
 const ONCE: u64 = 3 << 10;
 
-/// What is held after a tenth, a half, and all of the logins.
+/// The memory in use after a tenth, after half, and after all of the logins.
 struct Held {
     kilobytes: [u64; 3],
     bytes: [u64; 3],
@@ -225,7 +231,7 @@ fn held(login: &Login, logins: usize) -> Held {
     let all = |name| [0, 1, 2].map(|n| number(states[n], name));
     let before = login.one("before").text.as_str();
     for state in states.iter().copied() {
-        assert_eq!(but_memory(state), but_memory(before));
+        assert_eq!(without_memory(state), without_memory(before));
     }
     Held {
         kilobytes: all("kilobytes="),
@@ -233,7 +239,7 @@ fn held(login: &Login, logins: usize) -> Held {
     }
 }
 
-/// `LOGINS`, or as many as show a leak.
+/// `LOGINS`, or enough to show a leak.
 fn logins() -> usize {
     env::var("LOGINS").map_or(100, |logins| logins.parse().expect("LOGINS is a number"))
 }
@@ -250,21 +256,21 @@ fn many_logins_in_one_process_leave_nothing_behind_however_they_end() {
         assert_eq!(login.code(), code, "{word}: {:#?}", login.events);
         let logged = format!(": {word} ");
         assert!(login.log().contains(&logged), "{}", login.log());
-        // Each of them ended so.
+        // Every login ended in the same way.
         assert_eq!(login.all("changed"), [""; 0], "{word}");
         let Held { kilobytes, bytes } = held(&login, logins);
         let name = &end.name;
         let line =
             format!("{word:16} {code:21} {name:24} {kilobytes:?} kB  {bytes:?} bytes  {took:.1} s");
-        // From a tenth on. Most of what is set up once comes before.
+        // Compare from the first tenth on: most one-time allocations come earlier.
         let [early, _, late] = bytes;
         let kept = late.saturating_sub(early);
-        // What was thrown in a panic is left alone: dropping it could panic again.
+        // The payload of a panic is leaked on purpose: dropping it could panic again.
         let per_login = if word == "panic" { 512 } else { 16 };
         let most = (per_login * u64::try_from(logins).unwrap()).max(ONCE);
         assert!(kept < most, "{line}");
         let [_, half_way, late] = kilobytes;
-        // What a thread needs now and then, where it comes further than before, is no leak.
+        // A thread may allocate once more when it gets further than before.
         assert!(word == "panic" || late < half_way + 4096, "{line}");
         table.lock().unwrap().push((number, line));
     });
@@ -275,13 +281,13 @@ fn many_logins_in_one_process_leave_nothing_behind_however_they_end() {
     }
 }
 
-/// What it reports is the same after few logins and after more, and no read or write is wrong.
+/// The report is the same after few logins and after more, and every read and write is valid.
 #[test]
 #[ignore = "takes minutes; make soak"]
 fn valgrind_finds_nothing_however_they_end() {
     side_by_side(&ends(), |_, end| {
         let lost = [2, 6].map(|logins| {
-            let log = end.stage.path("valgrind");
+            let log = end.setup.path("valgrind");
             let login = end.under_valgrind(logins, &log);
             assert_eq!(login.code(), end.code, "{}: {:#?}", end.word, login.events);
             let text = fs::read_to_string(log).unwrap();
@@ -297,7 +303,7 @@ fn valgrind_finds_nothing_however_they_end() {
             lost
         });
         println!("{} {}: {:?}", end.word, end.code, lost[1]);
-        // What was thrown in a panic is left alone: dropping it could panic again.
+        // The payload of a panic is leaked on purpose: dropping it could panic again.
         assert!(
             end.word == "panic" || lost[0] == lost[1],
             "{}: {lost:?}",

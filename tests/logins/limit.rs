@@ -1,4 +1,4 @@
-//! `unapproved_pushes_per_10_minutes`: how often a phone rings in vain.
+//! `unapproved_pushes_per_10_minutes`: how often a phone may ring without an approval.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -7,28 +7,28 @@ use std::time::Duration;
 
 use crate::airlock;
 use crate::push::assert_refused_after_a_hold;
-use crate::stage::{Login, PATIENCE, Stage, value};
+use crate::setup::{Login, Setup, TIMEOUT, value};
 use tenant::{Options, Press};
 
-fn stage(account: &str, most: usize) -> Stage {
-    Stage::with(Options::default(), account, "", &policy(most))
+fn setup(account: &str, most: usize) -> Setup {
+    Setup::with(Options::default(), account, "", &policy(most))
 }
 
 fn policy(most: usize) -> String {
     format!("[policy]\nunapproved_pushes_per_10_minutes = {most}\n")
 }
 
-/// A login in which the person presses this on the phone.
-fn answered(stage: &Stage, press: Press) -> Login {
-    let running = stage.start("login", &[]);
-    assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
-    assert!(stage.tenant.answer(stage.tenant.waiting()[0].id, press));
+/// A login in which the user presses this button on the phone.
+fn answered(setup: &Setup, press: Press) -> Login {
+    let running = setup.start("login", &[]);
+    assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
+    assert!(setup.tenant.answer(setup.tenant.waiting()[0].id, press));
     running.finish()
 }
 
 #[test]
 fn six_by_default_from_wherever_they_come_and_the_next_rings_nobody() {
-    let stage = Stage::new("decline");
+    let setup = Setup::new("decline");
     for (service, rhost) in [
         ("sshd", "192.0.2.1"),
         ("sshd", "192.0.2.2"),
@@ -37,15 +37,15 @@ fn six_by_default_from_wherever_they_come_and_the_next_rings_nobody() {
         ("su", ""),
         ("login", ""),
     ] {
-        let login = stage.login(service, &[&format!("rhost={rhost}")]);
+        let login = setup.login(service, &[&format!("rhost={rhost}")]);
         assert!(login.log().contains(": declined "), "{}", login.log());
         assert_eq!(value(login.log(), "hint"), None);
     }
     thread::scope(|scope| {
         for rhost in ["192.0.2.1", "192.0.2.9"] {
-            let stage = &stage;
+            let setup = &setup;
             scope.spawn(move || {
-                let login = stage.login("sshd", &[&format!("rhost={rhost}")]);
+                let login = setup.login("sshd", &[&format!("rhost={rhost}")]);
                 login.assert_refused("PAM_AUTH_ERR", "limit");
                 assert_refused_after_a_hold(&login);
                 let reason = value(login.log(), "reason").unwrap();
@@ -57,113 +57,113 @@ fn six_by_default_from_wherever_they_come_and_the_next_rings_nobody() {
             });
         }
     });
-    assert_eq!(stage.pushes(), 6);
-    // Another account's phone is another matter.
-    stage.configure(stage.tenant.authority(), "approve", "", "");
-    assert_eq!(stage.login("sshd", &[]).code(), "PAM_SUCCESS");
-    // What the reason says to do helps at once.
-    std::fs::remove_dir_all(stage.path("run")).unwrap();
-    stage.configure(stage.tenant.authority(), "decline", "", "");
-    assert!(stage.login("sshd", &[]).log().contains(": declined "));
+    assert_eq!(setup.pushes(), 6);
+    // The count of another account is separate.
+    setup.configure(setup.tenant.authority(), "approve", "", "");
+    assert_eq!(setup.login("sshd", &[]).code(), "PAM_SUCCESS");
+    // The remedy that the reason names works at once.
+    std::fs::remove_dir_all(setup.path("run")).unwrap();
+    setup.configure(setup.tenant.authority(), "decline", "", "");
+    assert!(setup.login("sshd", &[]).log().contains(": declined "));
 }
 
 #[test]
 fn an_approval_clears_the_count() {
-    let stage = stage("page", 2);
+    let setup = setup("page", 2);
     for _ in 0..3 {
         for (press, code) in [
             (Press::Decline, "PAM_MAXTRIES"),
             (Press::Authorize, "PAM_SUCCESS"),
         ] {
-            assert_eq!(answered(&stage, press).code(), code);
+            assert_eq!(answered(&setup, press).code(), code);
         }
     }
     for _ in 0..2 {
-        answered(&stage, Press::WrongKey).assert_refused("PAM_MAXTRIES", "bad-signature");
+        answered(&setup, Press::WrongKey).assert_refused("PAM_MAXTRIES", "bad-signature");
     }
-    stage
+    setup
         .login("login", &[])
         .assert_refused("PAM_AUTH_ERR", "limit");
-    assert_eq!(stage.pushes(), 8);
+    assert_eq!(setup.pushes(), 8);
 }
 
-/// Whoever ends su during the wait, so that it cannot say how it ended.
+/// The caller kills su during the wait, so that it cannot log its result.
 #[test]
 fn a_login_that_was_killed_has_rung() {
-    let stage = stage("never", 1);
-    let mut running = stage.start("su", &[]);
-    assert!(stage.tenant.wait_for_sign_requests(1, PATIENCE));
+    let setup = setup("never", 1);
+    let mut running = setup.start("su", &[]);
+    assert!(setup.tenant.wait_for_sign_requests(1, TIMEOUT));
     running.child.kill().unwrap();
     running.child.wait().unwrap();
-    stage
+    setup
         .login("su", &[])
         .assert_refused("PAM_AUTH_ERR", "limit");
-    assert_eq!(stage.pushes(), 1);
+    assert_eq!(setup.pushes(), 1);
 }
 
 #[test]
 fn of_many_at_once_no_more_ring_than_may() {
-    let stage = stage("decline", 3);
+    let setup = setup("decline", 3);
     let words: Vec<String> = thread::scope(|scope| {
         let logins: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| stage.login("login", &[]).log().to_owned()))
+            .map(|_| scope.spawn(|| setup.login("login", &[]).log().to_owned()))
             .collect();
         logins.into_iter().map(|one| one.join().unwrap()).collect()
     });
     let of = |word: &str| words.iter().filter(|log| log.contains(word)).count();
     assert_eq!((of(": declined "), of(": limit ")), (3, 5), "{words:#?}");
-    assert_eq!(stage.pushes(), 3);
+    assert_eq!(setup.pushes(), 3);
 }
 
-/// The caller of sudo and su sets the limits of the process that counts.
+/// The caller of sudo and su sets the resource limits of the process that counts.
 #[test]
 fn nobody_rings_on_by_starving_the_host() {
-    let stage = stage("decline", 1);
-    stage.login("su", &["write=0", "umask=777"]);
-    assert_eq!(stage.pushes(), 1);
-    let directory = stage.path("run").metadata().unwrap();
+    let setup = setup("decline", 1);
+    setup.login("su", &["write=0", "umask=777"]);
+    assert_eq!(setup.pushes(), 1);
+    let directory = setup.path("run").metadata().unwrap();
     assert_eq!(directory.permissions().mode() & 0o7777, 0o700);
     thread::scope(|scope| {
         for first in 0..6 {
-            let stage = &stage;
+            let setup = &setup;
             scope.spawn(move || {
                 for files in (4 + first..40).step_by(6) {
-                    let login = stage.login("su", &[&format!("files={files}")]);
+                    let login = setup.login("su", &[&format!("files={files}")]);
                     assert_ne!(login.code(), "PAM_SUCCESS", "{files}: {:#?}", login.events);
                 }
             });
         }
     });
-    assert_eq!(stage.pushes(), 1);
+    assert_eq!(setup.pushes(), 1);
 }
 
 #[test]
 fn where_nothing_can_be_kept_the_login_goes_on_and_the_log_says_so() {
-    let stage = stage("approve", 1);
-    File::create(stage.path("run")).unwrap();
-    let login = stage.login("login", &[]);
+    let setup = setup("approve", 1);
+    File::create(setup.path("run")).unwrap();
+    let login = setup.login("login", &[]);
     assert_eq!(login.code(), "PAM_SUCCESS");
     let hint = value(login.log(), "hint").unwrap();
     assert!(
         hint.starts_with("tries cannot be counted: /run/pam_logonbox: Not a directory"),
         "{hint}"
     );
-    // Where there is no limit, there is nothing to keep.
-    stage.configure(stage.tenant.authority(), "approve", "", &policy(0));
-    let login = stage.login("login", &[]);
+    // Without a limit, no count is kept.
+    setup.configure(setup.tenant.authority(), "approve", "", &policy(0));
+    let login = setup.login("login", &[]);
     assert_eq!(value(login.log(), "hint"), None);
 }
 
-/// Before Airlock would lock the account.
+/// The limit comes before Airlock would lock the account.
 #[test]
 fn passwords_at_airlock_are_counted() {
-    let stage = airlock::stage("otp", "", &policy(2));
-    let wrong = || stage.login("sshd", &["types=wrong"]);
+    let setup = airlock::setup("otp", "", &policy(2));
+    let wrong = || setup.login("sshd", &["types=wrong"]);
     for _ in 0..2 {
         wrong().assert_refused("PAM_MAXTRIES", "wrong-password");
     }
     let checks = || {
-        let paths = airlock::paths(&stage);
+        let paths = airlock::paths(&setup);
         paths
             .iter()
             .filter(|path| path.contains("password"))
@@ -171,18 +171,18 @@ fn passwords_at_airlock_are_counted() {
     };
     let so_far = checks();
     assert!(so_far >= 2);
-    let login = stage.login("sshd", &[&format!("types={}", airlock::PASSWORD)]);
+    let login = setup.login("sshd", &[&format!("types={}", airlock::PASSWORD)]);
     login.assert_refused("PAM_MAXTRIES", "limit");
     assert_eq!(login.screen(), ["Password: ", "Login refused."]);
     assert!(
         login.took() >= Duration::from_secs(2),
         "as a wrong password"
     );
-    assert_eq!(checks(), so_far, "{:?}", airlock::paths(&stage));
-    assert_eq!(airlock::paths(&stage).last().unwrap(), "DELETE /flow/");
+    assert_eq!(checks(), so_far, "{:?}", airlock::paths(&setup));
+    assert_eq!(airlock::paths(&setup).last().unwrap(), "DELETE /flow/");
 
-    // A login that is done clears the count, one that ends at the OTP does not.
-    std::fs::remove_dir_all(stage.path("run")).unwrap();
+    // A complete login clears the count. A login that ends at the OTP does not.
+    std::fs::remove_dir_all(setup.path("run")).unwrap();
     let otp = |text| [("visible", "OTP: ", airlock::Answer::Types(text))];
     for (answers, word) in [
         (&otp("A1b2C3")[..], "approved"),
@@ -200,7 +200,7 @@ fn passwords_at_airlock_are_counted() {
             "wrong-otp",
         ),
     ] {
-        let login = airlock::log_in(&stage, answers);
+        let login = airlock::log_in(&setup, answers);
         assert!(
             login.log().contains(&format!(": {word} ")),
             "{}",

@@ -1,23 +1,28 @@
-//! A host in trouble, or in bad hands: signals, starvation, a dead resolver, a log that nobody reads, a
-//! clock that is set, panics. Never a login that should not be, never late, never a crash.
+//! A host with problems, or with a hostile caller: signals, exhausted resources, a dead resolver, a
+//! full log, a changed clock, panics. No user gets in by mistake, and no login is late or crashes.
 
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use crate::airlock;
-use crate::stage::{Login, PATIENCE, Running, Stage, USER, but_memory, nobody, value};
+use crate::setup::{
+    Login, PROMPTLY, Running, Setup, TIMEOUT, USER, unused_address, value, without_memory,
+};
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
 
-const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"\n[wait]\nconnect_seconds = 1";
+const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"\n[wait]\nconnect_seconds = 30";
+/// For logins that time out.
+const IGNORE_SOON: &str = "[policy]\non_unavailable = \"ignore\"\n[wait]\nconnect_seconds = 3";
 
-/// Sends `signal` while the phone rings, and returns how the host ended within a second.
-fn interrupt(stage: &Stage, mut running: Running, signal: &str) -> Login {
-    assert!(stage.tenant.wait_for_sign_requests(1, PATIENCE));
+/// Sends `signal` while the phone rings, and returns how the host ended. The phone would ring for
+/// 45 s.
+fn interrupt(setup: &Setup, mut running: Running, signal: &str) -> Login {
+    assert!(setup.tenant.wait_for_sign_requests(1, TIMEOUT));
     let before = Instant::now();
     running.signal(signal);
     let status = running.child.wait().unwrap();
-    assert!(before.elapsed() < Duration::from_secs(1), "{signal}");
+    assert!(before.elapsed() < PROMPTLY, "{signal}");
     let login = running.finish();
     assert_eq!(login.status, status);
     login
@@ -26,35 +31,35 @@ fn interrupt(stage: &Stage, mut running: Running, signal: &str) -> Login {
 #[test]
 fn ctrl_c_ends_the_wait_in_a_host_that_blocks_it() {
     for signal in ["INT", "QUIT"] {
-        let stage = Stage::new("never");
-        let running = stage.start("sudo", &["block"]);
-        let login = interrupt(&stage, running, signal);
+        let setup = Setup::new("never");
+        let running = setup.start("sudo", &["block"]);
+        let login = interrupt(&setup, running, signal);
         login.assert_refused("PAM_ABORT", "interrupted");
         assert_eq!(value(login.log(), "reason"), Some(&*format!("SIG{signal}")));
-        // It was left pending: unblocked after PAM, it ends the host.
+        // The signal stays pending and ends the host when PAM unblocks it.
         assert!(login.status.signal().is_some(), "{:?}", login.status);
-        // And the tenant is left alone.
-        assert!(stage.tenant.wait_for(PATIENCE, |seen| seen.open == 0));
-        assert_eq!(stage.pushes(), 1);
+        // The connection is closed, and no other push follows.
+        assert!(setup.tenant.wait_for(TIMEOUT, |seen| seen.open == 0));
+        assert_eq!(setup.pushes(), 1);
     }
 }
 
 #[test]
-fn ctrl_c_ends_the_wait_also_where_nothing_can_be_waited_for() {
-    let stage = Stage::new("never");
+fn ctrl_c_ends_the_wait_even_if_poll_fails() {
+    let setup = Setup::new("never");
     // ENOMEM
-    let running = stage.start("sudo", &["block", "fault=poll:0:1000000:12"]);
-    interrupt(&stage, running, "INT").assert_refused("PAM_ABORT", "interrupted");
+    let running = setup.start("sudo", &["block", "fault=poll:0:1000000:12"]);
+    interrupt(&setup, running, "INT").assert_refused("PAM_ABORT", "interrupted");
 }
 
 #[test]
 fn a_signal_that_the_host_catches_ends_the_wait_and_is_caught() {
-    let stage = Stage::new("never");
-    let running = stage.start("sshd", &["catch"]);
+    let setup = Setup::new("never");
+    let running = setup.start("sshd", &["catch"]);
     let mut running = running;
     running.wait_for("visible");
     running.type_line(b"");
-    let login = interrupt(&stage, running, "INT");
+    let login = interrupt(&setup, running, "INT");
     login.assert_refused("PAM_MAXTRIES", "interrupted");
     assert_eq!(login.all("caught"), ["SIGINT"]);
     assert!(login.one("state").text.ends_with("blocked=0000"));
@@ -63,12 +68,12 @@ fn a_signal_that_the_host_catches_ends_the_wait_and_is_caught() {
 #[test]
 fn a_host_that_a_signal_kills_dies_only_after_the_log_line() {
     for signal in ["INT", "TERM", "HUP", "QUIT"] {
-        let stage = Stage::new("never");
-        let path = stage.path("log");
+        let setup = Setup::new("never");
+        let path = setup.path("log");
         let log = UnixDatagram::bind(&path).unwrap();
-        log.set_read_timeout(Some(PATIENCE)).unwrap();
-        let running = stage.start("su", &[&format!("log={}", path.display())]);
-        let login = interrupt(&stage, running, signal);
+        log.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let running = setup.start("su", &[&format!("log={}", path.display())]);
+        let login = interrupt(&setup, running, signal);
         assert!(login.status.signal().is_some(), "{:?}", login.status);
         assert_eq!(login.all("result"), [""; 0]);
         let mut line = [0; 2000];
@@ -85,39 +90,39 @@ fn a_host_that_a_signal_kills_dies_only_after_the_log_line() {
 
 #[test]
 fn ctrl_c_also_ends_the_hold_of_an_unknown_user() {
-    let stage = Stage::new("approve");
-    let mut running = stage.start_as("no-such-user", "sudo", &["block"], &[]);
-    running.wait_for("info");
-    running.signal("INT");
-    let login = running.finish();
-    login.assert_refused("PAM_CONV_ERR", "interrupted");
-    assert!(
-        login.took() < Duration::from_millis(1900),
-        "{:?}",
-        login.took()
-    );
+    let setup = Setup::new("approve");
+    // A hold takes 2 s or more. A busy machine may be late, but not every time.
+    let is_short = |_| {
+        let mut running = setup.start_as("no-such-user", "sudo", &["block"], &[]);
+        let shown = running.wait_for("info").at;
+        running.signal("INT");
+        let login = running.finish();
+        login.assert_refused("PAM_CONV_ERR", "interrupted");
+        login.one("result").at - shown < 1900
+    };
+    assert!((0..5).any(is_short), "the hold goes on");
 }
 
 #[test]
 fn timers_that_the_caller_made_lazy_keep_their_deadlines() {
     let waits = "[wait]\nlogin_seconds = 1";
-    let stage = Stage::with(Options::default(), "never.ed25519", "", waits);
-    let login = stage.login("sudo", &["slack=10000000000"]);
+    let setup = Setup::with(Options::default(), "never.ed25519", "", waits);
+    let login = setup.login("sudo", &["slack=100000000000"]);
     login.assert_refused("PAM_ABORT", "timed-out");
-    assert!(login.took() < Duration::from_secs(2), "{:?}", login.took());
+    assert!(login.took() < PROMPTLY, "{:?}", login.took());
 }
 
 #[test]
-fn a_sigchld_or_sigwinch_interrupts_nobody() {
-    let stage = Stage::new("page");
-    let running = stage.start("login", &[]);
-    assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
+fn sigchld_and_sigwinch_do_not_interrupt_the_wait() {
+    let setup = Setup::new("page");
+    let running = setup.start("login", &[]);
+    assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
     running.signal("WINCH");
     running.signal("CHLD");
     assert!(
-        stage
+        setup
             .tenant
-            .answer(stage.tenant.waiting()[0].id, Press::Authorize)
+            .answer(setup.tenant.waiting()[0].id, Press::Authorize)
     );
     assert_eq!(running.finish().code(), "PAM_SUCCESS");
 }
@@ -125,30 +130,26 @@ fn a_sigchld_or_sigwinch_interrupts_nobody() {
 #[test]
 fn nothing_lives_on_after_a_login() {
     for account in ["approve", "decline", "wrong-key", "cut", "nobody-here"] {
-        let stage = Stage::new(account);
-        let login = stage.login("login", &[]);
-        let kept = |kind| but_memory(&login.one(kind).text);
+        let setup = Setup::new(account);
+        let login = setup.login("login", &[]);
+        let kept = |kind| without_memory(&login.one(kind).text);
         assert_eq!(kept("state"), kept("before"), "{account}");
     }
 }
 
 #[test]
 fn a_dead_resolver_holds_up_nobody() {
-    let stage = Stage::new("approve");
-    stage.configure("tenant.example", "approve", "", IGNORE);
-    let login = stage.login("login", &["lookup=20"]);
-    assert!(
-        login.took() < Duration::from_millis(1500),
-        "{:?}",
-        login.took()
-    );
-    // The thread that is stuck outlives the login, and the library is still there for it.
+    let setup = Setup::new("approve");
+    setup.configure("tenant.example", "approve", "", IGNORE_SOON);
+    let login = setup.login("login", &["lookup=25"]);
+    assert!(login.took() < PROMPTLY, "{:?}", login.took());
+    // The stuck thread outlives the login, so the library must stay loaded.
     assert!(
         login.one("state").text.contains("threads=2"),
         "{:?}",
         login.events
     );
-    // on_unavailable = "ignore"
+    // The configuration has on_unavailable = "ignore".
     assert_eq!(login.code(), "PAM_IGNORE");
     assert!(login.log().contains(": timed-out "), "{}", login.log());
 }
@@ -156,12 +157,12 @@ fn a_dead_resolver_holds_up_nobody() {
 #[test]
 fn on_unavailable_ignores_what_is_unavailable_and_nothing_else() {
     for (tenant, options, word) in [
-        (&*nobody(), &[][..], "unreachable"),
+        (&*unused_address(), &[][..], "unreachable"),
         ("tenant.example", &["lookup=0"], "unreachable"),
     ] {
-        let stage = Stage::new("approve");
-        stage.configure(tenant, "approve", "", IGNORE);
-        let login = stage.login("login", options);
+        let setup = Setup::new("approve");
+        setup.configure(tenant, "approve", "", IGNORE);
+        let login = setup.login("login", options);
         assert_eq!(login.code(), "PAM_IGNORE", "{:#?}", login.events);
         assert!(
             login.log().contains(&format!(": {word} ")),
@@ -173,14 +174,14 @@ fn on_unavailable_ignores_what_is_unavailable_and_nothing_else() {
         assert!(login.one("log").text.starts_with("<84>"));
         assert_eq!(login.all("error"), ["The login service cannot be reached."]);
 
-        stage.configure(tenant, "approve", "", "");
-        let login = stage.login("login", options);
+        setup.configure(tenant, "approve", "", "");
+        let login = setup.login("login", options);
         login.assert_refused("PAM_AUTHINFO_UNAVAIL", word);
     }
     for (account, code) in [
         ("keys-error-500", "PAM_IGNORE"),
         ("keys-unavailable-503", "PAM_IGNORE"),
-        ("keys-never", "PAM_IGNORE"),
+        ("keys-never.ed25519", "PAM_IGNORE"),
         ("keys-cut", "PAM_AUTHINFO_UNAVAIL"),
         ("keys-html", "PAM_AUTHINFO_UNAVAIL"),
         ("keys-redirect", "PAM_AUTHINFO_UNAVAIL"),
@@ -190,31 +191,34 @@ fn on_unavailable_ignores_what_is_unavailable_and_nothing_else() {
         ("error-500", "PAM_MAXTRIES"),
         ("cut", "PAM_MAXTRIES"),
     ] {
-        let stage = Stage::with(Options::default(), account, "", IGNORE);
-        let login = stage.login("login", &[]);
+        let waits_in_vain = account.starts_with("keys-never");
+        let rest = if waits_in_vain { IGNORE_SOON } else { IGNORE };
+        let setup = Setup::with(Options::default(), account, "", rest);
+        let login = setup.login("login", &[]);
         assert_eq!(login.code(), code, "{account}: {:#?}", login.events);
     }
 }
 
 #[test]
 fn a_caller_who_starves_the_host_opens_no_door() {
-    let stage = Stage::with(Options::default(), "approve", "", IGNORE);
+    let setup = Setup::with(Options::default(), "approve", "", IGNORE);
     let mut approved = 0;
     for files in 4..40 {
-        let login = stage.login("sudo", &[&format!("files={files}")]);
-        // With too few, libpam itself fails to load anything.
+        let login = setup.login("sudo", &[&format!("files={files}")]);
+        // With too few descriptors, libpam itself cannot load a module.
         match login.code() {
             "PAM_SUCCESS" => approved += 1,
             code => assert_ne!(code, "PAM_IGNORE", "{files}: {:#?}", login.events),
         }
     }
     assert!((1..36).contains(&approved), "{approved}");
-    stage.configure(&nobody(), "approve", "", IGNORE);
+    setup.configure(&unused_address(), "approve", "", IGNORE);
     for threads in 0..4 {
-        let stage = Stage::with(Options::default(), "approve", "", IGNORE);
-        let login = stage.login("sudo", &[&format!("threads={threads}")]);
+        let setup = Setup::with(Options::default(), "approve", "", IGNORE);
+        let login = setup.login("sudo", &[&format!("threads={threads}")]);
         match threads {
-            0..=2 => login.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure"),
+            // One for I/O, one for the name look-up.
+            0..=1 => login.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure"),
             _ => assert_eq!(login.code(), "PAM_SUCCESS"),
         }
     }
@@ -223,34 +227,34 @@ fn a_caller_who_starves_the_host_opens_no_door() {
         ("LOCALDOMAIN", "evil.example"),
         ("HOSTALIASES", "/tmp/aliases"),
     ] {
-        let login = stage.start_as(USER, "sudo", &[], &[(name, value)]).finish();
+        let login = setup.start_as(USER, "sudo", &[], &[(name, value)]).finish();
         login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
         assert!(login.log().contains("environment"), "{}", login.log());
     }
 }
 
-/// Anybody can take all ports of a host; a look-up then fails at once.
+/// Any user can take all ports of a host. A lookup then fails at once.
 #[test]
 fn a_host_without_ports_opens_no_door() {
-    let stage = Stage::with(Options::default(), "approve", "", IGNORE);
-    stage.configure("tenant.example", "approve", "", IGNORE);
-    assert_eq!(stage.login("sudo", &["lookup=0"]).code(), "PAM_IGNORE");
+    let setup = Setup::with(Options::default(), "approve", "", IGNORE);
+    setup.configure("tenant.example", "approve", "", IGNORE);
+    assert_eq!(setup.login("sudo", &["lookup=0"]).code(), "PAM_IGNORE");
     // EADDRINUSE
-    let login = stage.login("sudo", &["lookup=0", "fault=bind:0:1000:98"]);
+    let login = setup.login("sudo", &["lookup=0", "fault=bind:0:1000:98"]);
     login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
     assert!(login.log().contains("no ports left"), "{}", login.log());
 }
 
 #[test]
 fn a_host_that_is_short_of_memory_refuses_and_lives() {
-    let push = Stage::with(Options::default(), "approve", "", IGNORE);
-    let through_airlock = airlock::stage("otp", "", IGNORE);
+    let push = Setup::with(Options::default(), "approve", "", IGNORE);
+    let through_airlock = airlock::setup("otp", "", IGNORE);
     let password = format!("types={}", airlock::PASSWORD);
-    for stage in [&push, &through_airlock] {
+    for setup in [&push, &through_airlock] {
         let mut refused = 0;
         for megabytes in (8..32).chain((32..128).step_by(16)) {
             let memory = format!("memory={megabytes}");
-            let login = stage.login("sudo", &[&memory, &password]);
+            let login = setup.login("sudo", &[&memory, &password]);
             assert!(login.status.code().is_some(), "{megabytes} MB: {login:#?}");
             assert_ne!(login.code(), "PAM_IGNORE", "{megabytes} MB: {login:#?}");
             refused += usize::from(login.all("log").iter().any(|line| line.contains("memory")));
@@ -261,13 +265,13 @@ fn a_host_that_is_short_of_memory_refuses_and_lives() {
 
 #[test]
 fn a_stopped_process_does_not_make_the_tenant_unavailable() {
-    // No RSA key, which the tenant would first have to make.
-    let stage = Stage::with(Options::default(), "keys-never.ed25519", "", IGNORE);
-    let running = stage.start("sudo", &[]);
-    assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
+    // The tenant would first have to generate an RSA key.
+    let setup = Setup::with(Options::default(), "keys-never.ed25519", "", IGNORE_SOON);
+    let running = setup.start("sudo", &[]);
+    assert!(setup.tenant.wait_for_key_requests(1, TIMEOUT));
     running.signal("STOP");
-    // The stop must outlast connect_seconds, which is what it is about.
-    std::thread::sleep(Duration::from_millis(1500));
+    // The stop must be longer than connect_seconds.
+    std::thread::sleep(Duration::from_millis(3500));
     running.signal("CONT");
     let login = running.finish();
     login.assert_refused("PAM_AUTHINFO_UNAVAIL", "timed-out");
@@ -277,7 +281,7 @@ fn a_stopped_process_does_not_make_the_tenant_unavailable() {
 #[test]
 fn a_process_that_was_stopped_in_the_conversation_fetches_the_keys_again() {
     for (announce, kind) in [("enter", "visible"), ("info", "info")] {
-        let rest = format!("[conversation]\nannounce = \"{announce}\"\n{IGNORE}");
+        let rest = format!("[conversation]\nannounce = \"{announce}\"\n{IGNORE_SOON}");
         let account = Account::new("slow")
             .phones([Phone::new("Pixel 8", KeyType::Ed25519)])
             .listing(Listing::Never);
@@ -285,62 +289,65 @@ fn a_process_that_was_stopped_in_the_conversation_fetches_the_keys_again() {
             accounts: Accounts::from_iter([account]),
             ..Options::default()
         };
-        let stage = Stage::with(options, "slow", "", &rest);
-        // Information is held up by Ctrl-S, a prompt by the person.
-        let mut running = stage.start("sudo", &["slow"]);
+        let setup = Setup::with(options, "slow", "", &rest);
+        // Ctrl-S holds up a message, and the user holds up a prompt.
+        let mut running = setup.start("sudo", &["slow"]);
         running.wait_for(kind);
-        // The first fetch times out meanwhile; the second is watched.
-        assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
-        assert!(stage.tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+        // The first fetch times out meanwhile. The second one is waited for.
+        assert!(setup.tenant.wait_for_key_requests(1, TIMEOUT));
+        assert!(setup.tenant.wait_for(TIMEOUT, |seen| seen.open == 0));
         running.type_line(b"");
         let login = running.finish();
-        assert_eq!(stage.tenant.key_requests().len(), 2, "{announce}");
+        assert_eq!(setup.tenant.key_requests().len(), 2, "{announce}");
         assert_eq!(login.code(), "PAM_IGNORE", "{:#?}", login.events);
     }
 }
 
 #[test]
 fn a_log_that_is_not_there_or_does_not_read_holds_up_nobody() {
-    let stage = Stage::new("approve");
-    let nowhere = format!("log={}", stage.path("nowhere").display());
-    let login = stage.login("login", &[&nowhere]);
+    let setup = Setup::new("approve");
+    let nowhere = format!("log={}", setup.path("nowhere").display());
+    let login = setup.login("login", &[&nowhere]);
     assert_eq!(login.code(), "PAM_SUCCESS");
-    // Nobody reads this one, and its queue is full.
-    let path = stage.path("log");
+    // This log is not read, and its queue is full.
+    let path = setup.path("log");
     let _log = UnixDatagram::bind(&path).unwrap();
     let writer = UnixDatagram::unbound().unwrap();
     writer.set_nonblocking(true).unwrap();
     while writer.send_to(b"full", &path).is_ok() {}
     for service in ["login", "sudo"] {
         let full = format!("log={}", path.display());
-        let login = stage.login(service, &[&full]);
+        let login = setup.login(service, &[&full]);
         assert_eq!(login.code(), "PAM_SUCCESS");
-        assert!(login.took() < Duration::from_secs(2), "{:?}", login.took());
+        assert!(login.took() < PROMPTLY, "{:?}", login.took());
     }
 }
 
-/// By the network, by an administrator, by a battery.
+/// NTP, an administrator or an empty battery may change the clock.
 #[test]
 fn a_clock_that_is_set_in_the_middle_changes_no_deadline() {
-    for (account, seconds) in [
-        ("page", 31_536_000),
-        ("page", -31_536_000),
-        ("never", 31_536_000),
+    for (account, seconds, waits) in [
+        ("page", 31_536_000, "login_seconds = 45"),
+        ("page", -31_536_000, "login_seconds = 45"),
+        ("never", 31_536_000, "login_seconds = 2"),
     ] {
-        let stage = Stage::with(Options::default(), account, "", "[wait]\nlogin_seconds = 2");
-        let mut running = stage.start("login", &[&format!("jump={seconds}")]);
-        assert!(stage.tenant.wait_for_sign_requests(1, PATIENCE));
+        let setup = Setup::with(Options::default(), account, "", &format!("[wait]\n{waits}"));
+        let mut running = setup.start("login", &[&format!("jump={seconds}")]);
+        assert!(setup.tenant.wait_for_sign_requests(1, TIMEOUT));
         running.signal("USR1");
         running.wait_for("jumped");
         if account == "page" {
-            let ring = stage.tenant.waiting()[0].id;
-            assert!(stage.tenant.answer(ring, Press::Authorize));
+            let ring = setup.tenant.waiting()[0].id;
+            assert!(setup.tenant.answer(ring, Press::Authorize));
             assert_eq!(running.finish().code(), "PAM_SUCCESS");
         } else {
             let login = running.finish();
             login.assert_refused("PAM_MAXTRIES", "timed-out");
             let took = login.took();
-            assert!(took > Duration::from_millis(1900) && took < Duration::from_secs(4));
+            assert!(
+                took > Duration::from_millis(1900) && took < PROMPTLY,
+                "{took:?}"
+            );
         }
     }
 }
@@ -348,12 +355,13 @@ fn a_clock_that_is_set_in_the_middle_changes_no_deadline() {
 #[test]
 fn a_panic_anywhere_is_a_refusal_and_the_host_lives() {
     // Rust panics when it cannot read the clock. Each reading fails once: on the thread of the
-    // host, in the client, in its event loop. `finish` sees that nothing is written to stderr.
-    let waits = "[wait]\nconnect_seconds = 1\nlogin_seconds = 1";
-    let stage = Stage::with(Options::default(), "approve", "", waits);
+    // host, in the client, in its event loop. `finish` checks that stderr stays empty.
+    let rest = "[wait]\nconnect_seconds = 2\nlogin_seconds = 2\n\
+                [policy]\nunapproved_pushes_per_10_minutes = 0";
+    let setup = Setup::with(Options::default(), "approve.ed25519", "", rest);
     let mut panics = 0;
     for reading in 0.. {
-        let login = stage.login("login", &[&format!("clock={reading}")]);
+        let login = setup.login("login", &[&format!("clock={reading}")]);
         assert!(
             login.status.code().is_some(),
             "the host lives: {:#?}",

@@ -1,4 +1,4 @@
-//! Whole logins: a real libpam loads the module, a real tenant answers over TLS.
+//! Complete logins: the real libpam loads the module, and a simulated tenant answers over TLS.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -17,6 +17,7 @@
 mod accounts;
 mod airlock;
 mod caller;
+mod cost;
 mod device;
 mod faults;
 mod hostile;
@@ -26,8 +27,7 @@ mod local;
 mod module;
 mod pins;
 mod policy;
-mod price;
 mod proxy;
 mod push;
-mod stage;
+mod setup;
 mod su;

@@ -1,8 +1,8 @@
-//! The module as the dynamic linker sees it.
+//! The module as a shared library.
 
 use std::process::Command;
 
-use crate::stage::module;
+use crate::setup::module;
 
 fn run(tool: &str, options: &[&str]) -> String {
     let output = Command::new(tool)
@@ -15,7 +15,7 @@ fn run(tool: &str, options: &[&str]) -> String {
 }
 
 #[test]
-fn it_exports_what_pam_calls_and_nothing_else() {
+fn it_exports_only_the_functions_that_pam_calls() {
     let mut names: Vec<String> = run("nm", &["--dynamic", "--defined-only"])
         .lines()
         .map(|line| line.rsplit(' ').next().unwrap().to_owned())
@@ -65,7 +65,7 @@ fn it_needs_only_what_every_linux_has() {
             "libc.so.6",
             "libgcc_s.so.1",
             "libm.so.6",
-            // Parts of libc.so.6 since glibc 2.34; packages are linked for 2.28.
+            // Parts of libc.so.6 since glibc 2.34. Packages are linked for 2.28.
             "libpthread.so.0",
             "libdl.so.2",
             "ld-linux",

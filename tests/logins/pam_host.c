@@ -1,18 +1,18 @@
 /*
- * A program that logs people in through PAM, as sshd, sudo or login do, for tests and the demo.
+ * A program that logs users in through PAM, as sshd, sudo or login do, for tests and the demo.
  *
  * It asks libpam for the service SERVICE in the directory CONFDIR, carries on the conversation
- * on stdin and stdout, and prints one line for each thing that happens:
+ * on stdin and stdout, and prints a line for each event:
  *
  *     MILLISECONDS KIND TEXT
  *
  * where KIND is info, error, visible or hidden (a message to the person; the two prompts then
- * take one line of stdin as the answer), log (what the module wrote to /dev/log), result (name
- * of the PAM code), setcred, before or state (descriptors, threads, kilobytes resident, bytes of the
- * heap in use, most kilobytes that were ever resident, signal mask),
- * before-process or process (what else a login must leave as it was), changed (a login in a row ended
- * otherwise than the one before), caught or jumped (a signal has come), calls (how often the module called
- * functions of the C library), faults (how many calls failed as was wanted).
+ * take one line of stdin as the answer), log (a line that the module wrote to /dev/log), result
+ * (the name of the PAM code), setcred, before or state (descriptors, threads, resident kilobytes,
+ * bytes of the heap in use, peak of the resident kilobytes, signal mask), before-process or process
+ * (the rest of the state that a login must not change), changed (a login in a row ended differently
+ * from the previous one), caught or jumped (a signal has arrived), calls (how often the module
+ * called functions of the C library), faults (how many calls were made to fail).
  * Newlines and other control characters in TEXT are written as \xHH, backslashes doubled.
  */
 #define _GNU_SOURCE
@@ -150,7 +150,7 @@ static const char *name(int code)
 
 static void open_log(void)
 {
-    /* An abstract name that the kernel chooses. */
+    /* The kernel chooses an abstract name. */
     socklen_t length = sizeof log_address;
     log_reader = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     log_address.sun_family = AF_UNIX;
@@ -257,7 +257,7 @@ static int entries(const char *path)
     return count;
 }
 
-/* Of what the allocator has handed out. */
+/* The bytes that the allocator has handed out. */
 static size_t heap(void)
 {
 #if __GLIBC_PREREQ(2, 33)
@@ -279,7 +279,7 @@ static void state(const char *kind)
         resident = 0;
     if (statm)
         fclose(statm);
-    /* Not ru_maxrss: that begins with what the program that started this one had. */
+    /* Not ru_maxrss, which starts with the value of the parent process. */
     FILE *status = fopen("/proc/self/status", "r");
     while (status && fgets(line, sizeof line, status) && sscanf(line, "VmHWM: %ld", &peak) != 1)
         ;
@@ -301,7 +301,7 @@ static unsigned long mixed(unsigned long hash, const void *data, size_t length)
     return hash;
 }
 
-/* What belongs to the whole process, and so to the host. */
+/* The state of the whole process, which the module must not change. */
 static void process(const char *kind)
 {
     char line[PATH_MAX + 512], directory[PATH_MAX] = "";
@@ -346,10 +346,10 @@ static void print_calls(void)
     say("calls", line);
 }
 
-/* Threads end shortly after the login has; they have half a second. */
+/* Waits for threads that end shortly after the login. A busy machine may need some seconds. */
 static void settle(void)
 {
-    for (int i = 0; i < 500 && entries("/proc/self/task") > 3; i++)
+    for (int i = 0; i < 5000 && entries("/proc/self/task") > 3; i++)
         usleep(1000);
 }
 
@@ -367,7 +367,7 @@ static void limit(int resource, rlim_t most)
     setrlimit(resource, &limit);
 }
 
-/* Options with a value that is kept as it is, or as a number; and those without one. */
+/* Options with a text, with a number, and without a value. */
 static const struct {
     const char *name;
     const char **text;
@@ -402,7 +402,7 @@ static const struct {
     {.name = "marks", .is_on = &marks},
 };
 
-/* Options that do something. 0 where there is no such option. */
+/* Options with a function of their own. Returns 0 if there is no such option. */
 static int does(const char *name, char *value)
 {
     if (!value && !strcmp(name, "catch"))
@@ -500,7 +500,7 @@ int main(int argc, char **argv)
 {
     int code = PAM_ABORT;
     real_clock(CLOCK_MONOTONIC, &started);
-    /* A script that starts tests in the background leaves these ignored. */
+    /* These are ignored in programs that a script has started in the background. */
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
@@ -516,7 +516,7 @@ int main(int argc, char **argv)
         }
     if (!log_address_length)
         open_log();
-    /* One arena: which thread gets which is chance, and looks like a leak. */
+    /* A single arena, because a random choice of arenas would look like a leak. */
     if (times > 1)
         mallopt(M_ARENA_MAX, 1);
     state("before");

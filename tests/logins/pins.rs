@@ -1,37 +1,37 @@
-//! `pins`: keys that the administrator has written down, in place of those that the tenant publishes.
+//! `pins`: keys that the administrator has pinned replace the keys that the tenant publishes.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::stage::{Login, Stage, nobody, value};
+use crate::setup::{Login, Setup, unused_address, value};
 use tenant::{Account, KeyType, Options, Phone, Reaction};
 
-/// A host whose person has an account with a `Pixel 8` and an `Old phone`, which is RSA; and which
-/// has a directory for pinned keys.
-fn stage(account: &Account, logonbox: &str, rest: &str) -> Stage {
+/// A host with a directory for pinned keys. The user's account has a `Pixel 8` and an `Old phone`,
+/// which uses RSA.
+fn setup(account: &Account, logonbox: &str, rest: &str) -> Setup {
     let options = Options {
         accounts: [account.clone()].into_iter().collect(),
         ..Options::default()
     };
-    let stage = Stage::with(options, &account.name, logonbox, rest);
-    stage.directory("keys");
-    stage
+    let setup = Setup::with(options, &account.name, logonbox, rest);
+    setup.directory("keys");
+    setup
 }
 
-fn allow(stage: &Stage, name: &str, mode: u32) {
-    fs::set_permissions(stage.path(name), Permissions::from_mode(mode)).unwrap();
+fn allow(setup: &Setup, name: &str, mode: u32) {
+    fs::set_permissions(setup.path(name), Permissions::from_mode(mode)).unwrap();
 }
 
-/// The lines of these phones of an account, as a key list has them.
+/// The lines of these phones in a key list.
 fn lines(account: &Account, phones: &[usize]) -> String {
     let keys = account.all_keys();
     phones.iter().map(|n| keys[*n].line() + "\n").collect()
 }
 
-/// A login in `service`, on a host in which that directory is the one of pinned keys.
-fn login(stage: &Stage, service: &str) -> Login {
-    let keys = format!("keys={}", stage.path("keys").display());
-    stage.login(service, &[&keys])
+/// A login through `service`, with the directory of pinned keys.
+fn login(setup: &Setup, service: &str) -> Login {
+    let keys = format!("keys={}", setup.path("keys").display());
+    setup.login(service, &[&keys])
 }
 
 const PIXEL: usize = 0;
@@ -48,15 +48,15 @@ fn where_keys_are_pinned_nobody_asks_for_those_that_are_published() {
         ("required", true, Some("Old phone")),
         ("required", false, None),
     ] {
-        let stage = stage(&lee, &format!("pins = {pins:?}"), "");
+        let setup = setup(&lee, &format!("pins = {pins:?}"), "");
         if there {
-            stage.write("keys/lee", &lines(&lee, &[OLD]));
+            setup.write("keys/lee", &lines(&lee, &[OLD]));
         }
-        // Another's file is nobody else's.
-        stage.write("keys/Lee", &lines(&lee, &[PIXEL]));
-        let login = login(&stage, "login");
+        // The pins of another account do not count.
+        setup.write("keys/Lee", &lines(&lee, &[PIXEL]));
+        let login = login(&setup, "login");
         let asked = usize::from(device == Some("Pixel 8"));
-        assert_eq!(stage.tenant.key_requests().len(), asked, "{pins} {there}");
+        assert_eq!(setup.tenant.key_requests().len(), asked, "{pins} {there}");
         assert_eq!(value(login.log(), "device"), device, "{pins} {there}");
         if device.is_some() {
             assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
@@ -69,12 +69,12 @@ fn where_keys_are_pinned_nobody_asks_for_those_that_are_published() {
             "pins = 'required', but there is no /etc/security/pam_logonbox.keys/lee: run logonbox \
              pin lee"
         );
-        // As anybody who has no phone.
+        // The refusal looks the same as for a user without a phone.
         let (told, refused) = (login.one("info"), login.one("error"));
         assert!(told.text.starts_with("Approve the request on your phone. "));
         assert_eq!(refused.text, "Login refused.");
         assert!(refused.at - told.at >= 1900);
-        assert_eq!(stage.tenant.connections(), 0);
+        assert_eq!(setup.tenant.connections(), 0);
     }
 }
 
@@ -91,29 +91,29 @@ fn device_and_algorithms_choose_among_pinned_keys() {
             Err("none with the comment 'Pixel 8'"),
         ),
     ] {
-        let stage = stage(&lee, &format!("pins = \"required\"\n{logonbox}"), "");
-        stage.write("keys/lee", &lines(&lee, &[OLD, PIXEL]));
-        let login = login(&stage, "login");
+        let setup = setup(&lee, &format!("pins = \"required\"\n{logonbox}"), "");
+        setup.write("keys/lee", &lines(&lee, &[OLD, PIXEL]));
+        let login = login(&setup, "login");
         match device {
             Ok(device) => {
                 assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
                 assert_eq!(value(login.log(), "device"), Some(device), "{logonbox}");
             }
-            Err(why) => assert_no_key(&stage, &login, why),
+            Err(why) => assert_no_key(&setup, &login, why),
         }
-        assert_eq!(stage.tenant.key_requests().len(), 0);
+        assert_eq!(setup.tenant.key_requests().len(), 0);
     }
     for (text, why) in [("", "the list is empty"), ("# Authorized Keys\n", "empty")] {
         for pins in ["if-present", "required"] {
-            let stage = stage(&lee, &format!("pins = {pins:?}"), "");
-            stage.write("keys/lee", text);
-            assert_no_key(&stage, &login(&stage, "login"), why);
+            let setup = setup(&lee, &format!("pins = {pins:?}"), "");
+            setup.write("keys/lee", text);
+            assert_no_key(&setup, &login(&setup, "login"), why);
         }
     }
 }
 
 #[track_caller]
-fn assert_no_key(stage: &Stage, login: &Login, why: &str) {
+fn assert_no_key(setup: &Setup, login: &Login, why: &str) {
     login.assert_refused("PAM_AUTH_ERR", "no-key");
     let reason = value(login.log(), "reason").unwrap();
     let file = "no usable key is pinned in /etc/security/pam_logonbox.keys/lee: ";
@@ -122,16 +122,16 @@ fn assert_no_key(stage: &Stage, login: &Login, why: &str) {
         "{why}: {reason}"
     );
     assert!(login.took().as_secs() >= 2);
-    assert_eq!(stage.tenant.connections(), 0);
+    assert_eq!(setup.tenant.connections(), 0);
 }
 
 #[test]
 fn the_announcement_does_not_wait_for_the_tenant_and_a_person_can_choose() {
     let lee = Account::new("lee");
-    let stage = stage(&lee, "pins = \"required\"\ndevice = \"ask\"", "");
-    stage.write("keys/lee", &lines(&lee, &[PIXEL, OLD]));
-    let keys = format!("keys={}", stage.path("keys").display());
-    let mut running = stage.start("sshd", &[&keys]);
+    let setup = setup(&lee, "pins = \"required\"\ndevice = \"ask\"", "");
+    setup.write("keys/lee", &lines(&lee, &[PIXEL, OLD]));
+    let keys = format!("keys={}", setup.path("keys").display());
+    let mut running = setup.start("sshd", &[&keys]);
     let list = running.wait_for("visible").text;
     assert!(
         list.contains("1. Pixel 8\\x0a  2. Old phone\\x0a"),
@@ -140,14 +140,14 @@ fn the_announcement_does_not_wait_for_the_tenant_and_a_person_can_choose() {
     running.type_line(b"2");
     let told = running.wait_for("visible").text;
     assert!(told.starts_with("Approve the request on your phone on Old phone. "));
-    assert_eq!(stage.tenant.connections(), 0);
+    assert_eq!(setup.tenant.connections(), 0);
     running.type_line(b"");
     let login = running.finish();
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    assert_eq!(stage.tenant.requests().len(), 1);
+    assert_eq!(setup.tenant.requests().len(), 1);
 }
 
-/// Whoever has taken over the tenant can publish a key, and sign with it.
+/// An attacker who controls the tenant can publish a key and sign with it.
 #[test]
 fn a_tenant_cannot_sign_with_a_key_of_its_own() {
     let lee = Account::new("lee");
@@ -168,12 +168,12 @@ fn a_tenant_cannot_sign_with_a_key_of_its_own() {
             "PAM_MAXTRIES",
         ),
     ] {
-        let stage = stage(&account, &format!("pins = {pins:?}"), "");
-        stage.write("keys/lee", &lines(&lee, &[PIXEL]));
-        let login = login(&stage, "login");
+        let setup = setup(&account, &format!("pins = {pins:?}"), "");
+        setup.write("keys/lee", &lines(&lee, &[PIXEL]));
+        let login = login(&setup, "login");
         assert_eq!(login.code(), code, "{:#?}", login.events);
         let pinned = lee.all_keys()[PIXEL].fingerprint();
-        let asked = &stage.tenant.sign_requests()[0].fingerprint;
+        let asked = &setup.tenant.sign_requests()[0].fingerprint;
         assert_eq!(*asked == pinned, pins != "off", "{pins}");
         if pins != "off" {
             login.assert_refused(code, "bad-signature");
@@ -186,32 +186,32 @@ fn a_file_that_cannot_be_relied_on_refuses_and_names_itself() {
     let lee = Account::new("lee");
     let ignore = "[policy]\non_unavailable = \"ignore\"";
     for pins in ["if-present", "required"] {
-        let stage = stage(&lee, &format!("pins = {pins:?}"), ignore);
+        let setup = setup(&lee, &format!("pins = {pins:?}"), ignore);
         let refused = |why: &str| {
-            let login = login(&stage, "login");
+            let login = login(&setup, "login");
             login.assert_refused("PAM_SERVICE_ERR", "configuration");
             let reason = value(login.log(), "reason").unwrap();
             let expected = format!("/etc/security/pam_logonbox.keys{why}");
             assert!(reason.starts_with(&expected), "{reason}");
             assert_eq!(login.screen(), ["Login refused."]);
-            assert_eq!(stage.tenant.connections(), 0);
+            assert_eq!(setup.tenant.connections(), 0);
         };
         let good = lines(&lee, &[PIXEL]);
-        stage.write("keys/lee", &format!("{good}ssh-ed25519 AAAA\n"));
+        setup.write("keys/lee", &format!("{good}ssh-ed25519 AAAA\n"));
         refused("/lee line 2: malformed: ");
-        stage.write("keys/lee", &good);
-        allow(&stage, "keys/lee", 0o666);
+        setup.write("keys/lee", &good);
+        allow(&setup, "keys/lee", 0o666);
         refused("/lee: can be written to by others (mode 666); run chmod go-w");
-        allow(&stage, "keys/lee", 0o600);
-        allow(&stage, "keys", 0o777);
+        allow(&setup, "keys/lee", 0o600);
+        allow(&setup, "keys", 0o777);
         refused(": can be written to by others (mode 777); run chmod go-w");
-        allow(&stage, "keys", 0o700);
-        assert_eq!(login(&stage, "login").code(), "PAM_SUCCESS");
+        allow(&setup, "keys", 0o700);
+        assert_eq!(login(&setup, "login").code(), "PAM_SUCCESS");
     }
 }
 
 #[test]
-fn accounts_are_spelled_in_a_way_that_leads_nowhere_else() {
+fn account_names_in_file_names_are_encoded() {
     for (account, file) in [
         ("lee@acme.com", Some("lee@acme.com")),
         ("../lee", Some("%2E.%2Flee")),
@@ -220,34 +220,34 @@ fn accounts_are_spelled_in_a_way_that_leads_nowhere_else() {
         (&"\u{e9}".repeat(43), None),
     ] {
         let account = Account::new(account);
-        let stage = stage(&account, "pins = \"if-present\"", "");
-        stage.write("lee", "no key\n");
+        let setup = setup(&account, "pins = \"if-present\"", "");
+        setup.write("lee", "no key\n");
         let Some(file) = file else {
-            let login = login(&stage, "login");
+            let login = login(&setup, "login");
             login.assert_refused("PAM_AUTH_ERR", "no-key");
             let reason = value(login.log(), "reason").unwrap();
             assert!(reason.starts_with("no keys can be pinned for this account: "));
-            assert_eq!(stage.tenant.connections(), 0);
+            assert_eq!(setup.tenant.connections(), 0);
             continue;
         };
-        stage.write(&format!("keys/{file}"), &lines(&account, &[OLD]));
-        let login = login(&stage, "login");
+        setup.write(&format!("keys/{file}"), &lines(&account, &[OLD]));
+        let login = login(&setup, "login");
         assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
         assert_eq!(value(login.log(), "device"), Some("Old phone"));
     }
 }
 
-/// It shows later than it does without: when the phone is to ring.
+/// The failure shows later than without pins: when the phone is to ring.
 #[test]
 fn a_tenant_that_is_down_is_unreachable_all_the_same() {
     let lee = Account::new("lee");
     for (policy, code) in [("deny", "PAM_AUTHINFO_UNAVAIL"), ("ignore", "PAM_IGNORE")] {
         let rest = format!("[policy]\non_unavailable = {policy:?}\n");
         let pins = "pins = \"required\"";
-        let stage = stage(&lee, pins, &rest);
-        stage.write("keys/lee", &lines(&lee, &[PIXEL]));
-        stage.configure(&nobody(), "lee", pins, &rest);
-        let login = login(&stage, "login");
+        let setup = setup(&lee, pins, &rest);
+        setup.write("keys/lee", &lines(&lee, &[PIXEL]));
+        setup.configure(&unused_address(), "lee", pins, &rest);
+        let login = login(&setup, "login");
         login.assert_refused(code, "unreachable");
         assert_eq!(
             login.one("error").text,

@@ -1,13 +1,13 @@
-//! Who is asked at all: the exemptions of `[policy]`, against the real user database.
+//! The exemptions of `[policy]`, with the real user database.
 
-use crate::stage::{Login, Stage, USER, value};
+use crate::setup::{Login, Setup, USER, value};
 use tenant::Options;
 
 const EXEMPT: &str = "PAM_IGNORE";
 const ASKED: &str = "PAM_SUCCESS";
 
-fn stage(policy: &str) -> Stage {
-    Stage::with(
+fn setup(policy: &str) -> Setup {
+    Setup::with(
         Options::default(),
         "approve",
         "",
@@ -17,14 +17,14 @@ fn stage(policy: &str) -> Stage {
 
 /// A login of root, whose primary group is `root`.
 fn login(policy: &str, options: &[&str]) -> Login {
-    let stage = stage(policy);
-    let login = stage.login("login", options);
+    let setup = setup(policy);
+    let login = setup.login("login", options);
     let asked = usize::from(login.code() == ASKED);
-    // Whoever is exempt is not even looked up.
-    assert_eq!(stage.pushes(), asked, "{policy}");
-    assert_eq!(stage.tenant.requests().len(), 2 * asked, "{policy}");
+    // No account is looked up for an exempt user.
+    assert_eq!(setup.pushes(), asked, "{policy}");
+    assert_eq!(setup.tenant.requests().len(), 2 * asked, "{policy}");
     if asked == 0 && login.code() == EXEMPT {
-        // Of the module, nothing: this is what the stack makes of that.
+        // The module says nothing. This message comes from the stack.
         assert_eq!(login.screen(), ["auth=acct_expired"]);
     }
     login
@@ -53,7 +53,7 @@ fn groups_and_users() {
             EXEMPT,
             "exempt_users",
         ),
-        // A group that does not exist holds nobody.
+        // A group that does not exist has no members.
         (
             "only_groups = [\"no-such-group\"]",
             EXEMPT,
@@ -91,7 +91,7 @@ fn networks() {
         assert_eq!(login.code(), code, "{rhost}");
         assert_eq!(value(login.log(), "hint"), None);
     }
-    // Names decide nothing, whatever they look like.
+    // Only IP addresses are compared, never names.
     for rhost in [
         "office.acme.com",
         "192.0.2.7.acme.com",
@@ -112,7 +112,7 @@ fn networks() {
     assert_eq!(value(login(policy, &[]).log(), "hint"), None);
 }
 
-/// Whoever calls sudo can take it its descriptors and memory, and the user database then tells of fewer
+/// The caller of sudo can limit its descriptors and memory. The user database then returns fewer
 /// groups.
 #[test]
 fn nobody_gets_out_of_a_group_by_starving_the_host() {
@@ -120,13 +120,13 @@ fn nobody_gets_out_of_a_group_by_starving_the_host() {
         ("only_groups = [\"root\"]", ASKED),
         ("only_groups = [\"daemon\"]", EXEMPT),
     ] {
-        let stage = stage(policy);
+        let setup = setup(policy);
         let mut refused = 0;
         for limit in 4..40 {
-            let login = stage.login("sudo", &[&format!("files={limit}")]);
+            let login = setup.login("sudo", &[&format!("files={limit}")]);
             if login.code() == EXEMPT {
                 assert_eq!(enough, EXEMPT, "{limit}: {:#?}", login.events);
-                // What the database says is believed where it could look.
+                // The database is believed only if it could look.
                 assert!(limit >= 20, "{limit}: {:#?}", login.events);
             } else if login.code() != ASKED {
                 refused += 1;
@@ -134,13 +134,13 @@ fn nobody_gets_out_of_a_group_by_starving_the_host() {
         }
         assert!(refused > 0, "{policy}: {refused}");
         for megabytes in [16, 24, 32] {
-            let login = stage.login("sudo", &[&format!("memory={megabytes}")]);
+            let login = setup.login("sudo", &[&format!("memory={megabytes}")]);
             assert_ne!(login.code(), EXEMPT, "{megabytes} MB: {:#?}", login.events);
         }
     }
 }
 
-/// The modules of some user databases obey these in sudo and su, too.
+/// Some NSS modules obey these variables even in sudo and su.
 #[test]
 fn nobody_gets_out_of_a_group_by_the_environment() {
     for (variable, text) in [
@@ -150,8 +150,8 @@ fn nobody_gets_out_of_a_group_by_the_environment() {
         ("SYSTEMD_ONLY_USERDB", "none"),
     ] {
         for (group, code) in [("daemon", "PAM_AUTHINFO_UNAVAIL"), ("root", ASKED)] {
-            let stage = stage(&format!("only_groups = [{group:?}]"));
-            let login = stage
+            let setup = setup(&format!("only_groups = [{group:?}]"));
+            let login = setup
                 .start_as(USER, "su", &[], &[(variable, text)])
                 .finish();
             assert_eq!(login.code(), code, "{variable}: {:#?}", login.events);

@@ -1,4 +1,4 @@
-//! The way through a proxy (RFC 9110, section 9.3.6: CONNECT).
+//! Connections through a proxy (RFC 9110, section 9.3.6: CONNECT).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,9 +7,9 @@ use std::thread;
 
 use tenant::Options;
 
-use crate::stage::{PATIENCE, Stage, USER};
+use crate::setup::{Setup, TIMEOUT, USER};
 
-/// A proxy that answers every request with `answer`, and tells what it was asked. After "200" it
+/// A proxy that answers every request with `answer` and reports the requests. After "200" it
 /// connects.
 fn proxy(answer: &'static str) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -25,7 +25,7 @@ fn proxy(answer: &'static str) -> (u16, Receiver<String>) {
                 let _ = tell.send(request.clone());
                 let mut client = client;
                 if answer.is_empty() {
-                    // Never answers; ends when the client hangs up.
+                    // No answer. This ends when the client hangs up.
                     return reader.read_to_string(&mut request);
                 }
                 client.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes())?;
@@ -47,17 +47,17 @@ fn proxy(answer: &'static str) -> (u16, Receiver<String>) {
     (port, asked)
 }
 
-const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"\n[wait]\nconnect_seconds = 1";
+const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"";
 
 #[test]
 fn the_configured_proxy_is_used_and_sees_nothing_but_the_name() {
     let (port, asked) = proxy("200 OK");
     let rest = format!("proxy = \"http://127.0.0.1:{port}\"");
-    let stage = Stage::with(Options::default(), "approve", "", &rest);
-    let login = stage.login("login", &[]);
+    let setup = Setup::with(Options::default(), "approve", "", &rest);
+    let login = setup.login("login", &[]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    let request = asked.recv_timeout(PATIENCE).unwrap();
-    let authority = stage.tenant.authority();
+    let request = asked.recv_timeout(TIMEOUT).unwrap();
+    let authority = setup.tenant.authority();
     assert!(
         request.starts_with(&format!("CONNECT {authority} HTTP/1.1\r\n")),
         "{request}"
@@ -67,7 +67,7 @@ fn the_configured_proxy_is_used_and_sees_nothing_but_the_name() {
 }
 
 #[test]
-fn a_proxy_that_will_not_or_does_not_is_no_way_in() {
+fn a_proxy_that_refuses_is_told_from_a_silent_one() {
     for (answer, word, code) in [
         ("403 Forbidden", "unreachable", "PAM_AUTHINFO_UNAVAIL"),
         (
@@ -80,20 +80,23 @@ fn a_proxy_that_will_not_or_does_not_is_no_way_in() {
             "unreachable",
             "PAM_AUTHINFO_UNAVAIL",
         ),
-        // Whether it is the proxy or the tenant behind it that is silent cannot be told.
+        // A silent proxy cannot be told from a silent tenant.
         ("", "timed-out", "PAM_IGNORE"),
     ] {
         let (port, _asked) = proxy(answer);
-        let rest = format!("proxy = \"http://127.0.0.1:{port}\"\n{IGNORE}");
-        let stage = Stage::with(Options::default(), "approve", "", &rest);
-        let login = stage.login("login", &[]);
+        let seconds = if answer.is_empty() { 1 } else { 30 };
+        let rest = format!(
+            "proxy = \"http://127.0.0.1:{port}\"\n{IGNORE}\n[wait]\nconnect_seconds = {seconds}"
+        );
+        let setup = Setup::with(Options::default(), "approve", "", &rest);
+        let login = setup.login("login", &[]);
         assert_eq!(login.code(), code, "{:#?}", login.events);
         assert!(
             login.log().contains(&format!(": {word} ")),
             "{}",
             login.log()
         );
-        assert_eq!(stage.tenant.connections(), 0);
+        assert_eq!(setup.tenant.connections(), 0);
     }
 }
 
@@ -101,7 +104,7 @@ fn a_proxy_that_will_not_or_does_not_is_no_way_in() {
 fn a_proxy_from_the_environment_is_not_used() {
     let (port, asked) = proxy("200 OK");
     let url = format!("http://127.0.0.1:{port}");
-    let stage = Stage::new("approve");
+    let setup = Setup::new("approve");
     let variables = [
         "http_proxy",
         "https_proxy",
@@ -110,7 +113,7 @@ fn a_proxy_from_the_environment_is_not_used() {
         "all_proxy",
     ]
     .map(|name| (name, url.as_str()));
-    let login = stage.start_as(USER, "sudo", &[], &variables).finish();
+    let login = setup.start_as(USER, "sudo", &[], &variables).finish();
     assert_eq!(login.code(), "PAM_SUCCESS");
     assert_eq!(asked.try_iter().count(), 0);
 }

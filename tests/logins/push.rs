@@ -1,18 +1,17 @@
-//! A push, from libpam to the phone and back: what the person sees, what the phone shows, what
-//! the host and the log are told.
+//! A push, from libpam to the phone and back: the screen, the phone, the result and the log.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::stage::{PATIENCE, Stage, USER, nobody, value};
+use crate::setup::{PROMPTLY, Setup, TIMEOUT, USER, unused_address, value};
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
 
 #[test]
 fn an_approved_push_is_a_login() {
-    let stage = Stage::new("approve");
-    let login = stage.login("login", &["rhost=192.0.2.7"]);
+    let setup = Setup::new("approve");
+    let login = setup.login("login", &["rhost=192.0.2.7"]);
 
     assert_eq!(login.code(), "PAM_SUCCESS");
     assert_eq!(login.one("setcred").text, "PAM_SUCCESS");
@@ -23,7 +22,7 @@ fn an_approved_push_is_a_login() {
     assert!(code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()));
     assert_eq!(login.screen().len(), 1, "{:?}", login.screen());
 
-    let asked = stage.tenant.sign_requests();
+    let asked = setup.tenant.sign_requests();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].problem, None);
     assert_eq!(asked[0].username, "approve");
@@ -49,14 +48,14 @@ fn an_approved_push_is_a_login() {
 
 #[test]
 fn both_requests_use_one_connection_and_every_push_its_own_payload() {
-    let stage = Stage::new("approve");
-    stage.login("login", &[]);
-    stage.login("login", &[]);
-    let keys = stage.tenant.key_requests();
-    let signs = stage.tenant.sign_requests();
+    let setup = Setup::new("approve");
+    setup.login("login", &[]);
+    setup.login("login", &[]);
+    let keys = setup.tenant.key_requests();
+    let signs = setup.tenant.sign_requests();
     assert_eq!((keys.len(), signs.len()), (2, 2));
     assert_eq!(keys[0].connection, signs[0].connection);
-    assert_eq!(stage.tenant.connections(), 2, "one for each login");
+    assert_eq!(setup.tenant.connections(), 2, "one for each login");
     assert_ne!(signs[0].payload, signs[1].payload);
 }
 
@@ -69,27 +68,27 @@ fn a_declined_push_says_so_and_is_not_tried_again() {
         ("sudo", "PAM_ABORT"),
         ("sudo-i", "PAM_ABORT"),
     ] {
-        let stage = Stage::new("decline");
-        let login = stage.login(service, &[]);
+        let setup = Setup::new("decline");
+        let login = setup.login(service, &[]);
         login.assert_refused(code, "declined");
         assert_eq!(login.all("error"), ["Login denied on the phone."]);
-        assert_eq!(stage.pushes(), 1);
+        assert_eq!(setup.pushes(), 1);
     }
 }
 
 #[test]
 fn sshd_announces_in_a_prompt_and_rings_only_after_enter() {
-    let stage = Stage::new("approve");
-    let mut running = stage.start("sshd", &["rhost=192.0.2.7"]);
+    let setup = Setup::new("approve");
+    let mut running = setup.start("sshd", &["rhost=192.0.2.7"]);
     let prompt = running.wait_for("visible").text;
     assert!(
         prompt.starts_with("Approve the request on your phone. Code: ")
             && prompt.ends_with("\\x0aPress Enter to send it: "),
         "{prompt}"
     );
-    // The keys are fetched while the person reads; the phone stays quiet.
-    assert!(stage.tenant.wait_for_key_requests(1, PATIENCE));
-    assert_eq!(stage.pushes(), 0);
+    // The keys are fetched while the user reads. The phone does not ring yet.
+    assert!(setup.tenant.wait_for_key_requests(1, TIMEOUT));
+    assert_eq!(setup.pushes(), 0);
     running.type_line(b"");
     let login = running.finish();
     assert_eq!(login.code(), "PAM_SUCCESS");
@@ -98,8 +97,8 @@ fn sshd_announces_in_a_prompt_and_rings_only_after_enter() {
 
 #[test]
 fn where_sshd_refuses_visible_prompts_the_push_goes_out_all_the_same() {
-    let stage = Stage::new("approve");
-    let login = stage.login("sshd", &["answers=password"]);
+    let setup = Setup::new("approve");
+    let login = setup.login("sshd", &["answers=password"]);
     assert_eq!(login.code(), "PAM_SUCCESS");
     assert!(
         login
@@ -113,40 +112,40 @@ fn where_sshd_refuses_visible_prompts_the_push_goes_out_all_the_same() {
         login.log()
     );
 
-    // Only there: elsewhere, and where it was asked for, a failed prompt ends the login.
-    let stage = Stage::with(
+    // Only with `auto`, and only in sshd: elsewhere a failed prompt ends the login.
+    let setup = Setup::with(
         Options::default(),
         "approve",
         "",
         "[conversation]\nannounce = \"enter\"",
     );
     for service in ["sshd", "login"] {
-        let login = stage.login(service, &["answers=password"]);
+        let login = setup.login(service, &["answers=password"]);
         login.assert_refused("PAM_CONV_ERR", "conversation");
     }
-    assert_eq!(stage.pushes(), 0);
+    assert_eq!(setup.pushes(), 0);
 }
 
 #[test]
 fn a_prompt_without_an_answer_rings_nobody() {
-    let stage = Stage::with(
+    let setup = Setup::with(
         Options::default(),
         "approve",
         "",
         "[conversation]\nannounce = \"enter\"",
     );
     for answers in ["answers=none", "answers=null"] {
-        let login = stage.login("login", &[answers]);
+        let login = setup.login("login", &[answers]);
         login.assert_refused("PAM_CONV_ERR", "conversation");
     }
-    assert_eq!(stage.pushes(), 0);
+    assert_eq!(setup.pushes(), 0);
 }
 
 #[test]
 fn what_is_typed_at_the_prompt_does_not_matter() {
     for typed in [&b"hunter2"[..], b"\xff\xfe\x1b[2J", &b"x".repeat(100_000)] {
-        let stage = Stage::new("approve");
-        let mut running = stage.start("sshd", &[]);
+        let setup = Setup::new("approve");
+        let mut running = setup.start("sshd", &[]);
         running.wait_for("visible");
         running.type_line(typed);
         let login = running.finish();
@@ -162,15 +161,15 @@ fn every_announce_mode_shows_what_it_says() {
         ("info", &[][..], &["info"][..]),
         ("enter", &[], &["visible"]),
         ("none", &[], &[]),
-        // PAM_SILENT: no information, only prompts.
+        // PAM_SILENT suppresses messages, but not prompts.
         ("info", &["silent"], &[]),
         ("enter", &["silent"], &["visible"]),
-        // A host that fails information must not fail the login.
+        // A host that rejects messages must not fail the login.
         ("info", &["silence"], &["info"]),
     ] {
         let more = format!("[conversation]\nannounce = {announce:?}");
-        let stage = Stage::with(Options::default(), "approve", "", &more);
-        let login = stage.login("sshd", options);
+        let setup = Setup::with(Options::default(), "approve", "", &more);
+        let login = setup.login("sshd", options);
         assert_eq!(login.code(), "PAM_SUCCESS");
         let shown: Vec<_> = login
             .events
@@ -184,8 +183,8 @@ fn every_announce_mode_shows_what_it_says() {
 
 #[test]
 fn silence_also_covers_the_refusal() {
-    let stage = Stage::new("decline");
-    let login = stage.login("login", &["silent"]);
+    let setup = Setup::new("decline");
+    let login = setup.login("login", &["silent"]);
     login.assert_refused("PAM_MAXTRIES", "declined");
     assert_eq!(login.screen(), [""; 0]);
 }
@@ -197,11 +196,11 @@ fn the_texts_are_filled_in_and_made_harmless() {
         prompt = "{user}|{account}|{tenant}|{rhost}|{tty}|{code}"
         button = "Let {user} in"
     "#;
-    let stage = Stage::with(Options::default(), "approve", more, "");
-    stage.login("su", &["rhost={user}\u{202e}\x1b[2J", "tty=pts/3"]);
-    stage.login("su", &["tty=pts/3"]);
-    stage.login("su", &[]);
-    let asked = stage.tenant.sign_requests();
+    let setup = Setup::with(Options::default(), "approve", more, "");
+    setup.login("su", &["rhost={user}\u{202e}\x1b[2J", "tty=pts/3"]);
+    setup.login("su", &["tty=pts/3"]);
+    setup.login("su", &[]);
+    let asked = setup.tenant.sign_requests();
     let text = |n: usize| asked[n].text.rsplit_once('|').unwrap().0.to_owned();
     assert_eq!(text(0), "root|approve|localhost|{user}??[2J|pts/3");
     assert_eq!(text(1), "root|approve|localhost|pts/3|pts/3");
@@ -218,26 +217,26 @@ fn the_account_is_made_from_the_user_and_reaches_the_tenant_as_it_is() {
         accounts,
         ..Options::default()
     };
-    let stage = Stage::with(options, account, "", "");
-    assert_eq!(stage.login("login", &[]).code(), "PAM_SUCCESS");
-    assert_eq!(stage.tenant.key_requests()[0].principal, account);
-    assert_eq!(stage.tenant.sign_requests()[0].username, account);
+    let setup = Setup::with(options, account, "", "");
+    assert_eq!(setup.login("login", &[]).code(), "PAM_SUCCESS");
+    assert_eq!(setup.tenant.key_requests()[0].principal, account);
+    assert_eq!(setup.tenant.sign_requests()[0].username, account);
 
     let options = Options {
         accounts: Accounts::from_iter([Account::new("root@acme.example")]),
         ..Options::default()
     };
-    let stage = Stage::with(options, "{user}@acme.example", "", "");
-    assert_eq!(stage.login("login", &[]).code(), "PAM_SUCCESS");
+    let setup = Setup::with(options, "{user}@acme.example", "", "");
+    assert_eq!(setup.login("login", &[]).code(), "PAM_SUCCESS");
 }
 
 #[test]
 fn accounts_that_would_walk_up_the_path_do_not_exist() {
     for account in [".", ".."] {
-        let stage = Stage::new(account);
-        let login = stage.login("login", &[]);
+        let setup = Setup::new(account);
+        let login = setup.login("login", &[]);
         login.assert_refused("PAM_AUTH_ERR", "no-account");
-        assert_eq!(stage.tenant.requests().len(), 0);
+        assert_eq!(setup.tenant.requests().len(), 0);
     }
 }
 
@@ -260,8 +259,8 @@ fn the_first_allowed_key_is_asked_unless_a_device_is_named() {
         ("algorithms = [\"ssh-rsa\"]", "Old phone"),
         ("device = \"Pixel 8\"", "Pixel 8"),
     ] {
-        let stage = Stage::with(two_phones(), "approve", more, "");
-        let login = stage.login("login", &[]);
+        let setup = Setup::with(two_phones(), "approve", more, "");
+        let login = setup.login("login", &[]);
         assert_eq!(login.code(), "PAM_SUCCESS", "{more}");
         assert_eq!(value(login.log(), "device"), Some(device), "{more}");
         let named = more.starts_with("device");
@@ -277,20 +276,20 @@ fn the_first_allowed_key_is_asked_unless_a_device_is_named() {
         "device = \"Pixel 9\"",
         "device = \"Old phone\"\nalgorithms = [\"ssh-ed25519\"]",
     ] {
-        let stage = Stage::with(two_phones(), "approve", more, "");
-        let login = stage.login("login", &[]);
+        let setup = Setup::with(two_phones(), "approve", more, "");
+        let login = setup.login("login", &[]);
         login.assert_refused("PAM_AUTH_ERR", "no-key");
-        assert_eq!(stage.pushes(), 0);
+        assert_eq!(setup.pushes(), 0);
     }
 }
 
 #[test]
 fn nobody_learns_whether_a_name_is_known() {
     // Unknown to the system, unknown to the tenant, known without a key.
-    let stage = Stage::new("approve");
-    let login = stage.start_as("no-such-user", "sshd", &[], &[]).finish();
+    let setup = Setup::new("approve");
+    let login = setup.start_as("no-such-user", "sshd", &[], &[]).finish();
     login.assert_refused("PAM_AUTH_ERR", "unknown-user");
-    assert_eq!(stage.tenant.connections(), 0, "the tenant is not asked");
+    assert_eq!(setup.tenant.connections(), 0, "the tenant is not asked");
     assert_refused_after_a_hold(&login);
 
     for (account, word) in [("nobody-here", "no-account"), ("keyless", "no-key")] {
@@ -299,15 +298,15 @@ fn nobody_learns_whether_a_name_is_known() {
             accounts: Accounts::from_iter([keyless]),
             ..Options::default()
         };
-        let stage = Stage::with(options, account, "", "");
-        let login = stage.login("sshd", &[]);
+        let setup = Setup::with(options, account, "", "");
+        let login = setup.login("sshd", &[]);
         login.assert_refused("PAM_AUTH_ERR", word);
-        assert_eq!(stage.pushes(), 0);
+        assert_eq!(setup.pushes(), 0);
         assert_refused_after_a_hold(&login);
     }
 }
 
-pub fn assert_refused_after_a_hold(login: &crate::stage::Login) {
+pub fn assert_refused_after_a_hold(login: &crate::setup::Login) {
     let screen = login.screen();
     assert_eq!(screen.len(), 2, "{screen:?}");
     assert!(screen[0].starts_with("Approve the request on your phone. Code: "));
@@ -315,14 +314,14 @@ pub fn assert_refused_after_a_hold(login: &crate::stage::Login) {
     let (shown, refused) = (login.one("visible").at, login.one("error").at);
     let held = Duration::from_millis(refused - shown);
     assert!(
-        (Duration::from_millis(1900)..Duration::from_millis(6500)).contains(&held),
+        (Duration::from_millis(1900)..PROMPTLY).contains(&held),
         "{held:?}"
     );
 }
 
 #[test]
 fn a_user_name_that_is_no_name_is_unknown() {
-    let stage = Stage::with(
+    let setup = Setup::with(
         Options::default(),
         "{user}",
         "",
@@ -330,30 +329,30 @@ fn a_user_name_that_is_no_name_is_unknown() {
     );
     let long = "x".repeat(10_000);
     let names = ["", "../approve", "{user}", "a\nb", "\u{202e}root", &long];
-    // Side by side: each is held for some seconds.
+    // In parallel, because each login is held for some seconds.
     std::thread::scope(|scope| {
         for name in names {
-            let stage = &stage;
+            let setup = &setup;
             scope.spawn(move || {
-                let login = stage.start_as(name, "login", &[], &[]).finish();
+                let login = setup.start_as(name, "login", &[], &[]).finish();
                 login.assert_refused("PAM_AUTH_ERR", "unknown-user");
             });
         }
     });
-    assert_eq!(stage.tenant.connections(), 0);
+    assert_eq!(setup.tenant.connections(), 0);
 }
 
 #[test]
 fn a_host_that_changes_the_user_on_the_way_gets_nothing() {
-    let stage = Stage::new("approve");
-    let login = stage.login("sshd", &["rename=daemon"]);
+    let setup = Setup::new("approve");
+    let login = setup.login("sshd", &["rename=daemon"]);
     login.assert_refused("PAM_MAXTRIES", "conversation");
-    // Nor where nobody could be rung.
+    // The same if the tenant is unavailable.
     let rest = "[policy]\non_unavailable = \"ignore\"";
-    stage.configure(&nobody(), "approve", "", rest);
-    let login = stage.login("sshd", &["rename=daemon"]);
+    setup.configure(&unused_address(), "approve", "", rest);
+    let login = setup.login("sshd", &["rename=daemon"]);
     login.assert_refused("PAM_CONV_ERR", "conversation");
-    assert_eq!(stage.login("sshd", &[]).code(), "PAM_IGNORE");
+    assert_eq!(setup.login("sshd", &[]).code(), "PAM_IGNORE");
 }
 
 #[test]
@@ -363,28 +362,28 @@ fn a_person_at_the_page_decides() {
         (Press::Decline, "PAM_MAXTRIES"),
         (Press::WrongKey, "PAM_MAXTRIES"),
     ] {
-        let stage = Stage::new("page");
-        let running = stage.start("login", &[]);
-        assert!(stage.tenant.wait_for_waiting(1, PATIENCE));
-        assert!(stage.tenant.answer(stage.tenant.waiting()[0].id, press));
+        let setup = Setup::new("page");
+        let running = setup.start("login", &[]);
+        assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
+        assert!(setup.tenant.answer(setup.tenant.waiting()[0].id, press));
         assert_eq!(running.finish().code(), code, "{press:?}");
     }
 }
 
 #[test]
 fn the_configuration_and_the_arguments_must_be_right() {
-    let stage = Stage::new("approve");
-    stage.service("login", "nullok");
-    let login = stage.login("login", &[]);
+    let setup = Setup::new("approve");
+    setup.service("login", "nullok");
+    let login = setup.login("login", &[]);
     login.assert_refused("PAM_SERVICE_ERR", "configuration");
     assert!(login.log().contains("nullok"), "{}", login.log());
 
-    stage.service("login", "");
-    stage.write(
+    setup.service("login", "");
+    setup.write(
         "pam_logonbox.toml",
         "[logonbox]\ntenant = \"x\"\n\ndevise = \"first\"\n",
     );
-    let login = stage.login("login", &[]);
+    let login = setup.login("login", &[]);
     login.assert_refused("PAM_SERVICE_ERR", "configuration");
     assert!(
         login
@@ -395,20 +394,20 @@ fn the_configuration_and_the_arguments_must_be_right() {
     );
     assert_eq!(login.screen(), ["Login refused."]);
 
-    std::fs::remove_file(stage.path("pam_logonbox.toml")).unwrap();
-    let login = stage.login("login", &[]);
+    std::fs::remove_file(setup.path("pam_logonbox.toml")).unwrap();
+    let login = setup.login("login", &[]);
     login.assert_refused("PAM_SERVICE_ERR", "configuration");
-    assert_eq!(stage.tenant.connections(), 0);
+    assert_eq!(setup.tenant.connections(), 0);
 }
 
 #[test]
 fn debug_says_more_but_no_secrets() {
-    let stage = Stage::new("approve");
-    stage.service("login", "debug");
-    let login = stage.login("login", &[]);
+    let setup = Setup::new("approve");
+    setup.service("login", "debug");
+    let login = setup.login("login", &[]);
     let logs = login.all("log");
     assert!(logs.len() > 1, "{logs:?}");
-    let payload = URL_SAFE.encode(&stage.tenant.sign_requests()[0].payload);
+    let payload = URL_SAFE.encode(&setup.tenant.sign_requests()[0].payload);
     let beginning = payload.get(..20).unwrap();
     for line in logs {
         assert!(!line.contains(beginning), "{line}");

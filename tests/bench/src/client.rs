@@ -1,16 +1,16 @@
-//! What is measured: the module in a host, and what it is compared with.
+//! The measured programs: the module in a host, and programs to compare with.
 
 use std::process::{Command, Stdio};
 
-use crate::stage::{Stage, Trust};
+use crate::setup::{Setup, Trust};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Client {
-    /// The host alone, with `pam_permit`.
+    /// The host with `pam_permit` only.
     Host,
     /// The host with the module.
     Module,
-    /// The same with pinned keys: one request fewer.
+    /// The host with the module and pinned keys: one request fewer.
     Pinned,
     /// The C program on libcurl.
     Least,
@@ -29,10 +29,10 @@ impl Client {
         }
     }
 
-    /// The programs to run one after the other, each with its arguments.
+    /// The programs to run one after the other, with their arguments.
     pub fn programs(
         self,
-        stage: &Stage,
+        setup: &Setup,
         authority: &str,
         account: &str,
         trust: Trust,
@@ -40,8 +40,8 @@ impl Client {
         let host = |service: String| {
             vec![
                 [
-                    stage.path("host"),
-                    stage.services(),
+                    setup.path("host"),
+                    setup.services(),
                     service,
                     "root".to_owned(),
                 ]
@@ -51,13 +51,13 @@ impl Client {
         let api = format!("https://{authority}/app/api/authenticator");
         let keys = format!("{api}/keys/{account}");
         let sign = format!("{api}/signPayload");
-        let ca = stage.path("ca.pem");
+        let ca = setup.path("ca.pem");
         match self {
             Self::Host => host("permit".to_owned()),
-            Self::Module => host(stage.service(authority, account, trust, false)),
-            Self::Pinned => host(stage.service(authority, account, trust, true)),
+            Self::Module => host(setup.service(authority, account, trust, false)),
+            Self::Pinned => host(setup.service(authority, account, trust, true)),
             Self::Least => {
-                let mut least = vec![stage.path("least"), keys, sign, form(stage, account)];
+                let mut least = vec![setup.path("least"), keys, sign, form(setup, account)];
                 if trust == Trust::OneFile {
                     least.push(ca);
                 }
@@ -75,17 +75,16 @@ impl Client {
                 };
                 vec![
                     curl(vec![keys]),
-                    curl(vec!["--data".to_owned(), form(stage, account), sign]),
+                    curl(vec!["--data".to_owned(), form(setup, account), sign]),
                 ]
             }
         }
     }
 
-    /// Runs it once to its end, and says what it cost. Names and values come from `spawn`, and
-    /// from `host`.
-    pub fn run(self, stage: &Stage, authority: &str, trust: Trust) -> Cost {
-        let programs = self.programs(stage, authority, "approve", trust);
-        let output = Command::new(stage.path("spawn"))
+    /// Runs the program once and returns its cost. `spawn` and `host` print names and values.
+    pub fn run(self, setup: &Setup, authority: &str, trust: Trust) -> Cost {
+        let programs = self.programs(setup, authority, "approve", trust);
+        let output = Command::new(setup.path("spawn"))
             .args(programs.join(&"--then".to_owned()))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
@@ -108,7 +107,7 @@ impl Client {
     }
 }
 
-/// What one run costs: times in microseconds, memory in kibibytes.
+/// The cost of one run: times in microseconds, memory in kibibytes.
 pub struct Cost {
     pub wall: f64,
     pub cpu: f64,
@@ -116,10 +115,10 @@ pub struct Cost {
     pub announced: Option<f64>,
 }
 
-/// What a client posts to have the account's first phone sign. The least client makes it of
-/// nothing, so that it costs it nothing.
-fn form(stage: &Stage, account: &str) -> String {
-    let keys = stage
+/// The form with which a client asks the account's first phone to sign. It is computed before the
+/// measurement of the smallest client.
+fn form(setup: &Setup, account: &str) -> String {
+    let keys = setup
         .tenant
         .account(account)
         .expect("an account")

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::client::{Client, Cost};
 use crate::figures::{self, megabytes, middle, milliseconds, table};
-use crate::stage::{Stage, Trust};
+use crate::setup::{Setup, Trust};
 
 const CLIENTS: [Client; 5] = [
     Client::Host,
@@ -14,15 +14,16 @@ const CLIENTS: [Client; 5] = [
     Client::Curl,
 ];
 
-pub fn measure(stage: &Stage, rounds: usize) {
-    let authority = stage.authority();
+pub fn measure(setup: &Setup, rounds: usize) {
+    let authority = setup.authority();
     for trust in [Trust::System, Trust::OneFile] {
         let mut costs: HashMap<&str, Vec<Cost>> = HashMap::new();
-        // One after the other in each round: what else the machine does then meets all alike.
+        // In each round, one program after the other: the load of the machine then affects all
+        // alike.
         for round in 0..=rounds {
             for client in CLIENTS {
-                let cost = client.run(stage, &authority, trust);
-                // The first round reads what later ones find in memory.
+                let cost = client.run(setup, &authority, trust);
+                // The first round reads files that later rounds find in memory.
                 if round > 0 {
                     costs.entry(client.name()).or_default().push(cost);
                 }

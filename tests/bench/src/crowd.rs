@@ -1,4 +1,4 @@
-//! A thousand logins that wait at once, each in a process of its own, and are approved at once.
+//! A thousand logins, each in its own process, which wait and are approved at the same time.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -7,32 +7,32 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use crate::figures::{megabytes, milliseconds, table};
-use crate::stage::{Stage, Trust};
+use crate::setup::{Setup, Trust};
 use crate::waiting::{Held, approve_all, start};
 
 const PEOPLE: usize = 1000;
-/// Under way at once on their way to the tenant: their `connect_seconds` are for a machine's usual
-/// load.
+/// The number of logins that connect at the same time, so that `connect_seconds` is enough.
 const AT_ONCE: usize = 50;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub fn measure(stage: &Stage) {
-    // An account each, so that no limit is reached: the part before the @ is what happens.
-    let service = stage.service(&stage.authority(), "page@{user}", Trust::System, false);
+pub fn measure(setup: &Setup) {
+    // One account for each login, so that no limit is reached. The part before the @ selects the
+    // behaviour.
+    let service = setup.service(&setup.authority(), "page@{user}", Trust::System, false);
     let before = used();
     let began = Instant::now();
     let mut logins: Vec<Child> = Vec::new();
     while logins.len() < PEOPLE {
         for number in logins.len()..(logins.len() + AT_ONCE).min(PEOPLE) {
             logins.push(start(&[
-                stage.path("host"),
-                stage.services(),
+                setup.path("host"),
+                setup.services(),
                 service.clone(),
                 format!("u{}", number + 1),
             ]));
         }
-        let here = stage.tenant.wait_for_waiting(logins.len(), PATIENCE);
-        assert!(here, "only {} wait", stage.tenant.waiting().len());
+        let here = setup.tenant.wait_for_waiting(logins.len(), TIMEOUT);
+        assert!(here, "only {} wait", setup.tenant.waiting().len());
     }
     let waiting = began.elapsed();
     let mut held = Held::default();
@@ -43,7 +43,7 @@ pub fn measure(stage: &Stage) {
         held.threads += one.threads;
     }
     let approved = Instant::now();
-    approve_all(stage);
+    approve_all(setup);
     let succeeded = logins
         .into_iter()
         .map(|mut login| login.wait().unwrap().success())
@@ -84,7 +84,7 @@ pub fn measure(stage: &Stage) {
     assert_eq!(succeeded, PEOPLE, "not everybody got in");
 }
 
-/// CPU of all children that have ended, in microseconds.
+/// The CPU time of all children that have ended, in microseconds.
 fn used() -> f64 {
     let usage: Usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     (usage.user_time() + usage.system_time()).num_microseconds() as f64

@@ -1,13 +1,13 @@
-//! From many figures to one, and tables of them.
+//! Statistics and tables.
 
-/// The median, and between which values the middle half lies.
+/// The median, and the range of the middle half.
 pub struct Middle {
     pub median: f64,
     pub low: f64,
     pub high: f64,
 }
 
-/// Of at least one figure.
+/// Needs at least one figure.
 pub fn middle(mut figures: Vec<f64>) -> Middle {
     figures.sort_by(f64::total_cmp);
     let at = |quarters: usize| figures[(figures.len() - 1) * quarters / 4];
@@ -18,7 +18,7 @@ pub fn middle(mut figures: Vec<f64>) -> Middle {
     }
 }
 
-/// Prints a heading, and a table under it, whose columns stand below each other on a terminal, too.
+/// Prints a heading and a table. The columns are aligned on a terminal, too.
 pub fn table(heading: &str, head: &[&str], rows: &[Vec<String>]) {
     let widths: Vec<usize> = head
         .iter()

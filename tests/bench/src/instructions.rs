@@ -1,13 +1,12 @@
-//! Numbers of instructions, of the program and its libraries, without the kernel's: they hardly
-//! depend on what else the machine does.
+//! The number of instructions in user space. It hardly depends on the load of the machine.
 
 use std::process::{Command, Stdio};
 
 use crate::client::Client;
 use crate::figures::table;
-use crate::stage::{Stage, Trust};
+use crate::setup::{Setup, Trust};
 
-pub fn count(stage: &Stage) {
+pub fn count(setup: &Setup) {
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("\nNOT MEASURED: instructions, because valgrind is not here");
         return;
@@ -19,7 +18,7 @@ pub fn count(stage: &Stage) {
         .map(|client| {
             let mut row = vec![client.name().to_owned()];
             for trust in trusts {
-                let millions = of(stage, *client, trust) / 1e6;
+                let millions = of(setup, *client, trust) / 1e6;
                 row.push(format!("{millions:.2}"));
             }
             row
@@ -32,9 +31,9 @@ pub fn count(stage: &Stage) {
     );
 }
 
-fn of(stage: &Stage, client: Client, trust: Trust) -> f64 {
-    let log = stage.path("cachegrind.log");
-    for program in client.programs(stage, &stage.authority(), "approve", trust) {
+fn of(setup: &Setup, client: Client, trust: Trust) -> f64 {
+    let log = setup.path("cachegrind.log");
+    for program in client.programs(setup, &setup.authority(), "approve", trust) {
         let status = Command::new("valgrind")
             .args([
                 "--tool=cachegrind",

@@ -1,4 +1,4 @@
-//! On what this ran.
+//! The machine of the measurement.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ pub fn describe() {
     }
 }
 
-/// How many processes ran, or waited to, on average in the last minute.
+/// The load average of the last minute.
 pub fn load() -> String {
     let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let last_minute = averages.split_whitespace().next();

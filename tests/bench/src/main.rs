@@ -1,5 +1,5 @@
-//! What a login costs, in one run beside the least that any client could do: see `make bench`,
-//! `make crowd` and docs/performance.md. Started by `run`, in a mount namespace of its own.
+//! Measures the cost of a login and of the smallest possible client: see `make bench`, `make crowd`
+//! and docs/performance.md. The script `run` starts it in its own mount namespace.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -22,15 +22,15 @@ mod figures;
 mod instructions;
 mod machine;
 mod route;
+mod setup;
 mod size;
-mod stage;
 mod waiting;
 
 use std::path::PathBuf;
 
-use crate::stage::Stage;
+use crate::setup::Setup;
 
-/// `make bench` does all of them but the last, which takes all that the machine has.
+/// `make bench` runs all of them but the last, which uses the whole machine.
 const PARTS: [&str; 6] = ["cost", "instructions", "route", "waiting", "size", "crowd"];
 
 fn main() {
@@ -39,21 +39,21 @@ fn main() {
         panic!("bench MODULE ROUNDS [PART ...] WORK-DIRECTORY: started by tests/bench/run");
     };
     let rounds: usize = rounds.parse().expect("a number of rounds");
-    let stage = Stage::new(PathBuf::from(module), PathBuf::from(work));
+    let setup = Setup::new(PathBuf::from(module), PathBuf::from(work));
     machine::describe();
     for part in PARTS {
         if !wanted.iter().any(|wanted| wanted == part) && (part == "crowd" || !wanted.is_empty()) {
             continue;
         }
-        // Not in what is printed: some of them take minutes until they say something.
+        // On stderr, because some parts take minutes.
         eprintln!("bench: measuring {part}");
         match part {
-            "cost" => cost::measure(&stage, rounds),
-            "instructions" => instructions::count(&stage),
-            "route" => route::measure(&stage, rounds.div_ceil(10)),
-            "waiting" => waiting::measure(&stage),
-            "size" => size::measure(&stage),
-            _ => crowd::measure(&stage),
+            "cost" => cost::measure(&setup, rounds),
+            "instructions" => instructions::count(&setup),
+            "route" => route::measure(&setup, rounds.div_ceil(10)),
+            "waiting" => waiting::measure(&setup),
+            "size" => size::measure(&setup),
+            _ => crowd::measure(&setup),
         }
     }
     println!("\nLoad in the minute before the end: {}", machine::load());

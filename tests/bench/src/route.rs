@@ -1,4 +1,4 @@
-//! Round trips: how many, and what they cost where the tenant is far away.
+//! Round trips: their number, and their cost with a distant tenant.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -7,11 +7,11 @@ use tenant::{Relay, Route};
 
 use crate::client::Client;
 use crate::figures::{self, middle, milliseconds, table};
-use crate::stage::{Stage, Trust};
+use crate::setup::{Setup, Trust};
 
 const CLIENTS: [Client; 4] = [Client::Module, Client::Pinned, Client::Least, Client::Curl];
 
-pub fn measure(stage: &Stage, rounds: usize) {
+pub fn measure(setup: &Setup, rounds: usize) {
     let mut rows = Vec::new();
     for (version, listen, name) in [
         ("IPv4", "127.0.0.1:0", "ipv4.example"),
@@ -31,9 +31,9 @@ pub fn measure(stage: &Stage, rounds: usize) {
             let mut row = vec![version.to_owned(), delay.to_string()];
             for client in CLIENTS {
                 let runs = (0..rounds).map(|_| {
-                    let relay = Relay::start(stage.address(), route).expect("a relay on loopback");
+                    let relay = Relay::start(setup.address(), route).expect("a relay on loopback");
                     let authority = format!("{name}:{}", relay.address().port());
-                    let cost = client.run(stage, &authority, Trust::System);
+                    let cost = client.run(setup, &authority, Trust::System);
                     let carried = relay.carried();
                     (carried.connections + carried.flights, cost.wall)
                 });
@@ -41,7 +41,7 @@ pub fn measure(stage: &Stage, rounds: usize) {
                 let wall = milliseconds(middle(walls).median);
                 row.push(match trips.iter().max() {
                     Some(trips) if delay > 0 => format!("{trips}: {wall}"),
-                    // Without a delay the number depends on chance: see `Carried`.
+                    // Without a delay, the number is random: see `Carried`.
                     _ => wall,
                 });
             }

@@ -1,16 +1,16 @@
-//! The size of the module, and of how many crates it is made.
+//! The size of the module, and the number of its crates.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::figures::table;
-use crate::stage::Stage;
+use crate::setup::Setup;
 
-pub fn measure(stage: &Stage) {
-    let stripped = stage.path("stripped.so");
+pub fn measure(setup: &Setup) {
+    let stripped = setup.path("stripped.so");
     let status = Command::new("strip")
         .args(["-o", &stripped])
-        .arg(&stage.module)
+        .arg(&setup.module)
         .status()
         .expect("strip");
     assert!(status.success());
@@ -24,7 +24,7 @@ pub fn measure(stage: &Stage) {
     );
 }
 
-/// How many are linked into the module.
+/// The number of crates that are linked into the module.
 fn crates() -> Result<String, String> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args([

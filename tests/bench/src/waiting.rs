@@ -1,4 +1,4 @@
-//! What a login holds while the person looks for the phone.
+//! The memory that a login holds while it waits for the phone.
 
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -8,26 +8,26 @@ use tenant::Press;
 
 use crate::client::Client;
 use crate::figures::{megabytes, table};
-use crate::stage::{Stage, Trust};
+use crate::setup::{Setup, Trust};
 
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Until a login that waits has nothing else left to do.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The time after which a waiting login has no other work.
 const SETTLED: Duration = Duration::from_millis(500);
 
-pub fn measure(stage: &Stage) {
+pub fn measure(setup: &Setup) {
     let mut rows = Vec::new();
-    let host = host_alone(stage);
+    let host = host_alone(setup);
     rows.push(row(Client::Host.name(), &host, &host));
     for trust in [Trust::System, Trust::OneFile] {
         for client in [Client::Module, Client::Pinned, Client::Least] {
-            let programs = client.programs(stage, &stage.authority(), "page", trust);
+            let programs = client.programs(setup, &setup.authority(), "page", trust);
             let held = of_two(
                 || start(&programs[0]),
                 || {
-                    let two = stage.tenant.wait_for_waiting(2, PATIENCE);
+                    let two = setup.tenant.wait_for_waiting(2, TIMEOUT);
                     assert!(two, "{}", client.name());
                 },
-                |_| approve_all(stage),
+                |_| approve_all(setup),
             );
             let name = format!("{}, {}", client.name(), trust.name());
             rows.push(row(&name, &held, &host));
@@ -48,9 +48,9 @@ pub fn measure(stage: &Stage) {
 }
 
 /// The host after a login with `pam_permit`.
-fn host_alone(stage: &Stage) -> Held {
+fn host_alone(setup: &Setup) -> Held {
     let mut program = Client::Host
-        .programs(stage, "", "", Trust::System)
+        .programs(setup, "", "", Trust::System)
         .remove(0);
     program.push("hold".to_owned());
     let hold = || {
@@ -72,8 +72,8 @@ fn host_alone(stage: &Stage) -> Held {
     )
 }
 
-/// What one of two holds that wait at the same time: with one alone, even the code of its libraries
-/// would be nobody else's.
+/// The memory of one of two waiting logins. With a single login, even the code of its libraries
+/// would count as private.
 fn of_two(start: impl Fn() -> Child, reached: impl Fn(), end: impl Fn(&mut [Child])) -> Held {
     let mut both = [start(), start()];
     reached();
@@ -95,19 +95,19 @@ pub fn start(program: &[String]) -> Child {
         .expect("a client")
 }
 
-pub fn approve_all(stage: &Stage) {
-    for waiting in stage.tenant.waiting() {
-        assert!(stage.tenant.answer(waiting.id, Press::Authorize));
+pub fn approve_all(setup: &Setup) {
+    for waiting in setup.tenant.waiting() {
+        assert!(setup.tenant.answer(waiting.id, Press::Authorize));
     }
 }
 
 /// In kibibytes.
 #[derive(Clone, Copy, Default)]
 pub struct Held {
-    /// Pages that no other process has.
+    /// Pages that belong to this process alone.
     pub private: f64,
     pub resident: f64,
-    /// Its share of what it shares, and what is private.
+    /// The private pages, and the share of the shared pages.
     pub proportional: f64,
     pub threads: f64,
 }

@@ -1,5 +1,5 @@
-//! A camera: pictures of the screen as a terminal draws it, and the QR codes in them, read by a
-//! program that knows nothing of who drew them.
+//! Takes pictures of the screen as a terminal draws it, and reads the QR codes in them with zbar,
+//! which does not share code with the module.
 
 use std::fs;
 use std::io::Write;
@@ -9,22 +9,23 @@ use ab_glyph::{Font, FontVec, Glyph, ScaleFont, point};
 
 use crate::terminal::Terminal;
 
-/// From fonts-dejavu-core or fonts-dejavu-mono, which ../suites names.
+/// The packages fonts-dejavu-core and fonts-dejavu-mono install it. ../suites names them.
 const FONT: &str = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf";
-/// A cell of 10 by 19 pixels.
+/// A character cell is 10 by 19 pixels.
 const POINTS: f32 = 12.0;
-/// From sharp to very soft. Blocks are read sharp; letters run together only out of focus.
+/// The blur, from sharp to very soft. Block characters are read sharp. Letters join only when they
+/// are blurred.
 const FOCUS: [usize; 4] = [0, 3, 5, 7];
 
-/// What the terminal writes on.
+/// The background of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Background {
     Dark,
     Light,
 }
 
-/// The QR codes on the screen, in any order: a person holds a camera to it, and moves it until it
-/// reads something.
+/// The QR codes on the screen, in any order. Like a person with a camera, it tries until one focus
+/// works.
 pub fn scan(terminal: &Terminal, background: Background) -> Vec<Vec<u8>> {
     let screen = terminal.cells();
     FOCUS
@@ -34,14 +35,14 @@ pub fn scan(terminal: &Terminal, background: Background) -> Vec<Vec<u8>> {
         .unwrap_or_default()
 }
 
-/// A picture of the screen, as a PGM: without colours, down to the last line with anything on it.
-/// It is sharp when `blur` is 0.
+/// A picture of the screen as a PGM, without colours, down to the last line that is not empty. It
+/// is sharp when `blur` is 0.
 pub fn photograph(screen: &vt100::Screen, background: Background, blur: usize) -> Vec<u8> {
     let font = fs::read(FONT).unwrap_or_else(|error| panic!("{FONT}: {error}"));
     let font = FontVec::try_from_vec(font).expect(FONT);
     let scale = font.pt_to_px_scale(POINTS).expect("a scale");
     let metrics = font.as_scaled(scale);
-    // As terminals do: a cell is as wide as a letter, and as high as a line of the font.
+    // Like a terminal: a cell is as wide as a letter and as high as a line of the font.
     let width = metrics.h_advance(font.glyph_id('0')).round();
     let height = (metrics.height() + metrics.line_gap()).round();
 
@@ -62,14 +63,14 @@ pub fn photograph(screen: &vt100::Screen, background: Background, blur: usize) -
             }
         }
     }
-    // Three times a mean is what a lens does, near enough.
+    // Three box filters are close to the blur of a lens.
     for _ in 0..3 {
         paper.soften(blur);
     }
     paper.pgm(background)
 }
 
-/// The QR codes in a picture, dark on light as they have to be, byte for byte.
+/// The bytes of the QR codes in a picture. The codes must be dark on light.
 pub fn qr_codes(picture: &[u8]) -> Vec<Vec<u8>> {
     let document = zbarimg(&["--xml", "-Sqrcode.binary"], picture);
     let document = String::from_utf8_lossy(&document);
@@ -77,8 +78,8 @@ pub fn qr_codes(picture: &[u8]) -> Vec<Vec<u8>> {
     if lengths.is_empty() {
         return Vec::new();
     }
-    // In the document, zbar up to 0.23.93 gets bytes from 0x80 wrong. Here all are right, one code
-    // after the other.
+    // zbar up to 0.23.93 garbles bytes from 0x80 on in the XML. The raw output is right, but has no
+    // separators.
     let mut bytes = zbarimg(&["--raw", "-Sbinary"], picture).into_iter();
     let mut next = |length| bytes.by_ref().take(length).collect();
     let codes = lengths.into_iter().map(&mut next).collect();
@@ -86,7 +87,7 @@ pub fn qr_codes(picture: &[u8]) -> Vec<Vec<u8>> {
     codes
 }
 
-/// `<data format='base64' length='14'>…`, or `<data><![CDATA[some text]]>…`.
+/// Reads `<data format='base64' length='14'>…` or `<data><![CDATA[some text]]>…`.
 fn length(data: &str) -> usize {
     let between = |from, to| Some(data.split_once(from)?.1.split_once(to)?.0);
     between("length='", "'").map_or_else(
@@ -109,7 +110,7 @@ fn zbarimg(arguments: &[&str], picture: &[u8]) -> Vec<u8> {
     stdin.write_all(picture).expect("zbarimg reads");
     drop(stdin);
     let output = child.wait_with_output().expect("zbarimg");
-    // 4: no code in the picture.
+    // Status 4: the picture has no code.
     assert!(matches!(output.status.code(), Some(0 | 4)), "{output:?}");
     output.stdout
 }
@@ -164,7 +165,7 @@ impl Paper {
     }
 }
 
-/// For each place the mean of what is up to `radius` away; beyond the ends is no ink.
+/// The mean of the values up to `radius` away, for each place. There is no ink beyond the ends.
 fn mean(row: &[f32], radius: usize) -> Vec<f32> {
     let edge = vec![0.0; radius];
     let mut sum = 0.0;

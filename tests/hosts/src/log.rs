@@ -1,4 +1,4 @@
-//! The log, as rsyslog wrote it.
+//! The log file of rsyslog.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use crate::machine::wait_until;
 
 const LOG: &str = "/var/log/auth.log";
 
-/// What is in it.
+/// The text of the log.
 pub fn all() -> String {
     fs::read_to_string(LOG).unwrap_or_default()
 }
 
-/// The module's decisions: its lines, from the module's name on.
+/// The module's lines, from the module's name on.
 pub fn decisions() -> Vec<String> {
     all()
         .lines()
@@ -20,7 +20,7 @@ pub fn decisions() -> Vec<String> {
         .collect()
 }
 
-/// Waits until there are as many decisions as that, and checks how each begins.
+/// Waits for this many decisions, and checks how each begins.
 #[track_caller]
 pub fn logged(beginnings: &[&str]) {
     wait_until("the log has the decision", || {

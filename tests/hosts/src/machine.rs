@@ -1,7 +1,6 @@
 //! The container as a host: its users, its files below /etc, its log.
 //!
-//! The image that this runs in has been made by ../prepare: the package is installed, and the
-//! users are there.
+//! The script ../prepare has made the image: the package is installed, and the users exist.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -11,36 +10,39 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::phone::Phone;
-use crate::terminal::{PATIENCE, Terminal};
+use crate::terminal::{TIMEOUT, Terminal};
 
-/// The person.
+/// The user who logs in.
 pub const USER: &str = "lee";
-/// The person's password.
+/// The password of [`USER`].
 pub const PASSWORD: &str = "Tr0mbone-sextant";
-/// The person's user and group id.
+/// The user and group id of [`USER`].
 pub const USER_ID: u32 = 1001;
-/// Another user, who may become the person with su. Has no account with the tenant.
+/// Another user, who may become [`USER`] with su. The tenant has no account for this user.
 pub const OTHER_ID: u32 = 1002;
-/// The person's private key for ssh.
+/// The private ssh key of [`USER`].
 pub const KEY: &str = "/etc/hosts-test/key";
 
-/// The tenant's name, which /etc/hosts knows.
+/// The tenant's name. /etc/hosts has its address.
 pub const TENANT: &str = "acme.logonbox.directory";
 
-/// Where the package puts its examples.
+/// The limit for the end of a wait after Ctrl-C. The phone would ring for 45 s.
+pub const PROMPTLY: Duration = Duration::from_secs(15);
+
+/// The directory of the package's examples.
 const EXAMPLES: &str = "/usr/share/doc/libpam-logonbox/examples";
 const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
 
-/// The host.
+/// The container.
 pub struct Machine {
-    /// The program that this is about.
+    /// The program under test.
     pub program: &'static str,
     /// The tenant and the phone.
     pub phone: Phone,
 }
 
 impl Machine {
-    /// Starts the system's log and a tenant that this host believes, and configures the module.
+    /// Starts the system log and a tenant that this host trusts, and configures the module.
     pub fn set_up(program: &'static str) -> Self {
         assert!(
             fs::exists(KEY).unwrap_or_default(),
@@ -62,14 +64,14 @@ impl Machine {
     }
 }
 
-/// Configures the module as the shipped file does, with the tenant's name and these lines.
+/// Writes a configuration with the tenant's name and these lines.
 pub fn configure(more: &str) {
     let text = format!("[logonbox]\ntenant = {TENANT:?}\n\n{more}\n");
-    // Written over, so that owner and mode are those that the package chose.
+    // Written in place, so that owner and mode stay as the package set them.
     fs::write(CONFIGURATION, text).expect("the package has installed a configuration");
 }
 
-/// Configures the module for the tenant's Airlock IAM.
+/// Writes a configuration for the tenant's Airlock IAM.
 pub fn configure_airlock(more: &str) {
     let url = format!("https://{TENANT}/auth/rest");
     let text = format!("mode = \"airlock\"\n\n[airlock]\nurl = {url:?}\n\n{more}\n");
@@ -84,7 +86,7 @@ pub fn stack(service: &str, example: &str) {
     );
 }
 
-/// Changes a line of /etc/pam.d/`service`.
+/// Replaces a text in /etc/pam.d/`service`.
 pub fn edit_stack(service: &str, from: &str, to: &str) {
     let path = format!("/etc/pam.d/{service}");
     let text = fs::read_to_string(&path).expect("a stack");
@@ -92,7 +94,7 @@ pub fn edit_stack(service: &str, from: &str, to: &str) {
     fs::write(&path, text.replace(from, to)).expect("a stack");
 }
 
-/// From now on nobody answers at the tenant's address.
+/// Moves the tenant's name to an address on which nothing listens.
 pub fn tenant_goes_down() {
     let hosts = fs::read_to_string("/etc/hosts").expect("/etc/hosts");
     let elsewhere = hosts.replace(
@@ -102,18 +104,18 @@ pub fn tenant_goes_down() {
     fs::write("/etc/hosts", elsewhere).expect("/etc/hosts");
 }
 
-/// Starts a program in a terminal, for `id`, in a UTF-8 locale.
+/// Starts a program in a terminal as user `id`, in a UTF-8 locale.
 pub fn terminal(id: u32, program: &str, arguments: &[&str]) -> Terminal {
     Terminal::start(id, "C.UTF-8", program, arguments)
 }
 
-/// Copies one of the package's examples to where it belongs.
+/// Copies one of the package's examples to `path`.
 pub fn install(example: &str, path: &str) {
     let from = format!("{EXAMPLES}/{example}");
     fs::copy(&from, path).unwrap_or_else(|error| panic!("{from}: {error}"));
 }
 
-/// Runs a command that must succeed.
+/// Runs a command. It must succeed.
 pub fn command(program: &str, arguments: &[&str]) {
     let output = Command::new(program)
         .args(arguments)
@@ -128,8 +130,8 @@ pub fn command(program: &str, arguments: &[&str]) {
 /// A program without a terminal.
 pub struct Piped(Child);
 
-/// Starts a program as the user with this id (0: root) in a session without a terminal, with
-/// this on its standard input.
+/// Starts a program as user `id` (0 is root), in a session without a terminal. `input` is its
+/// standard input.
 pub fn piped(id: u32, program: &str, arguments: &[&str], input: &str) -> Piped {
     let mut command = Command::new("setsid");
     command
@@ -146,7 +148,7 @@ pub fn piped(id: u32, program: &str, arguments: &[&str], input: &str) -> Piped {
     let mut child = command.spawn().expect(program);
     let mut stdin = child.stdin.take().expect("a pipe");
     match stdin.write_all(input.as_bytes()) {
-        // It may have ended before it read anything: that is its answer.
+        // The program may end before it has read everything.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         written => written.expect("a pipe"),
     }
@@ -154,13 +156,13 @@ pub fn piped(id: u32, program: &str, arguments: &[&str], input: &str) -> Piped {
 }
 
 impl Piped {
-    /// Waits until it has ended.
+    /// Waits until the program has ended.
     pub fn end(self) -> Output {
         self.0.wait_with_output().expect("a child")
     }
 }
 
-/// sudo's version: 1.9.5p2 is (1, 9, 5).
+/// The version of sudo: 1.9.5p2 is (1, 9, 5).
 pub fn sudo_version() -> (u32, u32, u32) {
     let output = Command::new("sudo").arg("-V").output().expect("sudo");
     let output = String::from_utf8_lossy(&output.stdout);
@@ -172,24 +174,23 @@ pub fn sudo_version() -> (u32, u32, u32) {
     (next(), next(), next())
 }
 
-/// Waits for something that has no event of its own.
+/// Waits for a condition that has no event.
 #[track_caller]
 pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !so() {
-        assert!(Instant::now() < deadline, "{what}: still not so");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Gives a user of this host another password.
+/// Sets the password of a user of this host.
 pub fn set_password(user: &str, password: &str) {
     let line = format!("{user}:{password}\n");
     let output = piped(0, "chpasswd", &[], &line).end();
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Adds lines to a file.
 pub fn append(path: &str, text: &str) {
     let old = fs::read_to_string(path).unwrap_or_default();
     fs::write(path, old + text).expect(path);

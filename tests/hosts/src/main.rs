@@ -1,11 +1,9 @@
-//! The inside of the container harness: real programs, driven through a terminal, against a
-//! simulated tenant.
+//! Runs inside a container: drives real programs through a terminal, against a simulated tenant.
 //!
-//! Runs as root in a throw-away container, and changes its /etc: see ../README.md. Each cell has
-//! a container of its own.
+//! It runs as root and changes /etc: see ../README.md. Each case has a container of its own.
 
 #![forbid(unsafe_code)]
-// A panic fails a cell, never a login; and what happens here happens at real times.
+// A panic fails a case, never a login. The tests run in real time.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
@@ -16,7 +14,7 @@
 )]
 
 mod camera;
-mod cells;
+mod cases;
 mod log;
 mod machine;
 mod phone;
@@ -28,12 +26,12 @@ use std::process::ExitCode;
 
 use machine::Machine;
 
-/// One row of the matrix: a real program, and what must happen.
+/// A test with one real program.
 #[derive(Clone, Copy)]
-struct Cell {
+struct TestCase {
     name: &'static str,
     program: &'static str,
-    /// Why a distribution cannot have this row, if so.
+    /// Why a distribution cannot run this case, if it cannot.
     without: fn(&str) -> Option<&'static str>,
     run: fn(&mut Machine),
 }
@@ -41,33 +39,33 @@ struct Cell {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let cells = cells::all();
+    let cases = cases::all();
     match arguments.as_slice() {
-        // "run NAME", or "without NAME REASON", so that nothing is left out in silence.
+        // Prints "run NAME" or "without NAME REASON", so that no case is skipped silently.
         ["list"] => {
-            for cell in cells {
-                match (cell.without)(cell.program) {
-                    None => println!("run {}", cell.name),
-                    Some(reason) => println!("without {} {reason}", cell.name),
+            for case in cases {
+                match (case.without)(case.program) {
+                    None => println!("run {}", case.name),
+                    Some(reason) => println!("without {} {reason}", case.name),
                 }
             }
             ExitCode::SUCCESS
         }
         ["run", name] => {
-            let Some(cell) = cells.iter().find(|cell| cell.name == *name) else {
-                eprintln!("there is no cell {name}; `hosts list` names them");
+            let Some(case) = cases.iter().find(|case| case.name == *name) else {
+                eprintln!("there is no case {name}; `hosts list` names them");
                 return ExitCode::from(2);
             };
-            run(cell)
+            run(case)
         }
         _ => {
-            eprintln!("usage: hosts list | hosts run CELL");
+            eprintln!("usage: hosts list | hosts run CASE");
             ExitCode::from(2)
         }
     }
 }
 
-impl Cell {
+impl TestCase {
     const fn new(name: &'static str, program: &'static str, run: fn(&mut Machine)) -> Self {
         Self {
             name,
@@ -82,10 +80,10 @@ fn missing(program: &str) -> Option<&'static str> {
     (!Path::new(program).exists()).then_some("it has no such program")
 }
 
-fn run(cell: &Cell) -> ExitCode {
-    let mut machine = Machine::set_up(cell.program);
+fn run(case: &TestCase) -> ExitCode {
+    let mut machine = Machine::set_up(case.program);
     let result =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (cell.run)(&mut machine)));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(&mut machine)));
     if result.is_ok() {
         return ExitCode::SUCCESS;
     }

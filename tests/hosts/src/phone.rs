@@ -1,5 +1,5 @@
-//! The tenant with its Airlock IAM, and the phone of [`USER`](crate::machine::USER) in the test's
-//! hand.
+//! The tenant with its Airlock IAM, and the phone of [`USER`](crate::machine::USER), which the test
+//! operates.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,23 +8,23 @@ use std::time::Duration;
 use tenant::{Account, Options, Press, Reaction, Tenant, Waiting};
 
 use crate::machine::{TENANT, USER};
-use crate::terminal::PATIENCE;
+use crate::terminal::TIMEOUT;
 
 /// Much longer than a request takes on loopback.
 const MOMENT: Duration = Duration::from_millis(300);
 
-/// The phone that rings.
+/// The user's phone.
 pub struct Phone {
     tenant: Tenant,
 }
 
 impl Phone {
-    /// Starts the tenant on the port where everybody expects it.
+    /// Starts the tenant on port 443.
     pub fn switch_on() -> Self {
         let options = Options {
             listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 443),
             names: vec![TENANT.into()],
-            // "Page" waits for a press.
+            // `Page`: the phone waits for [`Phone::press`].
             accounts: [Account::new(USER).reaction(Reaction::Page)]
                 .into_iter()
                 .collect(),
@@ -34,7 +34,7 @@ impl Phone {
         Self { tenant }
     }
 
-    /// The authority to believe.
+    /// The CA certificate to trust.
     pub fn ca(&self) -> &str {
         self.tenant.ca_pem()
     }
@@ -43,7 +43,7 @@ impl Phone {
     #[track_caller]
     pub fn ring(&self) -> Waiting {
         assert!(
-            self.tenant.wait_for_waiting(1, PATIENCE),
+            self.tenant.wait_for_waiting(1, TIMEOUT),
             "the phone does not ring"
         );
         self.tenant.waiting().remove(0)
@@ -58,36 +58,35 @@ impl Phone {
         );
     }
 
-    /// How often it has rung.
+    /// How often the phone has rung.
     pub fn rings(&self) -> usize {
         self.tenant.sign_requests().len()
     }
 
-    /// It has not rung since it had rung `rings` times, nor does it within a moment: somebody is
-    /// still to answer.
+    /// Checks that the phone has rung `rings` times, and that it does not ring within a moment. The
+    /// user has not answered the prompt yet.
     #[track_caller]
     pub fn stays_silent(&self, rings: usize) {
         let rang = self.tenant.wait_for_sign_requests(rings + 1, MOMENT);
         assert!(!rang, "it rings before the person has answered");
     }
 
-    /// Nothing at all has come to the tenant.
+    /// Checks that the tenant has received no request.
     #[track_caller]
     pub fn is_left_alone(&self) {
         assert_eq!(self.account(), "", "the tenant has been asked");
     }
 
-    /// Waits until whoever rang has hung up.
+    /// Waits until the client has closed the connection on which the phone rang.
     #[track_caller]
     pub fn hung_up(&self) {
         let hung_up = self
             .tenant
-            .wait_for(PATIENCE, |seen| !seen.abandoned.is_empty());
+            .wait_for(TIMEOUT, |seen| !seen.abandoned.is_empty());
         assert!(hung_up, "the request is still there");
     }
 
-    /// How often Airlock has been asked this, by the end of the path. Everything that it was asked
-    /// was as it must be.
+    /// How often Airlock was called with a path that ends like this. No call may have a problem.
     #[track_caller]
     pub fn airlock_calls(&self, path: &str) -> usize {
         let calls = self.tenant.airlock_requests();
@@ -100,13 +99,13 @@ impl Phone {
             .count()
     }
 
-    /// How many of Airlock's sessions have not been ended.
+    /// The number of Airlock sessions that are still open.
     pub fn airlock_sessions(&self) -> usize {
         self.tenant.airlock_sessions()
     }
 
-    /// Every request as the tenant got it, but for what no two logins have in common: numbers (the code,
-    /// the terminal's) and the payload.
+    /// The requests that the tenant received, without the parts that differ in every login: numbers
+    /// (the code, the terminal) and the payload.
     pub fn requests(&self) -> Vec<String> {
         let heads =
             self.tenant.requests().into_iter().map(|request| {
@@ -127,7 +126,7 @@ impl Phone {
         heads.chain(forms).collect()
     }
 
-    /// What the tenant got, for a person to read.
+    /// The requests and their results, for a failed test.
     pub fn account(&self) -> String {
         let mut text = String::new();
         for keys in self.tenant.key_requests() {

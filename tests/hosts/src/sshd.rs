@@ -1,4 +1,4 @@
-//! The real sshd, and its clients.
+//! The real sshd and ssh.
 
 use std::fs;
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ impl Sshd {
         Self::start_changed(example, ToOwned::to_owned)
     }
 
-    /// The same, with the example changed.
+    /// Starts sshd with a changed example.
     pub fn start_changed(example: &str, change: impl FnOnce(&str) -> String) -> Self {
         let path = format!("/etc/ssh/sshd_config.d/{example}");
         install(&format!("sshd_config.d/{example}"), &path);
@@ -27,16 +27,16 @@ impl Sshd {
         Self::start_as_it_is()
     }
 
-    /// Starts sshd with lines of the test's own.
+    /// Starts sshd with these lines.
     pub fn start_with(lines: &str) -> Self {
         fs::write("/etc/ssh/sshd_config.d/00-test.conf", lines).expect("sshd_config.d");
         Self::start_as_it_is()
     }
 
     fn start_as_it_is() -> Self {
-        // What systemd does elsewhere.
+        // On a host, systemd creates this directory.
         fs::create_dir_all("/run/sshd").expect("/run/sshd");
-        // sshd starts itself anew, and so wants to be called by its path.
+        // sshd executes itself again, so it needs its absolute path.
         let child = Command::new("/usr/sbin/sshd")
             .arg("-D")
             .stdin(Stdio::null())
@@ -56,7 +56,7 @@ impl Drop for Sshd {
     }
 }
 
-/// `ssh` with these arguments, as root, in a terminal. Knows the host's key.
+/// Starts `ssh` with these arguments, as root, in a terminal. It knows the host's key.
 pub fn ssh(arguments: &[&str]) -> Terminal {
     terminal(0, "ssh", arguments)
 }

@@ -1,4 +1,4 @@
-//! A terminal with a program in it: what is on the screen, and what a person types.
+//! A program in a terminal: its screen and its keyboard.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use pty_process::blocking::{Command, Pty};
 
-/// Longer than anything here takes.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+/// The limit for everything that a test waits for.
+pub const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// High enough that nothing scrolls away.
+/// High enough that no line scrolls off the screen.
 const ROWS: NonZero<u16> = NonZero::new(100).expect("not zero");
 const COLUMNS: NonZero<u16> = NonZero::new(80).expect("not zero");
-/// For a QR code in ASCII, of up to version 6 with its quiet zone: two columns a module.
+/// Wide enough for a QR code of version 6 in ASCII: two columns for each module.
 pub const WIDE: NonZero<u16> = NonZero::new(2 * (41 + 8)).expect("not zero");
 
 /// A program in a terminal of its own.
@@ -32,13 +32,12 @@ struct State {
 }
 
 impl Terminal {
-    /// Starts `program` with its arguments as the user with these ids (0: root), in the given
-    /// locale.
+    /// Starts `program` as user `id` (0 is root), in this locale.
     pub fn start(id: u32, locale: &str, program: &str, arguments: &[&str]) -> Self {
         Self::start_wide(COLUMNS, id, locale, program, arguments)
     }
 
-    /// The same in a terminal of other than the usual 80 columns.
+    /// Starts `program` in a terminal with this many columns.
     pub fn start_wide(
         columns: NonZero<u16>,
         id: u32,
@@ -84,19 +83,19 @@ impl Terminal {
         self.press(&format!("{line}\r"));
     }
 
-    /// Types these keys; `\x03` is Ctrl-C.
+    /// Types these keys. `\x03` is Ctrl-C.
     pub fn press(&self, keys: &str) {
         (&*self.pty)
             .write_all(keys.as_bytes())
             .expect("the terminal takes keys");
     }
 
-    /// Presses Ctrl-C until the program has ended. ssh may catch the first one between writing a prompt
-    /// and reading the answer (readpassphrase(3)), and then goes on waiting.
+    /// Presses Ctrl-C until the program has ended. Between its prompt and readpassphrase(3), ssh
+    /// may catch the first one and go on waiting.
     #[track_caller]
     pub fn give_up(&mut self) {
-        for _ in 0..PATIENCE.as_secs() {
-            // It may end at any moment.
+        for _ in 0..TIMEOUT.as_secs() {
+            // The program may end at any moment.
             let _ = (&*self.pty).write_all(b"\x03");
             if self.wait_at_most(Duration::from_secs(1), |state| state.ended.is_some()) {
                 return;
@@ -111,7 +110,7 @@ impl Terminal {
         self.see_times(text, 1);
     }
 
-    /// Waits until `text` is on the screen as often as that.
+    /// Waits until `text` is on the screen this many times.
     #[track_caller]
     pub fn see_times(&self, text: &str, times: usize) {
         let found = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
@@ -122,22 +121,22 @@ impl Terminal {
         );
     }
 
-    /// What is on the screen, without the blanks at the end of lines.
+    /// The screen, without the blanks at the ends of lines.
     pub fn screen(&self) -> String {
         self.lock().parser.screen().contents()
     }
 
-    /// What is on the screen, cell by cell.
+    /// The screen, cell by cell.
     pub fn cells(&self) -> vt100::Screen {
         self.lock().parser.screen().clone()
     }
 
-    /// Whether one line of the screen is exactly this.
+    /// Whether a line of the screen is exactly `text`.
     pub fn has_line(&self, text: &str) -> bool {
         self.screen().lines().any(|line| line.trim_end() == text)
     }
 
-    /// Waits until `text` is on the screen as often as that, or the program has ended.
+    /// Waits until `text` is on the screen this many times, or the program has ended.
     #[track_caller]
     pub fn see_times_or_end(&self, text: &str, times: usize) {
         let so = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
@@ -148,12 +147,12 @@ impl Terminal {
         );
     }
 
-    /// Everything the program has written.
+    /// All bytes that the program has written.
     pub fn raw(&self) -> Vec<u8> {
         self.lock().raw.clone()
     }
 
-    /// Waits until the program has ended, and all that it wrote has been seen.
+    /// Waits until the program has ended and its output has been read.
     #[track_caller]
     pub fn end(&mut self) -> ExitStatus {
         let ended = self.wait(|state| state.ended.is_some());
@@ -162,7 +161,7 @@ impl Terminal {
     }
 
     fn wait(&self, enough: impl FnMut(&State) -> bool) -> bool {
-        self.wait_at_most(PATIENCE, enough)
+        self.wait_at_most(TIMEOUT, enough)
     }
 
     fn wait_at_most(&self, time: Duration, mut enough: impl FnMut(&State) -> bool) -> bool {
@@ -180,7 +179,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The program may have ended already.
         let _ = lock(&self.child).kill();
         if thread::panicking() {
             eprintln!("--- on the screen\n{}", self.screen());
@@ -188,14 +187,14 @@ impl Drop for Terminal {
     }
 }
 
-/// How often `text` is on the screen, however lines were broken.
+/// How often `text` is on the screen.
 fn count(state: &State, text: &str) -> usize {
     let screen = state.parser.screen().contents();
     screen.matches(text).count()
 }
 
-/// Reads until the program has ended. A hangup alone says little: login(1) hangs up its terminal,
-/// and opens it again.
+/// Reads until the program has ended. A hangup is not the end: login(1) hangs up its terminal and
+/// opens it again.
 fn watch(mut pty: &Pty, child: &Mutex<Child>, shared: &(Mutex<State>, Condvar)) {
     let (state, changed) = shared;
     let mut buffer = [0; 4096];

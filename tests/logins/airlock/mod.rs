@@ -1,63 +1,63 @@
-//! Airlock's login flow, from libpam to the token and back: what the person sees, what Airlock is
-//! asked, what the host and the log are told.
+//! Airlock's login flow, from libpam to the token and back: the screen, the requests to Airlock,
+//! the result and the log.
 
+mod approved;
 mod password;
 mod refused;
-mod way_in;
 
-use crate::stage::{Login, Running, Stage};
+use crate::setup::{Login, Running, Setup};
 use tenant::{Airlock, Options, Token, User};
 
 pub const PASSWORD: &str = "correct-horse";
 const SERIAL: &str = "GAQT12345678";
 
 /// A host that logs in at Airlock as `account`, with more lines for `[airlock]` and for the rest.
-pub fn stage(account: &str, airlock: &str, rest: &str) -> Stage {
-    let stage = Stage::new("approve");
-    configure(&stage, account, airlock, rest);
-    stage
+pub fn setup(account: &str, airlock: &str, rest: &str) -> Setup {
+    let setup = Setup::new("approve");
+    configure(&setup, account, airlock, rest);
+    setup
 }
 
-/// The same for somebody with a token by the OTP `A1b2C3`, who may try as often as they like.
-pub fn patient_stage(rest: &str) -> Stage {
+/// A host whose user has the OTP `A1b2C3` and any number of tries.
+pub fn patient_setup(rest: &str) -> Setup {
     let patient = User::new("patient").otp("A1b2C3").further_tries(u32::MAX);
     let options = Options {
         airlock: Airlock::default().user(patient),
         ..Options::default()
     };
-    let stage = Stage::with(options, "approve", "", "");
-    configure(&stage, "patient", "", rest);
-    stage
+    let setup = Setup::with(options, "approve", "", "");
+    configure(&setup, "patient", "", rest);
+    setup
 }
 
-fn configure(stage: &Stage, account: &str, airlock: &str, rest: &str) {
-    configure_at(&stage.tenant.airlock_url(), stage, account, airlock, rest);
+fn configure(setup: &Setup, account: &str, airlock: &str, rest: &str) {
+    configure_at(&setup.tenant.airlock_url(), setup, account, airlock, rest);
 }
 
-/// The same at another URL.
-pub fn configure_at(url: &str, stage: &Stage, account: &str, airlock: &str, rest: &str) {
-    let text = configuration(url, stage, account, airlock, rest);
-    stage.write("pam_logonbox.toml", &text);
+/// Writes a configuration for another URL.
+pub fn configure_at(url: &str, setup: &Setup, account: &str, airlock: &str, rest: &str) {
+    let text = configuration(url, setup, account, airlock, rest);
+    setup.write("pam_logonbox.toml", &text);
 }
 
-fn configuration(url: &str, stage: &Stage, account: &str, airlock: &str, rest: &str) -> String {
-    let ca = stage.path("ca.pem").display().to_string();
+fn configuration(url: &str, setup: &Setup, account: &str, airlock: &str, rest: &str) -> String {
+    let ca = setup.path("ca.pem").display().to_string();
     format!(
         "mode = \"airlock\"\n[airlock]\nurl = {url:?}\naccount = {account:?}\n{airlock}\n\
          [tls]\nca_file = {ca:?}\n{rest}\n"
     )
 }
 
-/// What the person does at a prompt.
+/// How the user answers a prompt.
 pub enum Answer<'a> {
     Types(&'a str),
-    /// Holds the token to the screen.
+    /// Scans the screen with the token.
     Scans,
 }
 
 use Answer::{Scans, Types};
 
-/// Answers one prompt after the other. Each must be of this kind, and end so.
+/// Answers the prompts in order. Each must be of this kind and end with this text.
 fn converse(running: &mut Running, answers: &[(&str, &str, Answer<'_>)]) -> Vec<String> {
     let mut seen = Vec::new();
     for (kind, end, answer) in answers {
@@ -78,30 +78,30 @@ fn converse(running: &mut Running, answers: &[(&str, &str, Answer<'_>)]) -> Vec<
     seen
 }
 
-/// A login of this `account` with these answers after the password.
-pub fn log_in(stage: &Stage, answers: &[(&str, &str, Answer<'_>)]) -> Login {
-    log_in_to("sshd", stage, answers).0
+/// A login with these answers after the password.
+pub fn log_in(setup: &Setup, answers: &[(&str, &str, Answer<'_>)]) -> Login {
+    log_in_to("sshd", setup, answers).0
 }
 
 fn log_in_to(
     service: &str,
-    stage: &Stage,
+    setup: &Setup,
     answers: &[(&str, &str, Answer<'_>)],
 ) -> (Login, Vec<String>) {
-    let mut running = stage.start(service, &["rhost=192.0.2.7"]);
+    let mut running = setup.start(service, &["rhost=192.0.2.7"]);
     converse(&mut running, &[("hidden", "Password: ", Types(PASSWORD))]);
     let seen = converse(&mut running, answers);
     (running.finish(), seen)
 }
 
-/// The text as the person sees it; see `pam_host.c`.
+/// The text as the user sees it; see `pam_host.c`.
 fn unescaped(text: &str) -> String {
     text.replace("\\x0a", "\n").replace("\\\\", "\\")
 }
 
-/// What Airlock was asked, without the way there.
-pub fn paths(stage: &Stage) -> Vec<String> {
-    let requests = stage.tenant.airlock_requests();
+/// The requests to Airlock, by method and path.
+pub fn paths(setup: &Setup) -> Vec<String> {
+    let requests = setup.tenant.airlock_requests();
     for request in &requests {
         assert_eq!(request.problem, None, "{request:#?}");
     }
@@ -112,8 +112,8 @@ pub fn paths(stage: &Stage) -> Vec<String> {
     asked.collect()
 }
 
-fn otps_checked(stage: &Stage) -> usize {
-    let paths = paths(stage);
+fn otps_checked(setup: &Setup) -> usize {
+    let paths = paths(setup);
     paths
         .iter()
         .filter(|path| path.ends_with("otp/check/") || path.ends_with("otp/check"))

@@ -1,4 +1,5 @@
-//! What is refused: wrong OTPs, locks, steps, every answer but the right one; and what the log holds.
+//! Refused logins: wrong OTPs, locks, unknown steps, every wrong answer; and the secrets that the
+//! log must not hold.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -6,49 +7,49 @@ use std::time::Duration;
 
 use super::Answer::{self, Scans, Types};
 use super::{
-    CHOICE, PASSWORD, SERIAL, configure, converse, log_in, otps_checked, paths, stage, unescaped,
+    CHOICE, PASSWORD, SERIAL, configure, converse, log_in, otps_checked, paths, setup, unescaped,
 };
-use crate::stage::{Stage, nobody};
-use tenant::{Airlock, Options, Token, Trouble};
+use crate::setup::{PROMPTLY, Setup, unused_address};
+use tenant::{Airlock, BadAnswer, Options, Token};
 
-/// What may never stand in a log.
+/// The OTPs that must not be logged.
 const OTPS: [&str; 2] = ["A1b2C3", "482913"];
 
-/// However often Airlock allows it.
+/// The module limits the tries even if Airlock does not.
 #[test]
-fn nobody_types_wrong_otps_for_ever() {
+fn wrong_otps_are_limited() {
     let patient = tenant::User::new("patient").otp("A1b2C3").further_tries(20);
     let options = Options {
         airlock: Airlock::default().user(patient),
         ..Options::default()
     };
-    let stage = Stage::with(options, "approve", "", "");
-    configure(&stage, "patient", "", "");
+    let setup = Setup::with(options, "approve", "", "");
+    configure(&setup, "patient", "", "");
     let answers: Vec<_> = (0..10)
         .map(|_| ("visible", "OTP: ", Types("wrong")))
         .collect();
-    let login = log_in(&stage, &answers);
+    let login = log_in(&setup, &answers);
     login.assert_refused("PAM_MAXTRIES", "wrong-otp");
     assert_eq!(login.all("visible").len(), 10, "{:#?}", login.events);
-    assert_eq!(otps_checked(&stage), 10);
-    assert_eq!(paths(&stage).last().unwrap(), "DELETE /flow/");
+    assert_eq!(otps_checked(&setup), 10);
+    assert_eq!(paths(&setup).last().unwrap(), "DELETE /flow/");
 }
 
 #[test]
 fn a_wrong_otp_is_asked_again_only_where_airlock_allows_it() {
     const AGAIN: &str = "That OTP was wrong. Try again.\nOTP: ";
-    let stage = stage("token", "", "");
-    let mut running = stage.start("sshd", &[]);
+    let setup = setup("token", "", "");
+    let mut running = setup.start("sshd", &[]);
     converse(&mut running, &[("hidden", "Password: ", Types(PASSWORD))]);
     let picture = unescaped(&running.wait_for("visible").text);
     running.type_line(b"000000");
-    // The same code, so nobody has to scan again.
+    // The code stays the same, so the user need not scan again.
     let again = unescaped(&running.wait_for("visible").text);
     assert_eq!(again, AGAIN);
     running.type_line(Token::new(SERIAL).read(&picture).unwrap().as_bytes());
     let login = running.finish();
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    let pictures = paths(&stage)
+    let pictures = paths(&setup)
         .iter()
         .filter(|path| path.ends_with("/challenge/retrieve/"))
         .count();
@@ -59,15 +60,15 @@ fn a_wrong_otp_is_asked_again_only_where_airlock_allows_it() {
         ("visible", AGAIN, Types("000001")),
         ("visible", AGAIN, Types("000002")),
     ];
-    let login = log_in(&stage, &answers);
+    let login = log_in(&setup, &answers);
     login.assert_refused("PAM_MAXTRIES", "wrong-otp");
     assert_eq!(login.all("error"), ["Login refused."]);
-    assert_eq!(otps_checked(&stage), 2 + 3);
+    assert_eq!(otps_checked(&setup), 2 + 3);
 
-    let stage = self::stage("otp.one-try", "", "");
-    let login = log_in(&stage, &[("visible", "OTP: ", Types("wrong1"))]);
+    let setup = self::setup("otp.one-try", "", "");
+    let login = log_in(&setup, &[("visible", "OTP: ", Types("wrong1"))]);
     login.assert_refused("PAM_MAXTRIES", "wrong-otp");
-    assert_eq!(otps_checked(&stage), 1);
+    assert_eq!(otps_checked(&setup), 1);
 }
 
 #[test]
@@ -106,11 +107,11 @@ fn locks_are_said_in_words() {
             "Login refused. The account is locked for another ",
         ),
     ] {
-        let stage = stage(account, "", "");
+        let setup = setup(account, "", "");
         let answers = [("visible", "OTP: ", Types("000000"))];
-        let login = log_in(&stage, if at_otp { &answers } else { &[] });
+        let login = log_in(&setup, if at_otp { &answers } else { &[] });
         login.assert_refused("PAM_MAXTRIES", word);
-        // Airlock's own word for "no such user, or a wrong password".
+        // Airlock's answer for an unknown user and for a wrong password.
         assert!(account != "protected" || login.took() >= Duration::from_secs(2));
         let said = login.all("error");
         assert!(
@@ -134,13 +135,13 @@ fn a_step_that_is_not_supported_is_refused_by_name() {
         ("step-PASSWORD_CHANGE_REQUIRED", "PASSWORD_CHANGE_REQUIRED"),
         ("step-PASSWORD_REQUIRED", "PASSWORD_REQUIRED"),
     ] {
-        let stage = stage(account, "", "");
-        let login = log_in(&stage, &[]);
+        let setup = setup(account, "", "");
+        let login = log_in(&setup, &[]);
         login.assert_refused("PAM_MAXTRIES", "unsupported-step");
         assert!(login.log().contains(step), "{}", login.log());
         let said = format!("Login refused. Airlock wants a step that is not possible here: {step}");
         assert_eq!(login.all("error"), [said]);
-        assert_eq!(paths(&stage).last().unwrap(), "DELETE /flow/");
+        assert_eq!(paths(&setup).last().unwrap(), "DELETE /flow/");
     }
 }
 
@@ -148,82 +149,78 @@ fn a_step_that_is_not_supported_is_refused_by_name() {
 fn what_cannot_be_an_otp_is_not_sent() {
     const AGAIN: &str = "That is no OTP. Try again.\nOTP: ";
     let long = "1".repeat(65);
-    let stage = stage("otp", "", "");
+    let setup = setup("otp", "", "");
     let answers = [
         ("visible", "OTP: ", Types("")),
         ("visible", AGAIN, Types(&long)),
         ("visible", AGAIN, Types("12\x1b[A34")),
     ];
-    let login = log_in(&stage, &answers);
+    let login = log_in(&setup, &answers);
     login.assert_refused("PAM_MAXTRIES", "wrong-otp");
     assert!(login.log().contains("was not sent"), "{}", login.log());
-    let login = log_in(&stage, &[("visible", "OTP: ", Types(PASSWORD))]);
+    let login = log_in(&setup, &[("visible", "OTP: ", Types(PASSWORD))]);
     login.assert_refused("PAM_MAXTRIES", "wrong-otp");
-    assert_eq!(otps_checked(&stage), 0);
-    // It has another try.
+    assert_eq!(otps_checked(&setup), 0);
+    // The user has another try.
     let answers = [
         ("visible", "OTP: ", Types(" ")),
         ("visible", AGAIN, Types("A1b2C3")),
     ];
-    assert_eq!(log_in(&stage, &answers).code(), "PAM_SUCCESS");
+    assert_eq!(log_in(&setup, &answers).code(), "PAM_SUCCESS");
 }
 
-/// Nothing but the right answer is a success, wherever a wrong one comes.
+/// A wrong answer in any place is a refusal.
 #[test]
 fn every_answer_but_the_right_one_is_a_refusal() {
-    let all: Vec<(&str, &[_], Trouble)> = [
-        // Here the password is all that is asked: a mistake would be a success.
+    let all: Vec<(&str, &[_], BadAnswer)> = [
+        // The password is the only factor here, so that a mistake would be a success.
         ("password-only.last", &[][..]),
         ("otp.password", &[]),
         ("otp.last", &[("visible", "OTP: ", Types("A1b2C3"))]),
     ]
     .into_iter()
     .flat_map(|(account, answers)| {
-        let each = Trouble::ALL.iter();
-        each.map(move |trouble| (account, answers, *trouble))
+        let each = BadAnswer::ALL.iter();
+        each.map(move |bad_answer| (account, answers, *bad_answer))
     })
     .collect();
-    // Some take their time.
+    // Some of these take time.
     thread::scope(|scope| {
         for some in all.chunks(all.len().div_ceil(8)) {
             scope.spawn(move || {
-                for (account, answers, trouble) in some {
-                    refused(account, answers, *trouble);
+                for (account, answers, bad_answer) in some {
+                    refused(account, answers, *bad_answer);
                 }
             });
         }
     });
 }
 
-fn refused(account: &str, answers: &[(&str, &str, Answer<'_>)], trouble: Trouble) {
-    let account = format!("{account}-{trouble}");
-    let stage = stage(
-        &account,
-        "allow_password_only = true",
-        "[wait]\nconnect_seconds = 2",
-    );
-    let login = log_in(&stage, answers);
-    let words = match trouble {
-        Trouble::Never | Trouble::Drip => &["timed-out"][..],
-        Trouble::Endless => &["timed-out", "bad-answer"],
-        Trouble::Error500 | Trouble::Unavailable503 | Trouble::Reset => &["unreachable"],
-        Trouble::Cut => &["unreachable", "bad-answer"],
-        Trouble::ErrorsToo | Trouble::ErrorsWith200 | Trouble::HostileError => {
+fn refused(account: &str, answers: &[(&str, &str, Answer<'_>)], bad_answer: BadAnswer) {
+    let account = format!("{account}-{bad_answer}");
+    let waits = match bad_answer {
+        BadAnswer::Never | BadAnswer::Drip | BadAnswer::Endless => "[wait]\nconnect_seconds = 2",
+        _ => "[wait]\nconnect_seconds = 20",
+    };
+    let setup = setup(&account, "allow_password_only = true", waits);
+    let login = log_in(&setup, answers);
+    let words = match bad_answer {
+        BadAnswer::Never | BadAnswer::Drip => &["timed-out"][..],
+        BadAnswer::Endless => &["timed-out", "bad-answer"],
+        BadAnswer::Error500 | BadAnswer::Unavailable503 | BadAnswer::Reset => &["unreachable"],
+        BadAnswer::Cut => &["unreachable", "bad-answer"],
+        BadAnswer::ErrorsToo | BadAnswer::ErrorsWith200 | BadAnswer::HostileError => {
             &["refused", "wrong-otp", "wrong-password", "bad-answer"]
         }
-        Trouble::HostileStep => &["unsupported-step", "bad-answer"],
+        BadAnswer::HostileStep => &["unsupported-step", "bad-answer"],
         _ => &["bad-answer"],
     };
     let logged = login.log().split_once(": ").unwrap().1;
     let word = logged.split(' ').next().unwrap();
     assert!(words.contains(&word), "{account}: {logged}");
     login.assert_refused("PAM_MAXTRIES", word);
-    assert!(
-        login.took() < Duration::from_secs(12),
-        "{account}: {:#?}",
-        login.events
-    );
-    assert!(!stage.tenant.redirect_followed());
+    assert!(login.took() < PROMPTLY, "{account}: {:#?}", login.events);
+    assert!(!setup.tenant.redirect_followed());
     let said = login.all("error");
     assert!(
         said.iter()
@@ -233,33 +230,33 @@ fn refused(account: &str, answers: &[(&str, &str, Answer<'_>)], trouble: Trouble
 }
 
 #[test]
-fn a_way_that_ends_before_the_first_request_is_told_from_one_after() {
-    let ignore = "[wait]\nconnect_seconds = 1\n[policy]\non_unavailable = \"ignore\"";
-    let stage = stage("otp", "", "[wait]\nconnect_seconds = 1");
-    let here = stage.tenant.airlock_url();
-    let there = format!("https://{}/auth/rest", nobody());
+fn a_failure_before_the_first_request_is_told_from_one_after() {
+    let ignore = "[wait]\nconnect_seconds = 3\n[policy]\non_unavailable = \"ignore\"";
+    let setup = setup("otp", "", "");
+    let here = setup.tenant.airlock_url();
+    let there = format!("https://{}/auth/rest", unused_address());
     for (rest, code) in [("", "PAM_AUTHINFO_UNAVAIL"), (ignore, "PAM_IGNORE")] {
-        configure(&stage, "otp", "", rest);
-        let text = std::fs::read_to_string(stage.path("pam_logonbox.toml")).unwrap();
-        stage.write("pam_logonbox.toml", &text.replace(&here, &there));
-        let login = log_in(&stage, &[]);
+        configure(&setup, "otp", "", rest);
+        let text = std::fs::read_to_string(setup.path("pam_logonbox.toml")).unwrap();
+        setup.write("pam_logonbox.toml", &text.replace(&here, &there));
+        let login = log_in(&setup, &[]);
         login.assert_refused(code, "unreachable");
         assert_eq!(login.all("error"), ["The login service cannot be reached."]);
     }
-    // From then on, nothing is ignored.
-    for (trouble, word) in [
+    // After the first request, no failure is ignored.
+    for (bad_answer, word) in [
         ("reset", "unreachable"),
         ("500", "unreachable"),
         ("never", "timed-out"),
     ] {
-        configure(&stage, &format!("otp.password-{trouble}"), "", ignore);
-        let login = log_in(&stage, &[]);
+        configure(&setup, &format!("otp.password-{bad_answer}"), "", ignore);
+        let login = log_in(&setup, &[]);
         login.assert_refused("PAM_MAXTRIES", word);
         assert_eq!(login.all("error"), ["The login service cannot be reached."]);
     }
 }
 
-/// With `debug`, every line that the module logs.
+/// Checks every line that the module logs with `debug`.
 #[test]
 fn no_password_otp_or_cookie_reaches_a_log() {
     for (account, answers) in [
@@ -276,9 +273,9 @@ fn no_password_otp_or_cookie_reaches_a_log() {
         ("otp.last-cookies", &[("visible", "OTP: ", Types("A1b2C3"))]),
         ("otp.last-html", &[("visible", "OTP: ", Types("A1b2C3"))]),
     ] {
-        let stage = stage(account, "", "");
-        stage.service("sshd", "debug");
-        let login = log_in(&stage, answers);
+        let setup = setup(account, "", "");
+        setup.service("sshd", "debug");
+        let login = log_in(&setup, answers);
         let log = login.all("log").concat();
         assert!(
             login.all("log").len() > 4 && log.contains("debug message="),
@@ -286,7 +283,7 @@ fn no_password_otp_or_cookie_reaches_a_log() {
         );
         let mut secrets: BTreeSet<String> = [PASSWORD, "wr0ng-one"].map(str::to_owned).into();
         secrets.extend(OTPS.map(str::to_owned));
-        for request in stage.tenant.airlock_requests() {
+        for request in setup.tenant.airlock_requests() {
             let cookies = request.http.header("cookie").unwrap_or_default();
             let values = cookies
                 .split("; ")
@@ -308,8 +305,8 @@ fn otp_of(body: &str) -> Option<String> {
 
 #[test]
 fn a_host_that_changes_the_user_is_refused() {
-    let stage = stage("otp", "", "");
-    let mut running = stage.start("login", &["rename=daemon"]);
+    let setup = setup("otp", "", "");
+    let mut running = setup.start("login", &["rename=daemon"]);
     converse(
         &mut running,
         &[

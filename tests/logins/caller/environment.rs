@@ -1,10 +1,10 @@
-//! What a caller can set, and what people can change about themselves.
+//! The environment of the caller, and the data that users can change about themselves.
 
 use std::fs;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
-use crate::stage::{Login, Stage, USER};
+use crate::setup::{Login, Setup, USER};
 use tenant::{Account, Options};
 
 #[test]
@@ -41,25 +41,25 @@ fn the_caller_s_environment_decides_nothing() {
         ("PAM_USER", "daemon"),
         ("PATH", "/nonexistent"),
     ];
-    let stage = Stage::new("approve");
-    let plain = stage.login("sudo", &[]);
-    let dressed = stage.start_as(USER, "sudo", &[], &variables).finish();
-    same(&stage, &plain, &dressed);
+    let setup = Setup::new("approve");
+    let plain = setup.login("sudo", &[]);
+    let dressed = setup.start_as(USER, "sudo", &[], &variables).finish();
+    same(&setup, &plain, &dressed);
     assert_eq!(
         std::fs::read_dir(dir.path()).unwrap().count(),
         0,
         "nothing was written"
     );
 
-    // A certificate authority from the environment is not believed either.
-    let ca = stage.path("ca.pem");
-    let text = std::fs::read_to_string(stage.path("pam_logonbox.toml")).unwrap();
+    // A CA from the environment is not trusted either.
+    let ca = setup.path("ca.pem");
+    let text = std::fs::read_to_string(setup.path("pam_logonbox.toml")).unwrap();
     let without: Vec<&str> = text
         .lines()
         .filter(|line| !line.starts_with("ca_file"))
         .collect();
-    stage.write("pam_logonbox.toml", &without.join("\n"));
-    let login = stage
+    setup.write("pam_logonbox.toml", &without.join("\n"));
+    let login = setup
         .start_as(
             USER,
             "sudo",
@@ -70,8 +70,8 @@ fn the_caller_s_environment_decides_nothing() {
     login.assert_refused("PAM_AUTHINFO_UNAVAIL", "tls");
 }
 
-/// In sudo, the loader has thrown away what it would have obeyed; the others see them in the
-/// environment all the same, and so these come into it once the program runs.
+/// In sudo, the loader has removed the variables that it obeys. Other programs keep them, so the
+/// host sets them once it runs.
 const LATE: &[(&str, &str)] = &[
     ("LD_PRELOAD", "/nonexistent/evil.so"),
     ("LD_AUDIT", "/nonexistent/evil.so"),
@@ -123,25 +123,25 @@ const LATE: &[(&str, &str)] = &[
 
 #[test]
 fn nothing_that_a_caller_can_set_changes_a_byte_or_writes_a_file() {
-    let stage = Stage::new("approve");
+    let setup = Setup::new("approve");
     let dir = tempfile::tempdir().unwrap();
     let there = dir.path().display().to_string();
-    let plain = stage.login("sudo", &[]);
+    let plain = setup.login("sudo", &[]);
     let late: Vec<String> = LATE
         .iter()
         .map(|(name, value)| format!("env={name}={}", value.replace("DIR", &there)))
         .collect();
     let late: Vec<&str> = late.iter().map(String::as_str).collect();
-    let dressed = stage.login("sudo", &late);
-    same(&stage, &plain, &dressed);
+    let dressed = setup.login("sudo", &late);
+    same(&setup, &plain, &dressed);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
-/// Both are logins, and the tenant cannot tell one from the other but by the code.
-fn same(stage: &Stage, plain: &Login, other: &Login) {
+/// Compares two logins. Only the code may differ.
+fn same(setup: &Setup, plain: &Login, other: &Login) {
     assert_eq!(plain.code(), "PAM_SUCCESS", "{:#?}", plain.events);
     assert_eq!(other.code(), "PAM_SUCCESS", "{:#?}", other.events);
-    let asked = stage.tenant.sign_requests();
+    let asked = setup.tenant.sign_requests();
     assert_eq!(asked.len(), 2);
     let words = |n: usize| asked[n].text.rsplit_once(' ').unwrap().0;
     assert_eq!(words(0), words(1));
@@ -151,7 +151,7 @@ fn same(stage: &Stage, plain: &Login, other: &Login) {
     assert_eq!(asked[0].remote_name, asked[1].remote_name);
 }
 
-/// A person may change their GECOS (chfn(1)), and has whatever they like in their home.
+/// Users can change their GECOS field (chfn(1)) and the files in their home.
 #[test]
 fn what_a_person_may_change_about_themselves_is_not_read() {
     let account = Account::new(USER);
@@ -159,8 +159,8 @@ fn what_a_person_may_change_about_themselves_is_not_read() {
         accounts: [account, Account::new("evil")].into_iter().collect(),
         ..Options::default()
     };
-    let stage = Stage::with(options, "{user}", "", "");
-    let plain = stage.login("sudo", &[]);
+    let setup = Setup::with(options, "{user}", "", "");
+    let plain = setup.login("sudo", &[]);
     let home = tempfile::tempdir().unwrap();
     let files = [
         ".pam_logonbox",
@@ -187,13 +187,13 @@ fn what_a_person_may_change_about_themselves_is_not_read() {
     let in_home = format!("home={}", home.path().display());
     let environment = home.path().display().to_string();
     let gecos = "gecos=evil,{user},%s\n\u{202e}\x1b[2J,evil@acme.com,logonbox=evil";
-    let other = stage
+    let other = setup
         .start_as(USER, "sudo", &[&in_home, gecos], &[("HOME", &environment)])
         .finish();
-    same(&stage, &plain, &other);
-    // Nobody has as much as looked into it.
-    assert!(watch.read_events().is_err(), "somebody has opened a file");
-    // The watch does see it.
+    same(&setup, &plain, &other);
+    // The files were not even opened.
+    assert!(watch.read_events().is_err(), "a file was opened");
+    // The watch works.
     fs::read(home.path().join(".netrc")).unwrap();
     assert!(watch.read_events().is_ok());
 }

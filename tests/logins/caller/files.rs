@@ -1,15 +1,14 @@
-//! What stands in place of a file that decides over logins.
+//! Special files in place of a file that decides about logins.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::time::Duration;
 
-use crate::stage::{Stage, module, value};
+use crate::setup::{PROMPTLY, Setup, module, value};
 use tenant::{Account, KeyType, Options, Phone};
 
-/// What stands in place of a file, and what the log says of it.
+/// The kind of file, and the reason in the log.
 const FILES: &[(&str, &str)] = &[
     ("link", "link"),
     ("FIFO", "not a regular file"),
@@ -55,8 +54,8 @@ fn put(path: &Path, what: &str, good: &str) {
 
 #[test]
 fn whatever_stands_in_place_of_the_configuration_is_refused_at_once_and_named() {
-    let stage = Stage::new("approve");
-    let path = stage.path("pam_logonbox.toml");
+    let setup = Setup::new("approve");
+    let path = setup.path("pam_logonbox.toml");
     let good = fs::read_to_string(&path).unwrap();
     for (what, why) in FILES {
         let named = match *what {
@@ -67,7 +66,7 @@ fn whatever_stands_in_place_of_the_configuration_is_refused_at_once_and_named() 
                 path.clone()
             }
         };
-        stage.write(
+        setup.write(
             "pam.d/login",
             &format!(
                 "auth required {} conf={}\n",
@@ -75,7 +74,7 @@ fn whatever_stands_in_place_of_the_configuration_is_refused_at_once_and_named() 
                 named.display()
             ),
         );
-        let login = stage.login("login", &[]);
+        let login = setup.login("login", &[]);
         login.assert_refused("PAM_SERVICE_ERR", "configuration");
         let reason = value(login.log(), "reason").unwrap();
         assert!(
@@ -83,15 +82,15 @@ fn whatever_stands_in_place_of_the_configuration_is_refused_at_once_and_named() 
             "{what}: {reason}"
         );
         assert!(reason.contains(why), "{what}: {reason}");
-        assert!(login.took() < Duration::from_secs(1), "{what}");
+        assert!(login.took() < PROMPTLY, "{what}");
     }
-    assert_eq!(stage.tenant.connections(), 0);
+    assert_eq!(setup.tenant.connections(), 0);
 }
 
 #[test]
 fn a_file_that_belongs_to_somebody_else_is_refused() {
-    let stage = Stage::new("approve");
-    let login = stage.login("login", &["owner=12345"]);
+    let setup = Setup::new("approve");
+    let login = setup.login("login", &["owner=12345"]);
     login.assert_refused("PAM_SERVICE_ERR", "configuration");
     let reason = value(login.log(), "reason").unwrap();
     assert!(
@@ -102,15 +101,15 @@ fn a_file_that_belongs_to_somebody_else_is_refused() {
 
 #[test]
 fn whatever_stands_in_place_of_the_ca_file_is_refused_and_named() {
-    let stage = Stage::with(
+    let setup = Setup::with(
         Options::default(),
         "approve",
         "",
         "[policy]\non_unavailable = \"ignore\"",
     );
-    let path = stage.path("ca.pem");
+    let path = setup.path("ca.pem");
     let good = fs::read_to_string(&path).unwrap();
-    // A link is fine: distributions have them.
+    // A symlink is fine: distributions have them.
     for (what, why) in FILES.iter().filter(|(what, _)| *what != "link") {
         match *what {
             "device" | "endless" => {
@@ -125,7 +124,7 @@ fn whatever_stands_in_place_of_the_ca_file_is_refused_and_named() {
             "byte order mark" => continue,
             _ => put(&path, what, &good),
         }
-        let login = stage.login("login", &[]);
+        let login = setup.login("login", &[]);
         login.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure");
         let reason = value(login.log(), "reason").unwrap();
         assert!(reason.contains("ca.pem"), "{what}: {reason}");
@@ -135,9 +134,9 @@ fn whatever_stands_in_place_of_the_ca_file_is_refused_and_named() {
             why
         };
         assert!(reason.contains(why), "{what}: {reason}");
-        assert!(login.took() < Duration::from_secs(2), "{what}");
+        assert!(login.took() < PROMPTLY, "{what}");
     }
-    assert_eq!(stage.tenant.requests().len(), 0);
+    assert_eq!(setup.tenant.requests().len(), 0);
 }
 
 #[test]
@@ -148,25 +147,25 @@ fn whatever_stands_in_place_of_pinned_keys_is_refused_and_named() {
         accounts: [lee].into_iter().collect(),
         ..Options::default()
     };
-    let stage = Stage::with(options, "lee", "pins = \"required\"", "");
-    stage.directory("keys");
-    let path = stage.path("keys/lee");
-    let keys = format!("keys={}", stage.path("keys").display());
+    let setup = Setup::with(options, "lee", "pins = \"required\"", "");
+    setup.directory("keys");
+    let path = setup.path("keys/lee");
+    let keys = format!("keys={}", setup.path("keys").display());
     let of_a_file = ["device", "endless", "empty", "missing"];
     for (what, why) in FILES.iter().filter(|(what, _)| !of_a_file.contains(what)) {
         put(&path, what, &good);
-        let login = stage.login("login", &[&keys]);
+        let login = setup.login("login", &[&keys]);
         login.assert_refused("PAM_SERVICE_ERR", "configuration");
         let reason = value(login.log(), "reason").unwrap();
         assert!(reason.contains("pam_logonbox.keys/lee"), "{what}: {reason}");
         assert!(reason.contains(why), "{what}: {reason}");
-        assert!(login.took() < Duration::from_secs(1), "{what}");
+        assert!(login.took() < PROMPTLY, "{what}");
     }
-    // And in place of their directory.
+    // In place of the directory.
     for what in ["link", "FIFO", "socket", "group"] {
-        put(&stage.path("other"), what, &good);
-        let keys = format!("keys={}", stage.path("other").display());
-        let login = stage.login("login", &[&keys]);
+        put(&setup.path("other"), what, &good);
+        let keys = format!("keys={}", setup.path("other").display());
+        let login = setup.login("login", &[&keys]);
         login.assert_refused("PAM_SERVICE_ERR", "configuration");
         let reason = value(login.log(), "reason").unwrap();
         assert!(
@@ -174,5 +173,5 @@ fn whatever_stands_in_place_of_pinned_keys_is_refused_and_named() {
             "{what}: {reason}"
         );
     }
-    assert_eq!(stage.tenant.connections(), 0);
+    assert_eq!(setup.tenant.connections(), 0);
 }

@@ -1,14 +1,14 @@
-//! Names that a user types, and that nobody has.
+//! Typed names that no user has.
 
 use std::fs;
 use std::path::Path;
 
 use crate::airlock;
 use crate::faults::side_by_side;
-use crate::stage::Stage;
+use crate::setup::Setup;
 use tenant::Options;
 
-/// Names that no user has. Files are named after accounts: none may appear, wherever it leads.
+/// Names that no user has. Files are named after accounts, so no file may appear for such a name.
 #[test]
 fn a_name_that_is_none_leads_nowhere_and_to_one_clean_line() {
     let endless = "x".repeat(10_000);
@@ -47,15 +47,15 @@ fn a_name_that_is_none_leads_nowhere_and_to_one_clean_line() {
     ];
     let policy = "[policy]\nunapproved_pushes_per_10_minutes = 6";
     let pins = "pins = \"if-present\"";
-    let push = Stage::with(Options::default(), "{user}", pins, policy);
-    let through_airlock = airlock::stage("{user}", "", policy);
-    for stage in [&push, &through_airlock] {
-        stage.directory("keys");
-        let keys = format!("keys={}", stage.path("keys").display());
-        let before = everything(stage.dir.path());
+    let push = Setup::with(Options::default(), "{user}", pins, policy);
+    let through_airlock = airlock::setup("{user}", "", policy);
+    for setup in [&push, &through_airlock] {
+        setup.directory("keys");
+        let keys = format!("keys={}", setup.path("keys").display());
+        let before = everything(setup.dir.path());
         side_by_side(&names, |_, name| {
             let options = ["speed=20", &keys, "types=Passw0rd"];
-            let login = stage.start_as(name, "login", &options, &[]).finish();
+            let login = setup.start_as(name, "login", &options, &[]).finish();
             let code = login.code().to_owned();
             assert!(["PAM_AUTH_ERR", "PAM_MAXTRIES"].contains(&&*code));
             login.assert_refused(&code, "unknown-user");
@@ -65,12 +65,12 @@ fn a_name_that_is_none_leads_nowhere_and_to_one_clean_line() {
             assert_eq!(log.matches('"').count() % 2, 0, "{log}");
             assert!(!log.contains(['\u{202e}', '\u{2028}', '\u{feff}']), "{log}");
         });
-        assert_eq!(stage.tenant.connections(), 0);
-        assert_eq!(everything(stage.dir.path()), before);
+        assert_eq!(setup.tenant.connections(), 0);
+        assert_eq!(everything(setup.dir.path()), before);
     }
 }
 
-/// Every file below, and how it ends.
+/// All files below a directory, with the ends of their names.
 fn everything(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {

@@ -1,10 +1,10 @@
-//! What is typed at a prompt, or comes in place of an answer.
+//! Typed input, and faults in place of an answer.
 
 use crate::airlock;
-use crate::stage::{Login, Running, Stage};
+use crate::setup::{Login, Running, Setup};
 use tenant::{Account, KeyType, Options, Phone};
 
-/// What may be typed at a prompt, or come in place of an answer.
+/// The input at a prompt.
 fn typed() -> Vec<Vec<u8>> {
     vec![
         b"".to_vec(),
@@ -21,7 +21,7 @@ fn typed() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Types this at every prompt that comes.
+/// Types this at every prompt.
 fn types(mut running: Running, line: &[u8]) -> Login {
     for _ in 0..12 {
         running.type_line(line);
@@ -38,19 +38,19 @@ fn whatever_is_typed_at_any_prompt_is_no_crash_and_no_way_in() {
         ..Options::default()
     };
     let no_limit = "[policy]\nunapproved_pushes_per_10_minutes = 0";
-    let choice = Stage::with(options, "lee", "device = \"ask\"", no_limit);
-    let at_airlock = airlock::patient_stage(no_limit);
+    let choice = Setup::with(options, "lee", "device = \"ask\"", no_limit);
+    let at_airlock = airlock::patient_setup(no_limit);
     let password = format!("types={}", airlock::PASSWORD);
     for line in typed() {
         let shown = String::from_utf8_lossy(&line[..line.len().min(20)]).into_owned();
-        // The choice of a device: `1`, before a NUL, is one.
+        // A choice of a device: `1` before a NUL is valid.
         let login = types(choice.start("login", &["speed=20"]), &line);
         if line.starts_with(b"1\0") {
             assert_eq!(login.code(), "PAM_SUCCESS", "{shown:?}");
         } else {
             login.assert_refused("PAM_CONV_ERR", "conversation");
         }
-        // Airlock's password, and its OTP.
+        // Airlock's password and OTP.
         let login = types(at_airlock.start("login", &["speed=20"]), &line);
         assert_ne!(login.code(), "PAM_SUCCESS", "{shown:?}");
         assert!(!login.log().contains("x".repeat(300).as_str()));
@@ -73,7 +73,7 @@ fn whatever_is_typed_at_any_prompt_is_no_crash_and_no_way_in() {
         assert_eq!(airlock::paths(&at_airlock).len(), checked);
     }
     // The announcement in a prompt.
-    let enter = Stage::with(
+    let enter = Setup::with(
         Options::default(),
         "approve",
         "",

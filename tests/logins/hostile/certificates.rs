@@ -1,5 +1,5 @@
-//! Whoever cannot prove to be the tenant. Behind each of these certificates is a server that would let
-//! anybody in.
+//! Servers that cannot prove to be the tenant. Behind each certificate is a server that would let
+//! every user in.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ fn nobody_proves_to_be_the_tenant_with_another_certificate() {
     );
 }
 
-/// Else all of them would be refused, whatever is wrong with them.
+/// The table proves something only if a good certificate works.
 #[test]
 fn a_good_chain_is_believed() {
     let through = |root: &Ca| below(&intermediate(root, |_| {}), |_| {});
@@ -56,11 +56,11 @@ fn a_good_chain_is_believed() {
     }
 }
 
-/// All end in `PAM_AUTHINFO_UNAVAIL`, `tls`, also with `on_unavailable = "ignore"`; nothing is asked
-/// of such a server.
+/// A row. All rows end in `PAM_AUTHINFO_UNAVAIL` and `tls`, even with `on_unavailable = "ignore"`.
+/// The server receives no request.
 pub struct Row {
     pub name: &'static str,
-    /// Made for a tenant whose authority this is.
+    /// Makes the identity for a tenant below this root.
     identity: Box<dyn Fn(&Ca) -> Identity + Send + Sync>,
 }
 
@@ -105,7 +105,7 @@ pub fn rows() -> Vec<Row> {
             leaf.not_before = date_time_ymd(4095, 1, 1);
             leaf.not_after = date_time_ymd(1980, 1, 1);
         }),
-        // What it is for.
+        // Purposes.
         leaf("of-an-authority", |leaf| {
             leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }),
@@ -126,7 +126,7 @@ pub fn rows() -> Vec<Row> {
             leaf.custom_extensions
                 .push(CustomExtension::from_oid_content(&[1, 2, 3, 4], null));
         }),
-        // Who signed it.
+        // Issuers.
         row("signed-by-itself", |_| {
             let key = KeyPair::generate().unwrap();
             let leaf = params("localhost").self_signed(&key).unwrap();
@@ -146,7 +146,7 @@ pub fn rows() -> Vec<Row> {
             let key = KeyPair::generate().unwrap();
             Identity::new(below(root, |_| {}).chain, &key)
         }),
-        // The way to the authority.
+        // The path to the root.
         row("a-chain-without-its-intermediate", |root| {
             let mut identity = below(&intermediate(root, |_| {}), |_| {});
             identity.chain.truncate(1);
@@ -223,7 +223,7 @@ pub fn rows() -> Vec<Row> {
             Identity::new(chain.into(), &key)
         }),
         row("a-maze-of-intermediates", |_| {
-            // All of one name, and all could have signed the next.
+            // All have the same name, and each could have signed the next.
             let first = authority("one", |_| {}, None);
             let mut identity = below(&first, |_| {});
             for _ in 0..60 {
@@ -234,7 +234,7 @@ pub fn rows() -> Vec<Row> {
             }
             identity
         }),
-        // What is no certificate, or is one no more.
+        // Bytes that are not a certificate.
         bytes("a-bit-else-at-the-end", |der| *der.last_mut().unwrap() ^= 1),
         bytes("a-bit-else-in-the-middle", |der| {
             let middle = der.len() / 2;
@@ -266,7 +266,7 @@ pub fn rows() -> Vec<Row> {
 
 type Ca = CertifiedIssuer<'static, KeyPair>;
 
-/// What a server shows, and can sign with.
+/// The certificate chain that a server sends, and its key.
 struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: Arc<dyn SigningKey>,
@@ -287,14 +287,14 @@ impl Identity {
         }
     }
 
-    /// One more in the chain.
+    /// Adds a certificate to the chain.
     fn with(mut self, ca: &Ca) -> Self {
         self.chain.push(ca.der().clone());
         self
     }
 }
 
-/// A server that would let anybody in, for a host that believes `root`.
+/// A server that would let every user in, for a host that trusts `root`.
 fn start(root: &Ca, identity: Identity) -> Scripted {
     let versions: &[_] = if identity.only_tls_1_2 {
         &[&TLS12]
@@ -326,7 +326,7 @@ fn start(root: &Ca, identity: Identity) -> Scripted {
     .unwrap()
 }
 
-/// The authority that the host believes.
+/// The CA that the host trusts.
 fn root() -> Ca {
     authority("The authority", |_| {}, None)
 }
@@ -335,7 +335,7 @@ fn intermediate(issuer: &Ca, change: impl FnOnce(&mut CertificateParams)) -> Ca 
     authority("An intermediate", change, Some(issuer))
 }
 
-/// Signed by itself where there is no issuer.
+/// Self-signed if there is no issuer.
 fn authority(name: &str, change: impl FnOnce(&mut CertificateParams), issuer: Option<&Ca>) -> Ca {
     let (params, key) = (ca_params(name, change), KeyPair::generate().unwrap());
     match issuer {
@@ -357,8 +357,7 @@ fn params(name: &str) -> CertificateParams {
     CertificateParams::new([name.to_owned()]).unwrap()
 }
 
-/// A certificate for localhost, with something else about it; and the one above it, where that is not
-/// the root's.
+/// A certificate for localhost with one change, and its issuer if that is not the root.
 fn below(issuer: &Ca, change: impl FnOnce(&mut CertificateParams)) -> Identity {
     let key = KeyPair::generate().unwrap();
     let mut leaf = params("localhost");
@@ -380,7 +379,7 @@ fn through(name: &'static str, change: fn(&mut CertificateParams)) -> Row {
     row(name, move |root| below(&intermediate(root, change), |_| {}))
 }
 
-/// A good certificate, but for these bytes.
+/// A good certificate with these bytes replaced.
 fn bytes(name: &'static str, change: fn(&mut Vec<u8>)) -> Row {
     row(name, move |root| {
         let mut identity = below(root, |_| {});
@@ -413,7 +412,7 @@ fn rsa_1024(root: &Ca) -> Identity {
     }
 }
 
-/// A key that serious libraries do not sign with.
+/// A key that serious libraries refuse to sign with.
 #[derive(Debug)]
 struct Rsa1024(Vec<u8>);
 

@@ -1,8 +1,8 @@
-//! A way to the tenant that breaks: after each number of bytes that matters, in either direction, in
-//! three ways.
+//! Connections to the tenant that break: after each number of bytes that matters, in both
+//! directions, in three ways.
 //!
-//! Wherever that is: never a login without the whole answer, in time, with the word for it; and a phone
-//! that may have rung is told from one that has not.
+//! The login is never approved without the whole answer. It ends in time and with the right word. A
+//! phone that may have rung is told from one that has not.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use tenant::{Account, Accounts, Break, Breakage, Direction, Options, Relay, Rout
 
 use super::table::{MORE_KILOBYTES, assert_end, run_all};
 use crate::airlock::{PASSWORD, configure_at};
-use crate::stage::{Login, Stage};
+use crate::setup::{Login, Setup};
 
 #[test]
 fn a_way_that_breaks_lets_nobody_in() {
@@ -27,7 +27,7 @@ fn a_way_to_airlock_that_breaks_lets_nobody_in() {
     break_at(&Kind::Airlock, Whole::positions_that_matter);
 }
 
-/// Some nine thousand logins: all of them were refused, in under five minutes.
+/// About nine thousand logins: all were refused, in less than five minutes.
 #[ignore = "takes minutes: cargo test -p pam_logonbox --test logins any_byte -- --ignored"]
 #[test]
 fn a_way_that_breaks_after_any_byte_lets_nobody_in() {
@@ -36,18 +36,20 @@ fn a_way_that_breaks_after_any_byte_lets_nobody_in() {
     });
 }
 
-/// Which login.
+/// The kind of login.
 enum Kind {
     Push,
     /// With an OTP that is typed at once.
     Airlock,
 }
 
-/// In seconds, for the connection and the key list, and for the phone.
-const WAIT: u64 = 2;
-/// A farewell to Airlock may take so much longer.
+/// The deadlines in seconds if the connection stalls.
+const WAIT: u64 = 3;
+/// The deadlines if it breaks at once or not at all.
+const QUICK: u64 = 30;
+/// The extra time for the end of the Airlock session.
 const FAREWELL: u64 = 2;
-/// A signature in the handshake is some bytes longer or shorter from login to login.
+/// A signature in the handshake differs by some bytes from login to login.
 const ABOUT: u64 = 4;
 
 fn break_at(kind: &Kind, positions: fn(&Whole, Direction) -> Vec<u64>) {
@@ -86,7 +88,11 @@ fn break_at(kind: &Kind, positions: fn(&Whole, Direction) -> Vec<u64>) {
                 ..Route::default()
             };
             let relay = Relay::start(tenant.address(), route).unwrap();
-            let login = kind.log_in(&tenant, &relay.authority());
+            let wait = match breaks.how {
+                Breakage::Stall => WAIT,
+                Breakage::Close | Breakage::Reset => QUICK,
+            };
+            let login = kind.log_in(&tenant, &relay.authority(), wait);
             if login.code() == "PAM_SUCCESS" {
                 let needed = whole.needed(breaks.direction);
                 assert!(
@@ -112,23 +118,23 @@ fn break_at(kind: &Kind, positions: fn(&Whole, Direction) -> Vec<u64>) {
 }
 
 impl Kind {
-    /// A login through `authority`, in which a person would approve or type the OTP at once.
-    fn log_in(&self, tenant: &Tenant, authority: &str) -> Login {
-        let stage = Stage::with(Options::default(), "lee", "", "");
-        stage.write("ca.pem", tenant.ca_pem());
+    /// A login through `authority`. The user approves or types the OTP at once.
+    fn log_in(&self, tenant: &Tenant, authority: &str, wait: u64) -> Login {
+        let setup = Setup::with(Options::default(), "lee", "", "");
+        setup.write("ca.pem", tenant.ca_pem());
         let rest = format!(
-            "[wait]\nconnect_seconds = {WAIT}\nlogin_seconds = {WAIT}\n\
+            "[wait]\nconnect_seconds = {wait}\nlogin_seconds = {wait}\n\
              [policy]\non_unavailable = \"ignore\"\n"
         );
         match self {
             Self::Push => {
-                stage.configure(authority, "lee", "", &rest);
-                stage.login("login", &[])
+                setup.configure(authority, "lee", "", &rest);
+                setup.login("login", &[])
             }
             Self::Airlock => {
                 let url = format!("https://{authority}/auth/rest");
-                configure_at(&url, &stage, "otp", "", &rest);
-                let mut running = stage.start("login", &[]);
+                configure_at(&url, &setup, "otp", "", &rest);
+                let mut running = setup.start("login", &[]);
                 running.type_line(PASSWORD.as_bytes());
                 running.type_line(b"A1b2C3");
                 running.finish()
@@ -136,7 +142,7 @@ impl Kind {
         }
     }
 
-    /// Exchanges after the one that lets somebody in.
+    /// The exchanges after the one that lets the user in.
     fn farewells(&self) -> usize {
         match self {
             Self::Push => 0,
@@ -145,24 +151,24 @@ impl Kind {
     }
 }
 
-/// A login that goes well, as it is seen on the way: the ends of all records of TLS, in the order in
-/// which they passed, counted in bytes of their direction.
+/// A successful login on the wire: the ends of all TLS records, in order, counted in bytes of their
+/// direction.
 struct Whole {
     records: Vec<(Direction, u64)>,
-    /// Bytes in each direction that must have passed before the login can be what it says.
+    /// The bytes in each direction that must have passed before the login can be approved.
     needed: [u64; 2],
-    /// With more bytes than these, a request may have left that cannot be taken back: the one for a
-    /// signature, or any to Airlock.
+    /// After more bytes than these, a request may have been sent that has an effect: the one for a
+    /// signature, or any request to Airlock.
     harmless: [u64; 2],
 }
 
 impl Whole {
     fn of(kind: &Kind, tenant: &Tenant) -> Self {
         let recorder = Recorder::start(tenant.address());
-        let login = kind.log_in(tenant, &recorder.authority());
+        let login = kind.log_in(tenant, &recorder.authority(), QUICK);
         assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
         let records = recorder.records.lock().unwrap().clone();
-        // An exchange is what goes to the tenant, and what comes back for it.
+        // An exchange is a request to the tenant and its answer.
         let mut exchanges: Vec<[u64; 2]> = Vec::new();
         let (mut sum, mut turn) = ([0; 2], FromTenant);
         for (direction, end) in &records {
@@ -173,14 +179,15 @@ impl Whole {
             turn = *direction;
             *exchanges.last_mut().unwrap() = sum;
         }
-        // The last one is the end of the connection.
+        // The last exchange closes the connection.
         let answered = exchanges.len() - 1 - kind.farewells();
         Self {
             needed: exchanges[answered - 1],
             harmless: match kind {
-                // The key list has come.
+                // The key list has arrived.
                 Kind::Push => exchanges[answered - 2],
-                // The server's part of the handshake has: a client sends its request with its own.
+                // The server's part of the handshake has arrived. The client sends its request
+                // together with its own part.
                 Kind::Airlock => exchanges[0],
             },
             records,
@@ -191,7 +198,7 @@ impl Whole {
         self.needed[index(direction)]
     }
 
-    /// The ends of records and the bytes around them, and the middle of each.
+    /// The ends of the records with their neighbours, and the middle of each record.
     fn positions_that_matter(&self, direction: Direction) -> Vec<u64> {
         let needed = self.needed(direction);
         let all = self.records.iter().filter(|(way, _)| *way == direction);
@@ -228,7 +235,7 @@ impl Whole {
             Breakage::Stall => "PAM_IGNORE",
             _ => "PAM_AUTHINFO_UNAVAIL",
         };
-        // Where the tenant has all, and its answer is under way, it is the other that counts.
+        // If the tenant has the whole request, the direction from the tenant decides.
         let codes: &[&str] = if passed + ABOUT < harmless {
             &[before]
         } else if passed > harmless + ABOUT {
@@ -257,7 +264,7 @@ fn index(direction: Direction) -> usize {
     }
 }
 
-/// Passes one connection on, and writes down the ends of its records.
+/// Forwards one connection and records the ends of its TLS records.
 struct Recorder {
     address: SocketAddr,
     records: Arc<Mutex<Vec<(Direction, u64)>>>,

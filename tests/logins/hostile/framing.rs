@@ -1,5 +1,5 @@
-//! Answers that are no HTTP, or HTTP that says one thing and does another. Each takes the place of the
-//! key list once, and of the phone's answer once.
+//! Answers that are not HTTP, and HTTP that contradicts itself. Each replaces the key list once and
+//! the phone's answer once.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -20,7 +20,7 @@ const BAD: End = (Unavail, "bad-answer");
 const CUT: End = (Unavail, "unreachable");
 const LATE: End = (Ignorable, "timed-out");
 
-/// The same word for both.
+/// A row with the same word in both places.
 fn case(name: &str, sends: Sends, keys: End) -> [Row; 2] {
     Row::in_both_places(name, sends, keys, keys.1)
 }
@@ -72,7 +72,7 @@ pub fn rows() -> Vec<Row> {
             endless("HTTP/1.1 200 ", "OK"),
             BAD,
         ),
-        // Statuses that ask for something, or say that there is nothing.
+        // Statuses that require an action, or announce no body.
         case(
             "100-without-end",
             endless("", "HTTP/1.1 100 Continue\r\n\r\n"),
@@ -380,7 +380,7 @@ pub fn rows() -> Vec<Row> {
             bytes(b"HTTP/1.1 200 OK\r\nx: y\r\n".as_slice()),
             CUT,
         ),
-        // Bodies that want to be unpacked.
+        // Compressed bodies.
         case("gzip", packed(0), BAD),
         case("gzip-bomb", packed(16 << 20), BAD),
         case(
@@ -403,12 +403,12 @@ pub fn rows() -> Vec<Row> {
     rows.into_iter().flatten().collect()
 }
 
-/// A head, and then what would be a good answer but for it, below `junk`.
+/// A head, followed by a good answer below `junk`.
 fn around(head: &str, junk: &str) -> Sends {
     let (head, junk) = (head.to_owned(), junk.to_owned());
     does(move |wire, asked| {
         let good = good(asked);
-        // Where the head says nothing of a length, this does.
+        // If the head does not give a length, this does.
         let length = good.len() + junk.len();
         let end = if head.is_empty() {
             String::new()
@@ -428,12 +428,12 @@ fn good(asked: &Asked) -> String {
     }
 }
 
-/// A status line and more headers, and a good answer below.
+/// A status line and more headers, followed by a good answer.
 fn status(line: &str) -> Sends {
     around(&format!("{line}\r\n"), "")
 }
 
-/// A good answer, but for its length.
+/// A good answer with another length.
 fn length(value: &'static str) -> Sends {
     does(move |wire, asked| {
         let good = good(asked);
@@ -449,7 +449,7 @@ fn chunked(chunks: &str) -> Sends {
     bytes(Cow::Owned(format!("{head}{chunks}").into_bytes()))
 }
 
-/// A beginning, and then the same over and over.
+/// A beginning, followed by endless repetition.
 fn endless(start: &'static str, again: &'static str) -> Sends {
     does(move |wire, _| {
         wire.send(start)?;
@@ -457,14 +457,12 @@ fn endless(start: &'static str, again: &'static str) -> Sends {
     })
 }
 
-/// A good answer that only the end of the connection ends, and anybody in between could have ended
-/// that.
+/// A good answer that ends only with the connection. An attacker on the network could have cut it.
 fn no_farewell(wire: &mut Wire, asked: &Asked) -> io::Result<()> {
     wire.send(format!("HTTP/1.1 200 OK\r\n\r\n{}", good(asked)))
 }
 
-/// A good answer that only a client would understand that unpacks, below zeros that fill its memory
-/// then.
+/// A good answer for clients that decompress, behind zeros that would fill their memory.
 fn packed(zeros: u64) -> Sends {
     does(move |wire, asked| {
         let good = good(asked);

@@ -1,4 +1,4 @@
-//! What answers a connection before there is TLS, or in its place.
+//! Servers that answer before TLS, or without it.
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn who_speaks_no_tls_is_asked_nothing() {
 
 pub fn rows() -> Vec<Row> {
     vec![
-        // In place of a handshake: other protocols, and noise.
+        // Other protocols and noise instead of a handshake.
         at_once(
             "plain-http",
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
@@ -41,7 +41,7 @@ pub fn rows() -> Vec<Row> {
             "tls",
         ),
         connection("echo", echo, Unavail, "tls"),
-        // TLS that says no.
+        // TLS alerts.
         at_once("alert-handshake-failure", &record(ALERT, &[2, 40]), "tls"),
         at_once("alert-protocol-version", &record(ALERT, &[2, 70]), "tls"),
         at_once("alert-unrecognised-name", &record(ALERT, &[2, 112]), "tls"),
@@ -54,7 +54,7 @@ pub fn rows() -> Vec<Row> {
             Unavail,
             "tls",
         ),
-        // Hellos that must not be taken for one.
+        // Invalid hellos.
         hello("tls-1.1", |hello| hello.version = [3, 2]),
         hello("tls-1.0", |hello| hello.version = [3, 1]),
         hello("ssl-3.0", |hello| hello.version = [3, 0]),
@@ -97,7 +97,7 @@ pub fn rows() -> Vec<Row> {
             hello.extensions.push((16, b"\0\x03\x02h2".to_vec()));
         }),
         connection("retry-for-ever", retry_for_ever, Unavail, "tls"),
-        // Records that cannot be.
+        // Invalid records.
         at_once(
             "a-record-too-long",
             &[22, 3, 3, 0xff, 0xff, 2, 0, 0, 0],
@@ -145,7 +145,7 @@ pub fn rows() -> Vec<Row> {
             Unavail,
             "tls",
         ),
-        // Ends and silences.
+        // Closed and silent connections.
         connection("reset-at-once", Wire::reset, Unavail, "unreachable"),
         connection(
             "closed-at-once",
@@ -226,7 +226,7 @@ fn record(kind: u8, bytes: &[u8]) -> Vec<u8> {
     [&[kind, 3, 3][..], &length.to_be_bytes(), bytes].concat()
 }
 
-/// These bytes as soon as somebody connects; then silence.
+/// Sends these bytes at once, and then stays silent.
 fn at_once(name: &'static str, bytes: &[u8], word: &'static str) -> Row {
     let bytes = bytes.to_vec();
     let does = move |wire: &mut Wire| {
@@ -236,7 +236,7 @@ fn at_once(name: &'static str, bytes: &[u8], word: &'static str) -> Row {
     connection(name, does, Unavail, word)
 }
 
-/// A server's hello (RFC 8446, section 4.1.3), in which something is wrong.
+/// A server hello (RFC 8446, section 4.1.3) with a mistake.
 struct Hello {
     version: [u8; 2],
     random: [u8; 32],
@@ -247,13 +247,13 @@ struct Hello {
 }
 
 impl Hello {
-    /// As far as a hello of TLS 1.3 goes that says nothing of a key.
+    /// The TLS 1.3 hello without its key.
     fn tls_1_3(&mut self) {
         self.suite = [0x13, 1];
         self.extensions.push((43, vec![3, 4]));
     }
 
-    /// An answer to this hello of a client.
+    /// The answer to this client hello.
     fn record(mut self, client: &[u8], wrong: impl Fn(&mut Self)) -> Vec<u8> {
         let session = usize::from(client[43]);
         self.session = client[44..44 + session].to_vec();
@@ -318,7 +318,7 @@ fn client_hello(wire: &mut Wire) -> io::Result<Vec<u8>> {
     }
 }
 
-/// `HelloRetryRequest`, again and again (RFC 8446, section 4.1.4: once at most).
+/// `HelloRetryRequest` without end (RFC 8446, section 4.1.4 allows one).
 fn retry_for_ever(wire: &mut Wire) -> io::Result<()> {
     /// SHA-256 of `HelloRetryRequest`.
     const RETRY: [u8; 32] = [
@@ -385,7 +385,7 @@ fn unencrypted(wire: &mut Wire) -> io::Result<()> {
     wire.stall()
 }
 
-/// What somebody in between can do.
+/// Changes by an attacker on the network.
 fn not_authentic(wire: &mut Wire) -> io::Result<()> {
     wire.handshake()?;
     wire.request()?;

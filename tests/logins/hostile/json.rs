@@ -1,5 +1,5 @@
-//! Answers to a sign request that are no JSON, or other JSON. Most hold the phone's right signature:
-//! whoever reads them in a lenient way lets somebody in.
+//! Answers to a sign request that are not JSON, or not the right JSON. Most hold the phone's right
+//! signature, so that a lenient reader lets the user in.
 
 use tenant::KeyType::Ed25519;
 
@@ -13,7 +13,7 @@ fn no_other_json_is_a_yes() {
 
 pub fn rows() -> Vec<Row> {
     vec![
-        // What `success` may not be.
+        // Wrong values of `success`.
         bad("success-as-text", with("true", "\"true\"")),
         bad("success-as-1", with("true", "1")),
         bad("success-as-1.0", with("true", "1.0")),
@@ -39,7 +39,7 @@ pub fn rows() -> Vec<Row> {
             with("true", "false"),
             "refused",
         ),
-        // Members that come twice, with what another reader would take.
+        // Duplicate members, with the value that another reader would take.
         bad(
             "success-twice-false-first",
             with("\"success\":true", "\"success\":false,\"success\":true"),
@@ -71,7 +71,7 @@ pub fn rows() -> Vec<Row> {
             "response-twice",
             with("\"response\"", "\"response\":\"\",\"response\""),
         ),
-        // What the others may not be.
+        // Wrong values of the other members.
         bad("signature-as-number", says("\"signature\":1")),
         bad("signature-as-list", says("\"signature\":[1,2,3]")),
         bad("signature-as-object", says("\"signature\":{}")),
@@ -98,7 +98,7 @@ pub fn rows() -> Vec<Row> {
             "response-as-number",
             with("\"response\":\"\"", "\"response\":0"),
         ),
-        // A response in place of a signature.
+        // A response instead of a signature.
         bad("response-yes", says("\"response\":\"AQ==\"")),
         bad(
             "response-yes-with-a-reason",
@@ -144,7 +144,7 @@ pub fn rows() -> Vec<Row> {
             says("\"response\":\"AAAAAAbigK5hYmM=\""),
             "declined",
         ),
-        // What a tenant says when it refuses.
+        // Refusals of a tenant.
         row(
             "message-with-escape-sequences",
             refuses("\\u001b[2J\\u001b]0;x\\u0007\\r\\nJan 1 sshd: Accepted"),
@@ -186,7 +186,7 @@ pub fn rows() -> Vec<Row> {
             refuses(&format!("a{}", "\u{301}".repeat(20_000))),
             "refused",
         ),
-        // Texts that JSON does not know.
+        // Texts that are not JSON.
         bad(
             "message-with-half-a-pair",
             with("\"message\":\"\"", "\"message\":\"\\ud800\""),
@@ -356,12 +356,12 @@ fn row(name: &'static str, sends: Sends, word: &'static str) -> Row {
     Row::new(name, At::Sign(Ed25519), sends, (MaxTries, word))
 }
 
-/// Made of the right answer.
+/// Changes the right answer.
 fn made(make: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Sends {
     body(move |asked| make(&signed(&key(Ed25519), asked)))
 }
 
-/// The right answer, in which this is that.
+/// The right answer with this replaced by that.
 fn with(this: &'static str, that: &str) -> Sends {
     let that = that.to_owned();
     made(move |json| {
@@ -370,13 +370,13 @@ fn with(this: &'static str, that: &str) -> Sends {
     })
 }
 
-/// The right answer between these.
+/// The right answer between these texts.
 fn around(before: &str, after: &str) -> Sends {
     let (before, after) = (before.to_owned(), after.to_owned());
     made(move |json| format!("{before}{json}{after}").into_bytes())
 }
 
-/// An answer that says yes, and this.
+/// An answer that says yes, with this.
 fn says(members: &str) -> Sends {
     text(format!("{{\"success\":true,{members}}}"))
 }
@@ -387,7 +387,7 @@ fn refuses(message: &str) -> Sends {
     ))
 }
 
-/// The right answer with these bytes for a message.
+/// The right answer with these bytes as the message.
 fn replaced(json: &str, message: &[u8]) -> Vec<u8> {
     let (before, after) = json.split_once("\"message\":\"").unwrap();
     [
@@ -404,7 +404,7 @@ fn signature_of(json: &str) -> &str {
     rest.split_once('"').unwrap().0
 }
 
-/// What some readers take for an object.
+/// Text that some readers take for an object.
 fn in_a_list(json: &str) -> String {
     format!("[true,\"\",{:?},\"\"]", signature_of(json))
 }

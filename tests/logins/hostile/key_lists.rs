@@ -1,5 +1,5 @@
-//! Key lists: how they are encoded, how large they are, and what stands in place of a good key. There
-//! is none in them, unless a row says otherwise: whoever takes something else for one rings a phone.
+//! Key lists: encodings, sizes, and lines that resemble a key. They hold no good key unless a row
+//! says so. A client that accepts another line rings a phone.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE};
@@ -16,7 +16,7 @@ fn no_key_list_but_a_good_one_rings_a_phone() {
 pub fn rows() -> Vec<Row> {
     let good = &*key_list(KeyType::Ed25519);
     vec![
-        // A good list, in another encoding or behind something else.
+        // A good list in another encoding or behind other text.
         no_list("utf-16-le", utf_16(good, u16::to_le_bytes, true)),
         no_list("utf-16-be", utf_16(good, u16::to_be_bytes, true)),
         no_list(
@@ -79,7 +79,7 @@ pub fn rows() -> Vec<Row> {
         no_key("vertical-tabs-for-line-ends", good.replace('\n', "\x0b")),
         no_key("unicode-line-ends", good.replace('\n', "\u{2028}")),
         no_key("a-list-that-is-one-comment", good.replace("ssh-", "# ssh-")),
-        // What may stand in an authorized_keys file of OpenSSH, but not here.
+        // Valid in an authorized_keys file of OpenSSH, but not here.
         no_key("an-option-before-the-key", options("no-pty")),
         no_key(
             "a-command-before-the-key",
@@ -106,7 +106,7 @@ pub fn rows() -> Vec<Row> {
         kind("a-kind-of-nothing", b""),
         kind("a-kind-of-escape-sequences", b"\x1b[31mssh-ed25519\r\n"),
         kind("a-kind-of-100-kilobytes", &[b'x'; 100_000]),
-        // Blobs that lie.
+        // Contradictory blobs.
         blob("no-blob", b""),
         blob("half-a-length", &[0, 0, 0]),
         blob("a-length-of-4-gigabytes", &[0xff, 0xff, 0xff, 0xff, 1]),
@@ -146,7 +146,7 @@ pub fn rows() -> Vec<Row> {
             "an-ed25519-key-named-rsa",
             &with(&named(b"ssh-rsa"), &POINT),
         ),
-        // Points for which anybody can sign (of small order), and such as no key can have.
+        // Points of small order, for which anyone can sign, and invalid points.
         point("the-neutral-point", &low(1, 0)),
         point("the-neutral-point-with-a-sign", &low(1, 0x80)),
         point("the-point-of-order-2", &MINUS_ONE),
@@ -208,7 +208,7 @@ pub fn rows() -> Vec<Row> {
             "rsa-with-bytes-behind",
             [&rsa(&E, &modulus(256))[..], &[0, 0, 0, 0]].concat(),
         ),
-        // Text that is no key, and base64 that is none.
+        // Text that is not a key, and invalid base64.
         no_key("a-private-key", list(PRIVATE_KEY)),
         no_key(
             "a-key-of-rfc-4716",
@@ -268,12 +268,12 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// What starts like a list, and has no usable key.
+/// Begins like a list, but has no usable key.
 fn no_key(name: &'static str, list: impl Into<Vec<u8>>) -> Row {
     Row::new(name, At::Keys, text(list), (AuthErr, "no-key"))
 }
 
-/// What is no list at all.
+/// Not a list.
 fn no_list(name: &'static str, list: impl Into<Vec<u8>>) -> Row {
     Row::new(name, At::Keys, text(list), (Unavail, "bad-answer"))
 }
@@ -286,12 +286,12 @@ fn line(kind: &str, blob: &[u8], comment: &str) -> String {
     format!("{kind} {} {comment}\n", base64(blob))
 }
 
-/// A good key with this before it.
+/// A good key behind this text.
 fn options(options: &str) -> String {
     key_list(KeyType::Ed25519).replace("ssh-", &format!("{options} ssh-"))
 }
 
-/// A good key of 32 bytes, which is said to be of another kind, in the blob, too.
+/// A good key of 32 bytes that claims another type, also in the blob.
 fn kind(name: &'static str, kind: &[u8]) -> Row {
     let label = String::from_utf8_lossy(kind).into_owned();
     no_key(name, list(&line(&label, &with(&named(kind), &POINT), "x")))
@@ -310,32 +310,32 @@ fn rsa_key(name: &'static str, blob: Vec<u8>) -> Row {
     no_key(name, list(&line("ssh-rsa", &blob, "x")))
 }
 
-/// A blob, as far as the name of its kind.
+/// A blob up to the name of its type.
 fn named(kind: &[u8]) -> Vec<u8> {
     with(&[], kind)
 }
 
-/// A string more (RFC 4251, section 5).
+/// Appends a string (RFC 4251, section 5).
 fn with(blob: &[u8], string: &[u8]) -> Vec<u8> {
     let length = u32::try_from(string.len()).unwrap().to_be_bytes();
     [blob, &length, string].concat()
 }
 
-/// A blob of these bytes as they are, right or not.
+/// A blob of exactly these bytes.
 fn rsa(exponent: &[u8], modulus: &[u8]) -> Vec<u8> {
     with(&with(&named(b"ssh-rsa"), exponent), modulus)
 }
 
 const E: [u8; 3] = [1, 0, 1];
 
-/// An odd number of so many bytes, with the zero before it that makes it positive.
+/// An odd number of this many bytes, with the zero in front that makes it positive.
 fn modulus(bytes: usize) -> Vec<u8> {
     let mut modulus = vec![0xc5; bytes + 1];
     modulus[0] = 0;
     modulus
 }
 
-/// A point that a key could have: the curve's base point.
+/// A valid point: the base point of the curve.
 const POINT: [u8; 32] = {
     let mut point = [0x66; 32];
     point[0] = 0x58;
@@ -372,7 +372,7 @@ fn b64() -> String {
     base64(key(KeyType::Ed25519).blob())
 }
 
-/// The blob has 51 bytes, and padding: with a byte less, bits are left over.
+/// The blob has 51 bytes and padding. With one byte less, some bits are unused.
 fn spare_bits() -> String {
     let blob = key(KeyType::Ed25519).blob();
     let mut text = STANDARD_NO_PAD.encode(&blob[..50]);
@@ -388,7 +388,7 @@ fn utf_16(text: &str, order: fn(u16) -> [u8; 2], mark: bool) -> Vec<u8> {
     units.flat_map(order).collect()
 }
 
-/// So many bytes in all.
+/// This many bytes in all.
 fn filled(start: &str, bytes: usize) -> String {
     format!("{start}{}", "\n".repeat(bytes - start.len()))
 }

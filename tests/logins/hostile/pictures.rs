@@ -1,6 +1,5 @@
-//! Pictures that hold no QR code that could be shown, and such as are made to hurt whoever looks. The
-//! person is told that there is none to be seen, and the administrator why; the OTP that is typed all
-//! the same is wrong here.
+//! Images without a QR code, and images that attack their reader. The user is told that the code
+//! cannot be shown, and the log has the reason. The OTP that is typed is wrong here.
 
 use std::io::Write;
 
@@ -47,29 +46,29 @@ fn no_picture_but_a_qr_code_is_drawn() {
     );
 }
 
-/// As in a terminal, with the line end as `pam_host` writes it.
+/// As in a terminal, with the line ends as `pam_host` writes them.
 const NOT_SHOWN: &str =
     "The QR code cannot be shown here: please tell your administrator.\\x0aOTP: ";
-/// An answer of 2 MiB and its image at once, of which the base64 is copied once, and the picture of
-/// 4 MiB: those may be there together. A picture that is unpacked without a limit takes 32 MiB here.
+/// The answer of 2 MiB, its image, a copy of the base64, and the bitmap of 4 MiB may be in memory
+/// together. An image that is decompressed without a limit takes 32 MiB here.
 const MORE_KILOBYTES: u64 = 12 << 10;
 
-/// In seconds. Whoever looks at a picture cannot be stopped.
+/// In seconds. Decoding an image cannot be interrupted.
 const LONGEST: u64 = 4;
 
-/// All end in `PAM_MAXTRIES`.
+/// A row. All rows end in `PAM_MAXTRIES`.
 pub struct Row {
     pub name: &'static str,
-    /// JSON.
+    /// The JSON value of the image.
     image: String,
     end: End,
 }
 
 #[derive(Clone, Copy)]
 enum End {
-    /// `wrong-otp`, since the OTP is wrong.
+    /// `wrong-otp`, because the OTP is wrong.
     NotDrawn,
-    /// `bad-answer`: the answer is not understood at all.
+    /// `bad-answer`: the answer cannot be parsed.
     BadAnswer,
 }
 
@@ -84,7 +83,7 @@ impl End {
 
 pub fn rows() -> Vec<Row> {
     vec![
-        // What is not in base64, or not a text.
+        // Invalid base64, and values that are not text.
         json("a picture of no bytes", "\"\""),
         json("a picture that is no base64", "\"<svg/>\""),
         json("a picture in the other base64", "\"iVBORw0KGgo_-_\""),
@@ -113,7 +112,7 @@ pub fn rows() -> Vec<Row> {
             "a picture of blanks",
             format!("\"{}\"", " ".repeat(2_000_000)),
         ),
-        // What is no PNG.
+        // Not a PNG.
         file("a jpeg", b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01".to_vec()),
         file("a gif", b"GIF89a\x01\0\x01\0\0\0\0;".to_vec()),
         file(
@@ -330,7 +329,7 @@ pub fn rows() -> Vec<Row> {
                 end(),
             ]),
         ),
-        // A good one, but for something.
+        // A good PNG with one mistake.
         file("a qr code of 5800 by 5800", scaled(200)),
         file(
             "a qr code cut in half",
@@ -477,7 +476,7 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// So many rows of as many grey pixels, each row after its filter, which is none.
+/// This many rows of this many grey pixels. Each row begins with its filter, which is none.
 fn rows_of(side: usize, pixel: impl Fn(usize, usize) -> u8) -> Vec<u8> {
     let mut rows = Vec::with_capacity(side * (side + 1));
     for y in 0..side {
@@ -505,7 +504,7 @@ fn kind(name: &'static str, depth: u8, colour: u8) -> Row {
     )
 }
 
-/// A field of the header that must be 0.
+/// A header field that must be 0.
 fn method(name: &'static str, place: usize) -> Row {
     let mut fields = header_fields(8, 8, 8, 0);
     fields[place] = 7;
@@ -528,7 +527,7 @@ fn palette(name: &'static str, colours: &[u8]) -> Row {
     )
 }
 
-/// A chunk that says it is so long.
+/// A chunk with a wrong length.
 fn long(length: u32) -> Vec<u8> {
     [&length.to_be_bytes()[..], b"IDAT", &[0; 100]].concat()
 }
@@ -543,14 +542,14 @@ fn bombed(kind: [u8; 4], start: &[u8]) -> Vec<u8> {
     ])
 }
 
-/// A QR code that would be drawn, but for this.
+/// A good QR code with this change.
 fn qr(change: fn(&mut Vec<u8>)) -> Vec<u8> {
     let mut png = scaled(4);
     change(&mut png);
     png
 }
 
-/// A QR code with so many pixels a module.
+/// A QR code with this many pixels a module.
 fn scaled(scale: usize) -> Vec<u8> {
     let code = qrcode::QrCode::new(b"a challenge").unwrap();
     let (modules, colours) = (code.width(), code.to_colors());

@@ -1,5 +1,5 @@
-//! Signatures that somebody else made, over something else, in another way, or that are written
-//! otherwise. The rest of the answer is as it should be.
+//! Signatures by another key, of other bytes, of another kind, or in another encoding. The rest of
+//! the answer is good.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -41,7 +41,7 @@ pub fn rows() -> Vec<Row> {
         bytes("ed25519-r-and-s-swapped", Ed25519, |right, _| {
             [&right[32..], &right[..32]].concat()
         }),
-        // RSA: other hashes, and a key's owner who pads in other ways.
+        // RSA: other hashes, and other padding by the owner of the key.
         bytes("rsa-sha-1", Rsa, |_, asked| {
             key(Rsa).sign(&asked.payload(), Hash::Sha1)
         }),
@@ -102,7 +102,7 @@ pub fn rows() -> Vec<Row> {
         padded("rsa-hash-of-something-else", |_| {
             pkcs1(0xff, 1, &[SHA_512, &Sha512::digest(b"something else")])
         }),
-        // The right signature, written otherwise; RSA, whose base64 has all characters.
+        // The right signature in other encodings. RSA, because its base64 has all characters.
         written("other-base64", |right| STANDARD.encode(right), "bad-answer"),
         written(
             "blank-before",
@@ -193,7 +193,7 @@ fn both(name: &str, make: fn(KeyType, &[u8], &Asked) -> Vec<u8>) -> [Row; 2] {
     })
 }
 
-/// Those that make sense for both kinds of keys.
+/// The changes that make sense for both types of keys.
 fn of_each_kind() -> Vec<Row> {
     let rows = [
         both("zeros", |_, right, _| vec![0; right.len()]),
@@ -273,7 +273,7 @@ fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A signature of other bytes, made of the right one.
+/// Changes the bytes of the right signature.
 fn bytes(
     name: impl Into<String>,
     kind: KeyType,
@@ -288,7 +288,7 @@ fn bytes(
     Row::new(name, At::Sign(kind), sends, (MaxTries, "bad-signature"))
 }
 
-/// The signature of a block that the key's owner has padded: raised to the private exponent.
+/// Signs a block that the owner of the key has padded: raised to the private exponent.
 fn padded(name: &'static str, block: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Row {
     bytes(name, Rsa, move |_, asked| {
         let key = private();
@@ -298,7 +298,7 @@ fn padded(name: &'static str, block: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + '
     })
 }
 
-/// The right signature of RSA, whose text has all the characters of base64.
+/// The right RSA signature. Its text has all characters of base64.
 fn written(
     name: &'static str,
     write: impl Fn(&[u8]) -> String + Send + Sync + 'static,
@@ -339,7 +339,7 @@ fn pkcs1(filler: u8, kind: u8, parts: &[&[u8]]) -> Vec<u8> {
     [&[0, kind][..], &padding, &[0], &content].concat()
 }
 
-/// S and the order of the base point (RFC 8032, section 5.1.7: S must be below it).
+/// S plus the order of the base point (RFC 8032, section 5.1.7: S must be below it).
 fn plus_order(right: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -355,7 +355,7 @@ fn plus_order(right: &[u8]) -> Vec<u8> {
     sum
 }
 
-/// 256 bytes are 342 characters, of which the last has four bits that mean nothing.
+/// 256 bytes are 342 characters. The last one has four unused bits.
 fn spare_bits(right: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = base64url(right).into_bytes();

@@ -1,4 +1,4 @@
-//! Answers that come too slowly, or stop. What comes in time is in the other tables.
+//! Answers that are slow or incomplete. The other tables have the answers that come in time.
 
 use std::time::Duration;
 
@@ -56,14 +56,17 @@ pub fn rows() -> Vec<Row> {
             drips_after(|answer| end_of_headers(answer) - 50),
         ),
         case("a byte in 100 ms in the body", drips_after(end_of_headers)),
-        case("a 100 Continue in 100 ms, without end", patience()),
+        case(
+            "a 100 Continue in 100 ms, without end",
+            continues_without_end(),
+        ),
     ];
     rows.into_iter().flatten().collect()
 }
 
 /// A good answer to either question.
 fn good(asked: &tenant::Asked) -> String {
-    // Long enough for a byte in 100 ms to be too slow for all of it.
+    // Long enough that one byte every 100 ms is too slow for all of it.
     let padding = " ".repeat(64);
     let body = if asked.is_for_a_signature() {
         signed(&key(KeyType::Ed25519), asked) + &padding
@@ -108,8 +111,8 @@ fn says_and_stops(start: &'static str) -> Sends {
     })
 }
 
-/// Something comes all the time, but it says nothing.
-fn patience() -> Sends {
+/// Sends all the time, but never an answer.
+fn continues_without_end() -> Sends {
     does(move |wire, _| {
         loop {
             std::thread::sleep(EACH);

@@ -1,5 +1,5 @@
-//! A tenant, or an Airlock IAM, that is there no more: nobody listens where it was, and its
-//! connections have ended. Known at once, and never waited for.
+//! A tenant or an Airlock IAM that vanishes: its connections end, and nothing listens on its
+//! address. The login must notice at once.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Reaction, Tena
 
 use super::table::{MORE_KILOBYTES, assert_end};
 use crate::airlock::{PASSWORD, configure_at};
-use crate::stage::{Login, PATIENCE, Running, Stage};
+use crate::setup::{Login, Running, Setup, TIMEOUT};
 
-const REST: &str = "[wait]\nconnect_seconds = 10\nlogin_seconds = 10";
-/// Nothing here waits for a deadline.
-const LONGEST: u64 = 4;
+const REST: &str = "[wait]\nconnect_seconds = 30\nlogin_seconds = 30";
+/// No login here waits for a deadline.
+const LONGEST: u64 = 10;
 
 fn tenant(listing: Listing, reaction: Reaction) -> Tenant {
     let account = Account::new("lee")
@@ -28,27 +28,27 @@ fn tenant(listing: Listing, reaction: Reaction) -> Tenant {
     .unwrap()
 }
 
-/// Nobody else comes in its place.
+/// Keeps the address of the tenant unused.
 fn vanish(tenant: Tenant) {
     let address = tenant.address();
     drop(tenant);
-    // A program that another test is just starting has all descriptors of this one for a moment.
+    // A program that another test is starting holds all descriptors for a moment.
     let since = Instant::now();
     while let Err(error) = keep_vacant(address) {
-        assert!(since.elapsed() < PATIENCE, "{error}");
+        assert!(since.elapsed() < TIMEOUT, "{error}");
         thread::yield_now();
     }
 }
 
-/// A host that is set up for this tenant.
-fn stage(tenant: &Tenant, airlock: Option<&str>) -> Stage {
-    let stage = Stage::with(Options::default(), "lee", "", "");
-    stage.write("ca.pem", tenant.ca_pem());
+/// A host that is configured for this tenant.
+fn setup(tenant: &Tenant, airlock: Option<&str>) -> Setup {
+    let setup = Setup::with(Options::default(), "lee", "", "");
+    setup.write("ca.pem", tenant.ca_pem());
     match airlock {
-        None => stage.configure(tenant.authority(), "lee", "", REST),
-        Some(account) => configure_at(&tenant.airlock_url(), &stage, account, "", REST),
+        None => setup.configure(tenant.authority(), "lee", "", REST),
+        Some(account) => configure_at(&tenant.airlock_url(), &setup, account, "", REST),
     }
-    stage
+    setup
 }
 
 fn assert_gone(phase: &str, running: Running, code: &str) {
@@ -62,14 +62,14 @@ fn assert_missed(phase: &str, login: &Login, code: &str) {
 #[test]
 fn a_tenant_that_vanishes_is_missed_at_once() {
     let there = tenant(Listing::Normal, Reaction::Approve);
-    let host = stage(&there, None);
+    let host = setup(&there, None);
     vanish(there);
     assert_gone("before", host.start("login", &[]), "PAM_AUTHINFO_UNAVAIL");
 
     let there = tenant(Listing::Never, Reaction::Approve);
-    let host = stage(&there, None);
+    let host = setup(&there, None);
     let running = host.start("login", &[]);
-    assert!(there.wait_for_key_requests(1, PATIENCE));
+    assert!(there.wait_for_key_requests(1, TIMEOUT));
     vanish(there);
     assert_gone(
         "while the keys are asked for",
@@ -78,12 +78,12 @@ fn a_tenant_that_vanishes_is_missed_at_once() {
     );
 
     let there = tenant(Listing::Normal, Reaction::Approve);
-    let host = stage(&there, None);
+    let host = setup(&there, None);
     let mut running = host.start("sshd", &[]);
     running.wait_for("visible");
-    assert!(there.wait_for_key_requests(1, PATIENCE));
+    assert!(there.wait_for_key_requests(1, TIMEOUT));
     vanish(there);
-    // The end of the kept connection is known, or the request is on its way into it already.
+    // Either the connection has ended before the request, or with it.
     let login = running.finish();
     let code = match login.code() {
         "PAM_MAXTRIES" => "PAM_MAXTRIES",
@@ -92,9 +92,9 @@ fn a_tenant_that_vanishes_is_missed_at_once() {
     assert_missed("while the person reads", &login, code);
 
     let there = tenant(Listing::Normal, Reaction::Never);
-    let host = stage(&there, None);
+    let host = setup(&there, None);
     let running = host.start("login", &[]);
-    assert!(there.wait_for_sign_requests(1, PATIENCE));
+    assert!(there.wait_for_sign_requests(1, TIMEOUT));
     vanish(there);
     assert_gone("while the phone rings", running, "PAM_MAXTRIES");
 }
@@ -102,7 +102,7 @@ fn a_tenant_that_vanishes_is_missed_at_once() {
 #[test]
 fn an_airlock_that_vanishes_is_missed_at_once() {
     let there = tenant(Listing::Normal, Reaction::Approve);
-    let host = stage(&there, Some("otp"));
+    let host = setup(&there, Some("otp"));
     let mut running = host.start("login", &[]);
     running.wait_for("hidden");
     vanish(there);
@@ -114,15 +114,15 @@ fn an_airlock_that_vanishes_is_missed_at_once() {
     );
 
     let there = tenant(Listing::Normal, Reaction::Approve);
-    let host = stage(&there, Some("otp.password-never"));
+    let host = setup(&there, Some("otp.password-never"));
     let mut running = host.start("login", &[]);
     running.type_line(PASSWORD.as_bytes());
-    assert!(there.wait_for_airlock_requests(2, PATIENCE));
+    assert!(there.wait_for_airlock_requests(2, TIMEOUT));
     vanish(there);
     assert_gone("while the password is checked", running, "PAM_MAXTRIES");
 
     let there = tenant(Listing::Normal, Reaction::Approve);
-    let host = stage(&there, Some("otp"));
+    let host = setup(&there, Some("otp"));
     let mut running = host.start("login", &[]);
     running.type_line(PASSWORD.as_bytes());
     running.wait_for("visible");
@@ -131,10 +131,10 @@ fn an_airlock_that_vanishes_is_missed_at_once() {
     assert_gone("while the OTP is typed", running, "PAM_MAXTRIES");
 
     let there = tenant(Listing::Normal, Reaction::Approve);
-    let host = stage(&there, Some("phone-never"));
+    let host = setup(&there, Some("phone-never"));
     let mut running = host.start("login", &[]);
     running.type_line(PASSWORD.as_bytes());
-    assert!(there.wait_for_airlock_requests(4, PATIENCE));
+    assert!(there.wait_for_airlock_requests(4, TIMEOUT));
     vanish(there);
     assert_gone("while the phone is waited for", running, "PAM_MAXTRIES");
 }

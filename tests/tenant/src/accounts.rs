@@ -1,5 +1,4 @@
-//! Who has an account here, and with which phones: the built-in scenarios, or
-//! an account file.
+//! The accounts and their phones: the built-in scenarios, or an account file.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,7 +22,7 @@ pub struct Phone {
     pub name: String,
     /// The type of the key.
     pub key: KeyType,
-    /// Whether the key is in the key list. The phone answers either way.
+    /// Whether the key is in the key list. The phone answers even if it is not.
     #[serde(default = "yes")]
     pub published: bool,
 }
@@ -39,7 +38,7 @@ impl Phone {
         }
     }
 
-    /// The same, with its key left out of the key list.
+    /// A phone whose key is not published.
     #[must_use]
     pub fn unpublished(mut self) -> Self {
         self.published = false;
@@ -50,23 +49,22 @@ impl Phone {
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// What the tenant knows the person by.
+    /// The account name at the tenant.
     pub name: String,
     /// The phones, in the order of the key list.
     pub phones: Vec<Phone>,
     /// What the phones do with a sign request.
     pub reaction: Reaction,
-    /// How long the person takes.
+    /// How long the user takes to answer.
     pub think: Duration,
     /// How the key list is served.
     pub listing: Listing,
-    /// What a browser takes back from a redirect.
+    /// The callback that a browser takes back from a redirect.
     pub redirect: Comeback,
 }
 
 impl Account {
-    /// An account with an Ed25519 phone and an older RSA phone, which sign at
-    /// once.
+    /// An account with an Ed25519 phone and an older RSA phone, which both sign at once.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -82,35 +80,35 @@ impl Account {
         }
     }
 
-    /// With these phones instead.
+    /// Sets the phones.
     #[must_use]
     pub fn phones(mut self, phones: impl IntoIterator<Item = Phone>) -> Self {
         self.phones = phones.into_iter().collect();
         self
     }
 
-    /// With this behaviour of the phones.
+    /// Sets the behaviour of the phones.
     #[must_use]
     pub fn reaction(mut self, reaction: Reaction) -> Self {
         self.reaction = reaction;
         self
     }
 
-    /// With a person who takes this long.
+    /// Sets how long the user takes.
     #[must_use]
     pub fn think(mut self, think: Duration) -> Self {
         self.think = think;
         self
     }
 
-    /// With this way of serving the key list.
+    /// Sets how the key list is served.
     #[must_use]
     pub fn listing(mut self, listing: Listing) -> Self {
         self.listing = listing;
         self
     }
 
-    /// With this way of sending browsers back.
+    /// Sets how browsers are sent back.
     #[must_use]
     pub fn redirect(mut self, redirect: Comeback) -> Self {
         self.redirect = redirect;
@@ -127,7 +125,7 @@ impl Account {
             .collect()
     }
 
-    /// The keys of all phones, also of those that are not published.
+    /// The keys of all phones, whether published or not.
     #[must_use]
     pub fn all_keys(&self) -> Vec<PublicKey> {
         self.keys()
@@ -197,9 +195,9 @@ impl FromIterator<Account> for Accounts {
 }
 
 impl Accounts {
-    /// The built-in accounts, whose names say what happens: parts with dots
-    /// between them, and any domain. `decline.rsa.keys-crlf@acme.example` has an
-    /// RSA phone that declines, and a key list with CR LF.
+    /// The built-in accounts. The parts of a name, separated by dots, select the behaviour. Any
+    /// domain may follow: `decline.rsa.keys-crlf@acme.example` has an RSA phone that declines, and
+    /// a key list with CR LF.
     #[must_use]
     pub fn scenarios(think: Duration) -> Self {
         Self(Source::Scenarios { think })
@@ -236,7 +234,7 @@ impl Accounts {
         }
     }
 
-    /// The names, sorted; of the built-in accounts, those with one part.
+    /// The names, sorted. Of the built-in accounts, only those with one part.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         match &self.0 {
@@ -293,7 +291,7 @@ fn scenario(name: &str) -> Option<Account> {
     Some(account)
 }
 
-/// Takes a part's name, of which there may be one of each kind.
+/// Parses a part of a name. A name may have one part of each kind.
 fn once<T: FromStr>(place: &mut Option<T>, name: &str) -> Option<()> {
     if place.is_some() {
         return None;

@@ -1,5 +1,5 @@
-//! From a request to a phone, and to what its person does: the same for direct signing and for
-//! the redirect.
+//! Takes a sign request to the phone and waits for the user. Direct signing and the redirect share
+//! this.
 
 use tokio::time::sleep;
 
@@ -11,24 +11,24 @@ use crate::seen::{HttpRequest, Press, SignRequest, Waiting};
 use crate::server::Server;
 use crate::wire::SignForm;
 
-/// What came of a request.
+/// The result of a sign request.
 pub(crate) struct Asked {
     pub(crate) outcome: Outcome,
-    /// For the log.
+    /// The text for the log.
     pub(crate) line: String,
 }
 
 pub(crate) enum Outcome {
-    /// The connection is to be reset.
+    /// Reset the connection.
     Reset,
-    /// No phone is asked.
+    /// No phone can be asked.
     Problem(String),
-    /// The phone did this.
+    /// The phone has reacted.
     Did(Reaction, Chosen),
 }
 
-/// Asks the phone that the form is for. `line` is what the log says of the request. With `reset`
-/// the request is noted, and goes no further.
+/// Asks the phone that the form names. `line` describes the request in the log. If `reset` is set,
+/// the request is only recorded.
 pub(crate) async fn ask(
     server: &Server,
     form: &SignForm,
@@ -65,7 +65,7 @@ pub(crate) async fn ask(
     Asked { outcome, line }
 }
 
-/// The phone that a sign request is for.
+/// The phone and key that a sign request names.
 pub(crate) struct Chosen {
     pub(crate) account: Account,
     pub(crate) phone: String,
@@ -73,9 +73,9 @@ pub(crate) struct Chosen {
     pub(crate) hash: Hash,
 }
 
-/// The phone that the form is for, or why there is none.
+/// Finds the phone that the form names.
 pub(crate) fn choose(server: &Server, form: &SignForm) -> Result<Chosen, String> {
-    // What is wrong with the form itself says more.
+    // A problem with the form itself explains more.
     if let Some(problem) = &form.problem {
         return Err(problem.clone());
     }
@@ -88,7 +88,7 @@ pub(crate) fn choose(server: &Server, form: &SignForm) -> Result<Chosen, String>
     let hash = match (form.flags, key.is_rsa()) {
         (4, true) => Hash::Sha512,
         (2, true) => Hash::Sha256,
-        // Ed25519 has a hash of its own.
+        // Ed25519 has its own hash.
         (0, _) => Hash::Sha1,
         (flags, _) => {
             return Err(format!(
@@ -105,7 +105,7 @@ pub(crate) fn choose(server: &Server, form: &SignForm) -> Result<Chosen, String>
     })
 }
 
-/// Notes that a phone was to be asked, and gives the request a number.
+/// Records the request and gives it a number.
 fn note(server: &Server, form: &SignForm, problem: Option<String>, http: HttpRequest) -> u64 {
     server.watched.change(|seen| {
         let id = seen.sign_requests.len() as u64 + 1;
@@ -127,7 +127,7 @@ fn note(server: &Server, form: &SignForm, problem: Option<String>, http: HttpReq
     })
 }
 
-/// Lets the person think, or waits for a real one.
+/// Waits for the simulated or real user.
 async fn react(
     server: &Server,
     chosen: &Chosen,
@@ -152,7 +152,7 @@ async fn react(
         authorize_text: form.authorize_text.clone(),
     };
     let pressed = server.watched.change(|seen| seen.wait_for_press(waiting));
-    // Nothing else would tell the person to look there.
+    // Without this line, the user would not know that the page waits.
     entry.interim("waits for a person on the page");
     match pressed.await {
         Ok(Press::Authorize) => Reaction::Approve,

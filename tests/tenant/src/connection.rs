@@ -21,20 +21,20 @@ use crate::handler::Handler;
 use crate::server::Server;
 use crate::tenant::Silence;
 
-/// A connection, counted as open until it is dropped.
+/// A connection. It counts as open until it is dropped.
 pub(crate) struct Connection {
     server: Arc<Server>,
     number: u64,
 }
 
-/// What a request's handler tells its connection to do, outside of HTTP.
+/// An instruction from a request's handler to its connection, outside of HTTP.
 pub(crate) enum Order {
     /// Write these bytes and close.
     Raw(Vec<u8>),
     Reset,
     /// Close after this time without a request.
     CloseAfter(Duration),
-    /// A request came: do not close.
+    /// A request has arrived: do not close.
     Stay,
 }
 
@@ -53,7 +53,7 @@ impl Connection {
         if silence == Some(Silence::BeforeTls) {
             return until_closed(stream).await;
         }
-        // Answers are small, and a person waits for them.
+        // Answers are small, and somebody waits for them.
         let _ = stream.set_nodelay(true);
         match acceptor.accept(stream).await {
             Ok(stream) if silence == Some(Silence::AfterTls) => until_closed(stream).await,
@@ -83,8 +83,8 @@ impl Connection {
                     None => pending().await,
                 }
             };
-            // HTTP comes first, so that an answer is written before the
-            // connection is closed after it, and a request keeps it open.
+            // Poll HTTP first: an answer must be written before the connection closes, and a
+            // request keeps it open.
             tokio::select! {
                 biased;
                 _ = &mut http => return,
@@ -96,7 +96,7 @@ impl Connection {
                 () = idle => break Order::Raw(Vec::new()),
             }
         };
-        // The client may be gone already, which is all the same here.
+        // The client may have gone already.
         let mut stream = http.into_parts().io.into_inner();
         match order {
             Order::Raw(bytes) => {
@@ -116,7 +116,7 @@ impl Drop for Connection {
     }
 }
 
-/// Reads and says nothing.
+/// Reads and never answers.
 async fn until_closed(mut stream: impl AsyncRead + Unpin) {
     let mut buffer = [0; 4096];
     while let Ok(1..) = stream.read(&mut buffer).await {}

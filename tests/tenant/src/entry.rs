@@ -1,4 +1,4 @@
-//! A request on its way to its line in the log.
+//! The log line of a request.
 
 use std::time::Instant;
 
@@ -6,23 +6,23 @@ use crate::reply::Reply;
 use crate::seen::HttpRequest;
 use crate::server::Server;
 
-/// What becomes of a request, and what the log says about it.
+/// The reply to a request, and its log line.
 pub(crate) struct Verdict {
     pub(crate) reply: Reply,
-    /// For the log; empty for requests that are not worth a line.
+    /// Empty for a request that is not logged.
     pub(crate) line: String,
 }
 
-/// For requests of which there is nothing to tell.
+/// The log line for a request without details.
 pub(crate) fn plain(http: &HttpRequest) -> String {
     format!("{} {}", http.method, http.path.escape_debug())
 }
 
-/// The log line of a request. Dropped without an end, the client hung up.
+/// The log line of a request. If it is dropped unfinished, the client has hung up.
 pub(crate) struct Entry<'a> {
     server: &'a Server,
     connection: u64,
-    /// Empty for a request that is not worth a line.
+    /// Empty for a request that is not logged.
     pub(crate) line: String,
     pub(crate) since: Instant,
     /// Set when this is a sign request.
@@ -42,12 +42,12 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// A line before the last one.
+    /// Writes a line before the last one.
     pub(crate) fn interim(&self, what: &str) {
         self.log(&self.line, what);
     }
 
-    /// The last line, if the request is worth one.
+    /// Writes the last line, if the request is logged.
     pub(crate) fn finish(mut self, verdict: &Verdict) {
         self.finished = true;
         if !verdict.line.is_empty() {

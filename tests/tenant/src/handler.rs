@@ -1,4 +1,4 @@
-//! The requests of one connection: which goes where, and what becomes of it.
+//! Routes the requests of one connection, and answers them.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use crate::seen::{HttpRequest, KeyRequest, Seen};
 use crate::server::Server;
 use crate::wire::{Answer, SignForm};
 
-/// More than any client has reason to send.
+/// More than any client needs to send.
 const MAX_BODY: usize = 1 << 20;
 
-/// How long the phones' page waits for news before it asks again.
+/// How long the phones' page waits for news before it polls again.
 const LONG_POLL: Duration = Duration::from_secs(20);
 
 /// Answers the requests of one connection.
@@ -72,7 +72,7 @@ impl Handler {
         }
     }
 
-    /// Notes what came.
+    /// Records the request.
     fn record(&self, request: &Request<Incoming>) -> HttpRequest {
         let headers = request.headers().iter();
         let http = HttpRequest {
@@ -133,7 +133,7 @@ impl Handler {
                 }
             }
             "/waiting" if get => {
-                // Asked for as long as the page is open: not worth a line.
+                // The page polls all the time: not logged.
                 entry.line.clear();
                 let view = View::read(&query);
                 let changed = |seen: &Seen| !view.is_up_to_date(seen);
@@ -225,8 +225,8 @@ impl Handler {
         }
     }
 
-    /// A browser that an application sent here. It sees a page, which asks the phone by coming
-    /// here again; whoever wants no page is spared it.
+    /// A browser that an application has redirected here. It sees a page, which requests this
+    /// address again to ask the phone. Clients that want no page get the answer at once.
     async fn redirect(&self, path: &str, http: HttpRequest, entry: &mut Entry<'_>) -> Verdict {
         // Some browsers write the padding as %3D.
         let blob = path.strip_prefix(redirect::PATH).unwrap_or_default();
@@ -300,18 +300,18 @@ impl Handler {
     }
 
     fn order(&self, order: Order) {
-        // The connection is there for as long as its handler is.
+        // The connection lives at least as long as its handler.
         let _ = self.orders.send(order);
     }
 
-    /// The connection takes over, and drops this.
+    /// The connection takes over and drops this handler.
     async fn leave_to(&self, order: Order) -> Response<Flow> {
         self.order(order);
         pending().await
     }
 }
 
-/// Whether a page's script asks, and goes on by itself.
+/// Whether a page's script sent the request. It follows redirects itself.
 fn for_script(http: &HttpRequest) -> bool {
     http.header("accept") == Some("application/json")
 }

@@ -1,4 +1,4 @@
-//! The phones' keys: made from fixed seeds, published as SSH publishes keys.
+//! The phones' keys. They come from fixed seeds and are published in SSH's format.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -25,11 +25,10 @@ pub enum KeyType {
     /// RSA of 2048 bits.
     #[serde(rename = "rsa")]
     Rsa,
-    /// RSA of 1024 bits, which nobody should accept any more.
+    /// RSA of 1024 bits, which a client must refuse.
     #[serde(rename = "rsa-1024")]
     Rsa1024,
-    /// An Ed25519 key of small order: lax verifiers accept a constant
-    /// signature for every message.
+    /// An Ed25519 key of small order. Lax verifiers accept a constant signature for every message.
     #[serde(rename = "weak-ed25519")]
     WeakEd25519,
 }
@@ -96,7 +95,7 @@ pub(crate) fn put_string(to: &mut Vec<u8>, string: &[u8]) {
     to.extend_from_slice(string);
 }
 
-/// An SSH mpint: two's complement, so a high first bit needs a zero before it.
+/// An SSH mpint is in two's complement, so a high first bit needs a zero byte in front.
 fn put_mpint(to: &mut Vec<u8>, number: &[u8]) {
     let start = number
         .iter()
@@ -125,12 +124,12 @@ pub enum KeyPair {
     Ed25519(Box<SigningKey>),
     /// RSA.
     Rsa(Arc<RsaPrivateKey>),
-    /// Of small order: the same signature is good for everything.
+    /// A key of small order: one signature fits every message.
     WeakEd25519,
 }
 
-/// The neutral point of the curve: its order is one, so `S·B = R + k·A` holds
-/// for `A = R =` this and `S = 0`, whatever was signed.
+/// The neutral point of the curve has order one. With `A = R =` this point and `S = 0`, `S·B = R +
+/// k·A` holds for every message.
 const NEUTRAL_POINT: [u8; 32] = {
     let mut point = [0; 32];
     point[0] = 1;
@@ -190,7 +189,7 @@ impl KeyPair {
         }
     }
 
-    /// Signs as asked; `hash` is for RSA alone.
+    /// Signs `payload`. Only RSA uses `hash`.
     ///
     /// # Panics
     /// When the key is too short for the hash.
@@ -209,9 +208,8 @@ impl KeyPair {
     }
 }
 
-/// RSA keys are slow to make, so all accounts share them: the `nth` RSA phone
-/// of every account has the same one. The first few are made already, since a
-/// client that waits for a key list gives up after some seconds.
+/// Generating RSA keys is slow, so the `nth` RSA phone of every account has the same key. The first
+/// keys are precomputed, because a client waits only some seconds for a key list.
 fn rsa_key(bits: usize, nth: u64) -> Arc<RsaPrivateKey> {
     type Made = HashMap<(usize, u64), Arc<OnceLock<Arc<RsaPrivateKey>>>>;
     static KEYS: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);

@@ -1,5 +1,5 @@
-//! A simulated LogonBox tenant: a real HTTPS server that publishes the keys of
-//! simulated phones and signs with them, or misbehaves in a chosen way.
+//! A simulated LogonBox tenant: an HTTPS server that publishes the keys of simulated phones and
+//! signs with them, or misbehaves as a test demands.
 //!
 //! ```no_run
 //! use tenant::{Options, Tenant};
@@ -12,13 +12,11 @@
 //! # }
 //! ```
 //!
-//! Nothing here is secret: the phones' private keys follow from the names of
-//! their accounts, so that fingerprints stay the same from run to run. Never
-//! let a real system trust them.
+//! The private keys are not secret: they follow from the names of the accounts, so that the
+//! fingerprints stay the same. No real system may trust them.
 
 #![forbid(unsafe_code)]
-// A panic here fails a test or a demonstration, never a login; and what happens
-// here happens at real times.
+// A panic here fails a test or a demonstration, never a login. The tests run in real time.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
@@ -54,8 +52,8 @@ mod wire;
 
 pub use accounts::{Account, Accounts, AccountsError, Phone};
 pub use airlock::{
-    Airlock, AirlockRequest, Background, Device, DeviceList, Image, PASSWORD, Place, Refusal,
-    Token, Trouble, Twist, Unreadable, User, Way,
+    Airlock, AirlockRequest, Background, BadAnswer, Device, DeviceList, Image, PASSWORD, Place,
+    Refusal, ScanError, SecondFactor, Token, User, Variation,
 };
 pub use keys::{Hash, KeyPair, KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
 pub use log::Log;

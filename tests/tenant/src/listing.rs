@@ -11,7 +11,7 @@ use crate::scenario::Listing;
 const HEADER: &str = "# Authorized Keys";
 const FILLER: &str = "# nothing to see on this line\n";
 
-/// Serves `keys` as `listing` says.
+/// Serves `keys` according to `listing`.
 pub(crate) fn serve(listing: Listing, keys: &[PublicKey]) -> Reply {
     let good = || -> Vec<String> { keys.iter().map(PublicKey::line).collect() };
     let lines = |lines: Vec<String>| list(&lines, "\n");
@@ -55,7 +55,7 @@ pub(crate) fn serve(listing: Listing, keys: &[PublicKey]) -> Reply {
     }
 }
 
-/// No line end at the end: the Node client takes an empty last line for a key.
+/// The last line has no line end: the Node client takes an empty last line for a key.
 fn list(lines: &[String], end: &str) -> String {
     [&[HEADER.to_owned()], lines].concat().join(end)
 }
@@ -105,7 +105,7 @@ fn unusable(keys: &[PublicKey]) -> Vec<String> {
         "garbage".to_owned(),
         "\u{1b}[31mcolourful garbage\u{1b}[0m".to_owned(),
     ];
-    // A good key less its last byte.
+    // A valid key without its last byte.
     lines.extend(
         keys.iter()
             .map(|key| line(key.algorithm, &key.blob[..key.blob.len() - 1])),

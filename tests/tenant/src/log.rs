@@ -1,16 +1,16 @@
-//! One line for each request.
+//! The log has one line for each request.
 
 use std::fmt;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-/// Where the log lines go.
+/// Receives the log lines.
 #[derive(Clone)]
 pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Log {
-    /// Each line, without its end, is handed to `sink`.
+    /// `sink` receives each line without its end.
     pub fn new(sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Arc::new(sink))
     }

@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tenant::{
-    Accounts, Comeback, DeviceList, Image, Listing, Log, Options, PASSWORD, Place, Reaction,
-    Tenant, Token, Trouble, Twist, Way,
+    Accounts, BadAnswer, Comeback, DeviceList, Image, Listing, Log, Options, PASSWORD, Place,
+    Reaction, SecondFactor, Tenant, Token, Variation,
 };
 
 const ABOUT: &str = "\
@@ -141,7 +141,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // `logonbox-tenant --list-scenarios | head` is no failure.
+        // `logonbox-tenant --list-scenarios | head` must not fail.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Io(error)) => fail(&error.to_string()),
         Err(Failure::Said(why)) => fail(&why),
@@ -153,7 +153,7 @@ fn fail(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What ends the program before its time.
+/// Why the program ends early.
 enum Failure {
     Said(String),
     Io(io::Error),
@@ -165,7 +165,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Is a hardware token.
+/// Acts as a hardware token.
 fn scan(serial: &str) -> Result<(), Failure> {
     let mut screen = Vec::new();
     io::stdin().lock().read_to_end(&mut screen)?;
@@ -177,7 +177,7 @@ fn scan(serial: &str) -> Result<(), Failure> {
 }
 
 fn list_scenarios() -> Result<(), Failure> {
-    /// The names and explanations of an enum, behind a prefix.
+    /// The names and explanations of an enum, with a prefix.
     macro_rules! all {
         ($type:ident, $prefix:literal) => {
             $type::ALL
@@ -190,8 +190,8 @@ fn list_scenarios() -> Result<(), Failure> {
         ("ed25519".to_owned(), "a phone with an Ed25519 key"),
         ("rsa".to_owned(), "a phone with an RSA key of 2048 bits"),
     ];
-    let mut ways = all!(Way, "");
-    ways.push((
+    let mut factors = all!(SecondFactor, "");
+    factors.push((
         "step-NAME".into(),
         "a step of this name, which goes no further",
     ));
@@ -211,9 +211,9 @@ fn list_scenarios() -> Result<(), Failure> {
         ),
         (
             "Airlock IAM: the second factor of a user (without: token, or what the other parts need):",
-            ways,
+            factors,
         ),
-        ("Airlock IAM: what is different", all!(Twist, "")),
+        ("Airlock IAM: what is different", all!(Variation, "")),
         (
             "Airlock IAM: how the device list is served:",
             all!(DeviceList, "devices-"),
@@ -223,10 +223,10 @@ fn list_scenarios() -> Result<(), Failure> {
             all!(Image, "image-"),
         ),
         (
-            "Airlock IAM: where there is trouble; each goes with each of the next, as in last-html:",
+            "Airlock IAM: where a bad answer comes; each goes with each of the next, as in last-html:",
             all!(Place, ""),
         ),
-        ("Airlock IAM: what the trouble is:", all!(Trouble, "")),
+        ("Airlock IAM: the bad answers:", all!(BadAnswer, "")),
     ];
     let mut out = io::stdout().lock();
     for (title, parts) in lists {
@@ -267,14 +267,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         options.names.push(listen.ip().to_string());
     }
     options.names.extend(arguments.names.iter().cloned());
-    // A log that cannot be written holds up nobody.
+    // A log that cannot be written must not delay an answer.
     options.log = Some(Log::new(|line| drop(writeln!(io::stdout(), "{line}"))));
 
-    // A left-over file would send a script to the wrong port.
+    // A stale file would send a script to the wrong port.
     if let Some(file) = &arguments.port_file {
         remove(file)?;
     }
-    // Before anybody can know that it is time to send a signal.
+    // Before the port file or the output tells others that they may send a signal.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
 
     let tenant = Tenant::start(options).map_err(|error| {
@@ -332,7 +332,7 @@ fn greet(tenant: &Tenant, arguments: &Arguments, accounts: &Accounts) -> io::Res
     out.flush()
 }
 
-/// Nobody sees half of it.
+/// Writes the file atomically.
 fn write_whole(file: &Path, text: &str) -> Result<(), Failure> {
     let explain = |error| Failure::Said(format!("cannot write {}: {error}", file.display()));
     let mut name = file

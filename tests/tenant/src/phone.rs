@@ -11,8 +11,8 @@ use crate::wire::{Answer, padded_base64url};
 pub(crate) const DECLINED: &str = "The request was declined on the phone.";
 pub(crate) const REFUSED: &str = "The phone cannot be reached.";
 
-/// What the phone with `key` signs when asked for `payload`, right or wrong; nothing where the
-/// answer goes wrong elsewhere.
+/// The signature that the phone with `key` returns for `payload`, right or wrong. None if the
+/// answer fails in another way.
 pub(crate) fn signature(
     reaction: Reaction,
     key: &KeyPair,
@@ -37,7 +37,7 @@ pub(crate) fn signature(
     })
 }
 
-/// What the phone with `key` makes of the request to sign `payload`.
+/// The answer of the phone with `key` to the request to sign `payload`.
 pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Hash) -> Reply {
     let right = || key.sign(payload, hash);
     let signed = |signature: &[u8]| json(&Answer::signed(signature));
@@ -54,7 +54,7 @@ pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Ha
         }
         Reaction::Decline => json(&Answer::unsigned(false, DECLINED)),
         Reaction::Refuse => json(&Answer::refused(REFUSED)),
-        // A person or nobody: the server waits, and asks here afterwards.
+        // The server waits for a user first, and then calls this with the user's reaction.
         Reaction::Page | Reaction::Never => Reply::Never,
         Reaction::Padded => json(&Answer {
             success: true,
@@ -100,7 +100,7 @@ pub(crate) fn json(answer: &Answer) -> Reply {
     Reply::ok(JSON, answer.json())
 }
 
-/// All that a client needs, and then a string without end.
+/// Everything that a client needs, followed by a string without end.
 fn endless_json(signature: &[u8]) -> String {
     let mut text = Answer::signed(signature).json();
     text.pop();
@@ -113,7 +113,7 @@ fn random(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// What must reach neither a terminal nor a log as it is.
+/// Text that must not reach a terminal or a log unchanged.
 pub(crate) fn hostile_reason() -> String {
     let nasty = "\u{1b}[2J\u{1b}]0;title\u{7}\r\n\nApproved. \u{202e}moc.elpmaxe\u{2066}\u{9b}31m\u{0}%s%n ";
     nasty.repeat(100_000 / nasty.len() + 1)

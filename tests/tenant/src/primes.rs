@@ -1,9 +1,8 @@
-//! RSA keys that are made already. They sign for simulated phones alone, and
-//! everybody can read them here.
+//! Precomputed RSA keys. They are public, and only simulated phones sign with them.
 
 use rsa::{BigUint, RsaPrivateKey};
 
-/// Size, number, and the two primes in hexadecimal digits.
+/// The size, the number, and the two primes in hexadecimal digits.
 type Made = (usize, u64, [&'static str; 2]);
 
 const MADE: [Made; 4] = [
@@ -69,7 +68,7 @@ const MADE: [Made; 4] = [
     ),
 ];
 
-/// The key that the random number generator with this seed would make.
+/// The key that the random number generator with this seed would generate.
 pub(crate) fn made_before(bits: usize, nth: u64) -> Option<RsaPrivateKey> {
     let (_, _, primes) = MADE.iter().find(|made| (made.0, made.1) == (bits, nth))?;
     let [p, q] = primes.map(|prime| BigUint::parse_bytes(prime.as_bytes(), 16).expect("digits"));

@@ -1,4 +1,4 @@
-//! The server redirect: a browser brings a request, and takes a response back.
+//! The server redirect: a browser brings a request and takes a response back.
 
 use base64::Engine;
 
@@ -9,22 +9,22 @@ use crate::reply::Reply;
 use crate::scenario::{Comeback, Reaction};
 use crate::wire::{PADDED_OR_NOT, SignForm, padded_base64url};
 
-/// What the path of a request begins with.
+/// The start of the path of a request.
 pub(crate) const PATH: &str = "/authenticator/sign/";
 
 const PLACEHOLDER: &str = "{response}";
 
 /// A request that a browser brought.
 pub(crate) struct Redirect {
-    /// What the phone is asked. The payload is the whole request.
+    /// The fields for the phone. The payload is the whole request.
     pub(crate) form: SignForm,
-    /// Where the browser goes afterwards, with the placeholder.
+    /// The address to which the browser returns, with the placeholder.
     back: String,
 }
 
 impl Redirect {
-    /// Reads a request of base64url. Without all of it nobody knows where to send the browser
-    /// back to, so the error is for the person in front of it.
+    /// Decodes a base64url request. Without a complete request the way back is unknown, so the
+    /// error is shown to the user.
     pub(crate) fn read(blob: &str, hostname: &str) -> Result<Self, String> {
         let blob = PADDED_OR_NOT
             .decode(blob)
@@ -55,13 +55,13 @@ impl Redirect {
         Ok(Self { form, back })
     }
 
-    /// The site that the browser goes back to.
+    /// The site to which the browser returns.
     pub(crate) fn site(&self) -> &str {
         let end = self.back.match_indices(['/', '?', '#']).nth(2);
         end.map_or(self.back.as_str(), |(end, _)| &self.back[..end])
     }
 
-    /// Sends the browser back with what came of it.
+    /// Sends the browser back with the result.
     pub(crate) fn send_back(&self, response: &[u8]) -> Reply {
         self.send_back_text(&padded_base64url(response))
     }
@@ -79,7 +79,7 @@ impl Redirect {
         let signature = match reaction {
             Reaction::Decline => return self.send_back(&declined(phone::DECLINED)),
             Reaction::Refuse => return self.send_back(&declined(phone::REFUSED)),
-            // As long as a browser and a server take it.
+            // As long as browsers and servers accept.
             Reaction::HostileReason => {
                 let reason: String = phone::hostile_reason().chars().take(2000).collect();
                 return self.send_back(&declined(&reason));
@@ -90,7 +90,7 @@ impl Redirect {
             Reaction::YesWithoutSignature => Vec::new(),
             _ => match phone::signature(reaction, key, payload, hash) {
                 Some(signature) => signature,
-                // What is wrong is further outside.
+                // The fault is in the response around the signature.
                 None => return phone::answer(reaction, key, payload, hash),
             },
         };
@@ -118,7 +118,7 @@ impl Redirect {
     }
 }
 
-/// What goes back when the phone signed.
+/// The response after the phone has signed.
 struct Signed<'a> {
     username: &'a str,
     fingerprint: &'a str,
@@ -137,21 +137,20 @@ impl Signed<'_> {
     }
 }
 
-/// What goes back when there is no signature.
+/// The response without a signature.
 pub(crate) fn declined(reason: &str) -> Vec<u8> {
     let mut blob = vec![0];
     put_string(&mut blob, reason.as_bytes());
     blob
 }
 
-/// The same bytes, said in another way: the last character before the padding has bits that stand
-/// for nothing.
+/// Encodes the same bytes differently: the last character before the padding has unused bits set.
 fn with_spare_bits(blob: &[u8]) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let text = padded_base64url(blob);
     let bare = text.trim_end_matches('=');
     if bare.len() == text.len() {
-        // Where there are none, a byte that says nothing makes room for them.
+        // If no bits are unused, another byte adds some.
         return format!("{text}AB");
     }
     let (start, last) = bare.split_at(bare.len() - 1);
@@ -180,7 +179,7 @@ fn string(rest: &mut &[u8], what: &str) -> Result<String, String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| format!("{what} is not UTF-8"))
 }
 
-/// A person is sent there, so it is a web address, and names the site that it seems to name.
+/// The user is sent there, so it must be a web address without a misleading host.
 fn check(back: &str) -> Result<(), String> {
     let problem = |what: &str| Err(format!("the redirect URL {back:?} {what}"));
     let Some(rest) = back

@@ -1,4 +1,4 @@
-//! A relay between a client and the tenant: a longer way, or one that breaks.
+//! A relay between a client and the tenant, which delays bytes or breaks connections.
 
 use std::future::pending;
 use std::io;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::service::Service;
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the tenant.
@@ -24,37 +24,37 @@ pub enum Direction {
     FromTenant,
 }
 
-/// What becomes of the connections when the way breaks.
+/// What both ends see when the connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breakage {
     /// Both ends see the end of the stream.
     Close,
     /// Both ends see a reset.
     Reset,
-    /// Nothing passes any more, and nobody is told.
+    /// Bytes stop passing, without an error.
     Stall,
 }
 
-/// Where the way breaks.
+/// Where the connection breaks.
 #[derive(Clone, Copy, Debug)]
 pub struct Break {
     /// The direction whose bytes are counted.
     pub direction: Direction,
-    /// So many bytes still pass, those of all connections together.
+    /// The number of bytes that still pass, of all connections together.
     pub after: u64,
-    /// What both ends then see.
+    /// How it breaks.
     pub how: Breakage,
 }
 
-/// The way, and what it is like.
+/// The properties of the route.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     /// Where the relay listens; port 0 is a free port.
     pub listen: SocketAddr,
-    /// How long bytes are under way, in each direction. What a client sends first is held for the
-    /// handshake of TCP, too, which no relay can make longer.
+    /// The delay in each direction. The first bytes of a client also wait for the TCP handshake,
+    /// which a relay cannot delay.
     pub delay: Duration,
-    /// Where it breaks.
+    /// Where the route breaks.
     pub breaks: Option<Break>,
 }
 
@@ -68,14 +68,14 @@ impl Default for Route {
     }
 }
 
-/// What has passed.
+/// What has passed so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
-    /// Connections that clients have made.
+    /// The connections that clients have made.
     pub connections: u64,
-    /// How often the tenant has answered what a client sent: round trips, as each connection is one.
-    /// What nobody answers, such as the end of TLS, is none. Without a delay there can be more: the
-    /// tenant may then answer the first half of what a client sends at once.
+    /// The number of times that the tenant answered a client: the round trips after the connection.
+    /// An unanswered message, such as the end of TLS, does not count. Without a delay there can be
+    /// more, because the tenant may answer the first half of a message.
     pub flights: u64,
     /// Bytes from clients.
     pub to_tenant: u64,
@@ -92,7 +92,7 @@ impl Carried {
     }
 }
 
-/// A running relay. It ends when dropped, and its connections with it.
+/// A running relay. It ends when dropped, together with its connections.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
@@ -101,11 +101,11 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay to `tenant`, on a thread of its own. It accepts connections as soon as this
+    /// Starts a relay to `tenant` on a thread of its own. It accepts connections as soon as this
     /// returns.
     ///
     /// # Errors
-    /// When the address cannot be had.
+    /// When the address is in use.
     pub fn start(tenant: SocketAddr, route: Route) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(route.listen)?;
         let address = listener.local_addr()?;
@@ -129,13 +129,13 @@ impl Relay {
         })
     }
 
-    /// The address it listens on.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Host and port for a client's configuration, as in `localhost:8443`.
+    /// The host and port for a client's configuration, such as `localhost:8443`.
     #[must_use]
     pub fn authority(&self) -> String {
         format!("localhost:{}", self.address.port())
@@ -152,7 +152,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Path {
     tenant: SocketAddr,
     route: Route,
@@ -208,7 +208,7 @@ impl Path {
         }
     }
 
-    /// Carries one direction of a connection to its end, no byte before `from`.
+    /// Carries one direction of a connection to its end. Each byte waits until `from`.
     async fn pipe(
         &self,
         direction: Direction,
@@ -228,7 +228,7 @@ impl Path {
                 }
             }
             if direction == Direction::ToTenant {
-                // Whoever closes waits for nothing any more.
+                // The side that closes no longer waits for bytes.
                 *lock(turn) = Direction::FromTenant;
             }
             drop(sender);
@@ -258,7 +258,7 @@ impl Path {
         *turn = direction;
     }
 
-    /// How many bytes may still pass.
+    /// The number of bytes that may still pass.
     fn left(&self, direction: Direction) -> u64 {
         match self.route.breaks {
             Some(breaks) if breaks.direction == direction => {
@@ -269,8 +269,7 @@ impl Path {
         }
     }
 
-    /// Counts those of these bytes that may pass, and leaves no others. Whoever has got them finds
-    /// them counted.
+    /// Counts the bytes that may pass and cuts off the rest. They are counted before they arrive.
     fn count(&self, direction: Direction, bytes: &mut Vec<u8>) {
         bytes.truncate(usize::try_from(self.left(direction)).unwrap_or(usize::MAX));
         *lock(&self.carried).in_direction(direction) += bytes.len() as u64;

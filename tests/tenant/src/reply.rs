@@ -1,4 +1,4 @@
-//! What goes back to a client, well-formed or not.
+//! The reply to a client, well-formed or not.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
 
-/// How often `drip` lets a byte go.
+/// How often `drip` sends a byte.
 const DROP_EVERY: Duration = Duration::from_millis(100);
 
-/// An answer, or what takes its place.
+/// An HTTP answer, or something in its place.
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// HTTP.
@@ -27,7 +27,7 @@ pub(crate) enum Reply {
     Raw(Vec<u8>),
     /// The connection is reset.
     Reset,
-    /// Nothing, until the client gives up.
+    /// No reply: the client has to give up.
     Never,
 }
 
@@ -48,13 +48,13 @@ impl Reply {
         Self::status(status).header(header::LOCATION, HeaderValue::from_static(to))
     }
 
-    /// Where a browser goes on, as a plain GET.
+    /// The address to which a browser goes next, with a plain GET.
     pub(crate) fn see_other(to: &str) -> Self {
         let to = HeaderValue::try_from(to).expect("an address that may stand in a header");
         Self::status(StatusCode::SEE_OTHER).header(header::LOCATION, to)
     }
 
-    /// The same for a script, which is to go there itself. Other answers stay as they are.
+    /// Turns a redirect into one that a page's script follows. Other answers stay as they are.
     pub(crate) fn location_as_json(self) -> Self {
         let Self::Http(response) = &self else {
             return self;
@@ -72,7 +72,7 @@ impl Reply {
         }
     }
 
-    /// What a proxy or a login page in between would say.
+    /// A page such as a proxy or a login portal would send.
     pub(crate) fn web_page() -> Self {
         Self::ok(
             HTML,
@@ -80,7 +80,7 @@ impl Reply {
         )
     }
 
-    /// `start`, and then `filler` for ever.
+    /// `start`, and then `filler` without end.
     pub(crate) fn endless(content_type: &'static str, start: String, filler: &str) -> Self {
         let filler = filler.repeat(16_384 / filler.len()).into();
         Self::with(
@@ -93,7 +93,7 @@ impl Reply {
         )
     }
 
-    /// The same, a byte at a time.
+    /// `start`, and then `filler` without end, one byte at a time.
     pub(crate) fn drip(content_type: &'static str, start: String, filler: &'static str) -> Self {
         let flow = Flow::Drip {
             start: start.into(),
@@ -104,7 +104,7 @@ impl Reply {
         Self::with(StatusCode::OK, content_type, flow)
     }
 
-    /// A good answer whose headers promise more than comes.
+    /// A good answer whose headers promise more bytes than follow.
     pub(crate) fn cut(content_type: &str, body: &[u8]) -> Self {
         let length = body.len() + 100;
         let head = format!(
@@ -146,7 +146,7 @@ impl Reply {
         self
     }
 
-    /// For the log.
+    /// A summary for the log.
     pub(crate) fn outcome(&self) -> String {
         match self {
             Self::Http(response) => match response.body() {

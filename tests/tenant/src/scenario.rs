@@ -1,13 +1,13 @@
-//! What a phone does with a sign request, and how a key list is served: the
-//! names, which are also the names of the built-in accounts.
+//! The behaviour of a phone, a redirect and a key list. The names are also the parts of the names
+//! of built-in accounts.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// An enum whose variants carry a name and a line of explanation, so that the
-/// help, the account file and the documentation cannot disagree.
+/// An enum whose variants have a name and an explanation, so that the help, the account file and
+/// the documentation agree.
 macro_rules! named {
     ($(#[$meta:meta])* $type:ident: $noun:literal { $($variant:ident $name:literal $about:literal)* }) => {
         $(#[$meta])*
@@ -17,7 +17,7 @@ macro_rules! named {
         }
 
         impl $type {
-            /// All there are, in the order of the documentation.
+            /// All variants, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The name in an account file.
@@ -26,7 +26,7 @@ macro_rules! named {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// One line of explanation.
+            /// A short explanation.
             #[must_use]
             pub fn about(self) -> &'static str {
                 match self { $(Self::$variant => $about,)* }
@@ -60,8 +60,7 @@ macro_rules! named {
 pub(crate) use named;
 
 named! {
-    /// What a phone, or the tenant on its way to the phone, does with a sign
-    /// request.
+    /// What a phone does with a sign request, or the tenant before the phone gets it.
     Reaction: "phone behaviour" {
         Approve "approve" "the person authorizes, the phone signs"
         Decline "decline" "the person declines"
@@ -97,7 +96,7 @@ named! {
 }
 
 named! {
-    /// What a tenant says that a phone did, when a browser goes back from a redirect.
+    /// The answer that a browser takes back from a redirect.
     Comeback: "redirect behaviour" {
         Normal "normal" "as it was"
         OtherUser "other-user" "the signature is said to be another user's"

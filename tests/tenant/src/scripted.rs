@@ -1,4 +1,4 @@
-//! A server of which a test chooses every byte, in TLS or below it, and when each of them goes out.
+//! A server for tests that choose every byte, in TLS or below it, and the time at which it is sent.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use socket2::SockRef;
 use crate::tls;
 use crate::wire::PADDED_OR_NOT;
 
-/// A running server. Each connection is given to the script, on a thread of its own.
+/// A running server. It runs the script for each connection, on a thread of its own.
 #[derive(Debug)]
 pub struct Scripted {
     address: SocketAddr,
@@ -32,25 +32,25 @@ struct Shared {
     asked: Mutex<Vec<Asked>>,
 }
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// `GET`, `POST` or `DELETE`.
     pub method: String,
     /// With its leading slash.
     pub path: String,
-    /// As long as its Content-Length says.
+    /// The body, as long as the Content-Length.
     pub body: Vec<u8>,
 }
 
 impl Asked {
-    /// Whether a phone would have rung for it.
+    /// Whether the request would ring a phone.
     #[must_use]
     pub fn is_for_a_signature(&self) -> bool {
         self.path.ends_with("/signPayload")
     }
 
-    /// What is to be signed; empty where nothing is.
+    /// The payload to sign, or empty.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
         form_urlencoded::parse(&self.body)
@@ -61,10 +61,10 @@ impl Asked {
 }
 
 impl Scripted {
-    /// A server with a good certificate for localhost.
+    /// Starts a server with a good certificate for localhost.
     ///
     /// # Errors
-    /// There are no ports, threads or randomness left.
+    /// When no ports, threads or random bytes are left.
     pub fn start(
         script: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static,
     ) -> io::Result<Self> {
@@ -72,10 +72,10 @@ impl Scripted {
         Self::with(ca_pem, tls, script)
     }
 
-    /// A server with any certificate.
+    /// Starts a server with this TLS configuration.
     ///
     /// # Errors
-    /// There are no ports or threads left.
+    /// When no ports or threads are left.
     pub fn with(
         ca_pem: String,
         tls: Arc<ServerConfig>,
@@ -103,7 +103,7 @@ impl Scripted {
                         continue;
                     };
                     let script = Arc::clone(&script);
-                    // The client's going away ends a script, and is no mistake.
+                    // A client that goes away ends the script. That is not an error.
                     thread::spawn(move || {
                         let _ = script(&mut wire);
                         wire.hang_up();
@@ -118,25 +118,25 @@ impl Scripted {
         })
     }
 
-    /// Host and port for a client's configuration, as in `localhost:8443`.
+    /// The host and port for a client's configuration, such as `localhost:8443`.
     #[must_use]
     pub fn authority(&self) -> String {
         format!("localhost:{}", self.address.port())
     }
 
-    /// The certificate of the authority that a client has to trust.
+    /// The CA certificate that a client has to trust.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
-    /// The requests that were read so far, from all connections.
+    /// The requests received so far, on all connections.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
         locked(&self.shared.asked).clone()
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(SeqCst)
@@ -146,7 +146,7 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.shared.ended.store(true, SeqCst);
-        // The listener waits for somebody.
+        // The listener waits for a connection, so make one.
         let _ = TcpStream::connect(self.address);
         for stream in locked(&self.shared.open).drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
@@ -157,14 +157,14 @@ impl Drop for Scripted {
     }
 }
 
-/// One connection. It is closed when the script ends, without a farewell in TLS.
+/// A connection. It is closed when the script ends, without a TLS `close_notify`.
 #[derive(Debug)]
 pub struct Wire {
-    /// Which of the server's connections this is, from 0.
+    /// The number of the connection, from 0.
     pub number: usize,
     tcp: Throttled,
     tls: Option<ServerConnection>,
-    /// What came after the last request that was read.
+    /// The bytes after the last request.
     rest: Vec<u8>,
     shared: Arc<Shared>,
 }
@@ -185,21 +185,21 @@ impl Wire {
         })
     }
 
-    /// From now on every byte takes this long, those of TLS included.
+    /// Delays every byte from now on, including those of TLS.
     pub fn slow_down(&mut self, each: Duration) {
         self.tcp.each = each;
     }
 
-    /// From now on, TLS is spoken.
+    /// Starts TLS.
     ///
     /// # Errors
-    /// The client goes away.
+    /// When the client goes away.
     pub fn handshake(&mut self) -> io::Result<()> {
         let mut tls =
             ServerConnection::new(Arc::clone(&self.shared.tls)).map_err(io::Error::other)?;
         while tls.is_handshaking() {
             if let Err(error) = tls.complete_io(&mut self.tcp) {
-                // The client is told why.
+                // Send the alert to the client.
                 while tls.wants_write() {
                     tls.write_tls(&mut self.tcp)?;
                 }
@@ -210,10 +210,10 @@ impl Wire {
         Ok(())
     }
 
-    /// Sends these bytes, inside of TLS where it is spoken.
+    /// Sends these bytes, through TLS if it has started.
     ///
     /// # Errors
-    /// The client goes away.
+    /// When the client goes away.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         match &mut self.tls {
             Some(tls) => rustls::Stream::new(tls, &mut self.tcp).write_all(bytes.as_ref()),
@@ -224,25 +224,25 @@ impl Wire {
     /// Sends these bytes below TLS.
     ///
     /// # Errors
-    /// The client goes away.
+    /// When the client goes away.
     pub fn send_below(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.tcp.write_all(bytes.as_ref())
     }
 
-    /// Sends this over and over, until the client goes away.
+    /// Repeats these bytes until the client goes away.
     ///
     /// # Errors
-    /// It has gone away.
+    /// When the client has gone away.
     pub fn send_for_ever(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         loop {
             self.send(bytes.as_ref())?;
         }
     }
 
-    /// Sends an answer of this status and these bytes.
+    /// Sends an answer with this status and body.
     ///
     /// # Errors
-    /// The client goes away.
+    /// When the client goes away.
     pub fn answer(&mut self, status: &str, body: impl AsRef<[u8]>) -> io::Result<()> {
         let body = body.as_ref();
         let length = body.len();
@@ -252,10 +252,10 @@ impl Wire {
         self.send(body)
     }
 
-    /// Reads some bytes, inside of TLS where it is spoken; none at the end.
+    /// Reads some bytes, through TLS if it has started. None at the end.
     ///
     /// # Errors
-    /// The connection broke.
+    /// When the connection breaks.
     pub fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
             Some(tls) => rustls::Stream::new(tls, &mut self.tcp).read(to),
@@ -266,7 +266,7 @@ impl Wire {
     /// Reads one request.
     ///
     /// # Errors
-    /// The client goes away before it is whole.
+    /// When the client goes away before the request is complete.
     pub fn request(&mut self) -> io::Result<Asked> {
         let mut buffer = [0; 4096];
         let asked = loop {
@@ -283,20 +283,20 @@ impl Wire {
         Ok(asked)
     }
 
-    /// Says nothing more until the client goes away.
+    /// Stays silent until the client goes away.
     ///
     /// # Errors
-    /// The connection broke.
+    /// When the connection breaks.
     pub fn stall(&mut self) -> io::Result<()> {
         let mut buffer = [0; 4096];
         while self.tcp.read(&mut buffer)? > 0 {}
         Ok(())
     }
 
-    /// Closes the connection as TLS wants it.
+    /// Closes the connection properly.
     ///
     /// # Errors
-    /// The client has gone away.
+    /// When the client has gone away.
     pub fn close(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
@@ -311,10 +311,10 @@ impl Wire {
     /// Resets the connection.
     ///
     /// # Errors
-    /// The client has gone away.
+    /// When the client has gone away.
     pub fn reset(&mut self) -> io::Result<()> {
         SockRef::from(&self.tcp.stream).set_linger(Some(Duration::ZERO))?;
-        // Another handle would keep it open.
+        // Another handle would keep the connection open.
         let peer = self.tcp.stream.peer_addr()?;
         locked(&self.shared.open).retain(|stream| stream.peer_addr().ok() != Some(peer));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -322,8 +322,8 @@ impl Wire {
         Ok(())
     }
 
-    /// The rest of what the client sends is read, and thrown away: a connection that is closed with
-    /// unread bytes is reset, and what was sent last may get lost.
+    /// Reads and drops the rest of the client's bytes. A connection that is closed with unread
+    /// bytes is reset, and the last answer may be lost.
     fn hang_up(&mut self) {
         let stream = &self.tcp.stream;
         let _ = stream.shutdown(Shutdown::Write);
@@ -332,7 +332,7 @@ impl Wire {
     }
 }
 
-/// A connection on which each byte may take its time.
+/// A connection that can delay each byte.
 #[derive(Debug)]
 struct Throttled {
     stream: TcpStream,
@@ -359,7 +359,7 @@ impl Write for Throttled {
     }
 }
 
-/// The request at the beginning of `bytes`, where it is whole, and its length.
+/// The request at the beginning of `bytes` and its length, if it is complete.
 fn parse(bytes: &[u8]) -> Option<(Asked, usize)> {
     let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let text = String::from_utf8_lossy(&bytes[..head]).into_owned();

@@ -1,4 +1,4 @@
-//! What the tenant has seen so far, and what waits for a person.
+//! The requests that the tenant has received, and those that wait for a user.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,23 +8,23 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::airlock::{AirlockRequest, AirlockSeen};
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
-    /// Connections are numbered from 1, in the order in which they were accepted.
+    /// The number of the connection, from 1, in the order in which they were accepted.
     pub connection: u64,
-    /// When the request's head had been read.
+    /// The time at which the head of the request had been read.
     pub at: Instant,
     /// The method.
     pub method: String,
-    /// Path and query as received, not decoded.
+    /// The path and query as received, not decoded.
     pub path: String,
-    /// Names, in lower case, and values.
+    /// The names, in lower case, and the values.
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl HttpRequest {
-    /// The first header of that lower-case name, if it is text.
+    /// The first header with this lower-case name, if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(key, _)| key == name)?;
@@ -35,13 +35,13 @@ impl HttpRequest {
 /// A request for a key list.
 #[derive(Clone, Debug)]
 pub struct KeyRequest {
-    /// The connection's number.
+    /// The number of its connection.
     pub connection: u64,
     /// When it came.
     pub at: Instant,
-    /// Whose keys: percent-decoded.
+    /// The account, percent-decoded.
     pub principal: String,
-    /// The request as it came.
+    /// The request as received.
     pub http: HttpRequest,
 }
 
@@ -50,7 +50,7 @@ pub struct KeyRequest {
 pub struct SignRequest {
     /// For [`Tenant::answer`](crate::Tenant::answer).
     pub id: u64,
-    /// The connection's number.
+    /// The number of its connection.
     pub connection: u64,
     /// When it came.
     pub at: Instant,
@@ -58,24 +58,23 @@ pub struct SignRequest {
     pub username: String,
     /// The fingerprint of the key.
     pub fingerprint: String,
-    /// Who asks.
+    /// The name of the host that asks.
     pub remote_name: String,
     /// The question on the phone.
     pub text: String,
     /// The button on the phone.
     pub authorize_text: String,
-    /// The signature wanted.
+    /// The flags of the requested signature.
     pub flags: u32,
-    /// What is to be signed.
+    /// The bytes to sign.
     pub payload: Vec<u8>,
-    /// What is wrong with the form, if anything. Fields that could not be read
-    /// are empty.
+    /// The problem with the form, if there is one. Fields that could not be read are empty.
     pub problem: Option<String>,
-    /// The request as it came.
+    /// The request as received.
     pub http: HttpRequest,
 }
 
-/// A sign request that waits for a person.
+/// A sign request that waits for a user.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     /// For [`Tenant::answer`](crate::Tenant::answer).
@@ -84,7 +83,7 @@ pub struct Waiting {
     pub account: String,
     /// The phone's name.
     pub phone: String,
-    /// Who asks.
+    /// The name of the host that asks.
     pub remote_name: String,
     /// The question.
     pub text: String,
@@ -92,18 +91,18 @@ pub struct Waiting {
     pub authorize_text: String,
 }
 
-/// What a person presses on the phone.
+/// A button on the phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Press {
     /// The phone signs.
     Authorize,
-    /// It does not.
+    /// The phone declines.
     Decline,
-    /// The phone signs with a key that is not the one asked for.
+    /// The phone signs with another key.
     WrongKey,
 }
 
-/// All that the tenant has seen.
+/// Everything that the tenant has received.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Connections accepted.
@@ -118,11 +117,11 @@ pub struct Seen {
     pub sign_requests: Vec<SignRequest>,
     /// Sign requests whose client hung up before the answer.
     pub abandoned: Vec<u64>,
-    /// The Airlock IAM's part.
+    /// The requests and sessions of Airlock IAM.
     pub(crate) airlock: AirlockSeen,
-    /// Changes whenever `waiting` does.
+    /// Changes whenever `waiting` changes.
     pub(crate) version: u64,
-    /// The tenant is about to end, so that nobody hangs up any more.
+    /// The tenant is ending, so closed connections do not count as abandoned.
     pub(crate) ending: bool,
     waiting: BTreeMap<u64, (Waiting, oneshot::Sender<Press>)>,
 }
@@ -134,13 +133,13 @@ impl Seen {
         &self.airlock.requests
     }
 
-    /// How many sessions of Airlock IAM are alive.
+    /// The number of live sessions of Airlock IAM.
     #[must_use]
     pub fn airlock_sessions(&self) -> usize {
         self.airlock.sessions.len()
     }
 
-    /// What waits for a person, oldest first.
+    /// The sign requests that wait for a user, oldest first.
     #[must_use]
     pub fn waiting(&self) -> Vec<Waiting> {
         self.waiting
@@ -156,7 +155,7 @@ impl Seen {
         receiver
     }
 
-    /// False when nothing of that number waits.
+    /// Returns false if no request with this number waits.
     pub(crate) fn press(&mut self, id: u64, press: Press) -> bool {
         let Some((_, sender)) = self.waiting.remove(&id) else {
             return false;
@@ -165,7 +164,7 @@ impl Seen {
         sender.send(press).is_ok()
     }
 
-    /// The client gave up.
+    /// The client has hung up.
     pub(crate) fn abandon(&mut self, id: u64) {
         self.abandoned.push(id);
         if self.waiting.remove(&id).is_some() {
@@ -174,12 +173,12 @@ impl Seen {
     }
 }
 
-/// [`Seen`], shared between the server and a test that waits for something.
+/// [`Seen`], shared between the server and a test that waits for a change.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     seen: Mutex<Seen>,
     changed: Condvar,
-    /// The same for tasks.
+    /// Notifies tasks of changes.
     notify: Notify,
 }
 
@@ -195,11 +194,11 @@ impl Watched {
         result
     }
 
-    /// Ready as soon as `enough` is true, or after `timeout`.
+    /// Waits until `enough` is true, at most for `timeout`.
     pub(crate) async fn changed(&self, timeout: Duration, enough: impl Fn(&Seen) -> bool) {
         let change = async {
             loop {
-                // Before the look, so that no change falls between the two.
+                // Subscribe before the check, so that no change is missed.
                 let next = self.notify.notified();
                 if self.look(&enough) {
                     return;
@@ -207,11 +206,11 @@ impl Watched {
                 next.await;
             }
         };
-        // What there is after that time is as good an answer.
+        // The state after the timeout is the answer, too.
         let _ = tokio::time::timeout(timeout, change).await;
     }
 
-    /// True as soon as `enough` is, false when it still is not after `timeout`.
+    /// Returns true as soon as `enough` is true, and false after `timeout`.
     pub(crate) fn wait(&self, timeout: Duration, mut enough: impl FnMut(&Seen) -> bool) -> bool {
         let waited = self
             .changed

@@ -1,4 +1,4 @@
-//! The server as a whole: what its connections share.
+//! The state that all connections share, and the listener.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::pages::phones::Phones;
 use crate::seen::Watched;
 use crate::tenant::Options;
 
-/// What all connections share.
+/// The state that all connections share.
 pub(crate) struct Server {
     pub(crate) options: Options,
     pub(crate) phones: Phones,
@@ -47,7 +47,7 @@ pub(crate) async fn run(server: Arc<Server>, listener: TcpListener, tls: Arc<Ser
                 tokio::spawn(connection.serve(stream, peer, acceptor.clone()));
             }
             Err(error) => {
-                // Most likely out of file descriptors: wait for some to come back.
+                // Most likely too few file descriptors: wait until some are free.
                 server.log(format_args!("cannot accept a connection: {error}"));
                 sleep(Duration::from_millis(100)).await;
             }

@@ -7,19 +7,19 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-/// It ends when dropped.
+/// The server ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Service {
-    // Dropping it tells the thread to end.
+    // Dropped to end the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Service {
-    /// Has `serve` accept connections from the listener, on `runtime`, until it is dropped.
+    /// Runs `serve` with the listener on `runtime`, until this is dropped.
     ///
     /// # Errors
-    /// There are no descriptors or threads left.
+    /// When no descriptors or threads are left.
     pub(crate) fn start<F: Future<Output = ()>>(
         name: &str,
         runtime: Runtime,
@@ -27,7 +27,11 @@ impl Service {
         serve: impl FnOnce(TcpListener) -> F + Send + 'static,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let listener = runtime.block_on(async { TcpListener::from_std(listener) })?;
+        // Not `block_on`: a test may start a tenant inside a runtime of its own.
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
             runtime.block_on(async {
@@ -48,7 +52,7 @@ impl Drop for Service {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the server has been reported where it happened.
+            // A panic has been reported already.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! The tenant as a test or the program holds it.
+//! The public interface of the simulated tenant.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -15,39 +15,39 @@ use crate::server::{self, Server};
 use crate::service::Service;
 use crate::tls::{self, Certificate, TlsVersions};
 
-/// At what point the server falls silent, without closing the connection.
+/// When the server falls silent, without closing the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// It accepts connections and says nothing.
+    /// It accepts connections and never answers.
     BeforeTls,
-    /// It does the TLS handshake and says nothing more.
+    /// It completes the TLS handshake and never answers.
     AfterTls,
 }
 
-/// How a tenant is set up.
+/// The options of a tenant.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen; port 0 is a free port.
+    /// The address to listen on. Port 0 means a free port.
     pub listen: SocketAddr,
-    /// The names and addresses on the server's certificate.
+    /// The names and addresses in the server's certificate.
     pub names: Vec<String>,
-    /// What is wrong with the certificate.
+    /// The defect of the certificate.
     pub certificate: Certificate,
-    /// The versions of TLS to speak.
+    /// The TLS versions.
     pub tls_versions: TlsVersions,
-    /// Who has an account.
+    /// The accounts.
     pub accounts: Accounts,
-    /// The Airlock IAM on the same port.
+    /// Airlock IAM on the same port.
     pub airlock: Airlock,
-    /// Closes a connection this long after it served a key list, unless another
-    /// request came in the meantime. The answer does not announce it.
+    /// Closes a connection this long after its key list, unless another request arrives first. The
+    /// answer does not announce it.
     pub close_after_keys: Option<Duration>,
-    /// Resets a connection that served a key list as soon as it brings a sign
-    /// request, which has then been recorded.
+    /// Resets a connection after its key list, as soon as a sign request arrives. The request is
+    /// recorded.
     pub reset_on_sign: bool,
-    /// Falls silent.
+    /// Whether and when the server falls silent.
     pub silence: Option<Silence>,
-    /// Where log lines go.
+    /// The log, if there is one.
     pub log: Option<Log>,
 }
 
@@ -80,11 +80,10 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Starts a tenant on a thread of its own. It accepts connections as soon as
-    /// this returns.
+    /// Starts a tenant on a thread of its own. It accepts connections as soon as this returns.
     ///
     /// # Errors
-    /// When the address cannot be had, or a name cannot stand on a certificate.
+    /// When the address cannot be bound, or a name is not valid in a certificate.
     pub fn start(options: Options) -> io::Result<Self> {
         let (ca_pem, tls) = tls::set_up(&options.names, options.certificate, options.tls_versions)?;
         let listener = TcpListener::bind(options.listen)?;
@@ -94,7 +93,7 @@ impl Tenant {
         let accounts = options.accounts.clone();
         let server = Server::new(options, authority.clone(), Arc::clone(&watched));
 
-        // Two, so that making an RSA key holds up nobody else.
+        // Two threads, so that generating an RSA key does not delay other requests.
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("tenant")
@@ -113,31 +112,31 @@ impl Tenant {
         })
     }
 
-    /// The address it listens on.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The port it listens on.
+    /// The port on which it listens.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Host and port for a client's configuration, as in `localhost:8443`.
+    /// The host and port for a client's configuration, such as `localhost:8443`.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The base URL of the Airlock IAM, as in `https://localhost:8443/auth/rest`.
+    /// The base URL of Airlock IAM, such as `https://localhost:8443/auth/rest`.
     #[must_use]
     pub fn airlock_url(&self) -> String {
         format!("https://{}{}", self.authority, airlock::BASE)
     }
 
-    /// The certificate of the authority that a client has to trust.
+    /// The CA certificate that a client has to trust.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
@@ -149,13 +148,13 @@ impl Tenant {
         self.accounts.find(name)
     }
 
-    /// How many connections have been accepted.
+    /// The number of accepted connections.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.watched.look(|seen| seen.connections)
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     #[must_use]
     pub fn open_connections(&self) -> u64 {
         self.watched.look(|seen| seen.open)
@@ -185,20 +184,20 @@ impl Tenant {
         self.watched.look(|seen| seen.airlock_requests().to_vec())
     }
 
-    /// What was wrong with the requests to Airlock IAM so far.
+    /// The problems of the requests to Airlock IAM so far.
     #[must_use]
     pub fn airlock_problems(&self) -> Vec<String> {
         let requests = self.airlock_requests().into_iter();
         requests.filter_map(|request| request.problem).collect()
     }
 
-    /// How many sessions of Airlock IAM are alive: opened, and not logged out.
+    /// The number of live sessions of Airlock IAM: opened and not logged out.
     #[must_use]
     pub fn airlock_sessions(&self) -> usize {
         self.watched.look(Seen::airlock_sessions)
     }
 
-    /// Whether anybody came to where the redirects point.
+    /// Whether a client has followed a redirect.
     #[must_use]
     pub fn redirect_followed(&self) -> bool {
         self.watched.look(|seen| {
@@ -208,13 +207,13 @@ impl Tenant {
         })
     }
 
-    /// The sign requests that wait for a person, oldest first.
+    /// The sign requests that wait for a user, oldest first.
     #[must_use]
     pub fn waiting(&self) -> Vec<Waiting> {
         self.watched.look(Seen::waiting)
     }
 
-    /// Presses a button on the phone. False when that request no longer waits.
+    /// Presses a button on the phone. Returns false if the request no longer waits.
     #[must_use]
     pub fn answer(&self, request_id: u64, press: Press) -> bool {
         self.watched.change(|seen| seen.press(request_id, press))
@@ -244,13 +243,13 @@ impl Tenant {
         self.wait_for(timeout, |seen| seen.airlock_sessions() == count)
     }
 
-    /// Waits until exactly `count` sign requests wait for a person.
+    /// Waits until exactly `count` sign requests wait for a user.
     #[must_use]
     pub fn wait_for_waiting(&self, count: usize, timeout: Duration) -> bool {
         self.wait_for(timeout, |seen| seen.waiting().len() == count)
     }
 
-    /// Waits until `enough` is true. False when it still is not after `timeout`.
+    /// Waits until `enough` is true. Returns false after `timeout`.
     #[must_use]
     pub fn wait_for(&self, timeout: Duration, enough: impl FnMut(&Seen) -> bool) -> bool {
         self.watched.wait(timeout, enough)
@@ -259,12 +258,12 @@ impl Tenant {
 
 impl Drop for Tenant {
     fn drop(&mut self) {
-        // Before the service ends, and its connections with it.
+        // Before the service ends and closes its connections.
         self.watched.change(|seen| seen.ending = true);
     }
 }
 
-/// Loopback is `localhost` to its clients. Others need a name they can find.
+/// Clients use `localhost` for a loopback address. Other addresses stay as they are.
 fn authority(address: SocketAddr, names: &[String]) -> String {
     let port = address.port();
     let is_local =

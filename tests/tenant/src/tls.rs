@@ -1,4 +1,4 @@
-//! The tenant's own certification authority, and its good and bad certificates.
+//! The tenant's CA, and its good and bad certificates.
 
 use std::io;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
-/// What is wrong with the server's certificate, if anything. For a wrong name,
-/// see [`Options::names`](crate::Options::names).
+/// The defect of the server's certificate, if it has one. For a wrong name, see
+/// [`Options::names`](crate::Options::names).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Certificate {
-    /// Nothing.
+    /// No defect.
     #[default]
     Good,
-    /// Signed by another authority of the same name.
+    /// Signed by another CA of the same name.
     OtherCa,
     /// Expired years ago.
     Expired,
-    /// Valid from next week on.
+    /// Valid only from next week on.
     NotYetValid,
-    /// Signed by itself.
+    /// Self-signed.
     SelfSigned,
 }
 
@@ -42,14 +42,13 @@ pub enum TlsVersions {
     Only13,
 }
 
-/// The authority's certificate as PEM, and a server configuration for localhost with nothing wrong
-/// in it.
+/// The CA certificate as PEM, and a good server configuration for localhost.
 pub(crate) fn good() -> io::Result<(String, Arc<ServerConfig>)> {
     let names = ["localhost".to_owned()];
     set_up(&names, Certificate::Good, TlsVersions::Both)
 }
 
-/// The authority's certificate as PEM, and a server configuration for `names`.
+/// The CA certificate as PEM, and a server configuration for `names`.
 pub(crate) fn set_up(
     names: &[String],
     certificate: Certificate,
@@ -90,7 +89,7 @@ fn certify(
     (leaf.not_before, leaf.not_after) = match flavour {
         Certificate::Expired => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
         Certificate::NotYetValid => (now + Duration::weeks(1), now + Duration::weeks(2)),
-        // Some clients refuse certificates of more than about two years.
+        // Some clients refuse certificates that are valid for more than about two years.
         _ => (now - Duration::days(1), now + Duration::days(365)),
     };
     let certificate = match flavour {

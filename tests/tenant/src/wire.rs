@@ -1,4 +1,4 @@
-//! The tenant's side of the wire: forms in, JSON out.
+//! The tenant's side of the protocol: reads forms and writes JSON.
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::keys::put_string;
 
-/// Clients pad the payload, but some leave the padding out.
+/// Most clients pad the payload, but some do not.
 pub(crate) const PADDED_OR_NOT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The answer to a sign request. Exactly these fields: the Java client refuses
-/// others. The public clients want the strings to be present, if empty.
+/// The answer to a sign request. It has exactly these fields, because the Java client refuses
+/// others. The public clients require the strings, even if empty.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Answer {
     pub(crate) success: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The tenant does not even ask the phone.
+    /// The tenant refuses without asking the phone.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -33,7 +33,7 @@ impl Answer {
         }
     }
 
-    /// The phone signed.
+    /// The phone has signed.
     pub(crate) fn signed(signature: &[u8]) -> Self {
         Self {
             success: true,
@@ -42,8 +42,8 @@ impl Answer {
         }
     }
 
-    /// The phone answered, but did not sign. The blob is padded, because the
-    /// Python client wants it so.
+    /// The phone has answered but not signed. The blob is padded, because the Python client
+    /// requires it.
     pub(crate) fn unsigned(yes: bool, reason: &str) -> Self {
         let mut blob = vec![u8::from(yes)];
         put_string(&mut blob, reason.as_bytes());
@@ -78,12 +78,12 @@ pub(crate) struct SignForm {
     pub(crate) authorize_text: String,
     pub(crate) flags: u32,
     pub(crate) payload: Vec<u8>,
-    /// What is wrong with the form, if anything.
+    /// The problem with the form, if there is one.
     pub(crate) problem: Option<String>,
 }
 
 impl SignForm {
-    /// Takes what it can from a form: also a bad one should be seen by a test.
+    /// Reads as much as possible, so that a test can see a bad form, too.
     pub(crate) fn read(content_type: Option<&str>, body: &[u8]) -> Self {
         let mut form = Self::default();
         let mut problems = Vec::new();
@@ -136,7 +136,7 @@ impl SignForm {
         form
     }
 
-    /// For the log.
+    /// A summary for the log.
     pub(crate) fn line(&self) -> String {
         format!(
             "account={:?} text={:?} button={:?}",

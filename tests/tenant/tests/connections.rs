@@ -1,4 +1,4 @@
-//! Connections, TLS, and their troubles.
+//! Connections, TLS, and what goes wrong with them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Client, MOMENT, PATIENCE, key_path};
+use common::{Client, MOMENT, TIMEOUT, key_path};
 use rustls::version::{TLS12, TLS13};
 use tenant::{Certificate, Options, Silence, Tenant, TlsVersions};
 
@@ -56,8 +56,8 @@ fn a_request_keeps_the_connection_open() {
         "page",
         &tenant.account("page").unwrap().public_keys().remove(0),
     );
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
-    client.patience(Duration::from_millis(1500));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
+    client.timeout(Duration::from_millis(1500));
     assert!(client.head().is_err());
     assert_eq!(tenant.waiting().len(), 1);
 }
@@ -75,7 +75,7 @@ fn a_sign_request_on_a_kept_connection_is_reset() {
     let error = client.head().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
     assert_eq!(tenant.sign_requests().len(), 1);
-    // A client that sends it again gets an answer, and is found out.
+    // A client that repeats the request gets an answer, and the test notices.
     assert_eq!(Client::new(&tenant).sign("approve", &key).status, 200);
     assert_eq!(tenant.sign_requests().len(), 2);
 }
@@ -97,12 +97,12 @@ fn silence() {
         ..Options::default()
     });
     let mut client = Client::new(&tenant);
-    client.patience(MOMENT);
+    client.timeout(MOMENT);
     client.send_get(&key_path("approve"));
     assert_eq!(client.head().unwrap_err().kind(), ErrorKind::WouldBlock);
     assert!(tenant.requests().is_empty());
     drop(client);
-    assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+    assert!(tenant.wait_for(TIMEOUT, |seen| seen.open == 0));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn certificates() {
             certificate,
             ..Options::default()
         });
-        Client::try_new(&tenant, "localhost", rustls::ALL_VERSIONS, PATIENCE)
+        Client::try_new(&tenant, "localhost", rustls::ALL_VERSIONS, TIMEOUT)
             .err()
             .map(|error| error.to_string())
     };
@@ -136,13 +136,13 @@ fn names_on_the_certificate() {
         names,
         ..Options::default()
     });
-    let try_name = |name| Client::try_new(&tenant, name, rustls::ALL_VERSIONS, PATIENCE);
+    let try_name = |name| Client::try_new(&tenant, name, rustls::ALL_VERSIONS, TIMEOUT);
     assert!(try_name("tenant.example").is_ok());
     assert!(try_name("localhost").is_err());
     let tenant = start(Options::default());
     for name in ["localhost", "127.0.0.1", "::1"] {
         assert!(
-            Client::try_new(&tenant, name, rustls::ALL_VERSIONS, PATIENCE).is_ok(),
+            Client::try_new(&tenant, name, rustls::ALL_VERSIONS, TIMEOUT).is_ok(),
             "{name}"
         );
     }
@@ -159,7 +159,7 @@ fn tls_versions() {
             tls_versions,
             ..Options::default()
         });
-        let speaks = |version| Client::try_new(&tenant, "localhost", &[version], PATIENCE).is_ok();
+        let speaks = |version| Client::try_new(&tenant, "localhost", &[version], TIMEOUT).is_ok();
         assert_eq!(
             (speaks(&TLS12), speaks(&TLS13)),
             (speaks_12, speaks_13),
@@ -184,7 +184,7 @@ fn the_end_frees_the_port_and_closes_connections() {
     );
     let mut client = Client::new(&tenant);
     client.send_get(&key_path("keys-never"));
-    assert!(tenant.wait_for_key_requests(1, PATIENCE));
+    assert!(tenant.wait_for_key_requests(1, TIMEOUT));
     drop(tenant);
     assert!(client.head().is_err());
     assert_eq!(

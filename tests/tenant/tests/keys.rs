@@ -12,7 +12,7 @@ use tenant::{
     rsa_blob,
 };
 
-/// A list that the public clients accept, and what they make of it.
+/// A list that the public clients accept, and the result.
 const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+";
 const ED25519_FINGERPRINT: &str = "SHA256:HJmwFN7kuX0rZzPGi+4kqO2ftzQ1DAN5BwqW6B3d2AE";
 const RSA: &str = "AAAAB3NzaC1yc2EAAAADAQABAAABgQDbu8Ihw4x/B6+V/1W7IRNb08cF7VoAm/4kdwi8ltnu7VrfKxXt6zeKg/x27MkJoy8ei051f797iamoPrNPdrh3E6nfRJoZda9ybqoOFFxunkk5ezT1V/Ai57iZunLyYxmDJfAdz3Ul8jTbMVjQusFV8rCacLBRa9t+hc5cErKcsRqYvVEpHuJYRnsApLBpW6bdqZ+jXiiRe17KW/aWq530ZlbsNhyN0jHalWpOxOiuFELVsO+TUGborY4wekyhwe5AWi29tqKj2p67ApFUDv6x8Y71pYLxfF4XrDD8ydGgFRES3sa+IogaTqN/PZgfamKQ+3DNW/SKpxdc0jzlBtX0V+E3q49a6t8k9277YnkDkTSFUYCUepPX5+Kjs4X0+dFTOFhO9fOCm7WDOesW6UPN0NIpndDUSY5654B8qqzW57/Nw7AQOVwzSvqrhP6yJS7qL2uZ8rN4UrjD4IY9T3QirZmq3ZBAeCuAdZ4+mcPgcv4eoXBQqGcC14J4q0MZrFs=";
@@ -26,7 +26,7 @@ fn blobs_and_fingerprints_are_those_of_the_public_clients() {
 
     let blob = STANDARD.decode(RSA).unwrap();
     assert_eq!(fingerprint(&blob), RSA_FINGERPRINT);
-    // After the name, the exponent has 3 bytes, and the modulus a leading zero.
+    // After the name come the exponent of 3 bytes and the modulus with a leading zero.
     assert_eq!(rsa_blob(&blob[15..18], &blob[23..]), blob);
 }
 
@@ -142,7 +142,7 @@ fn lists_that_are_text() {
 }
 
 #[test]
-fn lists_that_are_none() {
+fn error_pages_in_place_of_a_list() {
     let tenant = Tenant::start(Options::default()).unwrap();
     let get = |name: &str| Client::new(&tenant).get(&key_path(&format!("keys-{name}")));
     assert_eq!(get("not-found").status, 404);
@@ -185,10 +185,10 @@ fn lists_that_do_not_end() {
     assert_eq!(client.some(12).unwrap(), b"1\r\n#\r\n1\r\n \r\n");
 
     let mut client = Client::new(&tenant);
-    client.patience(common::MOMENT);
+    client.timeout(common::MOMENT);
     client.send_get(&key_path("keys-never"));
     assert!(client.head().is_err());
-    assert!(tenant.wait_for_key_requests(4, common::PATIENCE));
+    assert!(tenant.wait_for_key_requests(4, common::TIMEOUT));
 }
 
 #[test]

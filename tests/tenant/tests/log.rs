@@ -1,4 +1,4 @@
-//! The log: one line for each request, and nothing secret in it.
+//! The log has one line for each request, and no secrets.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use common::{Client, FORM, PATIENCE, PAYLOAD, SIGN, form, header, key_path};
+use common::{Client, FORM, PAYLOAD, SIGN, TIMEOUT, form, header, key_path};
 use tenant::{Log, Options, Press, Tenant};
 
 fn start() -> (Tenant, Arc<Mutex<Vec<String>>>) {
@@ -75,9 +75,9 @@ fn a_page_that_is_closed_is_not_worth_a_line() {
     let (tenant, lines) = start();
     let mut page = Client::new(&tenant);
     page.send_get("/waiting?after=0");
-    assert!(tenant.wait_for(PATIENCE, |seen| seen.requests.len() == 1));
+    assert!(tenant.wait_for(TIMEOUT, |seen| seen.requests.len() == 1));
     drop(page);
-    assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+    assert!(tenant.wait_for(TIMEOUT, |seen| seen.open == 0));
     let lines = lines.lock().unwrap();
     assert!(lines.is_empty(), "{lines:?}");
 }
@@ -88,7 +88,7 @@ fn waiting_and_hanging_up_are_told() {
     let key = tenant.account("page").unwrap().public_keys().remove(0);
     let mut client = Client::new(&tenant);
     client.send_sign("page", &key);
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     assert!(tenant.answer(1, Press::Decline));
     client.response().unwrap();
     assert!(lines.lock().unwrap()[0].ends_with("-> waits for a person on the page"));
@@ -98,16 +98,16 @@ fn waiting_and_hanging_up_are_told() {
         "never",
         &tenant.account("never").unwrap().public_keys().remove(0),
     );
-    assert!(tenant.wait_for_sign_requests(2, PATIENCE));
+    assert!(tenant.wait_for_sign_requests(2, TIMEOUT));
     drop(client);
-    assert!(tenant.wait_for(PATIENCE, |seen| seen.open == 0));
+    assert!(tenant.wait_for(TIMEOUT, |seen| seen.open == 0));
     assert!(lines.lock().unwrap()[2].contains("-> the client hung up after "));
 
     let mut client = Client::new(&tenant);
     client.send_sign("page", &key);
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     drop(tenant);
-    // It was not the client who ended that.
+    // The client did not end that.
     let lines = lines.lock().unwrap();
     assert_eq!(lines.len(), 4, "{lines:#?}");
     assert!(lines[3].ends_with("-> waits for a person on the page"));

@@ -1,10 +1,10 @@
-//! The page where a person plays the phone.
+//! The page on which a user operates the phone.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
-use common::{Client, FORM, MOMENT, PATIENCE, header};
+use common::{Client, FORM, MOMENT, TIMEOUT, header};
 use serde_json::json;
 use tenant::{Options, Press, PublicKey, Reaction, Tenant};
 
@@ -14,7 +14,7 @@ fn start() -> (Tenant, PublicKey) {
     (tenant, key)
 }
 
-/// The value of the page's first input of that name.
+/// The value of the page's first input with this name.
 fn input<'a>(page: &'a str, name: &str) -> &'a str {
     let (_, rest) = page
         .split_once(&format!("name=\"{name}\" value=\""))
@@ -29,7 +29,7 @@ fn the_buttons_answer() {
     for press in ["authorize", "decline", "wrong-key"] {
         let mut client = Client::new(&tenant);
         client.send_sign("page", &key);
-        assert!(tenant.wait_for_waiting(1, PATIENCE));
+        assert!(tenant.wait_for_waiting(1, TIMEOUT));
 
         let page = person.get("/");
         let body = format!(
@@ -50,7 +50,7 @@ fn the_buttons_answer() {
         }
         assert!(tenant.waiting().is_empty());
 
-        // Twice is once too often.
+        // A second press has no effect.
         let answer = person.post("/press", FORM, &body);
         assert_eq!(header(&answer.head, "location"), Some("/?said=too-late"));
     }
@@ -75,7 +75,7 @@ fn a_test_can_press_too() {
             .public_keys()
             .remove(1),
     );
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     let waiting = tenant.waiting().remove(0);
     assert_eq!(
         (waiting.account.as_str(), waiting.phone.as_str()),
@@ -92,7 +92,7 @@ fn what_the_client_sends_is_escaped() {
     let (tenant, key) = start();
     let mut client = Client::new(&tenant);
     client.send_sign("page", &key);
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     let page = Client::new(&tenant).get("/");
     let text = page.text();
     assert!(
@@ -106,11 +106,11 @@ fn what_the_client_sends_is_escaped() {
 }
 
 #[test]
-fn a_press_without_the_token_is_nothing() {
+fn a_press_without_the_token_is_ignored() {
     let (tenant, key) = start();
     let mut client = Client::new(&tenant);
     client.send_sign("page", &key);
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     let mut person = Client::new(&tenant);
     assert_eq!(
         person.post("/press", FORM, "id=1&press=authorize").status,
@@ -143,11 +143,11 @@ fn the_script_is_told_of_changes_at_once() {
     let before = person.get("/waiting").json();
     assert_eq!(before["requests"], json!([]));
 
-    // Nothing is said until there is news.
+    // The answer waits for a change.
     person.send_get(&format!("/waiting?after={}", before["version"]));
-    person.patience(MOMENT);
+    person.timeout(MOMENT);
     assert!(person.response().is_err());
-    person.patience(PATIENCE);
+    person.timeout(TIMEOUT);
     let mut client = Client::new(&tenant);
     client.send_sign("page", &key);
     let during = person.response().unwrap().json();
@@ -165,7 +165,7 @@ fn the_script_is_told_of_changes_at_once() {
         (&after["requests"], &after["nav"]),
         (&before["requests"], &before["nav"])
     );
-    // A page that has missed something is told at once.
+    // A page that has missed a change is told at once.
     person.get(&format!("/waiting?after={}", during["version"]));
 }
 
@@ -174,7 +174,7 @@ fn a_press_by_the_script_stays_on_the_page() {
     let (tenant, key) = start();
     let mut client = Client::new(&tenant);
     client.send_sign("page", &key);
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     let mut person = Client::new(&tenant);
     let token = person.get("/waiting").json()["token"].clone();
     let body = format!("token={}&id=1&press=decline", token.as_str().unwrap());
@@ -215,7 +215,7 @@ fn each_phone_can_have_a_page_of_its_own() {
             clients.push(client);
         }
     }
-    assert!(tenant.wait_for_waiting(4, PATIENCE));
+    assert!(tenant.wait_for_waiting(4, TIMEOUT));
     let mut person = Client::new(&tenant);
     let page = person.get("/");
     assert_eq!(page.text().matches("<section").count(), 4);
@@ -256,7 +256,7 @@ fn each_phone_can_have_a_page_of_its_own() {
         header(&answer.head, "location"),
         Some(format!("{own}&said=decline").as_str())
     );
-    // To nowhere else.
+    // A press leads only to pages of this site.
     for elsewhere in ["https%3A%2F%2Felsewhere.example", "//elsewhere.example"] {
         let token = input(page.text(), "token");
         let body = format!("token={token}&id=9&press=decline&back={elsewhere}");

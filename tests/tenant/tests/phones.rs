@@ -1,4 +1,4 @@
-//! What phones make of a sign request.
+//! The phones' answers to sign requests.
 
 #![allow(
     clippy::disallowed_methods,
@@ -185,7 +185,7 @@ fn wrong_signatures() {
 }
 
 #[test]
-fn right_signatures_in_odd_clothes() {
+fn right_signatures_in_other_encodings() {
     let tenant = start();
     let json = sign(&tenant, "padded").json();
     assert!(json["signature"].as_str().unwrap().ends_with("=="));
@@ -218,7 +218,7 @@ fn weak_keys_and_small_keys_are_signed_with() {
 }
 
 #[test]
-fn answers_that_are_none() {
+fn error_pages_in_place_of_an_answer() {
     let tenant = start();
     assert_eq!(sign(&tenant, "not-found").status, 404);
     assert_eq!(sign(&tenant, "error-500").status, 500);
@@ -260,10 +260,10 @@ fn answers_that_are_none() {
     assert_eq!(client.some(12).unwrap(), b"1\r\n{\r\n1\r\n\"\r\n");
 
     let client = &mut send("never");
-    assert!(tenant.wait_for(common::PATIENCE, |seen| {
+    assert!(tenant.wait_for(common::TIMEOUT, |seen| {
         seen.sign_requests.iter().any(|one| one.username == "never")
     }));
-    client.patience(common::MOMENT);
+    client.timeout(common::MOMENT);
     assert!(client.head().is_err());
 }
 
@@ -272,10 +272,10 @@ fn an_abandoned_request_is_noticed() {
     let tenant = start();
     let mut client = Client::new(&tenant);
     client.send_sign("never", &first_key(&tenant, "never"));
-    assert!(tenant.wait_for_sign_requests(1, common::PATIENCE));
+    assert!(tenant.wait_for_sign_requests(1, common::TIMEOUT));
     drop(client);
     assert!(
-        tenant.wait_for(common::PATIENCE, |seen| seen.abandoned == [1]
+        tenant.wait_for(common::TIMEOUT, |seen| seen.abandoned == [1]
             && seen.open == 0)
     );
 }

@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A running tenant, which is ended whatever happens to the test.
+/// A running tenant. It is killed if the test fails.
 struct Running {
     child: Child,
     out: BufReader<ChildStdout>,
@@ -50,7 +50,7 @@ impl Running {
         }
     }
 
-    /// Sends the signal; the rest of the output and whether it ended well.
+    /// Sends the signal. Returns the rest of the output and whether the program succeeded.
     fn end(mut self, signal: &str) -> (String, bool) {
         let sent = Command::new("kill")
             .args([signal, &self.child.id().to_string()])

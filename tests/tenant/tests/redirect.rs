@@ -1,4 +1,4 @@
-//! A browser that an application sends here with a request, and what it takes back.
+//! The redirect, from the application through the browser and back.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ mod common;
 
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
-use common::{Client, FORM, PATIENCE, Response, header};
+use common::{Client, FORM, Response, TIMEOUT, header};
 use ed25519_dalek::{Signature, VerifyingKey};
 use tenant::{Comeback, Options, Press, PublicKey, Tenant};
 
@@ -20,7 +20,7 @@ fn key(tenant: &Tenant, account: &str) -> PublicKey {
     tenant.account(account).unwrap().public_keys().remove(0)
 }
 
-/// A request as protocol.md has it.
+/// A request as protocol.md describes it.
 struct Request {
     texts: [String; 5],
     flags: u32,
@@ -67,7 +67,7 @@ impl Request {
     }
 }
 
-/// Asks as a browser does that has come to the page.
+/// Requests the page's address again, as its browser does.
 fn ask_as(tenant: &Tenant, path: &str, accept: &str) -> Response {
     let mut client = Client::new(tenant);
     client.send(&format!(
@@ -76,7 +76,7 @@ fn ask_as(tenant: &Tenant, path: &str, accept: &str) -> Response {
     client.response().unwrap()
 }
 
-/// What the browser takes back.
+/// The response that the browser takes back.
 fn response(answer: &Response) -> Vec<u8> {
     assert_eq!(answer.status, 303, "{}", answer.head);
     let to = header(&answer.head, "location").unwrap();
@@ -91,7 +91,7 @@ fn comes_back(account: &str) -> Vec<u8> {
     response(&Client::new(&tenant).get(&request.path()))
 }
 
-/// Username, fingerprint, flags and signature.
+/// The username, fingerprint, flags and signature.
 fn signed(blob: &[u8]) -> (String, String, u32, Vec<u8>) {
     assert_eq!(blob[0], 1);
     let mut rest = &blob[1..];
@@ -150,7 +150,7 @@ fn the_phone_signs_the_request_and_the_browser_takes_that_back() {
     let tenant = start();
     let key = key(&tenant, "page");
     let request = Request::new("page", &key);
-    // A browser without scripts, one with, and a program that wants no page.
+    // A browser without scripts, a browser with scripts, and a program without a page.
     let path = request.path();
     let encoded = path.replace('=', "%3D");
     assert_ne!(path, encoded);
@@ -164,7 +164,7 @@ fn the_phone_signs_the_request_and_the_browser_takes_that_back() {
         client.send(&format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n",
         ));
-        assert!(tenant.wait_for_waiting(1, PATIENCE));
+        assert!(tenant.wait_for_waiting(1, TIMEOUT));
         let waiting = tenant.waiting().remove(0);
         assert_eq!(waiting.text, "page at localhost: the <wiki>?");
         assert_eq!(waiting.authorize_text, "Let me in");
@@ -198,7 +198,7 @@ fn without_a_signature_a_reason_comes_back() {
     assert_eq!(comes_back("missing-fields"), [1]);
     assert!(signed(&comes_back("yes-without-signature")).3.is_empty());
 
-    // Nobody there to be asked.
+    // The account does not exist.
     let tenant = start();
     let mut request = Request::new("approve", &key(&tenant, "approve"));
     request.texts[0] = "nobody".into();
@@ -211,14 +211,14 @@ fn without_a_signature_a_reason_comes_back() {
 }
 
 #[test]
-fn a_person_who_leaves_is_no_longer_waited_for() {
+fn a_browser_that_leaves_ends_the_wait() {
     let tenant = start();
     let request = Request::new("page", &key(&tenant, "page"));
     let mut client = Client::new(&tenant);
     client.send_get(&request.path());
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     drop(client);
-    assert!(tenant.wait_for_waiting(0, PATIENCE));
+    assert!(tenant.wait_for_waiting(0, TIMEOUT));
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn lies_about_the_phone() {
         let request = Request::new(&account, &key);
         let answer = Client::new(&tenant).get(&request.path());
         if *comeback == Comeback::SpareBits {
-            // Bits that strict decoders refuse, and lax ones do not see.
+            // Bits that strict decoders refuse and lax ones ignore.
             let to = header(&answer.head, "location").unwrap();
             let text = to.split(['=', '&']).nth(1).unwrap();
             assert!(URL_SAFE_NO_PAD.decode(text).is_err(), "{text}");

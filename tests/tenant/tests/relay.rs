@@ -1,4 +1,4 @@
-//! The relay carries everything, counts it, and breaks where it was told to.
+//! The relay forwards and counts all bytes, and breaks where it should.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tenant::{Break, Breakage, Carried, Direction, Relay, Route};
 
-/// Answers `length` bytes to everything it is sent.
+/// Answers everything with `length` bytes.
 fn answering(length: usize) -> SocketAddr {
     let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -67,7 +67,7 @@ fn all_is_carried_and_counted() {
 }
 
 #[test]
-fn the_way_is_as_long_as_it_was_made() {
+fn the_relay_delays_both_directions() {
     let delay = Duration::from_millis(20);
     let route = Route {
         delay,
@@ -77,7 +77,7 @@ fn the_way_is_as_long_as_it_was_made() {
     let before = Instant::now();
     let mut stream = TcpStream::connect(relay.address()).unwrap();
     ask(&mut stream, 10);
-    // Two round trips: the connection's, and that of the question.
+    // Two round trips: the connection and the question.
     assert!(before.elapsed() >= 4 * delay, "{:?}", before.elapsed());
     let before = Instant::now();
     ask(&mut stream, 10);
@@ -93,7 +93,7 @@ fn it_breaks_after_the_byte_that_was_named() {
         let mut answer = Vec::new();
         match stream.read_to_end(&mut answer) {
             Ok(_) => assert_eq!(answer.len() as u64, after),
-            // The question came when nobody was there any more.
+            // The question arrived after the connection had ended.
             Err(error) => assert_eq!((after, error.kind()), (0, ErrorKind::ConnectionReset)),
         }
     }
@@ -107,15 +107,15 @@ fn it_breaks_after_the_byte_that_was_named() {
 }
 
 #[test]
-fn a_stall_is_told_to_nobody() {
+fn a_stall_is_silent() {
     let relay = broken(Direction::FromTenant, 500, Breakage::Stall);
     let mut stream = TcpStream::connect(relay.address()).unwrap();
     stream.write_all(b"question").unwrap();
     stream.read_exact(&mut [0; 500]).unwrap();
     let mut later = TcpStream::connect(relay.address()).unwrap();
     for stream in [&mut stream, &mut later] {
-        let patience = Duration::from_millis(200);
-        stream.set_read_timeout(Some(patience)).unwrap();
+        let timeout = Duration::from_millis(200);
+        stream.set_read_timeout(Some(timeout)).unwrap();
         let error = stream.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
     }

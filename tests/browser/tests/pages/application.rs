@@ -1,4 +1,4 @@
-//! The example application, as its header says to run it.
+//! The example application, started as its header says.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,11 +15,11 @@ use crate::cargo::outside_of_cargo;
 
 pub struct Application {
     child: Child,
-    /// Without a `/` at its end.
+    /// The URL, without a `/` at its end.
     pub url: String,
     address: String,
     dir: TempDir,
-    // A program that cannot print ends.
+    // The program ends if it cannot print.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -28,7 +28,7 @@ impl Application {
         Self::start_as(tenant, &[])
     }
 
-    /// As a reverse proxy would have it: `url` is the application's to the world outside.
+    /// The application behind a reverse proxy, with this public URL.
     pub fn start_behind_proxy(tenant: &Tenant, url: &str) -> Self {
         Self::start_as(tenant, &[url])
     }
@@ -70,16 +70,16 @@ impl Application {
 
 /// A login that has been started.
 pub struct Started {
-    /// The session's cookie with its attributes, as it was set.
+    /// The session cookie with its attributes.
     pub cookie: String,
-    /// Its name and value.
+    /// The name and value of the cookie.
     pub session: (String, String),
-    /// Where the browser is sent.
+    /// The address to which the browser is redirected.
     pub location: String,
 }
 
 impl Application {
-    /// Starts a login as somebody does who looks at every byte.
+    /// Starts a login and records the exact response.
     pub fn start_login(&self, user: &str) -> Started {
         let mut connection = TcpStream::connect(&self.address).unwrap();
         let body = format!("user={user}");
@@ -121,7 +121,7 @@ impl Drop for Application {
     }
 }
 
-/// Built once, and by cargo, which alone knows where it puts it.
+/// Built once by cargo, which reports the path.
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {

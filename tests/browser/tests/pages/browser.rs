@@ -1,4 +1,4 @@
-//! A headless Chromium, and a person in front of it.
+//! A headless Chromium and its user.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,16 +13,16 @@ use thirtyfour::prelude::*;
 use thirtyfour::{ChromiumLikeCapabilities, PageLoadStrategy};
 use tokio::runtime::{self, Runtime};
 
-/// Longer than anything here takes.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit for everything that a test waits for.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 const ARGUMENTS: &[&str] = &[
     "--headless",
-    // Chromium's own sandbox works neither for root nor in most containers.
+    // Chromium's sandbox works neither for root nor in most containers.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
-    // What it does unasked, and what would differ from machine to machine.
+    // Turns off background work and settings that depend on the machine.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-quic",
@@ -33,21 +33,21 @@ const ARGUMENTS: &[&str] = &[
     "--hide-scrollbars",
 ];
 
-/// What the window is like.
+/// The kind of window.
 #[derive(Clone, Copy, Debug)]
 pub enum Window {
     Desktop,
-    /// Narrow, with a finger for a pointer.
+    /// Narrow, with a touch screen.
     Phone,
 }
 
-/// A browser with one window, and with a profile and a chromedriver of its own. All of it ends when
-/// this is dropped.
+/// A browser with one window and its own profile and chromedriver. They all end when this is
+/// dropped.
 pub struct Browser {
     runtime: Runtime,
     driver: Option<WebDriver>,
     service: Child,
-    // Nothing of one test gets into the next.
+    // Tests share no state.
     _home: TempDir,
 }
 
@@ -59,9 +59,9 @@ impl Browser {
     }
 
     fn start(window: Window) -> Self {
-        // reqwest makes no client without one, although only plain HTTP is spoken with chromedriver.
+        // reqwest needs a TLS provider for any client, although chromedriver speaks plain HTTP.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // Of an earlier run.
+        // The picture of an earlier run.
         let _ = fs::remove_file(picture_file(&failure()));
         let home = tempfile::tempdir().unwrap();
         let (service, port) = start_chromedriver(home.path());
@@ -80,9 +80,9 @@ impl Browser {
                     .unwrap();
             }
         }
-        // What is tested is not whether the browser knows a CA that was made a moment ago.
+        // These tests are not about certificates, and the CA is new.
         chrome.accept_insecure_certs(true).unwrap();
-        // Some pages are not loaded before a person has pressed a button elsewhere.
+        // Some pages load only after the user has pressed a button elsewhere.
         chrome
             .set_page_load_strategy(PageLoadStrategy::None)
             .unwrap();
@@ -97,7 +97,7 @@ impl Browser {
             _home: home,
         };
         let driver = WebDriver::builder(format!("http://127.0.0.1:{port}"), chrome)
-            .request_timeout(PATIENCE)
+            .request_timeout(TIMEOUT)
             .connect();
         let driver = browser.runtime.block_on(driver);
         browser.driver = Some(
@@ -121,7 +121,7 @@ impl Browser {
             .into()
     }
 
-    /// Waits until `look` finds something, and fails with what is on the page when it never does.
+    /// Waits until `look` returns a value. If it never does, the failure shows the page.
     pub fn wait<T>(
         &self,
         what: &str,
@@ -129,12 +129,12 @@ impl Browser {
     ) -> T {
         let start = Instant::now();
         loop {
-            // An error is mostly an element of a page that is just being left.
+            // An error usually means that the element belongs to the previous page.
             let found = self.runtime.block_on(look(self.driver()));
             if let Ok(Some(found)) = found {
                 return found;
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > TIMEOUT {
                 let picture = self.picture(&failure());
                 panic!(
                     "no {what} ({:?})\n--- at {}, seen in {}\n{}",
@@ -150,7 +150,7 @@ impl Browser {
         }
     }
 
-    /// Waits until an element is visible whose text has `text` in it. The whole text.
+    /// Waits for a visible element whose text contains `text`. Returns the whole text.
     pub fn see(&self, css: &str, text: &str) -> String {
         self.wait(
             &format!("{css} that says {text:?}"),
@@ -168,7 +168,7 @@ impl Browser {
         )
     }
 
-    /// Waits until there is no such element.
+    /// Waits until no such element exists.
     pub fn see_no(&self, css: &str) {
         self.wait(
             &format!("page without {css}"),
@@ -182,14 +182,14 @@ impl Browser {
         );
     }
 
-    /// Waits until it can be pressed, and presses it.
+    /// Waits until the element can be pressed, and presses it.
     pub fn press(&self, css: &str) {
         self.wait(&format!("{css} to press"), &async |driver: &WebDriver| {
             driver.find(By::Css(css)).await?.click().await.map(Some)
         });
     }
 
-    /// Waits until it can be typed into, and types.
+    /// Waits until the element accepts text, and types.
     pub fn write(&self, css: &str, text: &str) {
         self.wait(
             &format!("{css} to write into"),
@@ -204,7 +204,7 @@ impl Browser {
         );
     }
 
-    /// Types where the focus is.
+    /// Types into the focused element.
     pub fn key(&self, key: Key) {
         let typed = self.driver().action_chain().send_keys(key);
         self.runtime.block_on(typed.perform()).unwrap();
@@ -235,7 +235,7 @@ impl Browser {
             .unwrap();
     }
 
-    /// The element as a screen reader is told of it.
+    /// The element as a screen reader presents it.
     pub fn accessible(&self, css: &str) -> Accessible {
         let node = self.wait(
             &format!("{css} for a screen reader"),
@@ -269,7 +269,7 @@ impl Browser {
         }
     }
 
-    /// Light or dark, as the person has set it.
+    /// Selects the light or dark theme.
     pub fn prefer(&self, scheme: &str) {
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         let cdp = self.driver().cdp();
@@ -277,7 +277,7 @@ impl Browser {
         self.runtime.block_on(set).unwrap();
     }
 
-    /// Without script from the next page on.
+    /// Disables scripts from the next page on.
     pub fn switch_script_off(&self) {
         let cdp = self.driver().cdp();
         let set = cdp.send_raw(
@@ -287,7 +287,7 @@ impl Browser {
         self.runtime.block_on(set).unwrap();
     }
 
-    /// What is in the window, as target/browser/NAME.png.
+    /// Saves a picture of the window as target/browser/NAME.png.
     pub fn picture(&self, name: &str) -> PathBuf {
         let path = picture_file(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -300,7 +300,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Chromium would outlive a chromedriver that is merely killed.
+        // Chromium would outlive a chromedriver that is killed.
         if let Some(driver) = self.driver.take() {
             let _ = self.runtime.block_on(driver.quit());
         }
@@ -309,13 +309,13 @@ impl Drop for Browser {
     }
 }
 
-/// What a screen reader is told.
+/// The element as a screen reader presents it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Accessible {
     pub role: String,
     pub name: String,
     pub description: String,
-    /// How changes are told: `off`, `polite` or `assertive`.
+    /// How changes are announced: `off`, `polite` or `assertive`.
     pub live: String,
 }
 
@@ -324,7 +324,7 @@ fn picture_file(name: &str) -> PathBuf {
     folder.join(format!("{name}.png"))
 }
 
-/// The name of the picture that this test leaves when it fails.
+/// The name of the picture that a failing test leaves.
 fn failure() -> String {
     let test = thread::current()
         .name()
@@ -333,8 +333,8 @@ fn failure() -> String {
     format!("FAILED-{test}")
 }
 
-/// The port is one that was free. The driver gives up where it is free for IPv6 and taken for IPv4,
-/// as it may be while other tests have connections.
+/// The port was free. The driver fails if the port is free for IPv6 but taken for IPv4, which
+/// connections of other tests can cause.
 fn start_chromedriver(home: &Path) -> (Child, u16) {
     let mut tries = (0..5).filter_map(|_| try_chromedriver(home).ok());
     tries.next().expect("chromedriver names its port")
@@ -358,7 +358,7 @@ fn try_chromedriver(home: &Path) -> Result<(Child, u16), ExitStatus> {
     let Some(port) = port else {
         return Err(service.wait().unwrap());
     };
-    // It must not come to wait for somebody who reads what it says.
+    // Discard the output, so that the driver never blocks on it.
     thread::spawn(move || lines.for_each(drop));
     Ok((service, port))
 }

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-/// A command that does not know that cargo runs these tests: what cargo tells them by environment
-/// variables would have the nested cargo build some crates anew, there and back, each time.
+/// A command without the environment variables of cargo. With them, the nested cargo would rebuild
+/// some crates each time.
 pub fn outside_of_cargo(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {

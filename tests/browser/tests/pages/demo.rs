@@ -9,7 +9,7 @@ use crate::cargo::outside_of_cargo;
 pub struct Demo {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    /// The tenant's phone page.
+    /// The URL of the tenant's phone page.
     pub url: String,
 }
 
@@ -35,7 +35,7 @@ impl Demo {
         demo
     }
 
-    /// Reads on to the first line with `part` in it.
+    /// Reads up to the first line that contains `part`.
     pub fn line(&mut self, part: &str) -> String {
         let mut seen = String::new();
         loop {
@@ -49,7 +49,7 @@ impl Demo {
         }
     }
 
-    /// Reads on to the end, where the demo itself judges.
+    /// Reads to the end. The demo itself checks the result.
     pub fn end(mut self) {
         self.line("log ");
         assert!(self.child.wait().unwrap().success());
@@ -58,7 +58,7 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // By a signal that lets it end its tenant, and nothing when it has ended.
+        // With a signal, so that it ends its tenant. It may have ended already.
         if let Ok(None) = self.child.try_wait() {
             let _ = Command::new("kill")
                 .arg(self.child.id().to_string())

@@ -1,40 +1,47 @@
-//! The page where a person plays the phones.
+//! The page on which a user operates the phones.
 
 use std::thread::{self, JoinHandle};
 
-use logonbox_authenticator::{Approval, Canceller, Client, Error, ErrorKind};
+use logonbox_authenticator::{Approval, Client, Error, ErrorKind};
 use tenant::{Options, Tenant};
 use thirtyfour::prelude::*;
+use tokio::task::AbortHandle;
 
-use crate::browser::{Accessible, Browser, PATIENCE, Window};
+use crate::browser::{Accessible, Browser, TIMEOUT, Window};
 
 /// A client whose login waits for a phone.
 struct Ring {
-    login: JoinHandle<Result<Approval, Error>>,
-    canceller: Canceller,
+    /// Nothing if the login was cancelled.
+    login: JoinHandle<Option<Result<Approval, Error>>>,
+    task: AbortHandle,
 }
 
-/// Rings the phone of that name, and waits until the tenant has noticed.
+/// Rings the phone with that name, and waits until the tenant has noticed.
 fn ring(tenant: &Tenant, account: &'static str, phone: &'static str) -> Ring {
     let waiting = tenant.waiting().len();
-    let canceller = Canceller::new();
     let client = Client::builder(tenant.authority().parse().unwrap())
         .ca_pem(tenant.ca_pem())
-        .canceller(&canceller)
         .build()
         .unwrap();
-    let login = thread::spawn(move || {
-        let keys = client.keys(account)?;
+    let event_loop = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let login = event_loop.spawn(async move {
+        let keys = client.keys(account).await?;
         let request = client.request(account, client.choose_by_comment(&keys, phone)?)?;
-        client.sign(request)?.verify()
+        client.sign(request).await?.verify()
     });
-    assert!(tenant.wait_for_waiting(waiting + 1, PATIENCE));
-    Ring { login, canceller }
+    let task = login.abort_handle();
+    let login = thread::spawn(move || event_loop.block_on(login).ok());
+    assert!(tenant.wait_for_waiting(waiting + 1, TIMEOUT));
+    Ring { login, task }
 }
 
 impl Ring {
     fn end(self) -> Result<Approval, ErrorKind> {
-        self.login.join().unwrap().map_err(|error| error.kind())
+        let result = self.login.join().unwrap().expect("not cancelled");
+        result.map_err(|error| error.kind())
     }
 }
 
@@ -79,10 +86,10 @@ fn a_request_whose_client_is_gone_disappears() {
     let (tenant, phone) = start(Window::Phone);
     let login = ring(&tenant, "page", "Pixel 8");
     phone.see("section h2", "page on Pixel 8");
-    login.canceller.cancel();
+    login.task.abort();
     phone.see_no("section");
     phone.see("#said", "The request for page on Pixel 8 is over.");
-    assert_eq!(login.end().unwrap_err(), ErrorKind::Cancelled);
+    assert!(login.login.join().unwrap().is_none());
 }
 
 #[test]
@@ -92,12 +99,12 @@ fn each_phone_is_asked_for_itself() {
     let lees_old = ring(&tenant, "page@lee", "Old phone");
     let kim = ring(&tenant, "page@kim", "Pixel 8");
     phone.see("nav li:first-child strong", "3");
-    // Those that wait, in the order in which they came.
+    // The waiting requests, in the order of arrival.
     phone.see("section:nth-of-type(1) h2", "page@lee on Pixel 8");
     phone.see("section:nth-of-type(2) h2", "page@lee on Old phone");
     phone.see("section:nth-of-type(3) h2", "page@kim on Pixel 8");
 
-    // A page of its own.
+    // The page of a single phone.
     phone.press("nav a[href='/?account=page%40lee&phone=Old+phone']");
     phone.see("h1", "Old phone of page@lee");
     phone.see_no("section:nth-of-type(2)");
@@ -133,7 +140,7 @@ fn a_keyboard_is_enough() {
     page.see("#said", "page@lee on Pixel 8: Authorized.");
     assert!(first.end().is_ok());
 
-    // The focus is on the next request, but on none of its buttons: Enter once more answers nothing.
+    // The focus is on the next request, but not on a button: another Enter has no effect.
     page.wait_script(
         "focus on the next request's heading",
         "return document.activeElement.matches('section:nth-of-type(1) h2')",
@@ -154,7 +161,7 @@ fn a_keyboard_is_enough() {
     );
 }
 
-/// Presses Tab until the focus is there.
+/// Presses Tab until this element has the focus.
 fn tab_to(page: &Browser, css: &str) {
     for _ in 0..20 {
         if is_focused(page, css) {
@@ -174,7 +181,7 @@ fn a_screen_reader_is_told_who_asks_what() {
     let (tenant, page) = start(Window::Desktop);
     let login = ring(&tenant, "page", "Pixel 8");
     let question = page.see("section .text", "wants to authenticate");
-    // New requests are read out, and what became of them.
+    // New requests and results are announced.
     let news = format!("New request for page on Pixel 8: {question}");
     page.see("#news", &news);
     for status in ["#news", "#said"] {

@@ -1,17 +1,17 @@
-//! What fits on a small screen, and pictures of all pages for a person to look at.
+//! The layout on a small screen, and pictures of all pages.
 
 use std::thread;
 
-use logonbox_authenticator::Client;
+use logonbox_authenticator::blocking::Client;
 use tenant::{Options, Tenant};
 
 use crate::application::Application;
-use crate::browser::{Browser, PATIENCE, Window};
+use crate::browser::{Browser, TIMEOUT, Window};
 
-/// As long as names get, and with nothing to break a line at.
+/// The longest possible name, without a place for a line break.
 const ACCOUNT: &str = "page@a-department-with-a-very-long-name-indeed.of-a-company.example";
 
-/// Nothing to the right of the window, and nothing that is too small for a finger.
+/// Expects that everything fits the width, and that buttons are large enough for a finger.
 fn fits(browser: &Browser, page: &str) {
     let wide = browser.script(
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
@@ -47,11 +47,11 @@ fn all(window: Window) {
     browser.see("#status", "Waiting for");
     pictures(&browser, "sign", window);
 
-    assert!(tenant.wait_for_waiting(1, PATIENCE));
+    assert!(tenant.wait_for_waiting(1, TIMEOUT));
     let client = Client::builder(tenant.authority().parse().unwrap());
-    let client = client.ca_pem(tenant.ca_pem()).build().unwrap();
+    let client = client.ca_pem(tenant.ca_pem()).build_blocking().unwrap();
     let push = thread::spawn(move || client.authenticate("page").is_ok());
-    assert!(tenant.wait_for_waiting(2, PATIENCE));
+    assert!(tenant.wait_for_waiting(2, TIMEOUT));
     let phone = Browser::open(window, &format!("https://{}/", tenant.authority()));
     phone.see("section:nth-of-type(2)", "");
     pictures(&phone, "phones", window);

@@ -8,14 +8,14 @@ use crate::browser::{Accessible, Browser, Window};
 
 const NOT_ASKED: &str = "No login waits for this response";
 
-/// A tenant, an application, and a person's computer.
-struct Stage {
+/// A tenant, an application, and a user's computer.
+struct Setup {
     laptop: Browser,
     application: Application,
     tenant: Tenant,
 }
 
-impl Stage {
+impl Setup {
     fn new() -> Self {
         Self::with(Options::default())
     }
@@ -41,14 +41,14 @@ impl Stage {
         Browser::open(Window::Phone, &url)
     }
 
-    /// A login whose response has come to another browser than it was asked in: the session that
-    /// it was asked in, the browser, and the address with the response.
+    /// A login whose response has reached a different browser. Returns the session of the login,
+    /// the browser, and the address with the response.
     fn answered(&self, user: &str) -> (Cookie, Browser, String) {
         let started = self.application.start_login(user);
         let other = Browser::open(Window::Desktop, &started.location);
         other.see("[role=alert]", NOT_ASKED);
         let finish = other.url();
-        // Whatever the Host header said.
+        // The Host header has no influence.
         let application = format!("{}/finish/", self.application.url);
         assert!(finish.starts_with(&application), "{finish}");
         let (name, value) = started.session;
@@ -64,73 +64,73 @@ impl Stage {
 
 #[test]
 fn a_person_logs_in_and_out() {
-    let stage = Stage::new();
-    let laptop = &stage.laptop;
-    stage.log_in_as("page");
+    let setup = Setup::new();
+    let laptop = &setup.laptop;
+    setup.log_in_as("page");
 
     laptop.see("h1", "Confirm on your phone");
     laptop.see(".text", "page wants to log in to the example wiki.");
-    laptop.see("dl", &stage.application.url);
+    laptop.see("dl", &setup.application.url);
     laptop.see("main", "press Authorize");
     laptop.see("#status", "Waiting for Pixel 8");
-    let phone = stage.phone();
+    let phone = setup.phone();
     phone.see("section .text", "page wants to log in to the example wiki.");
     phone.press("button[value=authorize]");
 
     laptop.see("[role=status]", "You are logged in as page.");
-    // The response is not left in the address, where it would be bookmarked.
-    assert_eq!(laptop.url(), format!("{}/", stage.application.url));
-    let session = stage.session();
+    // The response is removed from the address, so that it is not bookmarked.
+    assert_eq!(laptop.url(), format!("{}/", setup.application.url));
+    let session = setup.session();
     assert_eq!(session.http_only, Some(true));
     assert_eq!(session.same_site, Some(SameSite::Lax));
 
     laptop.press("button");
     laptop.see("label", "User name");
     laptop.add_cookie(session);
-    laptop.go(&stage.application.url);
+    laptop.go(&setup.application.url);
     laptop.see("label", "User name");
 }
 
-/// Here the tenant's page is left on the screen by a browser that waits for the next one, and tells
-/// its driver nothing meanwhile.
+/// The page of the tenant stays on the screen here. The browser waits for the next page and does
+/// not answer its driver meanwhile.
 #[test]
 fn it_works_without_script() {
-    let stage = Stage::new();
-    stage.laptop.switch_script_off();
-    stage.laptop.go(&stage.application.url);
-    stage.log_in_as("page");
-    stage.phone().press("button[value=authorize]");
-    stage
+    let setup = Setup::new();
+    setup.laptop.switch_script_off();
+    setup.laptop.go(&setup.application.url);
+    setup.log_in_as("page");
+    setup.phone().press("button[value=authorize]");
+    setup
         .laptop
         .see("[role=status]", "You are logged in as page.");
 }
 
 #[test]
 fn declined_is_said_and_a_second_try_works() {
-    let stage = Stage::new();
-    let (laptop, phone) = (&stage.laptop, stage.phone());
-    stage.log_in_as("page");
+    let setup = Setup::new();
+    let (laptop, phone) = (&setup.laptop, setup.phone());
+    setup.log_in_as("page");
     phone.press("button[value=decline]");
     laptop.see("[role=alert]", "You declined on your phone.");
 
     laptop.press("main a");
     laptop.see("label", "User name");
-    stage.log_in_as("page");
+    setup.log_in_as("page");
     phone.press("button[value=authorize]");
     laptop.see("[role=status]", "You are logged in as page.");
 }
 
-/// The second browser is that of somebody who has got hold of the request's address.
+/// The second browser belongs to an attacker who knows the address of the request.
 #[test]
 fn a_response_is_good_for_one_session_and_once() {
-    let stage = Stage::new();
-    let laptop = &stage.laptop;
-    let (session, other, finish) = stage.answered("approve");
+    let setup = Setup::new();
+    let laptop = &setup.laptop;
+    let (session, other, finish) = setup.answered("approve");
     laptop.add_cookie(session.clone());
     laptop.go(&finish);
     laptop.see("[role=status]", "You are logged in as approve.");
-    // Somebody may know the id from before.
-    assert_ne!(session.value, stage.session().value);
+    // An attacker may know an id from before.
+    assert_ne!(session.value, setup.session().value);
     laptop.go(&finish);
     laptop.see("[role=alert]", NOT_ASKED);
 
@@ -141,8 +141,8 @@ fn a_response_is_good_for_one_session_and_once() {
 
 #[test]
 fn a_refusal_is_good_once_too() {
-    let stage = Stage::new();
-    let (session, other, finish) = stage.answered("decline");
+    let setup = Setup::new();
+    let (session, other, finish) = setup.answered("decline");
     for said in ["You declined on your phone.", NOT_ASKED] {
         other.add_cookie(session.clone());
         other.go(&finish);
@@ -152,44 +152,44 @@ fn a_refusal_is_good_once_too() {
 
 #[test]
 fn what_does_not_fit_logs_nobody_in() {
-    let stage = Stage::new();
-    let laptop = &stage.laptop;
+    let setup = Setup::new();
+    let laptop = &setup.laptop;
     for (user, said) in [
         ("wrong-key", "does not fit"),
         ("approve.redirect-other-user", "does not fit"),
         ("approve.redirect-lower-flags", "does not fit"),
         ("not-json", "does not fit"),
-        // Whether there is such an account is not told.
+        // The page does not reveal whether the account exists.
         ("lee", "There is no phone to ask for that name."),
         ("keys-none", "There is no phone to ask for that name."),
         ("keys-error-500", "Phones cannot be asked at the moment."),
     ] {
-        stage.log_in_as(user);
+        setup.log_in_as(user);
         laptop.see("[role=alert]", said);
         laptop.press("main a");
         laptop.see("label", "User name");
     }
-    laptop.go(&format!("{}/finish/1?response=AA", stage.application.url));
+    laptop.go(&format!("{}/finish/1?response=AA", setup.application.url));
     laptop.see("[role=alert]", NOT_ASKED);
-    // There is nothing to see elsewhere.
+    // Other addresses have no page.
     for place in ["start", "finish", "nowhere"] {
-        laptop.go(&format!("{}/{place}", stage.application.url));
+        laptop.go(&format!("{}/{place}", setup.application.url));
         laptop.see("label", "User name");
     }
 }
 
-/// Both logins are somebody's own, and neither takes the other's response.
+/// Both logins belong to the same user. Each accepts only its own response.
 #[test]
 fn two_tabs_do_not_disturb_each_other() {
-    let stage = Stage::new();
-    let laptop = &stage.laptop;
-    let (session, _, first) = stage.answered("approve");
+    let setup = Setup::new();
+    let laptop = &setup.laptop;
+    let (session, _, first) = setup.answered("approve");
     laptop.add_cookie(session);
-    laptop.go(&stage.application.url);
-    stage.log_in_as("page");
+    laptop.go(&setup.application.url);
+    setup.log_in_as("page");
     laptop.see("h1", "Confirm on your phone");
-    // What another site may send the browser to.
-    laptop.go(&format!("{}/finish/1?response=AA", stage.application.url));
+    // An address to which another site may redirect the browser.
+    laptop.go(&format!("{}/finish/1?response=AA", setup.application.url));
     laptop.see("[role=alert]", NOT_ASKED);
     laptop.go(&first);
     laptop.see("[role=status]", "You are logged in as approve.");
@@ -197,16 +197,16 @@ fn two_tabs_do_not_disturb_each_other() {
 
 #[test]
 fn another_site_logs_nobody_in() {
-    let stage = Stage::new();
-    let laptop = &stage.laptop;
+    let setup = Setup::new();
+    let laptop = &setup.laptop;
     laptop.go(&format!(
         "data:text/html,<form method=post action={}/start><input name=user value=approve>\
          <button id=elsewhere>Win</button></form>",
-        stage.application.url
+        setup.application.url
     ));
     laptop.press("#elsewhere");
     laptop.see("[role=alert]", "did not come from a page of this site");
-    laptop.go(&stage.application.url);
+    laptop.go(&setup.application.url);
     laptop.see("label", "User name");
 }
 
@@ -215,7 +215,7 @@ fn behind_https_the_cookie_goes_nowhere_else() {
     let tenant = Tenant::start(Options::default()).unwrap();
     let application = Application::start_behind_proxy(&tenant, "https://wiki.example/");
     let started = application.start_login("page");
-    // What begins like this is believed only with Secure and Path=/, and from the site itself.
+    // Browsers accept this prefix only with Secure and Path=/, and only from the site itself.
     assert!(started.cookie.starts_with("__Host-"), "{}", started.cookie);
     for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
         let attributes = started.cookie.split("; ");
@@ -232,20 +232,20 @@ fn behind_https_the_cookie_goes_nowhere_else() {
 #[test]
 fn names_are_text() {
     let name = "<i>lee</i> & \"co\"";
-    let stage = Stage::with(Options {
+    let setup = Setup::with(Options {
         accounts: [Account::new(name)].into_iter().collect(),
         ..Options::default()
     });
-    stage.log_in_as(name);
-    stage
+    setup.log_in_as(name);
+    setup
         .laptop
         .see("[role=status]", &format!("You are logged in as {name}."));
 }
 
 #[test]
 fn a_screen_reader_is_told_what_to_do() {
-    let stage = Stage::new();
-    let laptop = &stage.laptop;
+    let setup = Setup::new();
+    let laptop = &setup.laptop;
     let told = |css: &str| {
         let Accessible { role, name, .. } = laptop.accessible(css);
         (role, name)
@@ -255,7 +255,7 @@ fn a_screen_reader_is_told_what_to_do() {
     assert_eq!(told("button"), is("button", "Log in with your phone"));
     assert_eq!(told("h1"), is("heading", "Log in"));
 
-    stage.log_in_as("page");
+    setup.log_in_as("page");
     laptop.see("#status", "Waiting for Pixel 8");
     assert_eq!(told("h1"), is("heading", "Confirm on your phone"));
     let status = laptop.accessible("#status");
@@ -266,7 +266,7 @@ fn a_screen_reader_is_told_what_to_do() {
     let language = laptop.script("return document.documentElement.lang");
     assert_eq!(language, "en");
 
-    stage.phone().press("button[value=decline]");
+    setup.phone().press("button[value=decline]");
     laptop.see("[role=alert]", "You declined");
     let alert = laptop.accessible("[role=alert]");
     assert_eq!(

@@ -1,9 +1,9 @@
-//! A login in a terminal, which a person answers on the phone page.
+//! A login in a terminal, which the user approves on the phone page.
 
 use crate::browser::{Browser, Window};
 use crate::demo::Demo;
 
-/// A demo whose request is on the phone page, with the code that the terminal shows.
+/// A demo with a request on the phone page. Returns the code that the terminal shows.
 fn ring() -> (Demo, Browser) {
     let mut demo = Demo::start();
     let phone = Browser::open(Window::Phone, &demo.url);

@@ -11,7 +11,7 @@ use crate::reply::{Flow, Reply};
 
 pub(crate) const JSON_API: &str = "application/vnd.api+json";
 
-/// An answer as it ought to be.
+/// A correct answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Document(StatusCode, Value),
@@ -34,7 +34,7 @@ impl Answer {
     }
 }
 
-/// Where the login stands: this step is to be done next, or none.
+/// The state of the login: the next step, or none.
 pub(crate) fn session(attributes: &Value) -> Answer {
     data(&json!({ "type": "authentication.session", "attributes": attributes }))
 }
@@ -47,7 +47,7 @@ pub(crate) fn data(data: &Value) -> Answer {
     Answer::Document(StatusCode::OK, json!({ "data": data }))
 }
 
-/// An error, for a client that gets its `status` as a number or as a string.
+/// An error. Its `status` is a number or a string.
 pub(crate) fn error(status: StatusCode, code: &str, status_text: bool, meta: Meta) -> Answer {
     let number = status.as_u16();
     let told = if status_text {
@@ -64,7 +64,7 @@ pub(crate) fn error(status: StatusCode, code: &str, status_text: bool, meta: Met
     Answer::Document(status, document)
 }
 
-/// What an error says beside its code.
+/// The details beside an error's code.
 #[derive(Default)]
 pub(crate) struct Meta(Map<String, Value>);
 

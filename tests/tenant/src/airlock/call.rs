@@ -1,4 +1,4 @@
-//! What a request asks for, by the letter of the documentation.
+//! Parses requests strictly by the documentation.
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::seen::HttpRequest;
 
-/// More than any client has reason to send.
+/// More than any client needs to send.
 const MAX_BODY: usize = 1 << 20;
 
-/// A request that the documentation knows.
+/// A request that is documented.
 pub(crate) enum Call {
-    /// To an application, or to the default one.
+    /// Access to an application, or to the default one.
     Access(Option<String>),
     Password {
         username: String,
@@ -22,7 +22,7 @@ pub(crate) enum Call {
     Select(String),
     Poll,
     Challenge,
-    /// The OTP below the QR code.
+    /// The OTP that belongs to the QR code.
     QrOtp(String),
     Otp(String),
     SmsOtp(String),
@@ -31,7 +31,7 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Whether it may be the first of a session.
+    /// Whether the call may be the first of a session.
     pub(crate) fn opens(&self) -> bool {
         matches!(
             self,
@@ -39,7 +39,7 @@ impl Call {
         )
     }
 
-    /// Without anything secret.
+    /// The name of the call, without secrets.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Access(_) => "an access",
@@ -64,7 +64,7 @@ pub(crate) async fn read(body: Incoming) -> Result<Vec<u8>, String> {
     Ok(body.to_bytes().to_vec())
 }
 
-/// Understands a request to `path`, which is below the base URL.
+/// Parses a request to `path`, which is below the base URL.
 pub(crate) fn understand(http: &HttpRequest, path: &str, body: &[u8]) -> Result<Call, String> {
     let known = Path::find(path)?;
     if http.method != known.method() {
@@ -89,7 +89,7 @@ pub(crate) fn understand(http: &HttpRequest, path: &str, body: &[u8]) -> Result<
     known.with(body)
 }
 
-/// The paths of the documentation.
+/// The documented paths.
 enum Path {
     Access(Option<String>),
     Select(String),
@@ -134,7 +134,7 @@ impl Path {
         }
     }
 
-    /// The call, with what the body says.
+    /// The call, with the values in the body.
     fn with(self, body: &[u8]) -> Result<Call, String> {
         let path = match self {
             Self::Access(id) => return nothing(body).map(|()| Call::Access(id)),
@@ -163,13 +163,13 @@ const POSTS: [&str; 7] = [
     "airlock-2fa/status/poll/",
     "airlock-2fa/offline-qr-code/challenge/retrieve/",
     "airlock-2fa/offline-qr-code/otp/check/",
-    // These are written without a slash at the end wherever they are named.
+    // The documentation writes these paths without a slash at the end.
     "otp/check",
     "mtan/otp/check",
 ];
 
-/// What an id in a path stands for. It must be one segment, so all but
-/// unreserved characters are percent-encoded.
+/// Decodes an id in a path. It must be one segment, so all characters but the unreserved ones are
+/// percent-encoded.
 fn segment(raw: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%".contains(c);
     if raw.is_empty() || !raw.chars().all(plain) {
@@ -180,7 +180,7 @@ fn segment(raw: &str) -> Result<String, String> {
     Ok(decoded.into_owned())
 }
 
-/// No body, or an empty object: which of them is documented nowhere.
+/// Accepts no body and an empty object, because the documentation does not say which.
 fn nothing(body: &[u8]) -> Result<(), String> {
     if body.is_empty() {
         return Ok(());
@@ -188,9 +188,9 @@ fn nothing(body: &[u8]) -> Result<(), String> {
     strings(body, []).map(|[]| ())
 }
 
-/// The members of an object that has these, all of them strings, and no others.
+/// The members of an object that has exactly these members, all of them strings.
 fn strings<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[String; N], String> {
-    // The parser's own words could quote a password.
+    // The parser's own message could quote a password.
     let members: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| "the body is not a JSON object".to_owned())?;
     if let Some(name) = members.keys().find(|name| !names.contains(&name.as_str())) {

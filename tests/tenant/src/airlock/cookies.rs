@@ -1,29 +1,28 @@
-//! The cookies of a session: what the client was given, and whether it
-//! returns it.
+//! The cookies of a session: those that the client was given, and whether it returns them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::seen::HttpRequest;
 
-/// The Gateway's cookie whose value has to come back as the header `X-CSRFT123`.
+/// The Gateway's cookie. The client has to return its value in the header `X-CSRFT123`.
 pub(crate) const CSRF: &str = "CSRFT123-S";
 const CSRF_HEADER: &str = "x-csrft123";
 
 /// A cookie that the Gateway sets with its first answer and deletes with its second.
 const PASSING: &str = "AL_START-S";
 
-/// What the client has to return.
+/// The cookies that the client has to return.
 #[derive(Debug, Default)]
 pub(crate) struct Jar(BTreeMap<String, String>);
 
 impl Jar {
-    /// Puts the session's cookie in; the header that says so.
+    /// Adds the session's cookie and returns its header.
     pub(crate) fn begin(&mut self, name: &str, value: &str) -> Vec<String> {
         self.set(name, value)
     }
 
-    /// The Gateway's part of the next answer.
+    /// The cookies that the Gateway adds to the next answer.
     pub(crate) fn turn(&mut self) -> Vec<String> {
         let first = !self.0.contains_key(CSRF);
         let mut headers = self.set(CSRF, &random());
@@ -42,7 +41,7 @@ impl Jar {
         vec![format!("{name}={value}; Path=/; Secure; HttpOnly")]
     }
 
-    /// Whether the client returns what it was given, no more and no less.
+    /// Whether the client returns exactly the cookies that it was given.
     pub(crate) fn check(&self, returned: &[(String, String)]) -> Result<(), String> {
         for (name, value) in &self.0 {
             match returned.iter().find(|(key, _)| key == name) {
@@ -66,7 +65,7 @@ impl Jar {
         Ok(())
     }
 
-    /// Whether the Gateway lets a POST through.
+    /// Whether the Gateway admits a POST.
     pub(crate) fn lets_through(&self, http: &HttpRequest) -> bool {
         let echoed = http.header(CSRF_HEADER);
         self.0.get(CSRF).is_none_or(|csrf| echoed == Some(csrf))
@@ -86,7 +85,7 @@ pub(crate) fn returned(http: &HttpRequest) -> Vec<(String, String)> {
     cookies
 }
 
-/// Nobody guesses it.
+/// A value that cannot be guessed.
 pub(crate) fn random() -> String {
     let mut bytes = [0_u8; 16];
     getrandom::getrandom(&mut bytes).expect("the system has random bytes");

@@ -6,11 +6,11 @@ use super::answer::{self, Answer};
 use super::scenario::DeviceList;
 use super::users::Device;
 
-/// What must not reach a terminal as it is.
+/// Text that must not reach a terminal unchanged.
 pub(crate) const HOSTILE: &str =
     "\u{1b}[2J\u{1b}]0;title\u{7}\r\n\nApproved. \u{202e}moc.elpmaxe\u{2066}\u{9b}31m\u{0}%s%n ";
 
-/// One id for each device, and some to spare.
+/// One id for each device, and some more.
 const ODD_IDS: [&str; 8] = [
     "../../flow",
     "a/b",
@@ -22,7 +22,7 @@ const ODD_IDS: [&str; 8] = [
     "a\\b;c&d+e",
 ];
 
-/// The devices as they are listed; these are also the ids to choose by.
+/// The devices as listed. Their ids are the ones to choose from.
 pub(crate) fn listed(devices: &[Device], list: DeviceList) -> Vec<Device> {
     let mut devices = devices.to_vec();
     match list {
@@ -67,7 +67,7 @@ fn each(devices: &mut [Device], mut change: impl FnMut(&mut Device, usize)) {
     }
 }
 
-/// The list of `devices`, which are listed ones.
+/// Formats listed `devices` as a list.
 pub(crate) fn answer(devices: &[Device], list: DeviceList) -> Answer {
     let entry = |device: &Device| {
         let mut attributes = json!({ "displayName": device.name, "deviceType": device.kind });

@@ -1,4 +1,4 @@
-//! The login itself: which step comes after which.
+//! The login flow: the order of its steps.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::call::Call;
 use super::cookies::Jar;
 use super::scenario::{DeviceList, Image, Place};
 use super::token::Token;
-use super::users::{Device, Factor, Refusal, User, Works};
+use super::users::{Behaviour, Device, Factor, Refusal, User};
 use super::{Airlock, devices, image};
 
 const PASSWORD_REQUIRED: &str = "PASSWORD_REQUIRED";
@@ -21,10 +21,10 @@ const POLLING_REQUIRED: &str = "AIRLOCK_2FA_POLLING_OR_OFFLINE_REQUIRED";
 const OTP_REQUIRED: &str = "OTP_REQUIRED";
 const SMS_OTP_REQUIRED: &str = "MTAN_OTP_REQUIRED";
 
-/// How far away the temporaryLockExpiry of a wrong answer is.
+/// The time until the temporaryLockExpiry of a wrong answer.
 const DELAY: Duration = Duration::from_secs(30);
 
-/// One login.
+/// A login session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) user: Option<User>,
@@ -34,23 +34,23 @@ pub(crate) struct Session {
     step: Step,
 }
 
-/// What a session waits for.
+/// The step for which a session waits.
 #[derive(Debug)]
 enum Step {
-    /// The access to an application, where it is demanded, or the password.
+    /// The access to an application if it is required, else the password.
     Start,
     Password,
     Choice(Vec<Device>),
     /// The request for a challenge, and then the OTP.
     Qr(Token, Option<Vec<u8>>),
-    /// A number of polls so far.
-    Push(Works, u32),
+    /// The number of polls so far.
+    Push(Behaviour, u32),
     Otp(String),
     SmsOtp {
         code: String,
         phone: String,
     },
-    /// A step that is named here, and no more.
+    /// A step that this server names but does not implement.
     Other(String),
     Done,
     /// The flow has ended without a login.
@@ -58,7 +58,7 @@ enum Step {
 }
 
 impl Step {
-    /// The step's name on the wire, or what there is to say instead.
+    /// The step's name on the wire, or the reason why there is none.
     fn name(&self) -> &str {
         match self {
             Self::Start | Self::Password => PASSWORD_REQUIRED,
@@ -74,21 +74,21 @@ impl Step {
     }
 
     fn of(device: &Device) -> Self {
-        match device.works {
-            Works::Scans => Self::Qr(Token::new(&device.name), None),
-            works => Self::Push(works, 0),
+        match device.behaviour {
+            Behaviour::Scans => Self::Qr(Token::new(&device.name), None),
+            behaviour => Self::Push(behaviour, 0),
         }
     }
 }
 
-/// What becomes of a call.
+/// The result of a call.
 pub(crate) struct Move {
     pub(crate) answer: Answer,
-    /// For the log.
+    /// The text for the log.
     pub(crate) did: String,
-    /// Where trouble may replace the answer.
+    /// Where a bad answer may replace the answer.
     pub(crate) place: Option<Place>,
-    /// Whether the session ends with it.
+    /// Whether the session ends.
     pub(crate) ends: bool,
 }
 
@@ -108,7 +108,7 @@ impl Move {
     }
 }
 
-/// Wrong answers since the last login, by user.
+/// The number of wrong answers since the last login, by user.
 type Wrong = HashMap<String, u32>;
 
 impl Session {
@@ -122,7 +122,7 @@ impl Session {
         }
     }
 
-    /// Does what the call says. A call that is out of turn changes nothing.
+    /// Carries out the call. A call out of turn changes nothing.
     pub(crate) fn take(
         &mut self,
         call: Call,
@@ -173,10 +173,10 @@ impl Session {
                 let right = *code == otp;
                 Ok(self.otp(right, wrong))
             }
-            (Call::Poll, Step::Push(works, polls)) => {
-                let (works, now) = (*works, *polls);
+            (Call::Poll, Step::Push(behaviour, polls)) => {
+                let (behaviour, now) = (*behaviour, *polls);
                 *polls += 1;
-                Ok(self.poll(works, now, wrong))
+                Ok(self.poll(behaviour, now, wrong))
             }
             (call, step) => Err(format!(
                 "{} is out of turn: the next step is {}",
@@ -269,10 +269,10 @@ impl Session {
         Move::new(answer, "wrong OTP")
     }
 
-    fn poll(&mut self, works: Works, polls: u32, wrong: &mut Wrong) -> Move {
-        match works {
-            Works::Approves(after) if polls >= after => self.done(wrong),
-            Works::Fails(after) if polls >= after => self.refuse(Refusal::Failed(401)),
+    fn poll(&mut self, behaviour: Behaviour, polls: u32, wrong: &mut Wrong) -> Move {
+        match behaviour {
+            Behaviour::Approves(after) if polls >= after => self.done(wrong),
+            Behaviour::Fails(after) if polls >= after => self.refuse(Refusal::Failed(401)),
             _ => Move::new(answer::next(POLLING_REQUIRED), "not yet").at(Place::Poll),
         }
     }
@@ -285,7 +285,7 @@ impl Session {
         Move::new(answer::session(&json!({})), "done").at(Place::Last)
     }
 
-    /// Says the next step.
+    /// Names the next step.
     fn told(&self) -> Move {
         let name = self.step.name();
         let answer = match &self.step {

@@ -78,7 +78,7 @@ fn file(payload: &[u8], image: Image) -> Vec<u8> {
     }
 }
 
-/// Dark pixels and light ones.
+/// The dark and light modules as pixels.
 struct Picture {
     width: usize,
     height: usize,
@@ -129,7 +129,7 @@ impl Picture {
         self.encode(ColorType::Grayscale, BitDepth::Eight, colours)
     }
 
-    /// With the bytes of a dark pixel and of a light one.
+    /// Uses these bytes for a dark and for a light pixel.
     fn encode(&self, color: ColorType, depth: BitDepth, colours: &[&[u8]; 2]) -> Vec<u8> {
         let pixel = |dark: &bool| colours[usize::from(!dark)];
         let data: Vec<u8> = self.dark.iter().flat_map(pixel).copied().collect();
@@ -153,8 +153,7 @@ impl Picture {
         )
     }
 
-    /// The encoder has no way to do that, so this is done by hand: PNG
-    /// specification, section 8.2.
+    /// The encoder cannot interlace, so this does: PNG specification, section 8.2.
     fn interlaced(&self) -> Vec<u8> {
         const PASSES: [(usize, usize, usize, usize); 7] = [
             (0, 0, 8, 8),
@@ -189,7 +188,7 @@ impl Picture {
     }
 }
 
-/// An image from rows that are filtered by nothing and compressed as far as it goes.
+/// An image of unfiltered rows with the best compression.
 fn with_rows(info: Info<'_>, rows: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
     for row in rows {

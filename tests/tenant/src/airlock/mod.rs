@@ -1,21 +1,21 @@
 //! A simulated Airlock IAM Loginapp, below `/auth/rest`.
 //!
-//! It knows what is documented or has been seen, and nothing else. A request
-//! that breaks the documentation is answered with an error of this server's own
-//! (`SIMULATOR_PROBLEM`) and noted as a problem, for a test to see.
+//! It implements only what is documented or has been observed. A request that contradicts the
+//! documentation gets the error `SIMULATOR_PROBLEM`, which a real server does not have, and is
+//! recorded as a problem for the test.
 
 mod answer;
+mod bad_answer;
 mod call;
 mod cookies;
 mod devices;
-mod door;
 mod flow;
 mod image;
+mod request;
 mod scenario;
 mod screen;
 mod seen;
 mod token;
-mod trouble;
 mod users;
 
 use hyper::Request;
@@ -25,14 +25,14 @@ use crate::entry::Verdict;
 use crate::seen::HttpRequest;
 use crate::server::Server;
 
-pub use scenario::{DeviceList, Image, Place, Trouble, Twist, Way};
+pub use scenario::{BadAnswer, DeviceList, Image, Place, SecondFactor, Variation};
 pub use screen::Background;
 pub use seen::AirlockRequest;
 pub(crate) use seen::AirlockSeen;
-pub use token::{Token, Unreadable};
+pub use token::{ScanError, Token};
 pub use users::{Device, PASSWORD, Refusal, User};
 
-/// Where it answers.
+/// The path of the API.
 pub(crate) const BASE: &str = "/auth/rest";
 
 /// How the simulated Airlock IAM is set up.
@@ -46,7 +46,7 @@ pub struct Airlock {
 }
 
 impl Default for Airlock {
-    /// With the built-in users alone.
+    /// Only the built-in users exist.
     fn default() -> Self {
         Self {
             users: Vec::new(),
@@ -59,36 +59,36 @@ impl Default for Airlock {
 }
 
 impl Airlock {
-    /// With one more user, who comes before a built-in one of that name.
+    /// Adds a user, who replaces a built-in user of the same name.
     #[must_use]
     pub fn user(mut self, user: User) -> Self {
         self.users.push(user);
         self
     }
 
-    /// With another name for the session's cookie.
+    /// Renames the session cookie.
     #[must_use]
     pub fn session_cookie(mut self, name: impl Into<String>) -> Self {
         self.session_cookie = name.into();
         self
     }
 
-    /// Behind an Airlock Gateway, for all users and from the first answer on.
+    /// Puts an Airlock Gateway in front, for all users and from the first answer on.
     #[must_use]
     pub fn gateway(mut self) -> Self {
         self.gateway = true;
         self
     }
 
-    /// With errors whose `status` is a string, for all users.
+    /// Sends errors whose `status` is a string, to all users.
     #[must_use]
     pub fn status_text(mut self) -> Self {
         self.status_text = true;
         self
     }
 
-    /// Demands that a login begins with the access to this application; an
-    /// empty name is the default application.
+    /// Requires that a login begins with the access to this application. An empty name is the
+    /// default application.
     #[must_use]
     pub fn application(mut self, id: impl Into<String>) -> Self {
         self.application = Some(id.into());
@@ -102,7 +102,7 @@ impl Airlock {
     }
 }
 
-/// Whether a request is for this part of the server.
+/// Whether a request is for Airlock IAM.
 pub(crate) fn is_for(path: &str) -> bool {
     path.strip_prefix(BASE)
         .is_some_and(|rest| rest.starts_with('/'))
@@ -119,5 +119,5 @@ pub(crate) async fn handle(
         Err(error) => format!("the body cannot be read: {error}").into_bytes(),
     };
     let (options, watched) = (&server.options.airlock, &server.watched);
-    watched.change(|seen| door::take(options, &mut seen.airlock, http, &body))
+    watched.change(|seen| request::take(options, &mut seen.airlock, http, &body))
 }

@@ -1,4 +1,4 @@
-//! The parts of which the names of the built-in users are made.
+//! The parts of the names of built-in users.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use crate::scenario::named;
 
 named! {
     /// The second factor of a built-in user.
-    Way: "second factor" {
+    SecondFactor: "second factor" {
         Token "token" "one hardware token that scans a QR code, GAQT12345678"
         Lee "lee" "Lee's iPhone and the hardware tokens GAQT12345678 and GAQT87654321"
         Devices "devices" "Lee's iPhone and the hardware token GAQT12345678"
@@ -25,8 +25,8 @@ named! {
 }
 
 named! {
-    /// How a built-in user's login differs from a smooth one.
-    Twist: "twist" {
+    /// A difference from a smooth login.
+    Variation: "variation" {
         OneTry "one-try" "a wrong OTP ends the flow at once (without this part, the third one does)"
         LockExpiry "lock-expiry" "wrong passwords and OTPs are answered with a temporaryLockExpiry"
         Locked "locked" "403 USER_LOCKED at the password"
@@ -41,7 +41,7 @@ named! {
 }
 
 named! {
-    /// Where in a login a [`Trouble`] happens.
+    /// Where in a login a [`BadAnswer`] happens.
     Place: "place" {
         Password "password" "instead of the answer to the right password"
         List "list" "instead of the device list"
@@ -54,8 +54,8 @@ named! {
 }
 
 named! {
-    /// An answer that is none, or must not be taken for one.
-    Trouble: "trouble" {
+    /// A broken answer, or one that a client must not mistake for a good one.
+    BadAnswer: "bad answer" {
         Html "html" "a web page with status 200"
         Empty "empty" "200 and an empty body"
         NoContent "204" "204"

@@ -1,11 +1,11 @@
-//! Finds a QR code on a screen full of text, as a person with a camera would.
+//! Finds a QR code in the text on a screen, as a user with a camera would.
 
-/// What the terminal shows behind the text.
+/// The colour behind the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Background {
-    /// Light text on dark: the code's light modules are drawn.
+    /// Light text on dark: the light modules of the code are drawn.
     Dark,
-    /// Dark text on light: the code's dark modules are drawn.
+    /// Dark text on light: the dark modules of the code are drawn.
     Light,
 }
 
@@ -28,21 +28,21 @@ impl Modules {
     }
 }
 
-/// Why there is no QR code to be seen.
+/// Why no QR code was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unseen {
+pub(crate) enum NotFound {
     Nothing,
-    /// There is one, without four light modules all around.
+    /// A code without four light modules all around.
     NoQuietZone,
-    /// There is one, with characters in it that are no modules.
+    /// A code with other characters in it.
     Torn,
 }
 
-/// The lowest QR code on the screen: older ones have scrolled up.
-pub(crate) fn find(screen: &str, background: Background) -> Result<Modules, Unseen> {
+/// The lowest QR code on the screen. Older ones have scrolled up.
+pub(crate) fn find(screen: &str, background: Background) -> Result<Modules, NotFound> {
     let lines: Vec<Vec<char>> = screen.lines().map(|line| line.chars().collect()).collect();
     let grids = [half_blocks(&lines), pairs(&lines, 0), pairs(&lines, 1)];
-    let mut unseen = Unseen::Nothing;
+    let mut unseen = NotFound::Nothing;
     let mut lowest = None;
     for (rows_a_line, grid) in [2, 1, 1].into_iter().zip(grids) {
         let view = View { grid, background };
@@ -61,7 +61,7 @@ pub(crate) fn find(screen: &str, background: Background) -> Result<Modules, Unse
     lowest.map(|(_, modules)| modules).ok_or(unseen)
 }
 
-/// A place for a module on the screen.
+/// The place of a module on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cell {
     Blank,
@@ -70,7 +70,7 @@ enum Cell {
     Torn,
 }
 
-/// Two modules a character, one above the other.
+/// Each character holds two modules, one above the other.
 fn half_blocks(lines: &[Vec<char>]) -> Vec<Vec<Cell>> {
     use Cell::{Blank, Ink, Torn};
     let cells = |c: &char| match c {
@@ -87,7 +87,7 @@ fn half_blocks(lines: &[Vec<char>]) -> Vec<Vec<Cell>> {
         .collect()
 }
 
-/// Two characters a module, side by side, from this column on.
+/// Two characters make a module, from column `from` on.
 fn pairs(lines: &[Vec<char>], from: usize) -> Vec<Vec<Cell>> {
     let is_blank = |c: Option<&char>| c.is_none_or(|c| *c == ' ');
     let is_ink = |c: Option<&char>| c.is_some_and(char::is_ascii_graphic);
@@ -111,16 +111,16 @@ fn pairs(lines: &[Vec<char>], from: usize) -> Vec<Vec<Cell>> {
     lines.iter().map(row).collect()
 }
 
-/// The screen, seen as modules on a background.
+/// The screen as modules on a background.
 struct View {
     grid: Vec<Vec<Cell>>,
     background: Background,
 }
 
 impl View {
-    /// None where there is no module.
+    /// None if there is no module.
     fn is_dark(&self, x: usize, y: usize) -> Option<bool> {
-        // Where nothing was written there is the background.
+        // An empty place has the colour of the background.
         let cell = self.grid.get(y).and_then(|row| row.get(x));
         match (cell.unwrap_or(&Cell::Blank), self.background) {
             (Cell::Torn, _) => None,
@@ -129,7 +129,7 @@ impl View {
         }
     }
 
-    /// Left, top and side of everything with three finder patterns.
+    /// The left, top and side of every square with three finder patterns.
     fn codes(&self) -> Vec<(usize, usize, usize)> {
         let finders: Vec<(usize, usize)> = self
             .grid
@@ -150,7 +150,7 @@ impl View {
         codes
     }
 
-    /// A square of three, in a ring of light, in a ring of dark.
+    /// A dark square of three, in a light ring, in a dark ring.
     fn has_finder(&self, left: usize, top: usize) -> bool {
         (0..7).all(|y: usize| {
             (0..7).all(|x: usize| {
@@ -160,7 +160,7 @@ impl View {
         })
     }
 
-    fn modules(&self, left: usize, top: usize, side: usize) -> Result<Modules, Unseen> {
+    fn modules(&self, left: usize, top: usize, side: usize) -> Result<Modules, NotFound> {
         let within = |at: usize| (QUIET..QUIET + side).contains(&at);
         let mut dark = Vec::with_capacity(side * side);
         for y in 0..side + 2 * QUIET {
@@ -174,9 +174,9 @@ impl View {
                 };
                 match (within(x) && within(y), seen) {
                     (true, Some(module)) => dark.push(module),
-                    (true, None) => return Err(Unseen::Torn),
+                    (true, None) => return Err(NotFound::Torn),
                     (false, Some(false)) => {}
-                    (false, _) => return Err(Unseen::NoQuietZone),
+                    (false, _) => return Err(NotFound::NoQuietZone),
                 }
             }
         }

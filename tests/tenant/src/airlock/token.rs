@@ -5,12 +5,12 @@ use std::fmt;
 use rqrr::{Grid, PreparedImage, SimpleGrid};
 use sha2::{Digest, Sha256};
 
-use super::screen::{self, Background, Unseen};
+use super::screen::{self, Background, NotFound};
 
 /// A hardware token.
 ///
-/// Its secret follows from its serial number, so everybody has it. What the
-/// real ones compute is not known: challenge and OTP are this server's own.
+/// Its secret follows from its serial number, so it is public. How real tokens compute an OTP is
+/// not known: challenge and OTP are this server's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     serial: String,
@@ -18,22 +18,22 @@ pub struct Token {
 
 /// Why a token shows no OTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// No QR code is to be seen.
+pub enum ScanError {
+    /// There is no QR code.
     NoCode,
-    /// There is one, but not four light modules all around.
+    /// The QR code lacks four light modules all around.
     NoQuietZone,
-    /// There is one, with something else written in it.
+    /// Other characters are in the QR code.
     Torn,
-    /// Its modules do not make sense.
+    /// The modules cannot be decoded.
     Damaged,
-    /// It is for another token, or for something else altogether.
+    /// The QR code is for another token, or for another purpose.
     NotForThisToken,
-    /// The image is no PNG, or a damaged one.
+    /// The image is not a PNG, or it is damaged.
     NoImage,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for ScanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoCode => "there is no QR code",
@@ -46,7 +46,7 @@ impl fmt::Display for Unreadable {
     }
 }
 
-impl std::error::Error for Unreadable {}
+impl std::error::Error for ScanError {}
 
 impl Token {
     /// The token with this serial number.
@@ -57,34 +57,34 @@ impl Token {
         }
     }
 
-    /// The OTP for the QR code on a screen, which is drawn with half blocks or
-    /// with two ASCII characters a module, for a dark or a light background.
-    /// Text may stand around it; of several codes the lowest counts.
+    /// The OTP for the QR code on a screen. The code may be drawn with half blocks or with two
+    /// ASCII characters a module, for a dark or a light background. Text may surround it. The
+    /// lowest of several codes counts.
     ///
     /// # Errors
     /// When there is no such code, or it is for another token.
-    pub fn read(&self, screen: &str) -> Result<String, Unreadable> {
+    pub fn read(&self, screen: &str) -> Result<String, ScanError> {
         match self.read_on(screen, Background::Dark) {
-            Err(Unreadable::NoCode) => self.read_on(screen, Background::Light),
+            Err(ScanError::NoCode) => self.read_on(screen, Background::Light),
             result => result,
         }
     }
 
-    /// The same on a terminal of which the background is known, where a code
-    /// that was drawn for the other one cannot be read.
+    /// The OTP for a screen with a known background. A code that was drawn for the other background
+    /// cannot be read.
     ///
     /// # Errors
     /// As for [`Self::read`].
-    pub fn read_on(&self, screen: &str, background: Background) -> Result<String, Unreadable> {
+    pub fn read_on(&self, screen: &str, background: Background) -> Result<String, ScanError> {
         let modules = screen::find(screen, background).map_err(|unseen| match unseen {
-            Unseen::Nothing => Unreadable::NoCode,
-            Unseen::NoQuietZone => Unreadable::NoQuietZone,
-            Unseen::Torn => Unreadable::Torn,
+            NotFound::Nothing => ScanError::NoCode,
+            NotFound::NoQuietZone => ScanError::NoQuietZone,
+            NotFound::Torn => ScanError::Torn,
         })?;
         let grid = SimpleGrid::from_func(modules.side, |x, y| modules.is_dark(x, y));
         let mut payload = Vec::new();
         let decoded = Grid::new(grid).decode_to(&mut payload);
-        decoded.map_err(|_| Unreadable::Damaged)?;
+        decoded.map_err(|_| ScanError::Damaged)?;
         self.answer(&payload)
     }
 
@@ -92,31 +92,31 @@ impl Token {
     ///
     /// # Errors
     /// As for [`Self::read`], and when the image cannot be read.
-    pub fn read_image(&self, png: &[u8]) -> Result<String, Unreadable> {
-        let (width, height, gray) = gray(png).ok_or(Unreadable::NoImage)?;
+    pub fn read_image(&self, png: &[u8]) -> Result<String, ScanError> {
+        let (width, height, gray) = gray(png).ok_or(ScanError::NoImage)?;
         let mut image =
             PreparedImage::prepare_from_greyscale(width, height, |x, y| gray[y * width + x]);
         let grids = image.detect_grids();
-        let grid = grids.first().ok_or(Unreadable::NoCode)?;
+        let grid = grids.first().ok_or(ScanError::NoCode)?;
         let mut payload = Vec::new();
         let decoded = grid.decode_to(&mut payload);
-        decoded.map_err(|_| Unreadable::Damaged)?;
+        decoded.map_err(|_| ScanError::Damaged)?;
         self.answer(&payload)
     }
 
-    /// The OTP for what a QR code says.
+    /// The OTP for the content of a QR code.
     ///
     /// # Errors
     /// When it is for another token.
-    pub fn answer(&self, payload: &[u8]) -> Result<String, Unreadable> {
+    pub fn answer(&self, payload: &[u8]) -> Result<String, ScanError> {
         let rest = payload.strip_prefix(self.serial.as_bytes());
         match rest {
             Some([0, ..]) => Ok(self.otp(payload)),
-            _ => Err(Unreadable::NotForThisToken),
+            _ => Err(ScanError::NotForThisToken),
         }
     }
 
-    /// What the QR code says: bytes, most of them no text.
+    /// The content of the QR code: bytes, most of them not text.
     pub(crate) fn challenge(&self) -> Vec<u8> {
         let mut nonce = [0; 16];
         getrandom::getrandom(&mut nonce).expect("the system has random bytes");
@@ -135,7 +135,7 @@ impl Token {
     }
 }
 
-/// Width, height and the brightness of each pixel on white paper.
+/// The width, the height and the brightness of each pixel on white paper.
 fn gray(png: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
     decoder.set_transformations(png::Transformations::normalize_to_color8());

@@ -1,34 +1,34 @@
-//! Who can log in at the simulated Airlock IAM, with which second factor: the
-//! built-in users, whose names say what happens, or a test's own.
+//! The users of the simulated Airlock IAM and their second factors. The names of built-in users say
+//! how the login goes. A test can add its own.
 
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::cookies::hex;
-use super::scenario::{DeviceList, Image, Place, Trouble, Twist, Way};
+use super::scenario::{BadAnswer, DeviceList, Image, Place, SecondFactor, Variation};
 
-/// The password of all users, unless a test sets another.
+/// The password of all users, unless a test sets another one.
 pub const PASSWORD: &str = "correct-horse";
 
 /// How long `locked-until` lasts.
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-/// Somebody who logs in.
+/// A user.
 #[derive(Clone, Debug)]
 pub struct User {
     pub(crate) name: String,
     pub(crate) password: String,
     pub(crate) factor: Factor,
-    /// How many wrong answers have another try.
+    /// How many wrong answers allow another try.
     pub(crate) further_tries: u32,
-    /// Whether wrong answers name a temporaryLockExpiry.
+    /// Whether answers to wrong passwords and OTPs have a temporaryLockExpiry.
     pub(crate) lock_expiry: bool,
     pub(crate) at_password: Option<Refusal>,
     pub(crate) at_otp: Option<Refusal>,
     pub(crate) gateway: bool,
     pub(crate) status_text: bool,
-    pub(crate) troubles: Vec<(Place, Trouble)>,
+    pub(crate) bad_answers: Vec<(Place, BadAnswer)>,
     pub(crate) device_list: DeviceList,
     pub(crate) image: Image,
 }
@@ -36,26 +36,26 @@ pub struct User {
 #[derive(Clone, Debug)]
 pub(crate) enum Factor {
     None,
-    /// With one there is no choice.
+    /// A single device needs no choice.
     Devices(Vec<Device>),
     Otp(String),
     Sms {
         code: String,
         phone: String,
     },
-    /// A step that this server only names.
+    /// A step that this server names but does not implement.
     Step(String),
 }
 
-/// An end that comes whatever the person enters.
+/// A refusal that does not depend on what the user enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// 403 `USER_LOCKED`.
     Locked,
     /// 403 `USER_TEMPORARILY_LOCKED`, for this long.
     LockedFor(Duration),
-    /// `AUTHENTICATION_FAILED`, and the session is over. Its HTTP status is
-    /// documented nowhere, so here it is whatever the test says.
+    /// `AUTHENTICATION_FAILED`, and the session ends. The HTTP status is not documented, so the
+    /// test chooses it.
     Failed(u16),
 }
 
@@ -74,34 +74,34 @@ impl User {
             at_otp: None,
             gateway: false,
             status_text: false,
-            troubles: Vec::new(),
+            bad_answers: Vec::new(),
             device_list: DeviceList::Normal,
             image: Image::Plain,
         }
     }
 
-    /// With another password.
+    /// Sets the password.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = password.into();
         self
     }
 
-    /// With these devices; with a single one there is no choice.
+    /// Sets the devices. A single device needs no choice.
     #[must_use]
     pub fn devices(mut self, devices: impl IntoIterator<Item = Device>) -> Self {
         self.factor = Factor::Devices(devices.into_iter().collect());
         self
     }
 
-    /// With this OTP.
+    /// Sets the OTP.
     #[must_use]
     pub fn otp(mut self, code: impl Into<String>) -> Self {
         self.factor = Factor::Otp(code.into());
         self
     }
 
-    /// With this code, sent to a phone of this number.
+    /// Sets the code, which is sent to a phone with this number.
     #[must_use]
     pub fn sms(mut self, code: impl Into<String>, phone: impl Into<String>) -> Self {
         self.factor = Factor::Sms {
@@ -111,157 +111,159 @@ impl User {
         self
     }
 
-    /// Without a second factor.
+    /// Removes the second factor.
     #[must_use]
     pub fn password_only(mut self) -> Self {
         self.factor = Factor::None;
         self
     }
 
-    /// With a step of this name after the password, which goes no further.
+    /// Adds a step of this name after the password, which this server does not implement.
     #[must_use]
     pub fn step(mut self, name: impl Into<String>) -> Self {
         self.factor = Factor::Step(name.into());
         self
     }
 
-    /// With this many wrong answers that have another try. The next one ends
-    /// the flow and locks the user.
+    /// Sets how many wrong answers allow another try. The next one ends the flow and locks the
+    /// user.
     #[must_use]
     pub fn further_tries(mut self, tries: u32) -> Self {
         self.further_tries = tries;
         self
     }
 
-    /// With a `temporaryLockExpiry` in the answers to wrong passwords and OTPs.
+    /// Adds a `temporaryLockExpiry` to the answers to wrong passwords and OTPs.
     #[must_use]
     pub fn lock_expiry(mut self) -> Self {
         self.lock_expiry = true;
         self
     }
 
-    /// Refused at the password.
+    /// Refuses the user at the password.
     #[must_use]
     pub fn refused_at_password(mut self, refusal: Refusal) -> Self {
         self.at_password = Some(refusal);
         self
     }
 
-    /// Refused at the OTP.
+    /// Refuses the user at the OTP.
     #[must_use]
     pub fn refused_at_otp(mut self, refusal: Refusal) -> Self {
         self.at_otp = Some(refusal);
         self
     }
 
-    /// Behind an Airlock Gateway from the password on.
+    /// Puts an Airlock Gateway in front, from the password on.
     #[must_use]
     pub fn gateway(mut self) -> Self {
         self.gateway = true;
         self
     }
 
-    /// With errors whose `status` is a string.
+    /// Sends errors whose `status` is a string.
     #[must_use]
     pub fn status_text(mut self) -> Self {
         self.status_text = true;
         self
     }
 
-    /// With trouble at this place.
+    /// Sends a bad answer at this place.
     #[must_use]
-    pub fn trouble(mut self, place: Place, trouble: Trouble) -> Self {
-        self.troubles.push((place, trouble));
+    pub fn bad_answer(mut self, place: Place, bad_answer: BadAnswer) -> Self {
+        self.bad_answers.push((place, bad_answer));
         self
     }
 
-    /// With this way of serving the device list.
+    /// Sets how the device list is served.
     #[must_use]
     pub fn device_list(mut self, list: DeviceList) -> Self {
         self.device_list = list;
         self
     }
 
-    /// With this kind of image.
+    /// Sets the kind of image.
     #[must_use]
     pub fn image(mut self, image: Image) -> Self {
         self.image = image;
         self
     }
 
-    pub(crate) fn trouble_at(&self, place: Place) -> Option<Trouble> {
-        let mut troubles = self.troubles.iter();
-        troubles.find_map(|(at, trouble)| (*at == place).then_some(*trouble))
+    pub(crate) fn bad_answer_at(&self, place: Place) -> Option<BadAnswer> {
+        let mut bad_answers = self.bad_answers.iter();
+        bad_answers.find_map(|(at, bad_answer)| (*at == place).then_some(*bad_answer))
     }
 
-    /// The built-in user of that name, if it is made of known parts.
+    /// The built-in user of that name, if all parts of the name are known.
     pub(crate) fn built_in(name: &str) -> Option<Self> {
         let (parts, _domain) = name.split_once('@').unwrap_or((name, ""));
         let mut user = Self::new(name);
-        let mut way = None;
-        let mut usual = Way::Token;
+        let mut factor = None;
+        let mut default = SecondFactor::Token;
         for part in parts.split('.') {
             if let Some(step) = part.strip_prefix("step-") {
                 user = user.step(step);
-                way.is_none().then_some(())?;
-                way = Some(None);
-            } else if let Ok(one) = part.parse::<Way>() {
-                way.is_none().then_some(())?;
-                way = Some(Some(one));
-            } else if let Ok(twist) = part.parse() {
-                user = user.twisted(twist);
+                factor.is_none().then_some(())?;
+                factor = Some(None);
+            } else if let Ok(one) = part.parse::<SecondFactor>() {
+                factor.is_none().then_some(())?;
+                factor = Some(Some(one));
+            } else if let Ok(variation) = part.parse() {
+                user = user.varied(variation);
             } else if let Some(list) = part.strip_prefix("devices-") {
                 user.device_list = list.parse().ok()?;
-                usual = Way::Lee;
+                default = SecondFactor::Lee;
             } else if let Some(image) = part.strip_prefix("image-") {
                 user.image = image.parse().ok()?;
             } else {
-                let (place, trouble) = part.split_once('-')?;
+                let (place, bad_answer) = part.split_once('-')?;
                 let place = place.parse().ok()?;
-                user.troubles.push((place, trouble.parse().ok()?));
-                usual = match place {
-                    Place::List | Place::Select => Way::Lee,
-                    Place::Poll => Way::Phone,
-                    _ => usual,
+                user.bad_answers.push((place, bad_answer.parse().ok()?));
+                default = match place {
+                    Place::List | Place::Select => SecondFactor::Lee,
+                    Place::Poll => SecondFactor::Phone,
+                    _ => default,
                 };
             }
         }
-        Some(match way.unwrap_or(Some(usual)) {
-            Some(way) => user.with(way),
+        Some(match factor.unwrap_or(Some(default)) {
+            Some(factor) => user.with(factor),
             None => user,
         })
     }
 
-    fn with(self, way: Way) -> Self {
+    fn with(self, factor: SecondFactor) -> Self {
         let iphone = || Device::phone("Lee's iPhone");
         let token = || Device::token("GAQT12345678");
-        match way {
-            Way::Token => self.devices([token()]),
-            Way::Lee => self.devices([iphone(), token(), Device::token("GAQT87654321")]),
-            Way::Devices => self.devices([iphone(), token()]),
-            Way::Phone => self.devices([iphone()]),
-            Way::PhoneNever => self.devices([iphone().never()]),
-            Way::PhoneError => self.devices([iphone().fails_after(1)]),
-            Way::Otp => self.otp("A1b2C3"),
-            Way::Sms => self.sms("482913", "+41 ** *** ** 12"),
-            Way::PasswordOnly => self.password_only(),
-            Way::Fido => self.step("FIDO_AUTHENTICATION_CHALLENGE_RETRIEVAL_REQUIRED"),
-            Way::MobileOnly => self.step("AIRLOCK_2FA_MOBILE_ONLY_CHALLENGE_RETRIEVAL_REQUIRED"),
+        match factor {
+            SecondFactor::Token => self.devices([token()]),
+            SecondFactor::Lee => self.devices([iphone(), token(), Device::token("GAQT87654321")]),
+            SecondFactor::Devices => self.devices([iphone(), token()]),
+            SecondFactor::Phone => self.devices([iphone()]),
+            SecondFactor::PhoneNever => self.devices([iphone().never()]),
+            SecondFactor::PhoneError => self.devices([iphone().fails_after(1)]),
+            SecondFactor::Otp => self.otp("A1b2C3"),
+            SecondFactor::Sms => self.sms("482913", "+41 ** *** ** 12"),
+            SecondFactor::PasswordOnly => self.password_only(),
+            SecondFactor::Fido => self.step("FIDO_AUTHENTICATION_CHALLENGE_RETRIEVAL_REQUIRED"),
+            SecondFactor::MobileOnly => {
+                self.step("AIRLOCK_2FA_MOBILE_ONLY_CHALLENGE_RETRIEVAL_REQUIRED")
+            }
         }
     }
 
-    fn twisted(self, twist: Twist) -> Self {
-        match twist {
-            Twist::OneTry => self.further_tries(0),
-            Twist::LockExpiry => self.lock_expiry(),
-            Twist::Locked => self.refused_at_password(Refusal::Locked),
-            Twist::LockedUntil => self.refused_at_password(Refusal::LockedFor(FIVE_MINUTES)),
-            Twist::Protected => self.refused_at_password(Refusal::Failed(400)),
-            Twist::OtpLocked => self.refused_at_otp(Refusal::Locked),
-            Twist::OtpLockedUntil => self.refused_at_otp(Refusal::LockedFor(FIVE_MINUTES)),
-            Twist::OtpProtected => self.refused_at_otp(Refusal::Failed(401)),
-            Twist::Gateway => self.gateway(),
-            Twist::StatusText => self.status_text(),
+    fn varied(self, variation: Variation) -> Self {
+        match variation {
+            Variation::OneTry => self.further_tries(0),
+            Variation::LockExpiry => self.lock_expiry(),
+            Variation::Locked => self.refused_at_password(Refusal::Locked),
+            Variation::LockedUntil => self.refused_at_password(Refusal::LockedFor(FIVE_MINUTES)),
+            Variation::Protected => self.refused_at_password(Refusal::Failed(400)),
+            Variation::OtpLocked => self.refused_at_otp(Refusal::Locked),
+            Variation::OtpLockedUntil => self.refused_at_otp(Refusal::LockedFor(FIVE_MINUTES)),
+            Variation::OtpProtected => self.refused_at_otp(Refusal::Failed(401)),
+            Variation::Gateway => self.gateway(),
+            Variation::StatusText => self.status_text(),
         }
     }
 }
@@ -272,15 +274,15 @@ pub struct Device {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) kind: String,
-    pub(crate) works: Works,
+    pub(crate) behaviour: Behaviour,
 }
 
-/// What a device is for.
+/// How a device behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Works {
+pub(crate) enum Behaviour {
     /// It scans QR codes; its serial number is its name.
     Scans,
-    /// Approved after this many polls that say "not yet".
+    /// It approves after this many polls that answer "not yet".
     Approves(u32),
     Never,
     Fails(u32),
@@ -290,59 +292,59 @@ impl Device {
     /// A hardware token with this serial number.
     #[must_use]
     pub fn token(serial: impl Into<String>) -> Self {
-        Self::new(serial.into(), "HWTOKEN", Works::Scans)
+        Self::new(serial.into(), "HWTOKEN", Behaviour::Scans)
     }
 
-    /// A phone with this name, approved at the third poll.
+    /// A phone with this name, which approves at the third poll.
     #[must_use]
     pub fn phone(name: impl Into<String>) -> Self {
-        Self::new(name.into(), "IOS", Works::Approves(2))
+        Self::new(name.into(), "IOS", Behaviour::Approves(2))
     }
 
-    fn new(name: String, kind: &str, works: Works) -> Self {
-        // The same from run to run.
+    fn new(name: String, kind: &str, behaviour: Behaviour) -> Self {
+        // The same id in every run.
         let hash = Sha256::digest(format!("device {name}"));
         let id = hex(&hash[..6]);
         Self {
             id,
             name,
             kind: kind.into(),
-            works,
+            behaviour,
         }
     }
 
-    /// With another id.
+    /// Sets the id.
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = id.into();
         self
     }
 
-    /// With another deviceType.
+    /// Sets the deviceType.
     #[must_use]
     pub fn device_type(mut self, kind: impl Into<String>) -> Self {
         self.kind = kind.into();
         self
     }
 
-    /// A phone that is approved after this many polls that say "not yet".
+    /// The phone approves after this many polls that answer "not yet".
     #[must_use]
     pub fn approves_after(mut self, polls: u32) -> Self {
-        self.works = Works::Approves(polls);
+        self.behaviour = Behaviour::Approves(polls);
         self
     }
 
-    /// A phone that nobody looks at.
+    /// The phone never answers.
     #[must_use]
     pub fn never(mut self) -> Self {
-        self.works = Works::Never;
+        self.behaviour = Behaviour::Never;
         self
     }
 
-    /// A phone on which it fails, after this many polls that say "not yet".
+    /// The phone fails after this many polls that answer "not yet".
     #[must_use]
     pub fn fails_after(mut self, polls: u32) -> Self {
-        self.works = Works::Fails(polls);
+        self.behaviour = Behaviour::Fails(polls);
         self
     }
 }
@@ -356,13 +358,13 @@ mod tests {
     #[test]
     fn each_part_is_a_name_and_no_two_are_the_same() {
         let mut parts: Vec<String> = vec!["step-A_STEP".into()];
-        parts.extend(Way::ALL.iter().map(ToString::to_string));
-        parts.extend(Twist::ALL.iter().map(ToString::to_string));
+        parts.extend(SecondFactor::ALL.iter().map(ToString::to_string));
+        parts.extend(Variation::ALL.iter().map(ToString::to_string));
         parts.extend(DeviceList::ALL.iter().map(|list| format!("devices-{list}")));
         parts.extend(Image::ALL.iter().map(|image| format!("image-{image}")));
         for place in Place::ALL {
-            let troubles = Trouble::ALL.iter();
-            parts.extend(troubles.map(|trouble| format!("{place}-{trouble}")));
+            let bad_answers = BadAnswer::ALL.iter();
+            parts.extend(bad_answers.map(|bad_answer| format!("{place}-{bad_answer}")));
         }
         let different: BTreeSet<&String> = parts.iter().collect();
         assert_eq!(different.len(), parts.len());
@@ -374,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_nobodys() {
+    fn other_names_are_unknown() {
         for name in [
             "",
             "root",
@@ -390,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_brings_the_second_factor_that_it_needs() {
+    fn a_bad_answer_selects_the_second_factor_that_it_needs() {
         let devices = |name: &str| match User::built_in(name).map(|user| user.factor) {
             Some(Factor::Devices(devices)) => devices.len(),
             _ => 0,

@@ -1,4 +1,4 @@
-//! The pages that a person sees in a browser. No build step: what is here is what is served.
+//! The pages for a browser. They are served as they are here, without a build step.
 
 use hyper::header::{self, HeaderName, HeaderValue};
 
@@ -7,7 +7,7 @@ use crate::reply::{HTML, Reply};
 pub(crate) mod phones;
 pub(crate) mod sign;
 
-/// What the pages share, by path.
+/// The files that the pages share, by path.
 pub(crate) fn file(path: &str) -> Option<Reply> {
     let (content_type, text) = match path {
         "/page.css" => ("text/css", include_str!("page.css")),
@@ -19,7 +19,7 @@ pub(crate) fn file(path: &str) -> Option<Reply> {
     Some(guard(Reply::ok(content_type, text)))
 }
 
-/// A whole page. `head` and `body` are HTML, `title` is text.
+/// A complete page. `head` and `body` are HTML, `title` is text.
 fn page(title: &str, head: &str, body: &str) -> Reply {
     let title = escape(title);
     guard(Reply::ok(
@@ -45,8 +45,8 @@ fn page(title: &str, head: &str, body: &str) -> Reply {
     ))
 }
 
-/// Nobody may frame a page, keep it, or load anything into it; and where it leads to is not told
-/// where it was.
+/// A page must not be framed, cached or extended with other content, and links must not send a
+/// referrer.
 fn guard(reply: Reply) -> Reply {
     const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                           img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -77,7 +77,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// The words on the button that lets somebody in.
+/// The text of the button that approves.
 fn button(authorize_text: &str) -> &str {
     match authorize_text.trim() {
         "" => "Authorize",

@@ -1,4 +1,4 @@
-//! The page where a person plays the phones.
+//! The page on which a user operates the phones.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,28 @@ use crate::reply::{JSON, Reply};
 use crate::scenario::Reaction;
 use crate::seen::{Press, Seen, Waiting};
 
-/// The page of one running tenant.
+/// The page of a running tenant.
 pub(crate) struct Phones {
     authority: String,
     accounts: Vec<String>,
-    /// Account and name of the phones that wait for a person whenever they are asked.
+    /// The account and name of each phone that waits for a user.
     played: Vec<(String, String)>,
-    /// Another site's page cannot know it, so it cannot press buttons here.
+    /// A token against cross-site requests: pages of other sites do not know it.
     token: String,
 }
 
-/// What the person wants to see.
+/// The part of the page that the user wants to see.
 #[derive(Default)]
 pub(crate) struct View {
-    /// One phone, or all of them: account and name.
+    /// One phone (account and name), or all phones.
     only: Option<(String, String)>,
-    /// What became of the button that brought the person here.
+    /// The result of the button that the user has pressed.
     said: Option<Said>,
-    /// What the page knows already.
+    /// The state that the page shows already.
     after: Option<u64>,
 }
 
-/// What became of a press.
+/// The result of a press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     Pressed(Press),
@@ -79,7 +79,7 @@ impl View {
         }
     }
 
-    /// Whether this page already knows all there is to know.
+    /// Whether the page is up to date.
     pub(crate) fn is_up_to_date(&self, seen: &Seen) -> bool {
         self.after == Some(seen.version)
     }
@@ -97,7 +97,7 @@ impl View {
     }
 }
 
-/// The address of a single phone.
+/// The address of the page for a single phone.
 pub(crate) fn href(account: &str, phone: &str) -> String {
     let query = Serializer::new(String::new())
         .append_pair("account", account)
@@ -128,7 +128,7 @@ impl Phones {
         }
     }
 
-    /// The tenant's name, as it stands in texts: without the port.
+    /// The tenant's name for texts, without the port.
     pub(crate) fn hostname(&self) -> &str {
         let name = self.authority.rsplit_once(':').map(|(name, _port)| name);
         name.unwrap_or(&self.authority)
@@ -183,7 +183,7 @@ impl Phones {
         page(&title, head, &body)
     }
 
-    /// The part of the page that changes, for its script.
+    /// The part of the page that changes, for the script.
     pub(crate) fn changes(&self, seen: &Seen, view: &View) -> Reply {
         let requests: Vec<_> = shown(seen, view)
             .iter()
@@ -273,7 +273,7 @@ impl Phones {
         )
     }
 
-    /// Which button of which request a form says was pressed, and the view that it stood in.
+    /// The button and request that a form names, and the view in which it was pressed.
     pub(crate) fn read_press(&self, body: &[u8]) -> Result<(u64, Press, View), StatusCode> {
         let field = |name: &str| {
             let mut fields = form_urlencoded::parse(body);
@@ -296,7 +296,7 @@ impl Phones {
         Ok((id, press, View::read(back.strip_prefix("/?").unwrap_or(""))))
     }
 
-    /// What became of a press: for the script, or, where there is none, as a page.
+    /// The result of a press: data for the script, or a page without one.
     pub(crate) fn pressed(said: Said, view: &View, for_script: bool) -> Reply {
         if for_script {
             return guard(Reply::ok(JSON, json!({ "said": said.text() }).to_string()));

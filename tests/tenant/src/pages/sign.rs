@@ -1,4 +1,4 @@
-//! Where a redirect brings a person: what is asked, and that the phone is waited for.
+//! The page of a redirect: it shows the request and waits for the phone.
 
 use hyper::StatusCode;
 
@@ -8,8 +8,8 @@ use crate::redirect::Redirect;
 use crate::reply::Reply;
 use crate::scenario::Reaction;
 
-/// How the address of the request ends that asks the phone, and is answered when the phone is.
-/// The page's script sends it; without scripts, the browser does.
+/// The end of the address that asks the phone and is answered when the phone has answered. The
+/// script of the page requests it. Without scripts, the browser does.
 pub(crate) const ASKS: &str = "?ask";
 
 /// The page of a request.
@@ -18,7 +18,7 @@ pub(crate) fn waiting(redirect: &Redirect, chosen: Option<&Chosen>) -> Reply {
     let phone = chosen.map_or("your phone", |chosen| &chosen.phone);
     let at_the_page = chosen.filter(|chosen| chosen.account.reaction == Reaction::Page);
     let simulated = match at_the_page {
-        // In another tab: this one waits.
+        // The link opens in another tab, because this one waits.
         Some(chosen) => format!(
             "<p><a href=\"{href}\" target=\"_blank\" rel=\"noopener\">Play {phone}</a> (opens in a new tab)</p>\n",
             href = escape(&phones::href(&form.username, &chosen.phone)),
@@ -52,7 +52,7 @@ pub(crate) fn waiting(redirect: &Redirect, chosen: Option<&Chosen>) -> Reply {
     page("Confirm on your phone", &head, &body)
 }
 
-/// The page of a request that nobody can answer.
+/// The page of a request that cannot be answered.
 pub(crate) fn unusable(problem: &str) -> Reply {
     let (first, rest) = problem.split_at(problem.chars().next().map_or(0, char::len_utf8));
     let problem = format!("{}{rest}", first.to_uppercase());

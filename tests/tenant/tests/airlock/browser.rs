@@ -1,4 +1,4 @@
-//! A client that does all that Airlock IAM asks for, unless a test tells it not to.
+//! A client that follows the protocol of Airlock IAM, unless a test turns parts of it off.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub fn start(airlock: Airlock) -> Tenant {
     .unwrap()
 }
 
-/// A server with this user alone, besides the built-in ones.
+/// A server with this user and the built-in ones.
 pub fn start_with(user: User) -> Tenant {
     start(Airlock::default().user(user))
 }
@@ -31,7 +31,7 @@ pub fn start_with(user: User) -> Tenant {
 pub struct Browser {
     pub client: Client,
     pub cookies: BTreeMap<String, String>,
-    /// Left out when false.
+    /// Not sent if false.
     pub same_domain: bool,
     pub echo_csrf: bool,
     pub content_type: &'static str,
@@ -100,7 +100,7 @@ impl Browser {
         answer
     }
 
-    /// The right password.
+    /// Sends the right password.
     pub fn log_in(&mut self, user: &str) -> Response {
         self.password(user, PASSWORD)
     }
@@ -129,7 +129,7 @@ impl Browser {
     }
 }
 
-/// The next step of a session that goes on.
+/// The next step of a session.
 pub fn step(answer: &Response) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let json = answer.json();
@@ -149,7 +149,7 @@ pub fn is_done(answer: &Response) -> bool {
         && serde_json::from_slice::<Value>(&answer.body).is_ok_and(|json| json == done)
 }
 
-/// HTTP status, code and next step of an error.
+/// The HTTP status, code and next step of an error.
 pub fn error(answer: &Response) -> (u16, String, Option<String>) {
     let json = answer.json();
     let code = json["errors"][0]["code"].as_str().unwrap().to_owned();

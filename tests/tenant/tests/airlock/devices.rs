@@ -1,4 +1,4 @@
-//! Strange device lists.
+//! Unusual device lists.
 
 use std::collections::BTreeSet;
 

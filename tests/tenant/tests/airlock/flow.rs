@@ -1,15 +1,15 @@
-//! Which step comes after which.
+//! The order of the steps.
 
 use tenant::{Airlock, Device, Tenant, Token, User};
 
 use crate::browser::{Browser, DEVICES, POLL, QR_OTP, error, is_done, start, start_with, step};
-use crate::common::PATIENCE;
+use crate::common::TIMEOUT;
 
 fn tidy(tenant: &Tenant, browser: &mut Browser) {
     assert_eq!(tenant.airlock_problems(), [""; 0]);
     assert_eq!(tenant.airlock_sessions(), 1);
     assert_eq!(browser.delete("").status, 204);
-    assert!(tenant.wait_for_airlock_sessions(0, PATIENCE));
+    assert!(tenant.wait_for_airlock_sessions(0, TIMEOUT));
 }
 
 #[test]
@@ -100,13 +100,13 @@ fn a_phone_is_polled() {
     let (_, code, next) = error(&browser.post(POLL, ""));
     assert_eq!((code.as_str(), next), ("AUTHENTICATION_FAILED", None));
     assert_eq!(tenant.airlock_sessions(), 0);
-    // There is nothing to log out of, and no harm in trying.
+    // Logging out without a session is allowed.
     assert_eq!(browser.delete("").status, 204);
     assert_eq!(tenant.airlock_problems(), [""; 0]);
 }
 
 #[test]
-fn codes_come_by_other_ways() {
+fn otps_and_sms_codes_are_checked() {
     let tenant = start(Airlock::default());
     let mut browser = Browser::new(&tenant);
     assert_eq!(step(&browser.log_in("otp@acme.example")), "OTP_REQUIRED");
@@ -146,7 +146,7 @@ fn some_logins_end_after_the_password() {
 fn a_flow_can_be_cleared_and_begun_again() {
     let tenant = start(Airlock::default());
     let mut browser = Browser::new(&tenant);
-    // Also before there is any.
+    // Even if there is none.
     assert_eq!(browser.delete("/flow/").status, 204);
     browser.log_in("lee");
     assert_eq!(browser.delete("/flow/").status, 204);
@@ -183,7 +183,7 @@ fn an_application_can_be_demanded() {
             ]
         );
     }
-    // Where it is not demanded, it may be there.
+    // If it is not required, it is still allowed.
     let tenant = start(Airlock::default());
     let mut browser = Browser::new(&tenant);
     assert_eq!(error(&browser.post("applications/ssh/access", "")), not_yet);
@@ -198,7 +198,7 @@ fn a_test_has_its_own_users() {
     let mut browser = Browser::new(&tenant);
     assert_eq!(error(&browser.log_in("lee")).1, "USERNAME_PASSWORD_WRONG");
     assert_eq!(step(&browser.password("lee", "else")), "OTP_REQUIRED");
-    // The others are still there.
+    // The others still exist.
     assert_eq!(
         step(&Browser::new(&tenant).log_in("devices")),
         "AIRLOCK_2FA_DEVICE_CHOICE_REQUIRED"
@@ -221,7 +221,7 @@ fn sessions_cannot_be_guessed() {
     assert_ne!(first.cookies["SID"], second.cookies["SID"]);
     assert_eq!(first.cookies["SID"].len(), 32);
     assert_eq!(tenant.airlock_sessions(), 2);
-    // Each has a challenge of its own.
+    // Each session has its own challenge.
     let token = Token::new("GAQT12345678");
     let otp = token.read_image(&first.challenge()).unwrap();
     let other = token.read_image(&second.challenge()).unwrap();

@@ -1,11 +1,11 @@
-//! What an Airlock Gateway in front wants.
+//! The cookies and headers of an Airlock Gateway.
 
 use tenant::{Airlock, Tenant};
 
 use crate::browser::{Browser, is_done, start, step};
 use crate::common::header;
 
-/// The cookies that the first answer sets.
+/// The cookies of the first answer.
 const FIRST: [&str; 5] = [
     "AL_LB-S",
     "AL_SESS-S",
@@ -63,7 +63,7 @@ fn a_post_without_the_csrf_header_is_blocked() {
         ["the CSRF cookie was not echoed as the header X-CSRFT123"]
     );
     assert!(!tenant.redirect_followed());
-    // A DELETE needs none.
+    // A DELETE needs no header.
     assert_eq!(browser.delete("").status, 204);
 }
 

@@ -1,11 +1,11 @@
-//! The QR code's image in all kinds.
+//! The QR code's image in all its variants.
 
-use tenant::{Airlock, Image, Token, Unreadable};
+use tenant::{Airlock, Image, ScanError, Token};
 
 use crate::browser::{Browser, CHALLENGE, QR_OTP, is_done, start};
 
-/// What the token makes of an image that can be had.
-fn scan(image: Image) -> Result<String, Unreadable> {
+/// The token's result for an image.
+fn scan(image: Image) -> Result<String, ScanError> {
     let tenant = start(Airlock::default());
     let mut browser = Browser::new(&tenant);
     browser.log_in(&format!("image-{image}"));
@@ -90,9 +90,9 @@ fn images_are_of_their_kind() {
 #[test]
 fn bad_images_cannot() {
     for image in [Image::NotPng, Image::Truncated, Image::WrongCrc] {
-        assert_eq!(scan(image), Err(Unreadable::NoImage), "{image}");
+        assert_eq!(scan(image), Err(ScanError::NoImage), "{image}");
     }
-    assert_eq!(scan(Image::NoCode), Err(Unreadable::NoCode));
+    assert_eq!(scan(Image::NoCode), Err(ScanError::NoCode));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn only_the_right_token_answers() {
     for serial in ["GAQT87654321", "GAQT1234567", ""] {
         assert_eq!(
             Token::new(serial).read_image(&png),
-            Err(Unreadable::NotForThisToken)
+            Err(ScanError::NotForThisToken)
         );
     }
 }

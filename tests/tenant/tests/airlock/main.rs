@@ -1,5 +1,4 @@
-//! The simulated Airlock IAM over real HTTPS, by the letter of its
-//! documentation.
+//! The simulated Airlock IAM over HTTPS, compared with its documentation.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -10,6 +9,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bad_answers;
 mod browser;
 mod devices;
 mod flow;
@@ -17,5 +17,4 @@ mod gateway;
 mod image;
 mod protocol;
 mod screen;
-mod trouble;
 mod wrong;

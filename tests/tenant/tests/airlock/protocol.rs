@@ -1,5 +1,4 @@
-//! A request that breaks the documentation gets an error and is noted, and
-//! changes nothing.
+//! A request that contradicts the documentation gets an error, is recorded, and changes nothing.
 
 use tenant::{Airlock, Tenant, Token};
 
@@ -10,7 +9,7 @@ use crate::common::Response;
 
 const RIGHT: &str = r#"{"username":"token","password":"correct-horse"}"#;
 
-/// The problem of the last request, which was told to the client, too.
+/// The problem of the last request. The client was told the same.
 fn problem(tenant: &Tenant, answer: &Response) -> String {
     assert_eq!(error(answer).1, "SIMULATOR_PROBLEM");
     let request = tenant.airlock_requests().pop().unwrap();
@@ -55,7 +54,7 @@ fn the_form_of_a_request_is_checked() {
     let answer = browser.delete("");
     assert_eq!(problem(&tenant, &answer), why);
     browser.same_domain = true;
-    // None of that opened a session.
+    // No session was opened.
     assert_eq!(tenant.airlock_sessions(), 0);
     assert!(browser.cookies.is_empty());
     assert_eq!(
@@ -141,7 +140,7 @@ fn steps_are_taken_in_turn() {
     let answer = browser.log_in("token");
     assert!(problem(&tenant, &answer).starts_with("a password is out of turn"));
 
-    // Nothing of that did any harm.
+    // The session still works.
     let otp = Token::new("GAQT12345678")
         .read_image(&browser.challenge())
         .unwrap();

@@ -1,14 +1,13 @@
-//! The token reads what a terminal shows. The drawing here is the tests' own.
+//! The token reads the screen of a terminal. These tests draw their own codes.
 
 use std::process::{Command, Stdio};
 
 use png::{ColorType, Decoder};
-use tenant::{Airlock, Background, Token, Unreadable};
+use tenant::{Airlock, Background, ScanError, Token};
 
 use crate::browser::{Browser, QR_OTP, is_done, start};
 
-/// The modules of a plain image, which has 8 pixels a module and four modules
-/// of quiet zone.
+/// The modules of a plain image, which has 8 pixels a module and a quiet zone of four modules.
 fn modules(file: &[u8]) -> Vec<Vec<bool>> {
     let mut reader = Decoder::new(std::io::Cursor::new(file))
         .read_info()
@@ -25,7 +24,7 @@ fn modules(file: &[u8]) -> Vec<Vec<bool>> {
     (4..side / 8 - 4).map(row).collect()
 }
 
-/// With so many light modules around it.
+/// The code with this many light modules around it.
 fn framed(modules: &[Vec<bool>], quiet: usize) -> Vec<Vec<bool>> {
     let side = modules.len();
     let dark = |x: usize, y: usize| {
@@ -72,7 +71,7 @@ fn ascii(modules: &[Vec<bool>], background: Background, ink: &str) -> String {
     joined(lines)
 }
 
-/// Terminals do not tell blanks at the end of a line from nothing.
+/// Terminals drop blanks at the end of a line.
 fn joined(lines: impl Iterator<Item = String>) -> String {
     lines
         .map(|line| line.trim_end().to_owned() + "\n")
@@ -81,7 +80,7 @@ fn joined(lines: impl Iterator<Item = String>) -> String {
 
 const BACKGROUNDS: [Background; 2] = [Background::Dark, Background::Light];
 
-/// All drawings of a code with the background that each is for.
+/// All drawings of a code, with the background for each.
 fn drawings(modules: &[Vec<bool>]) -> Vec<(String, Background)> {
     let all = BACKGROUNDS.map(|background| {
         [
@@ -120,7 +119,7 @@ fn each_drawing_can_be_read_and_its_otp_is_right() {
         assert_eq!(token.read_image(&file), Ok(otp.clone()));
         assert_eq!(
             Token::new("GAQT87654321").read(&screen),
-            Err(Unreadable::NotForThisToken)
+            Err(ScanError::NotForThisToken)
         );
         assert!(is_done(&browser.otp(QR_OTP, &otp)));
         assert_eq!(tenant.airlock_problems(), [""; 0]);
@@ -160,11 +159,11 @@ fn a_quiet_zone_is_needed() {
     let (_tenant, _browser, file) = challenge("token");
     for (drawing, background) in drawings(&framed(&modules(&file), 3)) {
         let token = Token::new("GAQT12345678");
-        // On a light background the blanks around it are as good.
+        // On a light background, the blanks around it do as well.
         let text_above = format!("{}\n{drawing}{}", "x".repeat(99), "x".repeat(99));
         assert_eq!(
             token.read_on(&text_above, background),
-            Err(Unreadable::NoQuietZone)
+            Err(ScanError::NoQuietZone)
         );
     }
 }
@@ -176,8 +175,8 @@ fn a_wrong_background_a_broken_line_and_a_changed_module_are_seen() {
     let modules = modules(&file);
     for (drawing, background) in drawings(&framed(&modules, 4)) {
         let other = BACKGROUNDS[usize::from(background == Background::Dark)];
-        assert_eq!(token.read_on(&drawing, other), Err(Unreadable::NoCode));
-        // A message in the middle of it.
+        assert_eq!(token.read_on(&drawing, other), Err(ScanError::NoCode));
+        // A message in the middle of the code.
         let lines: Vec<&str> = drawing.lines().collect();
         let middle: String = format!("{:40}", lines[lines.len() / 2])
             .chars()
@@ -188,16 +187,16 @@ fn a_wrong_background_a_broken_line_and_a_changed_module_are_seen() {
         torn[lines.len() / 2] = &middle;
         let torn = torn.join("\n");
         let seen = token.read_on(&torn, background);
-        assert_eq!(seen, Err(Unreadable::Torn), "{torn}");
-        // A line too many.
+        assert_eq!(seen, Err(ScanError::Torn), "{torn}");
+        // One line too many.
         let mut broken = lines.clone();
         broken.insert(lines.len() / 2, "");
         assert_eq!(
             token.read_on(&broken.join("\n"), background),
-            Err(Unreadable::NoCode)
+            Err(ScanError::NoCode)
         );
     }
-    // More of them than the error correction mends.
+    // More of them than the error correction can repair.
     let mut damaged = modules.clone();
     for row in &mut damaged[9..17] {
         for module in row {
@@ -205,15 +204,12 @@ fn a_wrong_background_a_broken_line_and_a_changed_module_are_seen() {
         }
     }
     for (drawing, background) in drawings(&framed(&damaged, 4)) {
-        assert_eq!(
-            token.read_on(&drawing, background),
-            Err(Unreadable::Damaged)
-        );
+        assert_eq!(token.read_on(&drawing, background), Err(ScanError::Damaged));
     }
-    assert_eq!(token.read(""), Err(Unreadable::NoCode));
+    assert_eq!(token.read(""), Err(ScanError::NoCode));
     assert_eq!(
         token.read(&"█▀▄ ##\u{1b}[2J\n".repeat(99)),
-        Err(Unreadable::NoCode)
+        Err(ScanError::NoCode)
     );
 }
 

@@ -1,4 +1,4 @@
-//! Wrong answers, and users who are locked.
+//! Wrong answers, and locked users.
 
 use tenant::{Airlock, Refusal, User};
 
@@ -32,7 +32,7 @@ fn a_wrong_otp_has_further_tries_until_the_user_is_locked() {
         }
         let answer = browser.otp(path, "no");
         assert_eq!(error(&answer), told(400, "OTP_WRONG", None));
-        // The flow is over, the session is not.
+        // The flow has ended, but not the session.
         let live = tenant.airlock_sessions();
         assert_eq!(browser.delete("").status, 204);
         assert_eq!(tenant.airlock_sessions(), live - 1);
@@ -106,7 +106,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
         let answer = browser.password(user, "wrong");
         assert_eq!(error(&answer), wrong, "{user}");
         assert!(answer.json()["meta"]["temporaryLockExpiry"].is_null());
-        // Another try is in the same session.
+        // The next try uses the same session.
         assert_eq!(
             step(&browser.log_in("fido")),
             "FIDO_AUTHENTICATION_CHALLENGE_RETRIEVAL_REQUIRED"

@@ -1,4 +1,4 @@
-//! A client that shows a test exactly what came over the connection.
+//! A client that shows the exact bytes of the connection.
 
 #![allow(
     dead_code,
@@ -21,10 +21,10 @@ use rustls::{
 };
 use tenant::{PublicKey, Tenant};
 
-/// Long enough for a busy machine; nothing here waits that long unless it fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a busy machine. Only a failing test waits this long.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Long enough to see that nothing comes.
+/// Long enough to see that no byte arrives.
 pub const MOMENT: Duration = Duration::from_millis(200);
 
 pub const SIGN: &str = "/app/api/authenticator/signPayload";
@@ -48,7 +48,7 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The signature of a sign request's answer.
+    /// The signature in the answer to a sign request.
     pub fn signature(&self) -> Vec<u8> {
         let json = self.json();
         URL_SAFE_NO_PAD
@@ -56,7 +56,7 @@ impl Response {
             .unwrap()
     }
 
-    /// The boolean and the reason of a sign request's answer.
+    /// The boolean and the reason in the answer to a sign request.
     pub fn verdict(&self) -> (bool, String) {
         let json = self.json();
         let blob = URL_SAFE.decode(json["response"].as_str().unwrap()).unwrap();
@@ -68,14 +68,14 @@ impl Response {
 
 impl Client {
     pub fn new(tenant: &Tenant) -> Self {
-        Self::try_new(tenant, "localhost", rustls::ALL_VERSIONS, PATIENCE).unwrap()
+        Self::try_new(tenant, "localhost", rustls::ALL_VERSIONS, TIMEOUT).unwrap()
     }
 
     pub fn try_new(
         tenant: &Tenant,
         name: &'static str,
         versions: &[&'static SupportedProtocolVersion],
-        patience: Duration,
+        timeout: Duration,
     ) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots
@@ -90,13 +90,13 @@ impl Client {
         let mut connection =
             ClientConnection::new(Arc::new(config), name.try_into().unwrap()).unwrap();
         let mut stream = TcpStream::connect(tenant.address())?;
-        stream.set_read_timeout(Some(patience))?;
+        stream.set_read_timeout(Some(timeout))?;
         connection.complete_io(&mut stream)?;
         Ok(Self(StreamOwned::new(connection, stream)))
     }
 
-    pub fn patience(&self, patience: Duration) {
-        self.0.sock.set_read_timeout(Some(patience)).unwrap();
+    pub fn timeout(&self, timeout: Duration) {
+        self.0.sock.set_read_timeout(Some(timeout)).unwrap();
     }
 
     pub fn get(&mut self, path: &str) -> Response {
@@ -130,13 +130,13 @@ impl Client {
         self.send_post(SIGN, FORM, &form(account, key));
     }
 
-    /// Sends these bytes, which should be a request.
+    /// Sends these bytes, usually a request.
     pub fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).unwrap();
         self.0.flush().unwrap();
     }
 
-    /// An answer with a length.
+    /// Reads an answer with a Content-Length.
     pub fn response(&mut self) -> io::Result<Response> {
         let head = self.head()?;
         let status = head.get(9..12).unwrap().parse().unwrap();
@@ -149,7 +149,7 @@ impl Client {
         Ok(Response { status, head, body })
     }
 
-    /// Status line and headers.
+    /// Reads the status line and the headers.
     pub fn head(&mut self) -> io::Result<String> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -160,14 +160,14 @@ impl Client {
         Ok(String::from_utf8(head).unwrap())
     }
 
-    /// The next bytes as they come, chunk sizes and all.
+    /// Reads the next bytes unchanged, including chunk sizes.
     pub fn some(&mut self, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.0.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// All that comes until a proper end of the connection.
+    /// Reads up to a proper end of the connection.
     pub fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes)?;

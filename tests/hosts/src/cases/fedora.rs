@@ -1,34 +1,34 @@
-//! The stacks for Fedora and RHEL, under the programs and the libpam that are here: their modules
-//! are in Debian, too. What Fedora's authselect puts beside them stands in.
+//! The stacks for Fedora and RHEL, with the programs and the libpam of this distribution. Debian
+//! has the same modules. The files of Fedora's authselect are imitated.
 
 use std::fs;
 
 use tenant::Press;
 
 use super::{enter, ring, wrong_then_right};
-use crate::Cell;
+use crate::TestCase;
 use crate::machine::{KEY, Machine, OTHER_ID, PASSWORD, USER_ID, configure, terminal};
 use crate::sshd::{Sshd, ssh};
 
-pub const CELLS: &[Cell] = &[
-    cell("fedora/sshd", sshd),
-    cell("fedora/sshd-publickey", sshd_publickey),
-    cell("fedora/sudo", sudo),
-    cell("fedora/su", su),
-    cell("fedora/login", login),
+pub const CASES: &[TestCase] = &[
+    case("fedora/sshd", sshd),
+    case("fedora/sshd-publickey", sshd_publickey),
+    case("fedora/sudo", sudo),
+    case("fedora/su", su),
+    case("fedora/login", login),
 ];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/sbin/sshd", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/sbin/sshd", run)
 }
 
-/// What our stacks leave to Fedora's, for account, password and session.
+/// Our stacks include these files for account, password and session.
 const ELSEWHERE: &str = "account required pam_unix.so\n\
     password required pam_unix.so\n\
     session required pam_limits.so\n\
     session required pam_unix.so\n";
 
-/// Makes Fedora's files those of this host.
+/// Installs Fedora's files on this host.
 fn install() {
     for name in ["system-auth", "password-auth"] {
         fs::write(format!("/etc/pam.d/{name}"), ELSEWHERE).expect(name);

@@ -1,5 +1,5 @@
-//! The shipped fail2ban filter, against what real logins leave in the log: whose address counts, and
-//! that nobody has another's address banned by the name that they log in with.
+//! The shipped fail2ban filter with the log of real logins: the right addresses count, and a
+//! crafted user name does not ban another address.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use tenant::Press;
 
 use super::enter;
-use crate::Cell;
+use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
     Machine, PASSWORD, USER_ID, append, command, configure, configure_airlock, install, piped,
@@ -18,24 +18,24 @@ use crate::terminal::Terminal;
 
 const REGEX: &str = "/usr/bin/fail2ban-regex";
 
-pub const CELLS: &[Cell] = &[
-    Cell::new("fail2ban/phone", REGEX, phone),
-    Cell::new("fail2ban/airlock", REGEX, airlock),
-    Cell::new("fail2ban/names", REGEX, names),
-    Cell::new("fail2ban/names-of-login", REGEX, names_of_login),
-    Cell::new("fail2ban/journal", REGEX, journal),
-    Cell::new("fail2ban/jail", REGEX, jail),
+pub const CASES: &[TestCase] = &[
+    TestCase::new("fail2ban/phone", REGEX, phone),
+    TestCase::new("fail2ban/airlock", REGEX, airlock),
+    TestCase::new("fail2ban/names", REGEX, names),
+    TestCase::new("fail2ban/names-of-login", REGEX, names_of_login),
+    TestCase::new("fail2ban/journal", REGEX, journal),
+    TestCase::new("fail2ban/jail", REGEX, jail),
 ];
 
-/// Beside the log of the distribution, in the format of older ones.
+/// A second log in the format of older distributions.
 const CLASSIC: &str = "/var/log/classic.log";
-/// What must not be banned: nobody comes from there.
+/// An address that must not be banned, because no client uses it.
 const VICTIM: &str = "6.6.6.6";
 
-/// A client at another of this host's addresses, `127.0.0.LAST`.
+/// A client at another address of this host, `127.0.0.LAST`.
 pub fn from(last: u8, user: &str) -> Terminal {
     let file = format!("/root/ssh_config-{last}");
-    // Not on the command line: there, ssh refuses what a shell would not take for a name.
+    // Not on the command line, because ssh refuses names there that are unsafe in a shell.
     let escaped = user.replace('\\', "\\\\").replace('"', "\\\"");
     let text = format!(
         "Host *\n  User \"{escaped}\"\n  BindAddress 127.0.0.{last}\n  HostKeyAlias localhost\n\
@@ -57,7 +57,7 @@ fn found_by(filter: &str, log: &str, more: &[&str]) -> Vec<String> {
     found_in(path, log, more)
 }
 
-/// The same for a filter in a file, or of fail2ban's.
+/// The addresses that a filter in a file, or one of fail2ban's, finds.
 fn found_in(path: &str, log: &str, more: &[&str]) -> Vec<String> {
     let output = Command::new(REGEX)
         .args(["--out", "ip"])
@@ -71,8 +71,8 @@ fn found_in(path: &str, log: &str, more: &[&str]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The shipped filter finds the addresses `127.0.0.LAST`, and no others, in both formats. The last
-/// line that counts is there once all others are.
+/// Expects that the shipped filter finds exactly the addresses `127.0.0.LAST`, in both formats.
+/// Waits for the last line that counts.
 #[track_caller]
 fn found(lasts: &[u8]) {
     found_with(&filter(), lasts);
@@ -90,7 +90,7 @@ fn found_with(filter: &str, lasts: &[u8]) {
     }
 }
 
-/// rsyslog writes a second file.
+/// Makes rsyslog write a second file.
 fn classic_too() {
     append(
         "/etc/rsyslog.d/00-classic.conf",
@@ -112,8 +112,8 @@ pub fn stop_rsyslog() {
     let _ = fs::remove_file("/dev/log");
 }
 
-/// Whoever rings another's phone counts. Whose phone is off, or whose tries somebody else has used
-/// up, does not; nor who comes from an address that has a name, or from this host.
+/// A client that rings another user's phone counts. A client does not count if the phone is off, if
+/// others have used up the limit, or if its address has a name or belongs to this host.
 fn phone(machine: &mut Machine) {
     classic_too();
     for service in ["sshd", "sudo"] {
@@ -157,7 +157,7 @@ fn phone(machine: &mut Machine) {
         "pam_logonbox(sshd:auth): limit user=\"lee\" account=\"lee\" rhost=\"127.0.0.6\"",
     ]);
     found(&[2]);
-    // fail2ban's own jail leaves these alone, but for its strictest modes.
+    // fail2ban's own jail ignores these lines, except in its strictest modes.
     let own = |filter| found_in(filter, "/var/log/auth.log", &[]);
     assert_eq!(own("sshd"), Vec::<String>::new());
     let phone_is_off = "127.0.0.5".to_owned();
@@ -166,7 +166,7 @@ fn phone(machine: &mut Machine) {
     }
 }
 
-/// sshd with Airlock's password as the first factor.
+/// Starts sshd with Airlock's password as the first factor.
 fn start_airlock() -> Sshd {
     stack("sshd", "sshd-airlock");
     configure_airlock("");
@@ -181,7 +181,7 @@ fn guess(last: u8, user: &str) {
     assert!(!client.end().success());
 }
 
-/// Guesses count: at names, passwords and OTPs.
+/// Guessed names, passwords and OTPs count.
 fn airlock(_: &mut Machine) {
     classic_too();
     let _sshd = start_airlock();
@@ -198,7 +198,7 @@ fn airlock(_: &mut Machine) {
         client.answer("000000");
     }
     assert!(!client.end().success());
-    // It is locked now: that is what this person sees, too, who may be none of them.
+    // The account is locked now. Its owner sees the same answer and may have typed nothing wrong.
     guess(5, "lee");
     guess(6, "nobody-such");
     let words = [
@@ -217,7 +217,7 @@ fn airlock(_: &mut Machine) {
     found(&[2, 3, 4, 6]);
 }
 
-/// What somebody would type to pass it for the rest of a line, or for a line.
+/// Names that imitate the rest of a line, or a line.
 const VALUES: &str = "x\" rhost=\"6.6.6.6\" seconds=\"0.0";
 const LINES: [&str; 3] = [
     "pam_logonbox(sshd:auth): declined user=\"x\" rhost=\"6.6.6.6\" seconds=\"0.0\"",
@@ -225,8 +225,8 @@ const LINES: [&str; 3] = [
     "Nov 22 17:38:17 door sshd[14]: pam_logonbox(sshd:auth): declined rhost=\"6.6.6.6\" seconds=\"0\"",
 ];
 
-/// Nobody has another's address banned by what they type, in the module's lines or in those of others:
-/// sshd writes names down as they are, up to a colon, and sudo whole commands.
+/// Typed text does not ban another address. sshd logs names unchanged up to a colon, and sudo logs
+/// whole commands.
 fn names(_: &mut Machine) {
     classic_too();
     let _sshd = start_airlock();
@@ -239,10 +239,10 @@ fn names(_: &mut Machine) {
     guess(3, "nobody-such");
     found(&[2, 3]);
 
-    // It is as bad as it should be.
+    // The log has the crafted lines, and a looser filter would be fooled.
     let log = crate::log::all();
     for text in LINES.into_iter().chain([VALUES]) {
-        assert!(log.contains(text), "nobody has written {text}\n{log}");
+        assert!(log.contains(text), "the log lacks {text}\n{log}");
     }
     let prefix = r"^\s*(?:\S+ )?<program>\[\d+\]: ";
     for (start, fooled) in [("", 3), (r"<program>\[\d+\]: ", 2)] {
@@ -256,7 +256,7 @@ fn names(_: &mut Machine) {
     }
 }
 
-/// The same where a name may have colons; and for another service.
+/// The same for names with colons, and for another service.
 fn names_of_login(_: &mut Machine) {
     classic_too();
     let services = ["login", "remote"];
@@ -282,11 +282,11 @@ fn names_of_login(_: &mut Machine) {
         .replace("service = sshd\n", "service = (?:login|remote)\n")
         .replace("program = sshd(?:-session)?\n", "program = login\n");
     found_with(&other, &[2, 3, 4, 5]);
-    // These are not sshd's.
+    // These lines are not from sshd.
     found(&[]);
 }
 
-/// In the journal, lines count that root has written, and no others.
+/// In the journal, only lines that root has written count.
 fn journal(_: &mut Machine) {
     stop_rsyslog();
     let _journald = start_journald();
@@ -308,13 +308,13 @@ fn journal(_: &mut Machine) {
         found_by(&filter(), "systemd-journal", &[]).len() >= from_root.len()
     });
     assert_eq!(found_by(&filter(), "systemd-journal", &[]), from_root);
-    // The forged line is as bad as it should be.
+    // The forged line fools a looser filter.
     let any = ["--journalmatch", "SYSLOG_FACILITY=10"];
     let fooled = found_by(&filter(), "systemd-journal", &any);
     assert!(fooled.iter().any(|address| address == VICTIM), "{fooled:?}");
 }
 
-/// fail2ban takes both files from where the page tells to put them.
+/// Installs both files where the page says.
 fn jail(_: &mut Machine) {
     for folder in ["filter.d", "jail.d"] {
         let file = format!("{folder}/pam_logonbox.conf");

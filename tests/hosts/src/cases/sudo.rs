@@ -1,54 +1,54 @@
 //! sudo and sudo-rs: the caller's password, then the caller's phone.
 //!
-//! Both keep modules silent, but for prompts: so the announcement is a prompt here, as the README
-//! advises. Why a login was refused is in the log alone.
+//! Both keep modules silent except for prompts. So the announcement is a prompt here, as the README
+//! recommends, and only the log has the reason of a refusal.
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tenant::Press;
 
 use super::{enter, password, ring, wrong_then_right};
-use crate::Cell;
+use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
-    Machine, PASSWORD, USER_ID, append, configure, piped, stack, sudo_version, tenant_goes_down,
-    terminal,
+    Machine, PASSWORD, PROMPTLY, USER_ID, append, configure, piped, stack, sudo_version,
+    tenant_goes_down, terminal,
 };
 use crate::terminal::Terminal;
 
 const SUDO: &str = "/usr/bin/sudo";
 const SUDO_RS: &str = "/usr/bin/sudo-rs";
 
-pub const CELLS: &[Cell] = &[
-    Cell::new("sudo/approve", SUDO, approve),
-    Cell::new("sudo/decline", SUDO, decline),
-    Cell::new("sudo/no-answer", SUDO, no_answer),
-    Cell::new("sudo/tenant-down", SUDO, tenant_down),
-    Cell::new("sudo/wrong-password", SUDO, wrong_password),
-    Cell::new("sudo/ctrl-c", SUDO, ctrl_c),
-    Cell::new("sudo/no-terminal", SUDO, no_terminal),
-    Cell::new("sudo/password-from-stdin", SUDO, from_stdin),
-    Cell::new("sudo/login-shell", SUDO, login_shell),
-    Cell::new("sudo/environment", SUDO, environment),
+pub const CASES: &[TestCase] = &[
+    TestCase::new("sudo/approve", SUDO, approve),
+    TestCase::new("sudo/decline", SUDO, decline),
+    TestCase::new("sudo/no-answer", SUDO, no_answer),
+    TestCase::new("sudo/tenant-down", SUDO, tenant_down),
+    TestCase::new("sudo/wrong-password", SUDO, wrong_password),
+    TestCase::new("sudo/ctrl-c", SUDO, ctrl_c),
+    TestCase::new("sudo/no-terminal", SUDO, no_terminal),
+    TestCase::new("sudo/password-from-stdin", SUDO, from_stdin),
+    TestCase::new("sudo/login-shell", SUDO, login_shell),
+    TestCase::new("sudo/environment", SUDO, environment),
     speaking("sudo/speaking-approve", speaking_approve),
     speaking("sudo/speaking-decline", speaking_decline),
-    Cell::new("sudo-rs/approve", SUDO_RS, approve),
-    Cell::new("sudo-rs/decline", SUDO_RS, decline),
-    Cell::new("sudo-rs/no-answer", SUDO_RS, no_answer),
-    Cell::new("sudo-rs/tenant-down", SUDO_RS, tenant_down),
-    Cell::new("sudo-rs/wrong-password", SUDO_RS, wrong_password),
-    Cell::new("sudo-rs/ctrl-c", SUDO_RS, ctrl_c),
-    Cell::new("sudo-rs/no-terminal", SUDO_RS, no_terminal),
-    Cell::new("sudo-rs/password-from-stdin", SUDO_RS, from_stdin),
-    Cell::new("sudo-rs/login-shell", SUDO_RS, login_shell),
-    Cell::new("sudo-rs/environment", SUDO_RS, environment),
+    TestCase::new("sudo-rs/approve", SUDO_RS, approve),
+    TestCase::new("sudo-rs/decline", SUDO_RS, decline),
+    TestCase::new("sudo-rs/no-answer", SUDO_RS, no_answer),
+    TestCase::new("sudo-rs/tenant-down", SUDO_RS, tenant_down),
+    TestCase::new("sudo-rs/wrong-password", SUDO_RS, wrong_password),
+    TestCase::new("sudo-rs/ctrl-c", SUDO_RS, ctrl_c),
+    TestCase::new("sudo-rs/no-terminal", SUDO_RS, no_terminal),
+    TestCase::new("sudo-rs/password-from-stdin", SUDO_RS, from_stdin),
+    TestCase::new("sudo-rs/login-shell", SUDO_RS, login_shell),
+    TestCase::new("sudo-rs/environment", SUDO_RS, environment),
 ];
 
-/// sudo that can be told to let modules speak.
-const fn speaking(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell {
+/// A case for versions of sudo that have the setting `pam_silent`.
+const fn speaking(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase {
         name,
         program: SUDO,
         without: |_| (sudo_version() < (1, 9, 16)).then_some("its sudo knows no pam_silent"),
@@ -56,17 +56,14 @@ const fn speaking(name: &'static str, run: fn(&mut Machine)) -> Cell {
     }
 }
 
-/// What the shell must be back within, after Ctrl-C.
-const AT_ONCE: Duration = Duration::from_secs(1);
-
-/// Sets the host up as the README says.
+/// Sets up the host as the README says.
 fn set_up(more: &str) {
     stack("sudo", "sudo");
     stack("sudo-i", "sudo-i");
     configure(&format!("[conversation]\nannounce = \"enter\"\n{more}"));
 }
 
-/// Starts sudo, and answers its prompt with the right password.
+/// Starts sudo and types the right password.
 #[track_caller]
 fn with_password(machine: &Machine, arguments: &[&str]) -> Terminal {
     let terminal = terminal(USER_ID, machine.program, arguments);
@@ -156,7 +153,7 @@ fn ctrl_c(machine: &mut Machine) {
     terminal.press("\x03");
     is_out(machine, &mut terminal, 1);
     let took = pressed.elapsed();
-    assert!(took < AT_ONCE, "{took:?} from Ctrl-C to the end");
+    assert!(took < PROMPTLY, "{took:?} from Ctrl-C to the end");
     machine.phone.hung_up();
     logged(&["pam_logonbox(sudo:auth): interrupted user=\"lee\""]);
 }
@@ -166,7 +163,7 @@ fn no_terminal(machine: &mut Machine) {
     let output = piped(USER_ID, machine.program, &["id", "-un"], "").end();
     assert!(!output.status.success(), "{output:?}");
     machine.phone.is_left_alone();
-    // With one, all is well.
+    // With one, the login works.
     let mut terminal = with_password(machine, &["id", "-un"]);
     let ring = enter(machine, &terminal);
     machine.phone.press(&ring, Press::Authorize);
@@ -185,7 +182,7 @@ fn from_stdin(machine: &mut Machine) {
     assert_eq!(machine.phone.rings(), 1);
 }
 
-/// `sudo -i` is a service of its own on newer systems.
+/// `sudo -i` is a separate service on newer systems.
 fn login_shell(machine: &mut Machine) {
     set_up("");
     let mut terminal = terminal(USER_ID, machine.program, &["-i", "id", "-un"]);
@@ -196,12 +193,12 @@ fn login_shell(machine: &mut Machine) {
     logged(&["pam_logonbox(sudo"]);
 }
 
-/// Where the caller's variables would have things written, or read.
+/// The caller's variables point to this directory.
 const LIES: &str = "/tmp/lies";
 
-/// What a caller may set, and sudo still has while PAM runs as root.
+/// Variables that a caller may set, and that sudo may keep while PAM runs as root.
 const VARIABLES: &[&str] = &[
-    // Another way to the tenant, another tenant, and who believes it.
+    // Another proxy, another tenant, and other CAs.
     "http_proxy=http://127.0.0.1:9",
     "https_proxy=http://127.0.0.1:9",
     "HTTPS_PROXY=http://127.0.0.1:9",
@@ -211,7 +208,7 @@ const VARIABLES: &[&str] = &[
     "SSL_CERT_DIR=/tmp/lies",
     "SSLKEYLOGFILE=/tmp/lies/keys",
     "OPENSSL_CONF=/tmp/lies/openssl.cnf",
-    // Name look-up.
+    // Name resolution.
     "RES_OPTIONS=use-vc timeout:1 attempts:1 ndots:15",
     "LOCALDOMAIN=evil.example",
     "HOSTALIASES=/tmp/lies/aliases",
@@ -235,7 +232,7 @@ const VARIABLES: &[&str] = &[
     "LD_PROFILE_OUTPUT=/tmp/lies",
     "GCONV_PATH=/tmp/lies",
     "NLSPATH=/tmp/lies/%N",
-    // Places and names.
+    // Directories and names.
     "TMPDIR=/tmp/lies",
     "HOME=/tmp/lies",
     "XDG_CONFIG_HOME=/tmp/lies",
@@ -251,13 +248,13 @@ const VARIABLES: &[&str] = &[
     "SSH_CONNECTION=203.0.113.1 1 203.0.113.2 22",
 ];
 
-/// The same verdict, the same bytes to the tenant, and nothing written. Seen to fail in sudo-rs, where
-/// a file was written below `HOME`.
+/// The decision and the bytes to the tenant stay the same, and no file is written. Seen to fail in
+/// sudo-rs, where a file was written below `HOME`.
 fn environment(machine: &mut Machine) {
     set_up("");
     fs::create_dir(LIES).expect(LIES);
     chown(LIES, Some(USER_ID), Some(USER_ID)).expect(LIES);
-    // Not the password that sudo remembers.
+    // Forget the password that sudo remembers.
     let command = [machine.program, "-k", "id", "-un"];
     let mut plain = Vec::new();
     for variables in [&[][..], VARIABLES] {
@@ -283,7 +280,7 @@ fn environment(machine: &mut Machine) {
     logged(&["pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\""; 2]);
 }
 
-/// With `Defaults !pam_silent` sudo shows everything by itself.
+/// With `Defaults !pam_silent`, sudo shows all messages.
 fn let_speak(machine: &Machine) -> Terminal {
     stack("sudo", "sudo");
     append("/etc/sudoers.d/lee", "Defaults !pam_silent\n");

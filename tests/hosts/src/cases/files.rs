@@ -1,5 +1,5 @@
-//! What a login does with files, and to whom it connects, beyond what login(1) does by itself: strace(1)
-//! tells. In login, since a container may not trace programs that are set-uid.
+//! The files that a login uses and the hosts that it connects to, beyond those of login(1) itself,
+//! by strace(1). Only in login, because a container may not trace setuid programs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,45 +9,46 @@ use tenant::{Account, Press};
 use super::airlock::{answer_with_token, only_the_module};
 use super::pins::pin;
 use super::{password, ring};
-use crate::Cell;
+use crate::TestCase;
 use crate::machine::{
     Machine, PASSWORD, USER, configure, configure_airlock, edit_stack, stack, terminal, wait_until,
 };
 use crate::terminal::Terminal;
 
-pub const CELLS: &[Cell] = &[cell("files/push", push), cell("files/airlock", airlock)];
+pub const CASES: &[TestCase] = &[case("files/push", push), case("files/airlock", airlock)];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/bin/login", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/bin/login", run)
 }
 
-/// What a login does with the module, and not without. A star stands for anything. Seen to fail without
-/// one of these lines here, as it would with a file more in the module.
+/// The accesses that happen only with the module. A star stands for any text. Seen to fail without
+/// one of these lines, just as it would if the module opened one more file.
 const OWN: &[&str] = &[
     "read /etc/security/pam_logonbox.toml",
     "read /etc/ssl/certs/ca-certificates.crt",
-    // The tries of ten minutes; that of a login that comes to its end is taken back.
+    // The count of ten minutes. The entry of a completed login is removed again.
     "read /run/pam_logonbox",
     "write /run/pam_logonbox/*",
     "unlinkat /run/pam_logonbox/*",
     "connect 127.0.0.1:443",
 ];
 
-/// The same with pinned keys.
+/// The accesses with pinned keys.
 const PINNED: &[&str] = &[
     "read /etc/security/pam_logonbox.keys",
     "read /etc/security/pam_logonbox.keys/lee",
 ];
 
-/// What else it may do: this depends on the distribution, and on what login has done before.
+/// Further accesses that may happen, depending on the distribution and on earlier accesses of
+/// login.
 const MAY: &[&str] = &[
     "mkdir /run/pam_logonbox",
-    // The module, and what it is linked with.
+    // The module and its libraries.
     "read */security/pam_logonbox.so",
     "read */libdl.so.2",
     "read */libpthread.so.0",
     "read */libm.so.6",
-    // The C library looks the tenant's name up.
+    // The C library resolves the tenant's name.
     "look /etc/nsswitch.conf",
     "read /etc/nsswitch.conf",
     "look /etc/resolv.conf",
@@ -58,18 +59,18 @@ const MAY: &[&str] = &[
     "read */libnss_files.so.2",
     "read */libnss_dns.so.2",
     "read */libresolv.so.2",
-    // Its groups.
+    // The groups of the user.
     "read /etc/group",
     "read /proc/sys/kernel/ngroups_max",
-    // Where login has not.
+    // If login has not read it yet.
     "connect /dev/log",
-    // Whether there is a port left.
+    // The check for free ports.
     "bind 0.0.0.0:0",
 ];
 
 const TRACE: &str = "/tmp/calls";
 
-/// With groups, pinned keys and the push limit; with the system's certificates.
+/// With groups, pinned keys, the push limit and the system's certificates.
 fn push(machine: &mut Machine) {
     stack("login", "login");
     configure("pins = \"if-present\"\n[policy]\nonly_groups = [\"root\", \"lee\"]\n");
@@ -96,7 +97,7 @@ fn airlock(_: &mut Machine) {
     only(&with, &without, OWN);
 }
 
-/// Everything of the module's is done, and nothing else that it may not do.
+/// Expects all accesses of the module, and no others than the allowed ones.
 #[track_caller]
 fn only(with: &BTreeSet<String>, without: &BTreeSet<String>, own: &[&str]) {
     let done: Vec<&String> = with.difference(without).collect();
@@ -117,9 +118,9 @@ fn only(with: &BTreeSet<String>, without: &BTreeSet<String>, own: &[&str]) {
     assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
-/// What login calls until the person's shell has ended.
+/// The system calls of login until the user's shell has ended.
 fn calls(factors: impl FnOnce(&Terminal)) -> BTreeSet<String> {
-    // As login would be by itself: the leader of its session.
+    // login is normally the leader of its session.
     let tracing = [
         "-DDD",
         "-f",
@@ -151,9 +152,8 @@ fn calls(factors: impl FnOnce(&Terminal)) -> BTreeSet<String> {
     trace.lines().filter_map(call).map(numbered).collect()
 }
 
-/// What is done, and with what, in a line such as
-/// `7 openat(AT_FDCWD</root>, "/etc/passwd", O_RDONLY) = 3</etc/passwd>`; nothing for the second half of
-/// a call that another thread's has cut in two.
+/// The call and its object, from a line such as `7 openat(AT_FDCWD</root>, "/etc/passwd", O_RDONLY)
+/// = 3</etc/passwd>`. None for the second half of a call that another thread has interrupted.
 fn call(line: &str) -> Option<String> {
     let (_, call) = line.split_once(' ')?;
     let (name, arguments) = call.trim_start().split_once('(')?;
@@ -165,7 +165,7 @@ fn call(line: &str) -> Option<String> {
         let port = between(arguments, "htons(", ")");
         let to = match port {
             Some(port) => format!("{}:{port}", quoted()?),
-            // A socket's path, or a family without names.
+            // The path of a socket, or a family without names.
             None => quoted().map_or_else(
                 || between(arguments, "sa_family=", ",").unwrap_or_default(),
                 str::to_owned,
@@ -173,7 +173,7 @@ fn call(line: &str) -> Option<String> {
         };
         return Some(format!("{name} {to}"));
     }
-    // The empty one stands for a file that is open already.
+    // The empty path stands for an open file.
     let path = quoted().filter(|path| !path.is_empty())?;
     let path = match between(arguments, "<", ">") {
         Some(directory) if !path.starts_with('/') => format!("{directory}/{path}"),

@@ -1,5 +1,5 @@
-//! What every request has to pass before it reaches the flow: its form, its
-//! session, its cookies. And what every answer takes along.
+//! Checks the form, the session and the cookies of every request before it reaches the flow, and
+//! adds cookies to every answer.
 
 use hyper::StatusCode;
 
@@ -8,12 +8,12 @@ use super::call::{self, Call};
 use super::cookies;
 use super::flow::{Move, Session};
 use super::seen::{AirlockRequest, AirlockSeen};
-use super::{Airlock, BASE, trouble};
+use super::{Airlock, BASE, bad_answer};
 use crate::entry::{Verdict, plain};
 use crate::reply::Reply;
 use crate::seen::HttpRequest;
 
-/// Takes a request, answers it, and notes both.
+/// Answers a request and records both.
 pub(crate) fn take(
     options: &Airlock,
     seen: &mut AirlockSeen,
@@ -50,9 +50,9 @@ fn line(request: &AirlockRequest) -> String {
     format!("{}{user} {end}", plain(&request.http))
 }
 
-/// Where a request belongs.
+/// The session of a request.
 enum Found {
-    /// To none: it may open one.
+    /// None: the request may open one.
     New,
     Live(String, Box<Session>),
     Over,
@@ -73,7 +73,7 @@ fn answer(
         Found::Problem(problem) => return refuse(options, request, problem),
     };
     let taken = admit(&session, key.is_some(), &request.http, call).and_then(|call| {
-        // Named also where the answer is that there is no such user.
+        // The name is recorded even if no such user exists.
         if let Call::Password { username, .. } = &call {
             request.user = Some(username.clone());
         }
@@ -91,7 +91,7 @@ fn answer(
         }
         Err(Refused::Blocked(problem)) => {
             refuse(options, request, problem);
-            (trouble::blocked(), false)
+            (bad_answer::blocked(), false)
         }
         Err(Refused::Problem(problem)) => (refuse(options, request, problem), false),
     };
@@ -121,12 +121,12 @@ fn find(options: &Airlock, seen: &mut AirlockSeen, http: &HttpRequest) -> Found 
 }
 
 enum Refused {
-    /// By the Gateway.
+    /// The Gateway refuses the request.
     Blocked(String),
     Problem(String),
 }
 
-/// The call, if the request may make it.
+/// The call, if the session admits it.
 fn admit(
     session: &Session,
     is_live: bool,
@@ -149,12 +149,12 @@ fn admit(
     Ok(call)
 }
 
-/// The answer, or what the user's trouble makes of it.
+/// The answer, or the user's bad answer instead.
 fn reply(session: &Session, done: &Move) -> Reply {
     let user = session.user.as_ref();
-    let trouble = done.place.and_then(|place| user?.trouble_at(place));
-    match trouble {
-        Some(trouble) => trouble::instead(&done.answer, trouble),
+    let bad_answer = done.place.and_then(|place| user?.bad_answer_at(place));
+    match bad_answer {
+        Some(bad_answer) => bad_answer::instead(&done.answer, bad_answer),
         None => done.answer.reply(),
     }
 }
@@ -184,7 +184,7 @@ fn keep(
     reply
 }
 
-/// Whoever tidies up need not know that there is nothing left.
+/// A client that cleans up need not know that the session has ended.
 fn after_the_end(
     options: &Airlock,
     request: &mut AirlockRequest,
@@ -203,8 +203,7 @@ fn after_the_end(
     }
 }
 
-/// Notes a problem. The error is this server's own: what Airlock IAM says then
-/// is not known.
+/// Records a problem. The error is this server's own: Airlock IAM's own answer is not known.
 fn refuse(options: &Airlock, request: &mut AirlockRequest, problem: String) -> Reply {
     request.did = "refused it".into();
     request.problem = Some(problem);

@@ -1,11 +1,11 @@
-//! sshd: password or key, then the phone; and the clients that people have.
+//! sshd: password or key, then the phone, with several clients.
 
 use std::fs;
 
 use tenant::{Press, Waiting};
 
 use super::{enter, password, wrong_then_right};
-use crate::Cell;
+use crate::TestCase;
 use crate::log::{decisions, logged};
 use crate::machine::{
     KEY, Machine, PASSWORD, command, configure, stack, tenant_goes_down, terminal,
@@ -13,47 +13,47 @@ use crate::machine::{
 use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
 
-pub const CELLS: &[Cell] = &[
-    cell("sshd/approve", approve),
-    cell("sshd/decline", decline),
-    cell("sshd/forged", forged),
-    cell("sshd/no-answer", no_answer),
-    cell("sshd/tenant-down", tenant_down),
-    cell("sshd/unknown-user", unknown_user),
-    cell("sshd/wrong-password-first", wrong_password_first),
-    cell("sshd/key-approve", key_approve),
-    cell("sshd/key-decline", key_decline),
-    cell("sshd/key-missing", key_missing),
-    cell("sshd/key-not-asked-for", key_not_asked_for),
-    cell("sshd/key-and-password", key_and_password),
-    cell("sshd/password-method-approve", password_method_approve),
-    cell("sshd/password-method-decline", password_method_decline),
-    cell("sshd/quiet-approve", quiet_approve),
-    cell("sshd/quiet-decline", quiet_decline),
-    cell("sshd/c-locale", c_locale),
-    cell("sshd/command", command_only),
-    cell("sshd/scp", scp),
-    cell("sshd/expired-account", expired_account),
-    cell("sshd/pam-auth-update", pam_auth_update),
+pub const CASES: &[TestCase] = &[
+    case("sshd/approve", approve),
+    case("sshd/decline", decline),
+    case("sshd/forged", forged),
+    case("sshd/no-answer", no_answer),
+    case("sshd/tenant-down", tenant_down),
+    case("sshd/unknown-user", unknown_user),
+    case("sshd/wrong-password-first", wrong_password_first),
+    case("sshd/key-approve", key_approve),
+    case("sshd/key-decline", key_decline),
+    case("sshd/key-missing", key_missing),
+    case("sshd/key-not-asked-for", key_not_asked_for),
+    case("sshd/key-and-password", key_and_password),
+    case("sshd/password-method-approve", password_method_approve),
+    case("sshd/password-method-decline", password_method_decline),
+    case("sshd/quiet-approve", quiet_approve),
+    case("sshd/quiet-decline", quiet_decline),
+    case("sshd/c-locale", c_locale),
+    case("sshd/command", command_only),
+    case("sshd/scp", scp),
+    case("sshd/expired-account", expired_account),
+    case("sshd/pam-auth-update", pam_auth_update),
 ];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/sbin/sshd", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/sbin/sshd", run)
 }
 
-/// sshd as the README sets it up: password, then the phone.
+/// Starts sshd as the README says: password, then the phone.
 fn password_then_phone() -> Sshd {
     stack("sshd", "sshd");
     Sshd::start("00-logonbox.conf")
 }
 
-/// Public key, then the phone, no password.
+/// Starts sshd with a public key, then the phone, without a password.
 fn key_then_phone() -> Sshd {
     stack("sshd", "sshd-publickey");
     Sshd::start("00-logonbox-publickey.conf")
 }
 
-/// sshd's `password` method alone, with the same stack.
+/// Starts sshd with its `password` method alone and the same stack.
 fn password_method() -> Sshd {
     stack("sshd", "sshd");
     Sshd::start_with(
@@ -62,13 +62,13 @@ fn password_method() -> Sshd {
     )
 }
 
-/// Types the password, reads the announcement, and presses Enter.
+/// Types the password, reads the announcement and presses Enter.
 fn password_and_enter(machine: &Machine, client: &Terminal) -> Waiting {
     password(machine, client, "Password:", PASSWORD);
     enter(machine, client)
 }
 
-/// The person is in: the shell does what it is told.
+/// Expects that the user is in: the shell runs a command.
 #[track_caller]
 fn is_in(client: &mut Terminal) {
     client.answer("echo in-$((40+2))");
@@ -77,7 +77,7 @@ fn is_in(client: &mut Terminal) {
     assert!(client.end().success());
 }
 
-/// The client ends, and is not in; the phone has rung this often in all.
+/// Expects that the client ends without a login, after this many rings in all.
 #[track_caller]
 fn is_out(machine: &Machine, client: &mut Terminal, rings: usize) {
     assert!(!client.end().success());
@@ -154,7 +154,7 @@ fn tenant_down(machine: &mut Machine) {
     logged(&["pam_logonbox(sshd:auth): unreachable user=\"lee\""; 3]);
 }
 
-/// Whoever does not exist sees what a person with a wrong password sees.
+/// An unknown user sees the same as a user with a wrong password.
 fn unknown_user(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let wrong_three_times = |user: &str| {
@@ -197,7 +197,7 @@ fn key_decline(machine: &mut Machine) {
     let ring = enter(machine, &client);
     machine.phone.press(&ring, Press::Decline);
     client.see("Login denied on the phone.");
-    // sshd offers nothing more. The client then tries what it knows, with a prompt of its own.
+    // sshd offers no other method. The client then tries its own methods, with its own prompt.
     for times in 1..=3 {
         client.see_times_or_end("password:", times);
         if client.screen().matches("password:").count() >= times {
@@ -214,8 +214,8 @@ fn key_missing(machine: &mut Machine) {
     machine.phone.is_left_alone();
 }
 
-/// The stack without a password, under an sshd that does not insist on a key: nobody gets in, not
-/// even while the module takes no part.
+/// The stack without a password, under an sshd that does not require a key: every login is refused,
+/// even while the module is ignored.
 fn key_not_asked_for(machine: &mut Machine) {
     stack("sshd", "sshd-publickey");
     let _sshd = Sshd::start("00-logonbox.conf");
@@ -244,7 +244,7 @@ fn key_and_password(machine: &mut Machine) {
     }
 }
 
-/// This method cannot show anything in time. It has to work all the same, with one ring.
+/// This method cannot show a message in time. It has to work nevertheless, with one ring.
 fn password_method_approve(machine: &mut Machine) {
     let _sshd = password_method();
     let mut client = ssh(&["lee@localhost"]);
@@ -299,11 +299,11 @@ fn c_locale(machine: &mut Machine) {
     is_out(machine, &mut client, 1);
     let seen = client.raw();
     assert!(seen.is_ascii());
-    // The client shows what it cannot show as octal numbers.
+    // The client shows other characters as octal numbers.
     assert!(!seen.contains(&b'\\'), "{}", client.screen());
 }
 
-/// What a command prints comes through unmixed: prompts go to the terminal.
+/// The output of a command is unchanged, because prompts go to the terminal.
 fn command_only(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let mut client = terminal(
@@ -337,7 +337,7 @@ fn scp(machine: &mut Machine) {
     assert_eq!(machine.phone.rings(), 1);
 }
 
-/// The phone does not bring back who has been sent away.
+/// An approval does not admit a user whose account has expired.
 fn expired_account(machine: &mut Machine) {
     command("chage", &["--expiredate", "1", "lee"]);
     let _sshd = password_then_phone();
@@ -347,7 +347,7 @@ fn expired_account(machine: &mut Machine) {
     is_out(machine, &mut client, 1);
 }
 
-/// The distribution's own stacks, with the profile turned on.
+/// The distribution's own stacks, with the profile enabled.
 fn pam_auth_update(machine: &mut Machine) {
     command("pam-auth-update", &["--package", "--enable", "logonbox"]);
     let _sshd = Sshd::start("00-logonbox.conf");

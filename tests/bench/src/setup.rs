@@ -1,4 +1,4 @@
-//! A tenant, and a host that is set up to use it in each way that is measured.
+//! A tenant, and a host with a service for each measurement.
 
 use std::fmt::Write as _;
 use std::io::{Seek, Write as _};
@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use tenant::{Options, Tenant};
 
-/// Who approves at once, and who waits for a person.
+/// The account that approves at once, and the account that waits for a user.
 pub const ACCOUNTS: [&str; 2] = ["approve", "page"];
 
-/// Whose certificates a client believes.
+/// The CA certificates that a client trusts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// The system's bundle, the tenant's CA at its end.
+    /// The system's bundle, with the tenant's CA at the end.
     System,
-    /// One file with the tenant's CA alone.
+    /// A file with the tenant's CA alone.
     OneFile,
 }
 
@@ -28,37 +28,37 @@ impl Trust {
     }
 }
 
-pub struct Stage {
+pub struct Setup {
     pub tenant: Tenant,
     pub module: PathBuf,
     pub work: PathBuf,
 }
 
-impl Stage {
+impl Setup {
     pub fn new(module: PathBuf, work: PathBuf) -> Self {
         let mut options = Options::default();
         options
             .names
             .extend(["ipv4.example", "ipv6.example"].map(String::from));
         let tenant = Tenant::start(options).expect("a tenant on loopback");
-        let stage = Self {
+        let setup = Self {
             tenant,
             module,
             work,
         };
-        stage.write("ca.pem", stage.tenant.ca_pem());
-        // In place: it is mounted where the system's is.
+        setup.write("ca.pem", setup.tenant.ca_pem());
+        // In place, because it is mounted over the system's bundle.
         let mut bundle = std::fs::OpenOptions::new()
             .append(true)
-            .open(stage.work.join("bundle.pem"))
+            .open(setup.work.join("bundle.pem"))
             .expect("the copy of the system's bundle");
-        bundle.write_all(stage.tenant.ca_pem().as_bytes()).unwrap();
+        bundle.write_all(setup.tenant.ca_pem().as_bytes()).unwrap();
         println!(
             "The system's CA bundle, with the tenant's: {} bytes",
             bundle.stream_position().unwrap()
         );
         for account in ACCOUNTS {
-            let account_of = stage.tenant.account(account).unwrap();
+            let account_of = setup.tenant.account(account).unwrap();
             let lines = account_of
                 .public_keys()
                 .iter()
@@ -68,13 +68,13 @@ impl Stage {
                 });
             std::fs::write(format!("/etc/security/pam_logonbox.keys/{account}"), lines).unwrap();
         }
-        std::fs::create_dir_all(stage.work.join("pam.d")).unwrap();
-        stage.write("pam.d/other", "auth required pam_deny.so\n");
-        stage.write("pam.d/permit", "auth required pam_permit.so\n");
-        stage
+        std::fs::create_dir_all(setup.work.join("pam.d")).unwrap();
+        setup.write("pam.d/other", "auth required pam_deny.so\n");
+        setup.write("pam.d/permit", "auth required pam_permit.so\n");
+        setup
     }
 
-    /// The tenant itself, by name.
+    /// The name and port of the tenant.
     pub fn authority(&self) -> String {
         format!("ipv4.example:{}", self.tenant.port())
     }
@@ -94,7 +94,7 @@ impl Stage {
 
     /// Writes a PAM service and its configuration, and returns the service's name.
     pub fn service(&self, authority: &str, account: &str, trust: Trust, pinned: bool) -> String {
-        // In lower case, as libpam looks for it.
+        // In lower case, as libpam searches for it.
         let service = format!(
             "{}{}-{}",
             account.split('@').next().unwrap_or_default(),

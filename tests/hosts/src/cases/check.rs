@@ -1,5 +1,5 @@
-//! `logonbox check` on real hosts: it has nothing to say of what is shipped, and finds each mistake
-//! that is planted, with the distribution's own sshd, libpam and files.
+//! `logonbox check` on real hosts: it reports no fault in what is shipped, and finds each mistake
+//! that a test makes, with the distribution's own sshd, libpam and files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,34 +7,34 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::Cell;
+use crate::TestCase;
 use crate::machine::{
     Machine, append, command, configure, configure_airlock, edit_stack, install, stack,
     tenant_goes_down,
 };
 
-pub const CELLS: &[Cell] = &[
-    cell("check/shipped", shipped),
-    cell("check/shipped-fedora", shipped_fedora),
-    cell("check/pam-auth-update", pam_auth_update),
-    cell("check/stacks", stacks),
-    cell("check/airlock", airlock),
-    cell("check/sshd", sshd),
-    cell("check/sshd-publickey", sshd_publickey),
-    cell("check/configuration", configuration),
-    cell("check/host", host),
-    cell("check/not-root", not_root),
+pub const CASES: &[TestCase] = &[
+    case("check/shipped", shipped),
+    case("check/shipped-fedora", shipped_fedora),
+    case("check/pam-auth-update", pam_auth_update),
+    case("check/stacks", stacks),
+    case("check/airlock", airlock),
+    case("check/sshd", sshd),
+    case("check/sshd-publickey", sshd_publickey),
+    case("check/configuration", configuration),
+    case("check/host", host),
+    case("check/not-root", not_root),
 ];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/sbin/sshd", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/sbin/sshd", run)
 }
 
-/// What a run has found.
+/// The report of a run.
 #[derive(Debug)]
 struct Found {
     code: Option<i32>,
-    /// Severities and ids.
+    /// The severities and ids.
     findings: Vec<(String, String)>,
     document: Value,
 }
@@ -45,12 +45,12 @@ fn list<'d>(document: &'d Value, key: &str) -> &'d [Value] {
 }
 
 impl Found {
-    /// What was looked at, and what could not be.
+    /// What was checked, and what could not be checked.
     fn checked(&self) -> &[Value] {
         list(&self.document, "checked")
     }
 
-    /// What it could not look at.
+    /// What could not be checked.
     fn not_checked(&self) -> Vec<&Value> {
         let skipped = |checked: &&Value| checked.get("not_checked").is_some_and(Value::is_string);
         self.checked().iter().filter(skipped).collect()
@@ -65,7 +65,7 @@ fn run_as(user: &str, arguments: &[&str]) -> Found {
         .args(["--reuid", user, "--regid", user, "--clear-groups", program])
         .args(["check", "--json"])
         .args(arguments)
-        // A check that believes the caller's PATH finds no sshd.
+        // A check that trusted the caller's PATH would not find sshd.
         .env("PATH", "/nowhere")
         .output()
         .expect(program);
@@ -100,7 +100,7 @@ fn run() -> Found {
     run_as("root", &[])
 }
 
-/// Nothing but notes of these kinds, and everything was looked at.
+/// Expects only notes of these kinds, and that all was checked.
 #[track_caller]
 fn is_fine(case: &str, notes: &[&str]) {
     let found = run();
@@ -118,7 +118,7 @@ fn is_fine(case: &str, notes: &[&str]) {
     );
 }
 
-/// This finding, of this severity, and no other error.
+/// Expects this finding with this severity, and no other error.
 #[track_caller]
 fn finds(case: &str, severity: &str, id: &str) {
     finds_in(case, severity, &[id], &run());
@@ -145,7 +145,7 @@ fn finds_in(case: &str, severity: &str, ids: &[&str], found: &Found) {
 const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
 const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/etc/ssh/sshd_config.d"];
 
-/// The distribution's files, to come back to.
+/// A copy of the distribution's files, to restore them.
 struct Clean;
 
 impl Clean {
@@ -153,7 +153,7 @@ impl Clean {
         for directory in DIRECTORIES {
             command("cp", &["-a", directory, &format!("{directory}.clean")]);
         }
-        // What systemd makes elsewhere, and sshd -T wants.
+        // systemd creates it elsewhere, and sshd -T needs it.
         fs::create_dir_all("/run/sshd").expect("/run/sshd");
         Self
     }
@@ -168,7 +168,7 @@ impl Clean {
     }
 }
 
-/// sshd as the README sets it up, and the phone behind every key, too.
+/// Sets up sshd as the README says, with the phone after every key, too.
 fn sshd_with_phone() {
     stack("sshd", "sshd");
     sshd_config("00-logonbox.conf", |text| text.replace("#Auth", "Auth"));
@@ -217,7 +217,7 @@ fn shipped(_: &mut Machine) {
     stack("sshd", "sshd-publickey");
     sshd_config("00-logonbox-publickey.conf", as_it_is);
     is_fine("sshd-publickey", &[]);
-    // As the manual has it for emergencies.
+    // As the manual describes it for emergencies.
     append(
         "/etc/ssh/sshd_config.d/00-logonbox-publickey.conf",
         "Match User root Address 192.0.2.0/24\n    AuthenticationMethods publickey\n",
@@ -260,14 +260,14 @@ fn shipped_fedora(_: &mut Machine) {
     is_fine("sshd-airlock", &[KEYS_SKIP]);
 }
 
-/// It reaches everything, and the stacks are right.
+/// The profile reaches every service, and the stacks are right.
 fn pam_auth_update(_: &mut Machine) {
     let _clean = Clean::save();
     finds("installed, and not turned on", "warning", "stack-none");
     command("pam-auth-update", &["--package", "--enable", "logonbox"]);
     sshd_config("00-logonbox.conf", |text| text.replace("#Auth", "Auth"));
     finds("pam-auth-update", "warning", "stack-reaches-others");
-    // The line of one's own that the manual says to take away.
+    // The administrator's own line, which the manual says to remove.
     stack("sshd", "sshd");
     finds("twice", "error", "stack-rings-twice");
 }
@@ -275,14 +275,14 @@ fn pam_auth_update(_: &mut Machine) {
 const LINE: &str = "auth     [success=ok ignore=ignore default=die]  pam_logonbox.so\n";
 const COMMON: &str = "@include common-auth\n";
 
-/// A case, how bad it is and what it is called, and how it comes about.
+/// The case, the severity, the id, and the change that makes the mistake.
 type Plant = (&'static str, &'static str, &'static str, fn());
 
 fn control(to: &str) {
     edit_stack("sshd", "[success=ok ignore=ignore default=die]", to);
 }
 
-/// Where each of these is planted, sshd is as it should be.
+/// Before each mistake, sshd is configured correctly.
 const IN_STACKS: &[Plant] = &[
     ("optional", "error", "stack-refusal-does-not-count", || {
         control("optional");
@@ -645,7 +645,7 @@ fn sshd(_: &mut Machine) {
         ),
     ] {
         with(&lines);
-        // Where this sshd does not know a method, there is nothing to plant.
+        // If this sshd does not know a method, the mistake cannot be made.
         if lines.contains("GSSAPI") && !knows_gssapi() {
             continue;
         }
@@ -660,7 +660,7 @@ fn sshd(_: &mut Machine) {
     assert_eq!(run().not_checked().len(), 1);
 }
 
-/// A stack that wants a key.
+/// A stack that requires a key.
 fn sshd_publickey(_: &mut Machine) {
     let clean = Clean::save();
     for (lines, id) in [
@@ -748,7 +748,7 @@ fn host(machine: &mut Machine) {
     let clean = Clean::save();
     sshd_with_phone();
     is_fine("before", &[]);
-    // A person: their account and phone.
+    // A user's account and phone.
     let found = run_as("root", &["--user", "lee"]);
     assert_eq!(found.findings, [], "{:#}", found.document);
     let told = format!("{:#?}", found.checked());
@@ -816,7 +816,7 @@ fn host(machine: &mut Machine) {
     finds("no such name", "error", "server-name");
 }
 
-/// Without root it says what it could not look at, and does not call it right or wrong.
+/// Without root, it lists what it could not check, and does not judge it.
 fn not_root(_: &mut Machine) {
     let _clean = Clean::save();
     sshd_with_phone();

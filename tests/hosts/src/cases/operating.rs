@@ -1,4 +1,4 @@
-//! What docs/operating.md tells an administrator to do, as it stands there.
+//! The instructions in docs/operating.md, as they are written there.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use tenant::Press;
 
 use super::fail2ban::{from, start_journald, stop_rsyslog};
 use super::{enter, password};
-use crate::Cell;
+use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
     Machine, PASSWORD, USER_ID, command, configure, piped, stack, tenant_goes_down,
@@ -17,17 +17,17 @@ use crate::terminal::Terminal;
 
 const PAGE: &str = include_str!("../../../../docs/operating.md");
 
-pub const CELLS: &[Cell] = &[
-    Cell::new("operating/go-back", "/usr/sbin/sshd", go_back),
-    Cell::new("operating/queries", "/usr/sbin/rsyslogd", of_the_file),
-    Cell::new(
+pub const CASES: &[TestCase] = &[
+    TestCase::new("operating/go-back", "/usr/sbin/sshd", go_back),
+    TestCase::new("operating/queries", "/usr/sbin/rsyslogd", of_the_file),
+    TestCase::new(
         "operating/queries-journal",
         "/lib/systemd/systemd-journald",
         of_the_journal,
     ),
 ];
 
-/// In one step, nobody is asked any more.
+/// A single step turns the module off for everybody.
 fn go_back(machine: &mut Machine) {
     command("groupadd", &["--system", "push-off"]);
     stack("sshd", "sshd");
@@ -70,8 +70,8 @@ fn of_the_journal(machine: &mut Machine) {
     queries(machine, code("journalctl"));
 }
 
-/// Logins of each kind that the queries are about, and a line that somebody else has brought about.
-/// The sshd ends when dropped.
+/// Makes logins of each kind that the queries find, and a line that another user has caused. The
+/// sshd ends when dropped.
 fn logins(machine: &Machine) -> Sshd {
     stack("sshd", "sshd");
     let policy = |more: &str| {
@@ -99,7 +99,7 @@ fn logins(machine: &Machine) -> Sshd {
     client.answer("");
     client.see_times("Password:", 2);
     client.give_up();
-    // What sudo writes down is no line of the module.
+    // The line that sudo logs is not the module's.
     let forged = "pam_logonbox(sshd:auth): exempt user=\"lee\" account=\"lee\" reason=\"x; ignored by \
                   on_unavailable\" hint=\"cannot be counted\"";
     let arguments: Vec<&str> = ["-n", "id"].into_iter().chain(forged.split(' ')).collect();
@@ -114,7 +114,7 @@ fn logins(machine: &Machine) -> Sshd {
     client.see("Password:");
     client.answer(PASSWORD);
     is_in(&mut client);
-    // Whatever is there in place of the directory.
+    // A file in place of the directory, so that no attempt can be counted.
     let _ = fs::remove_dir_all("/run/pam_logonbox");
     fs::write("/run/pam_logonbox", "").expect("/run");
     policy("on_unavailable = \"ignore\"");
@@ -134,8 +134,8 @@ fn logins(machine: &Machine) -> Sshd {
     sshd
 }
 
-/// Runs the query that contains `what`, and counts the lines in which each text stands. There are no
-/// others.
+/// Runs the query that contains `what`, and counts the lines with each text. Other lines are an
+/// error.
 #[track_caller]
 fn ask(lines: &str, what: &str, texts: &[&str]) {
     let script = format!("set -eu\n{lines}\n{}\n", code(what));
@@ -155,10 +155,10 @@ fn ask(lines: &str, what: &str, texts: &[&str]) {
     }
 }
 
-/// Each query finds what it should, and nothing that somebody has typed.
+/// Each query finds its lines, and no text that a user has typed.
 fn queries(machine: &mut Machine, lines: &str) {
     let _sshd = logins(machine);
-    // The last line of the log is there: a daemon writes it when it likes.
+    // Wait for the last line of the log, which the daemon writes later.
     crate::machine::wait_until("the log has the last line", || {
         let script = format!("{lines}\nlines");
         let output = Command::new("bash")

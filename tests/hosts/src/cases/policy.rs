@@ -1,4 +1,4 @@
-//! Who is asked at all, with the users and groups of a real host.
+//! The exemptions, with the users and groups of a real host.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -6,15 +6,15 @@ use std::os::unix::fs::MetadataExt;
 use tenant::Press;
 
 use super::{enter, password};
-use crate::Cell;
+use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{Machine, OTHER_ID, PASSWORD, USER_ID, command, configure, stack, terminal};
 
 const SUDO: &str = "/usr/bin/sudo";
 
-pub const CELLS: &[Cell] = &[
-    Cell::new("policy/groups", SUDO, groups),
-    Cell::new("policy/limit", SUDO, limit),
+pub const CASES: &[TestCase] = &[
+    TestCase::new("policy/groups", SUDO, groups),
+    TestCase::new("policy/limit", SUDO, limit),
 ];
 
 fn only_push() {
@@ -23,7 +23,7 @@ fn only_push() {
     command("groupadd", &["push"]);
 }
 
-/// A new member is asked from the next login on, without a restart of anything.
+/// A new member of the group is asked from the next login on, without a restart.
 fn groups(machine: &mut Machine) {
     only_push();
     let mut terminal = terminal(USER_ID, SUDO, &["-k", "id", "-un"]);
@@ -43,7 +43,7 @@ fn groups(machine: &mut Machine) {
     ]);
 }
 
-/// Somebody has the password and rings again and again, from two services.
+/// An attacker with the password sends push after push, from two services.
 fn limit(machine: &mut Machine) {
     for service in ["sudo", "su"] {
         stack(service, service);

@@ -1,30 +1,30 @@
-//! Pinned keys, below the real /etc.
+//! Pinned keys in the real /etc.
 
 use std::fs;
 
 use tenant::{Account, Press};
 
 use super::{enter, password};
-use crate::Cell;
+use crate::TestCase;
 use crate::log::{decisions, logged};
 use crate::machine::{Machine, PASSWORD, USER, command, stack};
 use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
 
-pub const CELLS: &[Cell] = &[
-    cell("pins/approve", approve),
-    cell("pins/published-by-a-stranger", published_by_a_stranger),
-    cell("pins/required-and-missing", required_and_missing),
-    cell("pins/writable-by-others", writable_by_others),
+pub const CASES: &[TestCase] = &[
+    case("pins/approve", approve),
+    case("pins/published-by-a-stranger", published_by_a_stranger),
+    case("pins/required-and-missing", required_and_missing),
+    case("pins/writable-by-others", writable_by_others),
 ];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/sbin/sshd", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/sbin/sshd", run)
 }
 
 const DIRECTORY: &str = "/etc/security/pam_logonbox.keys";
 
-/// Pins the keys of an account for the person, as the README does it.
+/// Pins the keys of an account for the user, as the README says.
 pub fn pin(account: &Account) {
     command("install", &["-d", "-m", "0755", DIRECTORY]);
     let keys = account.all_keys();
@@ -42,7 +42,7 @@ fn log_in(machine: &Machine, pins: &str) -> (Sshd, Terminal) {
     (sshd, client)
 }
 
-/// Nobody asks the tenant for its list.
+/// The tenant's key list is not fetched.
 fn approve(machine: &mut Machine) {
     pin(&Account::new(USER));
     let (_sshd, mut client) = log_in(machine, "required");
@@ -57,7 +57,7 @@ fn approve(machine: &mut Machine) {
     logged(&["pam_logonbox(sshd:auth): approved user=\"lee\""]);
 }
 
-/// The tenant knows the key that is asked for, and signs with another.
+/// The tenant knows the pinned key, but signs with another one.
 fn published_by_a_stranger(machine: &mut Machine) {
     pin(&Account::new(USER));
     let (_sshd, mut client) = log_in(machine, "if-present");
@@ -65,7 +65,7 @@ fn published_by_a_stranger(machine: &mut Machine) {
     machine.phone.press(&ring, Press::WrongKey);
     client.see("Login refused.");
     assert!(!client.end().success());
-    // It publishes a key that is not the pinned one.
+    // The tenant publishes a key that is not the pinned one.
     pin(&Account::new("somebody else"));
     let mut client = ssh(&["lee@localhost"]);
     client.see("Password:");
@@ -82,7 +82,7 @@ fn published_by_a_stranger(machine: &mut Machine) {
     ]);
 }
 
-/// sshd asks three times. The person sees what those see who have no phone.
+/// sshd asks three times. The user sees the same as a user without a phone.
 fn required_and_missing(machine: &mut Machine) {
     let (_sshd, mut client) = log_in(machine, "required");
     for times in 1..=3 {
@@ -101,7 +101,8 @@ fn required_and_missing(machine: &mut Machine) {
     assert!(decisions().concat().contains(file), "{}", crate::log::all());
 }
 
-/// Whoever can write there could also move the file away: the tenant's list must not take over.
+/// A user who can write to the directory could move the file away. The tenant's list must not be
+/// used then.
 fn writable_by_others(machine: &mut Machine) {
     pin(&Account::new(USER));
     command("chmod", &["o+w", DIRECTORY]);

@@ -1,33 +1,33 @@
-//! The controls in /etc/pam.d: that those in the examples are right, and what goes wrong with
-//! others. The comments in the examples rest on this.
+//! The controls in /etc/pam.d: those of the examples work, and others fail as the comments in the
+//! examples say.
 
 use tenant::Press;
 
 use super::ring;
-use crate::Cell;
+use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
     Machine, OTHER_ID, PASSWORD, configure, edit_stack, stack, tenant_goes_down, terminal,
 };
 use crate::terminal::Terminal;
 
-pub const CELLS: &[Cell] = &[
-    cell("controls/ignored-is-in", ignored_is_in),
-    cell("controls/default-bad-locks-out", default_bad),
-    cell("controls/required-goes-on", required),
-    cell("controls/sufficient-replaces", sufficient),
-    cell("controls/optional-lets-in", optional),
-    cell("controls/no-module-no-login", no_module),
+pub const CASES: &[TestCase] = &[
+    case("controls/ignored-is-in", ignored_is_in),
+    case("controls/default-bad-locks-out", default_bad),
+    case("controls/required-goes-on", required),
+    case("controls/sufficient-replaces", sufficient),
+    case("controls/optional-lets-in", optional),
+    case("controls/no-module-no-login", no_module),
 ];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/bin/su", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/bin/su", run)
 }
 
 const LINE: &str = "auth     [success=ok ignore=ignore default=die]  pam_logonbox.so\n";
 const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"";
 
-/// su to lee from another user, with the example's stack, changed.
+/// su to lee from another user, with a changed example.
 fn su(from: &str, to: &str) -> Terminal {
     stack("su", "su");
     edit_stack("su", from, to);
@@ -44,7 +44,7 @@ fn is_out(mut terminal: Terminal) {
     assert!(!terminal.end().success(), "{}", terminal.screen());
 }
 
-/// The module takes no part: the password decides.
+/// The module is ignored, and the password decides.
 fn ignored_is_in(_: &mut Machine) {
     configure(IGNORE);
     tenant_goes_down();
@@ -81,7 +81,7 @@ fn required(machine: &mut Machine) {
         machine.phone.press(&ring, Press::Decline);
         terminal.see_times("Login denied on the phone.", times);
     }
-    // Refused by the first, and yet the second has been asked, too.
+    // The first module has refused, but the second is asked, too.
     is_out(terminal);
     assert_eq!(machine.phone.rings(), 2);
 }
@@ -103,7 +103,7 @@ fn optional(machine: &mut Machine) {
     is_in(terminal);
 }
 
-/// A service that names a module that is not there refuses everybody.
+/// A service with a missing module refuses everybody.
 fn no_module(machine: &mut Machine) {
     for (name, there) in [("pam_logonbox.so", true), ("pam_logonbox_gone.so", false)] {
         let terminal = su("pam_logonbox.so", name);

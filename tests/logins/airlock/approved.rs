@@ -1,20 +1,20 @@
-//! The way in: the list of devices, the picture, the codes, the phone.
+//! Approved logins: the device list, the QR code, the codes, the phone.
 
 use super::Answer::{Scans, Types};
 use super::{
-    CHOICE, PASSWORD, SERIAL, configure, converse, log_in, log_in_to, paths, stage, unescaped,
+    CHOICE, PASSWORD, SERIAL, configure, converse, log_in, log_in_to, paths, setup, unescaped,
 };
-use crate::stage::{PATIENCE, Stage, USER, value};
+use crate::setup::{Setup, TIMEOUT, USER, value};
 use tenant::{Airlock, Image, Options, Token};
 
 #[test]
 fn a_person_with_several_devices_and_a_token_gets_in() {
-    let stage = stage("lee", "", "");
+    let setup = setup("lee", "", "");
     let answers = [
         ("visible", CHOICE, Types("2")),
         ("visible", "\nOTP: ", Scans),
     ];
-    let (login, seen) = log_in_to("sshd", &stage, &answers);
+    let (login, seen) = log_in_to("sshd", &setup, &answers);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     assert_eq!(login.one("setcred").text, "PAM_SUCCESS");
     assert_eq!(
@@ -22,12 +22,12 @@ fn a_person_with_several_devices_and_a_token_gets_in() {
         "Which device?\n  1. Lee's iPhone (IOS)\n  2. GAQT12345678 (HWTOKEN)\n  \
          3. GAQT87654321 (HWTOKEN)\nDevice (1-3): "
     );
-    // The picture has lines of its own, whatever the host puts before a prompt.
+    // The QR code has its own lines, even if the host prints text before a prompt.
     assert!(seen[1].starts_with("Scan this with your token, and type the OTP that it shows.\n"));
-    assert_eq!(login.screen().len(), 3, "nothing but the three questions");
-    let device = paths(&stage)[3].clone();
+    assert_eq!(login.screen().len(), 3, "only the three questions");
+    let device = paths(&setup)[3].clone();
     assert_eq!(
-        paths(&stage),
+        paths(&setup),
         [
             "DELETE /flow/",
             "POST /password/check/",
@@ -39,8 +39,8 @@ fn a_person_with_several_devices_and_a_token_gets_in() {
         ]
     );
     assert!(device.ends_with("/select/"));
-    assert_eq!(stage.tenant.airlock_sessions(), 0, "logged out");
-    assert_eq!(stage.tenant.connections(), 1);
+    assert_eq!(setup.tenant.airlock_sessions(), 0, "logged out");
+    assert_eq!(setup.tenant.connections(), 1);
     assert!(
         login.log().starts_with(&format!(
             "pam_logonbox(sshd:auth): approved user=\"{USER}\" account=\"lee\" \
@@ -58,14 +58,14 @@ fn the_table_of_accounts_counts_here_too() {
         ("", "nobody", "wrong-password"),
         (&table, "token", "approved"),
     ] {
-        let stage = stage("nobody", "", rest);
+        let setup = setup("nobody", "", rest);
         let answers = [("visible", "\nOTP: ", Scans)];
         let asked = if account == "token" {
             &answers[..]
         } else {
             &[]
         };
-        let login = log_in(&stage, asked);
+        let login = log_in(&setup, asked);
         assert!(
             login.log().contains(&format!(": {word} ")),
             "{}",
@@ -78,11 +78,11 @@ fn the_table_of_accounts_counts_here_too() {
 #[test]
 fn a_single_device_is_not_asked_for() {
     for account in ["token", "token.gateway", "token.status-text"] {
-        let stage = stage(account, "", "");
-        let login = log_in(&stage, &[("visible", "\nOTP: ", Scans)]);
+        let setup = setup(account, "", "");
+        let login = log_in(&setup, &[("visible", "\nOTP: ", Scans)]);
         assert_eq!(login.code(), "PAM_SUCCESS", "{account} {:#?}", login.events);
-        assert_eq!(stage.tenant.airlock_sessions(), 0);
-        paths(&stage);
+        assert_eq!(setup.tenant.airlock_sessions(), 0);
+        paths(&setup);
     }
 }
 
@@ -92,11 +92,11 @@ fn an_application_is_chosen_first_where_one_is_configured() {
         airlock: Airlock::default().application("ssh/door"),
         ..Options::default()
     };
-    let stage = Stage::with(options, "approve", "", "");
-    configure(&stage, "otp", "application = \"ssh/door\"", "");
-    let login = log_in(&stage, &[("visible", "OTP: ", Types("A1b2C3"))]);
+    let setup = Setup::with(options, "approve", "", "");
+    configure(&setup, "otp", "application = \"ssh/door\"", "");
+    let login = log_in(&setup, &[("visible", "OTP: ", Types("A1b2C3"))]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    assert!(paths(&stage).contains(&"POST /applications/ssh%2Fdoor/access".to_owned()));
+    assert!(paths(&setup).contains(&"POST /applications/ssh%2Fdoor/access".to_owned()));
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn the_configuration_can_choose_the_device() {
         ("GAQT87654321", "GAQT87654321"),
         ("IOS", "Lee's iPhone"),
     ] {
-        let stage = stage("lee", &format!("device = {wanted:?}"), "");
-        let mut running = stage.start("login", &[]);
+        let setup = setup("lee", &format!("device = {wanted:?}"), "");
+        let mut running = setup.start("login", &[]);
         converse(&mut running, &[("hidden", "Password: ", Types(PASSWORD))]);
         if device == "Lee's iPhone" {
             let line = running.wait_for("info").text;
@@ -121,21 +121,21 @@ fn the_configuration_can_choose_the_device() {
         assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
         assert_eq!(value(login.log(), "device"), Some(device));
     }
-    // Of two tokens, the person chooses.
-    let stage = stage("lee", "device = \"HWTOKEN\"", "");
+    // With two tokens, the user chooses.
+    let setup = setup("lee", "device = \"HWTOKEN\"", "");
     let answers = [
         ("visible", "Device (1-2): ", Types("1")),
         ("visible", "\nOTP: ", Scans),
     ];
-    let (login, seen) = log_in_to("login", &stage, &answers);
+    let (login, seen) = log_in_to("login", &setup, &answers);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     assert!(!seen[0].contains("iPhone"), "{}", seen[0]);
 }
 
 #[test]
-fn a_device_that_is_not_there_is_a_refusal_that_says_what_is() {
-    let stage = stage("lee", "device = \"ANDROID\"", "");
-    let login = log_in(&stage, &[]);
+fn a_missing_device_is_refused_and_the_log_lists_the_others() {
+    let setup = setup("lee", "device = \"ANDROID\"", "");
+    let login = log_in(&setup, &[]);
     login.assert_refused("PAM_MAXTRIES", "no-key");
     let there = "Lee's iPhone (IOS), GAQT12345678 (HWTOKEN), GAQT87654321 (HWTOKEN)";
     assert!(login.log().contains(there), "{}", login.log());
@@ -144,7 +144,7 @@ fn a_device_that_is_not_there_is_a_refusal_that_says_what_is() {
 
 #[test]
 fn numbers_that_are_not_in_the_list_are_asked_again() {
-    let stage = stage("lee", "", "");
+    let setup = setup("lee", "", "");
     let again = "Please type one of the numbers.\nDevice (1-3): ";
     let answers = [
         ("visible", CHOICE, Types("0")),
@@ -152,21 +152,21 @@ fn numbers_that_are_not_in_the_list_are_asked_again() {
         ("visible", again, Types(" 2 ")),
         ("visible", "\nOTP: ", Scans),
     ];
-    assert_eq!(log_in(&stage, &answers).code(), "PAM_SUCCESS");
+    assert_eq!(log_in(&setup, &answers).code(), "PAM_SUCCESS");
 
     let answers = [
         ("visible", CHOICE, Types("")),
         ("visible", again, Types("two")),
         ("visible", again, Types("18446744073709551617")),
     ];
-    let login = log_in(&stage, &answers);
+    let login = log_in(&setup, &answers);
     login.assert_refused("PAM_MAXTRIES", "conversation");
     assert_eq!(
-        stage.tenant.airlock_sessions(),
+        setup.tenant.airlock_sessions(),
         1,
         "of which the flow is cleared"
     );
-    assert_eq!(paths(&stage).last().unwrap(), "DELETE /flow/");
+    assert_eq!(paths(&setup).last().unwrap(), "DELETE /flow/");
 }
 
 #[test]
@@ -183,8 +183,8 @@ fn devices_with_strange_names_and_ids_are_shown_harmlessly_and_found() {
         ("none", false),
         ("not-a-list", false),
     ] {
-        let stage = stage(&format!("lee.devices-{list}"), "", "");
-        let mut running = stage.start("sshd", &[]);
+        let setup = setup(&format!("lee.devices-{list}"), "", "");
+        let mut running = setup.start("sshd", &[]);
         converse(&mut running, &[("hidden", "Password: ", Types(PASSWORD))]);
         if !works {
             running
@@ -195,7 +195,7 @@ fn devices_with_strange_names_and_ids_are_shown_harmlessly_and_found() {
         let prompt = unescaped(&running.wait_for("visible").text);
         assert!(is_harmless(&prompt), "{prompt:?}");
         assert!(prompt.len() < 4000, "{prompt}");
-        // What was a token may have another name now, and so the phone it is.
+        // The name of a token may have changed, so the phone is used.
         if list.ends_with("-names") {
             running.type_line(b"1");
             let prompt = unescaped(&running.wait_for("visible").text);
@@ -216,7 +216,7 @@ fn devices_with_strange_names_and_ids_are_shown_harmlessly_and_found() {
         let login = running.finish();
         assert_eq!(login.code(), "PAM_SUCCESS", "{list}: {:#?}", login.events);
         assert!(!login.log().contains("\\x"), "{}", login.log());
-        paths(&stage);
+        paths(&setup);
     }
 }
 
@@ -234,25 +234,25 @@ fn the_picture_is_drawn_as_configured() {
         ("qr = \"ascii\"", true, false),
         ("qr = \"ascii\"\nqr_background = \"light\"", true, true),
     ] {
-        let stage = stage("token", "", &format!("[conversation]\n{lines}"));
-        let (login, seen) = log_in_to("sshd", &stage, &[("visible", "\nOTP: ", Scans)]);
+        let setup = setup("token", "", &format!("[conversation]\n{lines}"));
+        let (login, seen) = log_in_to("sshd", &setup, &[("visible", "\nOTP: ", Scans)]);
         assert_eq!(login.code(), "PAM_SUCCESS", "{lines} {:#?}", login.events);
         assert_eq!(seen[0].is_ascii(), ascii, "{lines}");
-        // The margin of the code is light: on a light terminal, there is nothing to draw.
+        // The margin of the code is light. On a light terminal it is blank.
         assert_eq!(seen[0].lines().nth(1) == Some(""), light, "{lines}");
     }
-    let stage = stage("token", "", "[conversation]\nqr = \"none\"");
+    let setup = setup("token", "", "[conversation]\nqr = \"none\"");
     let prompt = "The QR code is not shown here.\nOTP: ";
-    let login = log_in(&stage, &[("visible", prompt, Types("000000"))]);
+    let login = log_in(&setup, &[("visible", prompt, Types("000000"))]);
     assert_eq!(value(login.log(), "hint"), None);
 }
 
-/// Whatever the image, there is a question for the OTP, within the host's memory and time.
+/// The OTP prompt follows every image, within the limits of memory and time.
 #[test]
 fn an_image_that_cannot_be_drawn_still_leaves_the_question() {
     for image in Image::ALL.iter().copied() {
-        let stage = stage(&format!("token.image-{image}"), "", "");
-        let mut running = stage.start("sshd", &["memory=400"]);
+        let setup = setup(&format!("token.image-{image}"), "", "");
+        let mut running = setup.start("sshd", &["memory=400"]);
         converse(&mut running, &[("hidden", "Password: ", Types(PASSWORD))]);
         if matches!(image, Image::Missing | Image::Null) {
             running
@@ -300,12 +300,12 @@ fn an_image_that_cannot_be_drawn_still_leaves_the_question() {
 
 #[test]
 fn codes_without_a_picture_are_asked_for_as_well() {
-    let stage = stage("otp", "", "");
-    let (login, seen) = log_in_to("su", &stage, &[("visible", "OTP: ", Types(" A1b2C3 "))]);
+    let setup = setup("otp", "", "");
+    let (login, seen) = log_in_to("su", &setup, &[("visible", "OTP: ", Types(" A1b2C3 "))]);
     assert_eq!((login.code(), &*seen[0]), ("PAM_SUCCESS", "OTP: "));
 
-    configure(&stage, "sms", "", "[conversation]\notp_echo = false");
-    let (login, seen) = log_in_to("su", &stage, &[("hidden", "OTP: ", Types("482913"))]);
+    configure(&setup, "sms", "", "[conversation]\notp_echo = false");
+    let (login, seen) = log_in_to("su", &setup, &[("hidden", "OTP: ", Types("482913"))]);
     assert_eq!(login.code(), "PAM_SUCCESS");
     assert_eq!(
         seen[0],
@@ -315,41 +315,41 @@ fn codes_without_a_picture_are_asked_for_as_well() {
 
 #[test]
 fn a_phone_with_one_touch_is_waited_for() {
-    let stage = stage("phone", "", "");
+    let setup = setup("phone", "", "");
     let prompt = "Approve the request on your phone.\nPress Enter to go on: ";
-    let login = log_in(&stage, &[("visible", prompt, Types(""))]);
+    let login = log_in(&setup, &[("visible", prompt, Types(""))]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-    let (login, _) = log_in_to("login", &stage, &[]);
+    let (login, _) = log_in_to("login", &setup, &[]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     assert_eq!(login.one("info").text, "Approve the request on your phone.");
-    let polls = paths(&stage)
+    let polls = paths(&setup)
         .iter()
         .filter(|path| path.ends_with("/status/poll/"))
         .count();
     assert_eq!(polls, 6, "three for each login");
 
-    configure(&stage, "phone-error", "", "");
-    log_in_to("login", &stage, &[])
+    configure(&setup, "phone-error", "", "");
+    log_in_to("login", &setup, &[])
         .0
         .assert_refused("PAM_MAXTRIES", "refused");
-    configure(&stage, "phone-never", "", "[wait]\nlogin_seconds = 2");
-    let (login, _) = log_in_to("sudo", &stage, &[]);
+    configure(&setup, "phone-never", "", "[wait]\nlogin_seconds = 2");
+    let (login, _) = log_in_to("sudo", &setup, &[]);
     login.assert_refused("PAM_ABORT", "timed-out");
     assert_eq!(login.all("error"), ["No answer from the phone within 2 s."]);
-    assert_eq!(paths(&stage).last().unwrap(), "DELETE /flow/");
+    assert_eq!(paths(&setup).last().unwrap(), "DELETE /flow/");
 }
 
 #[test]
 fn ctrl_c_ends_the_wait_for_a_phone() {
-    let stage = stage("phone-never", "", "");
-    let mut running = stage.start("sudo", &["block"]);
+    let setup = setup("phone-never", "", "");
+    let mut running = setup.start("sudo", &["block"]);
     converse(&mut running, &[("hidden", "Password: ", Types(PASSWORD))]);
     running.wait_for("info");
     let polled = |seen: &tenant::Seen| {
         let mut requests = seen.airlock_requests().iter();
         requests.any(|request| request.path.ends_with("/status/poll/"))
     };
-    assert!(stage.tenant.wait_for(PATIENCE, polled));
+    assert!(setup.tenant.wait_for(TIMEOUT, polled));
     running.signal("INT");
     let login = running.finish();
     login.assert_refused("PAM_ABORT", "interrupted");

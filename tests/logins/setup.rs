@@ -1,5 +1,5 @@
-//! Real logins for tests: a tenant, a configuration, a PAM service, and `pam_host`, a small C
-//! program that loads the module through libpam as sshd or sudo would.
+//! Sets up a login: a simulated tenant, a configuration, a PAM service and `pam_host`, a small C
+//! program that loads the module through libpam, as sshd and sudo do.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -12,47 +12,50 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tenant::{Options, Tenant};
 
-/// Longer than any login in these tests takes.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit for everything that a test waits for.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A user that every system knows and a password database resolves.
+/// The limit for a login that has nothing to wait for. A busy machine needs some seconds. The wait
+/// that the test rules out takes longer than this.
+pub const PROMPTLY: Duration = Duration::from_secs(15);
+
+/// A user that exists on every system.
 pub const USER: &str = "root";
 
-/// What libpam makes of an ignored module in these stacks.
+/// The result of these stacks when the module returns `PAM_IGNORE`.
 pub const IGNORED: &str = "PAM_ACCT_EXPIRED";
 
-/// A tenant, and a host that has been set up to use it.
-pub struct Stage {
+/// A tenant, and a host that is configured for it.
+pub struct Setup {
     pub tenant: Tenant,
     pub dir: TempDir,
 }
 
-impl Stage {
-    /// A tenant with the built-in accounts, and a configuration for the account `account`.
+impl Setup {
+    /// The tenant has the built-in accounts. The configuration names `account`.
     pub fn new(account: &str) -> Self {
         Self::with(Options::default(), account, "", "")
     }
 
-    /// The same with more configuration: lines for `[logonbox]`, then lines for `[tls]` and
-    /// further sections.
+    /// Adds lines to `[logonbox]`, and then to `[tls]` and further sections.
     pub fn with(options: Options, account: &str, logonbox: &str, rest: &str) -> Self {
         let tenant = Tenant::start(options).expect("a tenant on loopback");
-        let stage = Self {
+        let setup = Self {
             tenant,
             dir: tempfile::tempdir().expect("a directory"),
         };
-        stage.write("ca.pem", stage.tenant.ca_pem());
-        let tenant = stage.tenant.authority().to_owned();
-        stage.configure(&tenant, account, logonbox, rest);
+        setup.write("ca.pem", setup.tenant.ca_pem());
+        let tenant = setup.tenant.authority().to_owned();
+        setup.configure(&tenant, account, logonbox, rest);
         for service in ["login", "sshd", "sudo", "sudo-i", "su", "su-l"] {
-            stage.service(service, "");
+            setup.service(service, "");
         }
-        // Where it is missing, libpam complains to the system's log, and keeps that open.
-        stage.write("pam.d/other", "auth required pam_deny.so\n");
-        stage
+        // Without this file, libpam writes to the system log and keeps the log open.
+        setup.write("pam.d/other", "auth required pam_deny.so\n");
+        setup
     }
 
-    /// Writes the configuration anew.
+    /// Replaces the configuration.
     pub fn configure(&self, tenant: &str, account: &str, logonbox: &str, rest: &str) {
         let text = format!(
             "[logonbox]\ntenant = {tenant:?}\naccount = {account:?}\n{logonbox}\n\
@@ -62,10 +65,10 @@ impl Stage {
         self.write("pam_logonbox.toml", &text);
     }
 
-    /// Writes the PAM service `name`, with more arguments for the module.
+    /// Writes the PAM service `name`. `arguments` are added to the module's.
     pub fn service(&self, name: &str, arguments: &str) {
         let module = module();
-        // A stack in which the only module is ignored refuses; here that shows as IGNORED.
+        // libpam refuses when every module is ignored. Here such a stack returns IGNORED.
         let line = format!(
             "auth [success=done ignore=ignore default=die] {} conf={} {arguments}\n\
              auth required pam_debug.so auth=acct_expired\n",
@@ -82,7 +85,7 @@ impl Stage {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    /// Makes a directory in which nobody else can write.
+    /// Creates a directory that only its owner can write.
     pub fn directory(&self, name: &str) {
         std::fs::create_dir(self.path(name)).unwrap();
         let mode = std::fs::Permissions::from_mode(0o755);
@@ -108,7 +111,7 @@ impl Stage {
         Running::start(self.command(user, service, options, environment))
     }
 
-    /// What [`start_as`](Self::start_as) starts.
+    /// The command that [`start_as`](Self::start_as) runs.
     pub fn command(
         &self,
         user: &str,
@@ -127,18 +130,18 @@ impl Stage {
         command
     }
 
-    /// One login of [`USER`], in which every prompt is answered with Enter.
+    /// Logs [`USER`] in. Every prompt is answered with Enter.
     pub fn login(&self, service: &str, options: &[&str]) -> Login {
         self.start(service, options).finish()
     }
 
-    /// How many sign requests have reached the tenant.
+    /// The number of sign requests that the tenant has received.
     pub fn pushes(&self) -> usize {
         self.tenant.sign_requests().len()
     }
 }
 
-/// A login under way.
+/// A login in progress.
 pub struct Running {
     pub child: Child,
     stdin: Option<ChildStdin>,
@@ -147,12 +150,12 @@ pub struct Running {
     seen: Vec<Event>,
 }
 
-/// One thing that happened in the host.
+/// An event that the host has printed.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// Milliseconds since the host started.
     pub at: u64,
-    /// See the beginning of `pam_host.c`.
+    /// `pam_host.c` lists the kinds in its first comment.
     pub kind: String,
     pub text: String,
 }
@@ -203,7 +206,7 @@ impl Running {
         loop {
             let event = self
                 .lines
-                .recv_timeout(PATIENCE)
+                .recv_timeout(TIMEOUT)
                 .unwrap_or_else(|_| panic!("no {kind}; seen: {:#?}", self.seen));
             self.seen.push(event.clone());
             if event.kind == kind {
@@ -212,14 +215,13 @@ impl Running {
         }
     }
 
-    /// Types a line.
     pub fn type_line(&mut self, line: &[u8]) {
         let stdin = self.stdin.as_mut().unwrap();
         let _ = stdin.write_all(line);
         let _ = stdin.write_all(b"\n");
     }
 
-    /// Sends a signal to the host.
+    /// Sends the signal `name` to the host.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
@@ -228,24 +230,27 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Answers every prompt that comes with Enter, and waits for the end.
+    /// Answers all prompts with Enter and waits for the end. The stderr of the host must be empty.
     pub fn finish(self) -> Login {
         let login = self.end();
-        assert_eq!(login.stderr, [""; 0], "nothing may reach the host's stderr");
+        assert_eq!(
+            login.stderr, [""; 0],
+            "the stderr of the host must be empty"
+        );
         login
     }
 
-    /// The same for a host that may have something to say on its stderr.
+    /// Waits for the end of a host that may write to stderr.
     pub fn end(self) -> Login {
-        self.end_within(PATIENCE * 4)
+        self.end_within(TIMEOUT * 4)
     }
 
-    /// The same for many logins in a row.
-    pub fn end_within(mut self, patience: Duration) -> Login {
+    /// Waits for the end of many logins in a row.
+    pub fn end_within(mut self, timeout: Duration) -> Login {
         if let Some(mut stdin) = self.stdin.take() {
             let _ = stdin.write_all(b"\n\n\n\n");
         }
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         while let Ok(event) = self
             .lines
             .recv_timeout(deadline.saturating_duration_since(Instant::now()))
@@ -258,7 +263,8 @@ impl Running {
             status,
             stderr: self.stderr.iter().collect(),
         };
-        // Whatever is the whole process's belongs to the host. There is none where it was killed.
+        // The module must leave the state of the process as it was. A host that was killed prints
+        // no state.
         if let [after] = login.all("process")[..] {
             assert_eq!(after, login.one("before-process").text);
         }
@@ -266,7 +272,7 @@ impl Running {
     }
 }
 
-/// A login that has ended.
+/// A finished login.
 #[derive(Debug)]
 pub struct Login {
     pub events: Vec<Event>,
@@ -283,7 +289,7 @@ impl Login {
             .collect()
     }
 
-    /// The one event of a kind.
+    /// The only event of this kind.
     pub fn one(&self, kind: &str) -> &Event {
         let mut found = self.events.iter().filter(|event| event.kind == kind);
         match (found.next(), found.next()) {
@@ -292,7 +298,7 @@ impl Login {
         }
     }
 
-    /// The name of the PAM code that the module gave.
+    /// The PAM code that the module returned.
     pub fn code(&self) -> &str {
         match &*self.one("result").text {
             IGNORED => "PAM_IGNORE",
@@ -300,14 +306,14 @@ impl Login {
         }
     }
 
-    /// The log line, from the module's name on; there is never more than one.
+    /// The only log line, from the module's name on.
     pub fn log(&self) -> &str {
         let line = &self.one("log").text;
         let start = line.find("pam_logonbox(").expect("the module's name");
         line.split_at(start).1
     }
 
-    /// What the person saw, in order.
+    /// The messages and prompts that the user saw, in order.
     pub fn screen(&self) -> Vec<&str> {
         self.events
             .iter()
@@ -316,12 +322,12 @@ impl Login {
             .collect()
     }
 
-    /// From the start of the host to the result.
+    /// The time from the start of the host to the result.
     pub fn took(&self) -> Duration {
         Duration::from_millis(self.one("result").at)
     }
 
-    /// Panics unless this is a refusal of this kind, with this word in the log.
+    /// Panics unless the module returned `code` and logged `word`.
     pub fn assert_refused(&self, code: &str, word: &str) {
         assert_eq!(self.code(), code, "{:#?}", self.events);
         let log = self.log();
@@ -333,14 +339,13 @@ impl Login {
     }
 }
 
-/// Descriptors and threads, and the signal mask, of a `before` or `state`; all but the memory.
-pub fn but_memory(state: &str) -> (&str, &str) {
+/// An event `before` or `state` without its memory: descriptors, threads and signal mask.
+pub fn without_memory(state: &str) -> (&str, &str) {
     let (counts, rest) = state.split_once(" kilobytes=").unwrap();
     (counts, rest.split_once(" blocked=").unwrap().1)
 }
 
-/// The module that `PAM_LOGONBOX_SO` names, as `make test` does with the one that is installed;
-/// else that which cargo has built for this very test run.
+/// The module to test: `PAM_LOGONBOX_SO`, or else the one that cargo built for this test run.
 pub fn module() -> PathBuf {
     let module = std::env::var_os("PAM_LOGONBOX_SO").map_or_else(
         || {
@@ -353,7 +358,7 @@ pub fn module() -> PathBuf {
     module
 }
 
-/// The host program, compiled once.
+/// The host program. It is compiled once.
 pub fn pam_host() -> &'static Path {
     static HOST: OnceLock<PathBuf> = OnceLock::new();
     HOST.get_or_init(|| {
@@ -374,14 +379,14 @@ pub fn pam_host() -> &'static Path {
              (apt-get install gcc libpam0g-dev, or dnf install gcc pam-devel):\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        // Other tests may be starting theirs.
+        // A rename is atomic: other test processes may be running the old file.
         std::fs::rename(&fresh, &host).unwrap();
         host
     })
 }
 
-/// Host and port where nothing listens.
-pub fn nobody() -> String {
+/// A host and port on which nothing listens.
+pub fn unused_address() -> String {
     tenant::vacant().unwrap().to_string()
 }
 

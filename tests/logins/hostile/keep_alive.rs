@@ -1,5 +1,5 @@
-//! What a tenant can do with the connection that is kept between the two questions, with the one that
-//! takes its place, and with both of its answers together.
+//! Attacks of a tenant on the connection that is kept between the two requests, on the connection
+//! that replaces it, and with both answers together.
 
 use std::io;
 use std::sync::Mutex;
@@ -17,9 +17,9 @@ fn two_answers_are_not_taken_for_one() {
     run(&rows());
 }
 
-/// The answer to an earlier login, with the right signature for that one.
+/// The answer to an earlier login, with the right signature for that login.
 #[test]
-fn an_earlier_answer_lets_nobody_in() {
+fn an_earlier_answer_is_refused() {
     let first = Mutex::new(None);
     let server = Scripted::start(move |wire| {
         wire.handshake()?;
@@ -108,7 +108,7 @@ pub fn rows() -> Vec<Row> {
             MaxTries,
             "tls",
         ),
-        // Names of phones, of which the log tells; the phone then refuses.
+        // Phone names, which the log contains. The phone then refuses.
         phone("a name of escape sequences", "\x1b[2J\x1b]0;x\x07\x08\x7f"),
         phone(
             "a name that turns the text",
@@ -146,7 +146,7 @@ fn keys(_: &Asked) -> String {
     key_list(Ed25519)
 }
 
-/// The same for whatever is asked.
+/// Sends the same answer to every request.
 fn both(wire: &mut Wire, body: fn(&Asked) -> String) -> io::Result<()> {
     wire.handshake()?;
     loop {
@@ -155,7 +155,7 @@ fn both(wire: &mut Wire, body: fn(&Asked) -> String) -> io::Result<()> {
     }
 }
 
-/// The same yes with every answer; it is the signature of another payload.
+/// Repeats the same approval. Its signature belongs to another payload.
 fn yes_before(wire: &mut Wire) -> io::Result<()> {
     wire.handshake()?;
     loop {
@@ -184,7 +184,7 @@ fn wrong_way(wire: &mut Wire) -> io::Result<()> {
     })
 }
 
-/// A good key list on a connection that is closed after it; then something else.
+/// A good key list on a connection that closes after it, and then something else.
 fn then(wire: &mut Wire, second: impl FnOnce(&mut Wire) -> io::Result<()>) -> io::Result<()> {
     if wire.number > 0 {
         return second(wire);
@@ -213,7 +213,7 @@ fn silent_then(wire: &mut Wire) -> io::Result<()> {
     then(wire, Wire::stall)
 }
 
-/// A good key list; and this, once the phone is to ring.
+/// A good key list, and this once the phone is to ring.
 fn on_sign(wire: &mut Wire, act: impl FnOnce(&mut Wire) -> io::Result<()>) -> io::Result<()> {
     wire.handshake()?;
     loop {
@@ -239,7 +239,7 @@ fn phone(name: &'static str, comment: &'static str) -> Row {
     )
 }
 
-/// A list with a good key with this comment, whose phone refuses.
+/// A list with a good key that has this comment. Its phone refuses.
 fn refused(wire: &mut Wire, comment: &str) -> io::Result<()> {
     refuse(wire, &key_list(Ed25519).replace("Pixel 8", comment))
 }

@@ -1,4 +1,4 @@
-//! The matrix: one file for each host program.
+//! The cases: one file for each host program.
 
 mod airlock;
 mod camera;
@@ -17,27 +17,27 @@ mod sudo;
 
 use tenant::Waiting;
 
-use crate::Cell;
+use crate::TestCase;
 use crate::machine::{Machine, PASSWORD};
 use crate::terminal::Terminal;
 
-/// All rows, in the order of the report.
-pub fn all() -> Vec<Cell> {
+/// All cases, in the order of the report.
+pub fn all() -> Vec<TestCase> {
     [
-        sshd::CELLS,
-        sudo::CELLS,
-        su::CELLS,
-        login::CELLS,
-        controls::CELLS,
-        policy::CELLS,
-        pins::CELLS,
-        fedora::CELLS,
-        files::CELLS,
-        fail2ban::CELLS,
-        operating::CELLS,
-        camera::CELLS,
-        airlock::CELLS,
-        check::CELLS,
+        sshd::CASES,
+        sudo::CASES,
+        su::CASES,
+        login::CASES,
+        controls::CASES,
+        policy::CASES,
+        pins::CASES,
+        fedora::CASES,
+        files::CASES,
+        fail2ban::CASES,
+        operating::CASES,
+        camera::CASES,
+        airlock::CASES,
+        check::CASES,
     ]
     .into_iter()
     .flatten()
@@ -55,7 +55,8 @@ fn code(terminal: &Terminal) -> String {
     rest.chars().take_while(char::is_ascii_digit).collect()
 }
 
-/// Waits for the first prompt, a password's, and answers it: until then nobody is asked.
+/// Waits for the password prompt, which comes first, and answers it. The tenant has not been asked
+/// before.
 #[track_caller]
 fn password(machine: &Machine, terminal: &Terminal, prompt: &str, answer: &str) {
     terminal.see(prompt);
@@ -63,7 +64,7 @@ fn password(machine: &Machine, terminal: &Terminal, prompt: &str, answer: &str) 
     terminal.answer(answer);
 }
 
-/// The same with a wrong password first, which rings nobody.
+/// Types a wrong password first. No phone rings for it.
 #[track_caller]
 fn wrong_then_right(machine: &Machine, terminal: &Terminal, prompt: &str) {
     password(machine, terminal, prompt, "wrong");
@@ -72,8 +73,8 @@ fn wrong_then_right(machine: &Machine, terminal: &Terminal, prompt: &str) {
     terminal.answer(PASSWORD);
 }
 
-/// Waits for a prompt that announces the phone, checks that the phone has not rung until it is
-/// answered, answers it, and waits for the ring: the text on the phone has the same code.
+/// Waits for a prompt that announces the push. The phone must not ring before the answer. Then
+/// answers it and waits for the phone, which must show the same code.
 #[track_caller]
 fn enter(machine: &Machine, terminal: &Terminal) -> Waiting {
     let before = machine.phone.rings();
@@ -83,7 +84,7 @@ fn enter(machine: &Machine, terminal: &Terminal) -> Waiting {
     ring(machine, terminal)
 }
 
-/// Waits for the ring: by then the announcement is on the screen, with the same code.
+/// Waits until the phone rings. The announcement with the same code is on the screen by then.
 #[track_caller]
 fn ring(machine: &Machine, terminal: &Terminal) -> Waiting {
     let ring = machine.phone.ring();

@@ -1,22 +1,22 @@
-//! Airlock's login flow: the list of devices, the QR code on the screen, read by a camera, and the
-//! OTP of a hardware token.
+//! Airlock's login flow: the device list, the QR code on the screen, read by a camera, and the OTP
+//! of a hardware token.
 
 use std::fs;
 
 use tenant::Token;
 
-use crate::Cell;
+use crate::TestCase;
 use crate::camera::{Background, scan};
 use crate::log::{decisions, logged};
 use crate::machine::{Machine, PASSWORD, USER_ID, configure_airlock, stack, terminal};
 use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
 
-/// The user's password there, which this host does not know.
+/// The user's password at Airlock. It differs from the one on this host.
 const AIRLOCK_PASSWORD: &str = "correct-horse";
 const SERIAL: &str = "GAQT12345678";
 
-pub const CELLS: &[Cell] = &[
+pub const CASES: &[TestCase] = &[
     sshd("airlock/sshd-dark", on_dark),
     sshd("airlock/sshd-light", on_light),
     sshd("airlock/sshd-c-locale-dark", c_locale_on_dark),
@@ -28,24 +28,24 @@ pub const CELLS: &[Cell] = &[
     sshd("airlock/sshd-password-method", password_method),
     sshd("airlock/sshd-password-of-the-stack", password_of_the_stack),
     sshd("airlock/sshd-unknown-user", unknown_user),
-    Cell::new("airlock/sudo", "/usr/bin/sudo", sudo),
-    Cell::new("airlock/sudo-rs", "/usr/bin/sudo-rs", sudo),
-    Cell::new("airlock/su", "/usr/bin/su", su),
-    Cell::new("airlock/login", "/usr/bin/login", login),
+    TestCase::new("airlock/sudo", "/usr/bin/sudo", sudo),
+    TestCase::new("airlock/sudo-rs", "/usr/bin/sudo-rs", sudo),
+    TestCase::new("airlock/su", "/usr/bin/su", su),
+    TestCase::new("airlock/login", "/usr/bin/login", login),
 ];
 
-const fn sshd(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/sbin/sshd", run)
+const fn sshd(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/sbin/sshd", run)
 }
 
-/// sshd with Airlock's password as the first factor.
+/// Starts sshd with Airlock's password as the first factor.
 fn start(more: &str) -> Sshd {
     stack("sshd", "sshd-airlock");
     configure_airlock(more);
     Sshd::start("00-logonbox.conf")
 }
 
-/// Holds the token to the screen.
+/// Scans the screen with the token.
 #[track_caller]
 fn otp(terminal: &Terminal, background: Background) -> String {
     let seen = scan(terminal, background);
@@ -57,7 +57,7 @@ fn otp(terminal: &Terminal, background: Background) -> String {
         .expect("a code for this token")
 }
 
-/// Gives the password and chooses the token.
+/// Types the password and chooses the token.
 #[track_caller]
 fn choose_token(terminal: &Terminal) {
     terminal.see("Password:");
@@ -118,7 +118,7 @@ fn in_colours(machine: &mut Machine, locale: &str, style: &str, background: Back
     let mut client = Terminal::start(0, locale, "ssh", &["lee@localhost"]);
     choose_token(&client);
     let otp = otp(&client, background);
-    // The simulated token reads the same from the text itself.
+    // The simulated token reads the same code from the text.
     let read = Token::new(SERIAL).read(&client.screen());
     assert_eq!(read.ok().as_deref(), Some(&*otp));
     assert_eq!(client.raw().is_ascii(), style == "ascii");
@@ -141,7 +141,7 @@ fn wrong_otp(machine: &mut Machine) {
     is_in(machine, &mut client);
 }
 
-/// sshd does not ask again by itself: each wrong password counts towards a lock.
+/// sshd does not ask again by itself, because each wrong password counts towards a lock.
 fn wrong_password(machine: &mut Machine) {
     let _sshd = start("");
     let mut client = ssh(&["lee@localhost"]);
@@ -180,7 +180,7 @@ fn one_touch(machine: &mut Machine) {
     assert_eq!(machine.phone.airlock_calls("/status/poll/"), 3);
 }
 
-/// It answers every question with the password, or not at all.
+/// The client answers every question with the password, or no question.
 fn password_method(machine: &mut Machine) {
     stack("sshd", "sshd-airlock");
     configure_airlock("");
@@ -196,11 +196,11 @@ fn password_method(machine: &mut Machine) {
     assert!(decisions().concat().contains("use keyboard-interactive"));
 }
 
-/// Airlock's password is that of the host, and asked for once, by the host.
+/// The host and Airlock have the same password. The host asks for it once.
 fn password_of_the_stack(machine: &mut Machine) {
     stack("sshd", "sshd");
     configure_airlock("password = \"stack\"");
-    // As if both had the same directory.
+    // As if both used the same directory.
     crate::machine::set_password("lee", AIRLOCK_PASSWORD);
     let _sshd = Sshd::start("00-logonbox.conf");
     let mut client = ssh(&["lee@localhost"]);
@@ -211,7 +211,7 @@ fn password_of_the_stack(machine: &mut Machine) {
     assert_eq!(client.screen().matches("Password:").count(), 1);
 }
 
-/// Whoever does not exist sees what a person with a wrong password sees, and Airlock is not asked.
+/// An unknown user sees the same as a user with a wrong password. Airlock is not asked.
 fn unknown_user(machine: &mut Machine) {
     let _sshd = start("");
     let wrong = |user: &str| {
@@ -231,7 +231,7 @@ fn unknown_user(machine: &mut Machine) {
     ]);
 }
 
-/// The file of a service with the two lines of the example for sshd.
+/// The service file with the two lines of the example for sshd.
 pub fn only_the_module(service: &str) {
     let path = format!("/etc/pam.d/{service}");
     let text = "auth [success=done ignore=ignore default=die] pam_logonbox.so\n\
@@ -262,7 +262,7 @@ fn login(machine: &mut Machine) {
     terminal.see("login:");
     terminal.answer("lee");
     answer_with_token(&terminal);
-    // What is typed before the shell is there is lost.
+    // Text that is typed before the shell starts is lost.
     terminal.see("$ ");
     terminal.answer("echo in-$((40+2))");
     terminal.see("in-42");

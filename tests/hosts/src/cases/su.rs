@@ -1,35 +1,35 @@
-//! su: the password and the phone of the person one becomes.
+//! su: the password and the phone of the target user.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tenant::Press;
 
 use super::{password, ring};
-use crate::Cell;
+use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
-    Machine, OTHER_ID, PASSWORD, USER_ID, configure, piped, set_password, stack, tenant_goes_down,
-    terminal,
+    Machine, OTHER_ID, PASSWORD, PROMPTLY, USER_ID, configure, piped, set_password, stack,
+    tenant_goes_down, terminal,
 };
 use crate::terminal::Terminal;
 
-pub const CELLS: &[Cell] = &[
-    cell("su/approve", approve),
-    cell("su/login-shell", login_shell),
-    cell("su/decline", decline),
-    cell("su/tenant-down", tenant_down),
-    cell("su/wrong-password", wrong_password),
-    cell("su/ctrl-c", ctrl_c),
-    cell("su/no-terminal", no_terminal),
-    cell("su/from-root", from_root),
-    cell("su/caller-asked", caller_asked),
-    cell("su/caller-asked-login-shell", caller_asked_login_shell),
-    cell("su/caller-not-asked", caller_not_asked),
-    cell("su/caller-without-a-name", caller_without_a_name),
+pub const CASES: &[TestCase] = &[
+    case("su/approve", approve),
+    case("su/login-shell", login_shell),
+    case("su/decline", decline),
+    case("su/tenant-down", tenant_down),
+    case("su/wrong-password", wrong_password),
+    case("su/ctrl-c", ctrl_c),
+    case("su/no-terminal", no_terminal),
+    case("su/from-root", from_root),
+    case("su/caller-asked", caller_asked),
+    case("su/caller-asked-login-shell", caller_asked_login_shell),
+    case("su/caller-not-asked", caller_not_asked),
+    case("su/caller-without-a-name", caller_without_a_name),
 ];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/usr/bin/su", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/bin/su", run)
 }
 
 /// Becomes lee, from another user, with the right password.
@@ -66,7 +66,7 @@ fn approve(machine: &mut Machine) {
     logged(&["pam_logonbox(su:auth): approved user=\"lee\""]);
 }
 
-/// `su -` is a service of its own.
+/// `su -` is a separate service.
 fn login_shell(machine: &mut Machine) {
     let mut terminal = with_password(machine, &["-"]);
     let ring = ring(machine, &terminal);
@@ -112,10 +112,7 @@ fn ctrl_c(machine: &mut Machine) {
     terminal.press("\x03");
     is_out(machine, &mut terminal, 1);
     let took = pressed.elapsed();
-    assert!(
-        took < Duration::from_secs(1),
-        "{took:?} from Ctrl-C to the end"
-    );
+    assert!(took < PROMPTLY, "{took:?} from Ctrl-C to the end");
     machine.phone.hung_up();
 }
 
@@ -130,7 +127,7 @@ fn no_terminal(machine: &mut Machine) {
     let ring = machine.phone.ring();
     machine.phone.press(&ring, Press::Authorize);
     let output = running.end();
-    // Here su shows the announcement on standard output, too.
+    // This su also writes the announcement to standard output.
     assert!(output.stdout.ends_with(b"\nlee\n"), "{output:?}");
     assert_eq!(machine.phone.rings(), 1);
 }
@@ -144,10 +141,10 @@ fn from_root(machine: &mut Machine) {
 
 const ASKS_CALLER: &str = "[policy]\nsu_asks = \"caller\"";
 
-/// Another user, who has no account with the tenant, and whose password the caller knows.
+/// Another user, without an account at the tenant. The caller knows the password.
 const TARGET: &str = "other";
 
-/// Becomes that user, from the one with this id.
+/// Becomes [`TARGET`] from the user with this id.
 #[track_caller]
 fn become_other(machine: &Machine, caller: u32, arguments: &[&str]) -> Terminal {
     stack("su", "su");
@@ -187,7 +184,7 @@ fn caller_asked_login_shell(machine: &mut Machine) {
     logged(&["pam_logonbox(su-l:auth): declined user=\"other\" caller=\"lee\" account=\"lee\""]);
 }
 
-/// By default it is the phone of the one that they become, who has none.
+/// By default, the target's phone would ring, but the target has none.
 fn caller_not_asked(machine: &mut Machine) {
     let mut terminal = become_other(machine, USER_ID, &[]);
     terminal.see("Login refused.");
@@ -196,7 +193,7 @@ fn caller_not_asked(machine: &mut Machine) {
     logged(&["pam_logonbox(su:auth): no-account user=\"other\" account=\"other\""]);
 }
 
-/// Whose user has been removed while they were logged in.
+/// The caller's user was removed during the session.
 fn caller_without_a_name(machine: &mut Machine) {
     configure(ASKS_CALLER);
     let mut terminal = become_other(machine, 4711, &[]);

@@ -1,23 +1,23 @@
-//! The camera itself: what it reads, and that it does not read what a scanner would not.
+//! The camera: it reads what a scanner reads, and no more.
 
 use std::fs;
 
 use qrcode::{EcLevel, QrCode, Version};
 
-use crate::Cell;
+use crate::TestCase;
 use crate::camera::{Background, scan};
 use crate::machine::Machine;
 use crate::terminal::{Terminal, WIDE};
 
-pub const CELLS: &[Cell] = &[
-    cell("camera/half-blocks", half_blocks),
-    cell("camera/ascii", ascii),
-    cell("camera/two-codes", two_codes),
-    cell("camera/wrong-background", wrong_background),
+pub const CASES: &[TestCase] = &[
+    case("camera/half-blocks", half_blocks),
+    case("camera/ascii", ascii),
+    case("camera/two-codes", two_codes),
+    case("camera/wrong-background", wrong_background),
 ];
 
-const fn cell(name: &'static str, run: fn(&mut Machine)) -> Cell {
-    Cell::new(name, "/bin/cat", run)
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/bin/cat", run)
 }
 
 const BACKGROUNDS: [Background; 2] = [Background::Dark, Background::Light];
@@ -48,7 +48,7 @@ fn ascii(_: &mut Machine) {
     }
 }
 
-/// Each by itself, be it bytes or text.
+/// Each code by itself, bytes as well as text.
 fn two_codes(_: &mut Machine) {
     let text = QrCode::with_error_correction_level("Some text", EcLevel::M).expect("a code");
     for background in BACKGROUNDS {
@@ -59,7 +59,7 @@ fn two_codes(_: &mut Machine) {
     }
 }
 
-/// Scanners want dark on light, and a quiet zone that is light.
+/// Scanners require dark on light, and a light quiet zone.
 fn wrong_background(_: &mut Machine) {
     let [dark, light] = BACKGROUNDS;
     for draw in [blocks, letters] {
@@ -70,7 +70,7 @@ fn wrong_background(_: &mut Machine) {
     }
 }
 
-/// A terminal in which this has been printed.
+/// A terminal that shows this drawing.
 fn shows(locale: &str, drawing: &str) -> Terminal {
     let path = "/tmp/drawing";
     fs::write(path, drawing).expect(path);
@@ -79,7 +79,7 @@ fn shows(locale: &str, drawing: &str) -> Terminal {
     terminal
 }
 
-/// As many bytes as fit, most of them no text.
+/// As many bytes as fit, most of them not text.
 fn payload(version: u8) -> Vec<u8> {
     let length = [14, 26, 42, 62, 84]
         .get(usize::from(version - 2))
@@ -94,7 +94,7 @@ fn code(version: u8) -> QrCode {
     QrCode::with_version(payload(version), Version::Normal(version.into()), level).expect("a code")
 }
 
-/// The modules with four light ones around, `true` for those that are drawn: on dark the light ones.
+/// The modules with four light ones around. `true` is drawn: the light ones on a dark background.
 fn drawn(code: &QrCode, background: Background) -> Vec<Vec<bool>> {
     let width = code.width();
     let colors = code.to_colors();
@@ -133,7 +133,7 @@ fn blocks(code: &QrCode, background: Background) -> String {
 }
 
 fn letters(code: &QrCode, background: Background) -> String {
-    // What the module draws with.
+    // The characters that the module draws with.
     let ink = match background {
         Background::Dark => "MM",
         Background::Light => "[]",
