@@ -1,5 +1,5 @@
 # make            build the module, target/release/libpam_logonbox.so, and the command,
-#                 target/command/release/logonbox
+#                 target/release/logonbox
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser;
 #                 MODE=airlock: through Airlock IAM, with the QR code of a hardware token
 # make test       everything, from a clean clone; needs no root, but for test-hosts
@@ -9,6 +9,8 @@
 #                 podman works
 # make soak       ten thousand logins of each kind in one process, and some under valgrind: ten minutes;
 #                 LOGINS=300: fewer
+# make generate   write conf/pam_logonbox.toml and the keys in pam_logonbox.toml(5), from the table of
+#                 settings in crates/login/src/config/settings.rs
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
@@ -30,12 +32,11 @@ PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /securit
 SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine prepare run)
+# The crates for other programs.
+CLIENTS = bounded-https logonbox-authenticator airlock-iam
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE = $(TARGET)/release/libpam_logonbox.so
-# In a directory of its own: it needs the module's code built in another way, and where both are, each
-# build makes the other's out of date.
-COMMAND_TARGET = $(TARGET)/command
-COMMAND = $(COMMAND_TARGET)/release/logonbox
+COMMAND = $(TARGET)/release/logonbox
 # Where the command goes, with its manual page and what completes it in shells.
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -47,18 +48,15 @@ PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
 ROUNDS = 200
 BENCH =
 
-.PHONY: all build demo test soak bench bench-check crowd fuzz audit lint install uninstall portable deb rpm packages \
+.PHONY: all build demo test soak bench bench-check crowd fuzz audit generate lint install uninstall portable deb rpm packages \
 	test-packages test-browser test-hosts
 
 all: build
 
-# Without the library for tests and the command beside it: with both, cargo links neither with LTO.
-ONLY_MODULE = --package pam_logonbox --lib --crate-type cdylib
-
-# One after the other: together, features that the command wants of a crate would get into the module.
+# Two builds: in one, the command's features of a crate would get into the module.
 build:
-	$(CARGO) rustc --release --locked $(ONLY_MODULE)
-	$(CARGO) build --release --locked --package logonbox --target-dir "$(COMMAND_TARGET)"
+	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --package logonbox
 
 demo:
 	@MODE="$(MODE)" tests/demo.sh
@@ -97,6 +95,9 @@ bench-check:
 crowd: BENCH = crowd
 crowd: bench
 
+generate:
+	GENERATE=1 $(CARGO) test --quiet --locked --package login --test manual generated
+
 # mandoc knows no pages but those that are installed here, so references are not its to judge.
 lint:
 	shellcheck -x $(SCRIPTS)
@@ -105,8 +106,11 @@ lint:
 	$(CARGO) run --quiet --locked --package logonbox -- manual | mandoc -T lint -W style
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
-	RUSTDOCFLAGS=--deny=warnings $(CARGO) doc --no-deps --locked --package logonbox-authenticator
-	$(CARGO) run --quiet --locked --package api-listing -- logonbox-authenticator
+	RUSTDOCFLAGS=--deny=warnings $(CARGO) doc --no-deps --locked --all-features $(addprefix --package ,$(CLIENTS))
+	for client in $(CLIENTS); do \
+		$(CARGO) run --quiet --locked --package api-listing -- $$client || exit; \
+		$(CARGO) check --quiet --locked --package $$client --no-default-features || exit; \
+	done
 	$(CARGO) deny --workspace --locked check bans licenses sources
 	cd fuzz && $(CARGO) fmt --check
 	cd fuzz && RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --all-targets --locked -- --deny warnings
@@ -150,8 +154,8 @@ uninstall:
 
 # For every Linux since glibc 2.28, and the same in both packages.
 portable:
-	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable rustc --release --locked $(ONLY_MODULE)
-	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable build --release --locked --package logonbox
+	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked
+	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package logonbox
 
 deb: portable
 	packaging/deb/build
