@@ -12,10 +12,10 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::Reply;
 use crate::cookies;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, not_understood};
 use crate::lock::LockExpiry;
-use crate::session::Reply;
 
 const SESSION: &str = "authentication.session";
 const DEVICE: &str = "authentication.airlock-2fa.device";
@@ -311,10 +311,6 @@ fn name(value: &Value) -> Result<String, Error> {
 
 fn other_type(kind: &str) -> Error {
     not_understood(format!("a document of the type {kind:?}"))
-}
-
-pub(crate) fn not_understood(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::NotUnderstood, what)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use zeroize::Zeroizing;
 
+use crate::Reply;
 use crate::error::{Error, ErrorKind};
-use crate::session::Reply;
 
 /// Browsers keep at least 50 cookies of 4096 bytes for each host (RFC 6265, section 6.1).
 const MOST: usize = 50;

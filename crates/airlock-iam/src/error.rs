@@ -195,3 +195,7 @@ impl<S> From<Rejected<S>> for Error {
         rejected.error
     }
 }
+
+pub(crate) fn not_understood(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::NotUnderstood, what)
+}

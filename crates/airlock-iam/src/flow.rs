@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::Reply;
 use crate::answer::{self, Device};
-use crate::error::{Error, ErrorKind, Rejected};
-use crate::session::{Reply, Session};
+use crate::error::{Error, ErrorKind, Rejected, not_understood};
+use crate::session::Session;
 
 /// The time between two calls of [`OneTouchStep::poll`].
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -128,7 +129,7 @@ impl PasswordStep {
                 _ => {
                     return Err(sent(match answer::session(&reply) {
                         Err(error) => error,
-                        Ok(_) => answer::not_understood("access without a login"),
+                        Ok(_) => not_understood("access without a login"),
                     }));
                 }
             }

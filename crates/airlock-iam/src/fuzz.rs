@@ -1,8 +1,8 @@
 use bounded_https::http::HeaderMap;
 
 use crate::cookies::{self, Jar};
-use crate::session::Reply;
-use crate::{Device, Error, LockExpiry, answer};
+use crate::error::not_understood;
+use crate::{Device, Error, LockExpiry, Reply, answer};
 
 /// A session document: `None` is done, else the next step and the phone number that received a
 /// code.
@@ -65,7 +65,7 @@ pub fn lock(text: &str, reply: &Reply) -> LockExpiry {
 pub fn returned(replies: &[Reply]) -> Result<HeaderMap, Error> {
     let mut jar = Jar::default();
     for reply in replies {
-        jar.keep(reply).map_err(answer::not_understood)?;
+        jar.keep(reply).map_err(not_understood)?;
     }
     let mut headers = HeaderMap::new();
     jar.add_to(&mut headers)?;

@@ -32,3 +32,6 @@ pub use flow::{
     PasswordOnly, PasswordStep, Polled, QrChallenge,
 };
 pub use lock::LockExpiry;
+
+/// An answer of Airlock.
+pub(crate) type Reply = http::Response<Body>;

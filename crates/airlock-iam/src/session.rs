@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bounded_https::http::{HeaderValue, Method, Request, Response, header};
+use bounded_https::http::{HeaderValue, Method, Request, header};
 use bounded_https::{Body, BoxFuture, HttpClient, Limits};
 use serde::Serializer as _;
 use zeroize::Zeroizing;
 
-use crate::answer::not_understood;
+use crate::Reply;
 use crate::base_url::BaseUrl;
 use crate::cookies::Jar;
-use crate::error::{Error, ErrorKind};
-
-/// An answer of Airlock.
-pub(crate) type Reply = Response<Body>;
+use crate::error::{Error, ErrorKind, not_understood};
 
 /// The limit of all answers without an image.
 const ANSWER_LIMIT: usize = 64 << 10;
