@@ -3,8 +3,8 @@
 
 use bounded_https::printable;
 use libfuzzer_sys::fuzz_target;
-use login::log::Line;
 use login::clean::{for_log, for_phone, for_terminal};
+use login::log::Line;
 use properties::assert_harmless;
 
 /// 256, and three dots.

@@ -4,7 +4,7 @@ use login::qr::{Background, Style, draw};
 
 use self::picture::{BLACK, Picture, WHITE};
 
-#[path = "../../src/qr/tests/picture.rs"]
+#[path = "../../crates/login/src/qr/tests/picture.rs"]
 pub mod picture;
 
 /// Light modules on each side.
