@@ -1,6 +1,6 @@
 //! The cost of a login as far as it can be counted. `make bench` measures the rest.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tenant::{Options, Press, Relay, Route, TlsVersions};
 
@@ -46,16 +46,22 @@ fn no_client_could_do_with_fewer_round_trips() {
     assert_eq!(round_trips(TlsVersions::Only12, "off"), 5);
 }
 
-/// Seen to fail with a resolver thread that stays and another thread for the answer.
+/// Seen to fail with a resolver thread that stays.
 #[test]
-fn a_login_that_waits_has_three_threads_at_most_beside_the_hosts() {
+fn a_login_that_waits_has_one_thread_beside_the_hosts() {
     let setup = Setup::new("page");
     let login = setup.start("sudo", &[]);
     assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
-    let threads = std::fs::read_dir(format!("/proc/{}/task", login.child.id())).unwrap();
-    let threads = threads.count();
+    let tasks = format!("/proc/{}/task", login.child.id());
+    let threads = || std::fs::read_dir(&tasks).unwrap().count();
+    // The look-up of the name has its answer, and its thread may still be at its last steps.
+    let begun = Instant::now();
+    while threads() > 2 && begun.elapsed() < TIMEOUT {
+        std::thread::yield_now();
+    }
+    let threads = threads();
     let waiting = setup.tenant.waiting();
     assert!(setup.tenant.answer(waiting[0].id, Press::Authorize));
     assert_eq!(login.finish().code(), "PAM_SUCCESS");
-    assert!(threads <= 4, "{threads}");
+    assert_eq!(threads, 2);
 }

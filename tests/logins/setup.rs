@@ -345,17 +345,28 @@ pub fn without_memory(state: &str) -> (&str, &str) {
     (counts, rest.split_once(" blocked=").unwrap().1)
 }
 
-/// The module to test: `PAM_LOGONBOX_SO`, or else the one that cargo built for this test run.
+/// The module to test: `PAM_LOGONBOX_SO`, or else a debug build. `cargo test` does not build a cdylib,
+/// and the tests must not run with an older one.
 pub fn module() -> PathBuf {
-    let module = std::env::var_os("PAM_LOGONBOX_SO").map_or_else(
-        || {
-            let exe = std::env::current_exe().unwrap();
-            exe.with_file_name("libpam_logonbox.so")
-        },
-        PathBuf::from,
-    );
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let module = std::env::var_os("PAM_LOGONBOX_SO")
+        .map_or_else(|| BUILT.get_or_init(build_module).clone(), PathBuf::from);
     assert!(module.exists(), "{} is missing", module.display());
     module
+}
+
+fn build_module() -> PathBuf {
+    // This program is `debug/deps/logins-…` in the target directory.
+    let exe = std::env::current_exe().unwrap();
+    let target = exe.ancestors().nth(3).unwrap();
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--package=pam_logonbox"])
+        .arg("--target-dir")
+        .arg(target)
+        .status()
+        .unwrap();
+    assert!(built.success(), "cargo build: {built}");
+    target.join("debug/libpam_logonbox.so")
 }
 
 /// The host program. It is compiled once.
