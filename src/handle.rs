@@ -31,7 +31,7 @@ impl<'h> PamHost<'h> {
         if self.silent {
             return;
         }
-        // sudo-rs fails this if there is no terminal. A message must not fail the login.
+        // In sudo-rs, this call fails if there is no terminal. A message must not fail the login.
         if let Ok(Some(conversation)) = self.handle.get_item::<Conv<'_>>() {
             let _ = conversation.send(style, text);
         }
@@ -106,8 +106,8 @@ impl Host for PamHost<'_> {
         bytes.extend_from_slice(password.as_bytes());
         bytes.push(0);
         let password = CStr::from_bytes_with_nul(&bytes).map_err(|_| ConversationError)?;
-        // SAFETY: the pointer is to a C string that lives until the end of this function, and libpam
-        // copies it (pam_set_item(3)).
+        // SAFETY: the pointer is to a C string that lives until the end of this function, and
+        // libpam copies it (pam_set_item(3)).
         let item = unsafe { AuthTok::from_raw(password.as_ptr()) };
         self.handle
             .set_item_str(item)

@@ -34,7 +34,8 @@ impl PamHooks for PamLogonbox {
         let mut host = PamHost::new(handle, flags);
         let log = Syslog::new(&host.service());
         let system = Arc::new(ThisMachine::new(auxv::is_setuid()));
-        // Dropped last: a signal that ends the host must not come before the log line.
+        // Dropped at the end of this function, after the log line. The drop unblocks signals, and a
+        // pending signal may end the host.
         let mut clock = SystemClock::new();
         let code = catch_unwind(AssertUnwindSafe(|| {
             login::run(&args, &mut host, system, &mut clock, &log, &mut Unobserved)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Which ASCII characters a QR code is best drawn with: the measurement behind src/qr/text.rs.
+"""Which ASCII characters a QR code is best drawn with: the measurement behind crates/login/src/qr/text.rs.
 
     apt-get install zbar-tools fonts-dejavu-core fonts-liberation fonts-noto-mono
     python3 -m venv v && v/bin/pip install pillow qrcode

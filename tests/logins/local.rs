@@ -354,8 +354,8 @@ fn a_clock_that_is_set_in_the_middle_changes_no_deadline() {
 
 #[test]
 fn a_panic_anywhere_is_a_refusal_and_the_host_lives() {
-    // Rust panics when it cannot read the clock. Each reading fails once: on the thread of the
-    // host, in the client, in its event loop. `finish` checks that stderr stays empty.
+    // Rust panics when it cannot read the clock. Each reading fails once: on the PAM thread, and on
+    // the I/O thread in the client and in the event loop. `finish` checks that stderr stays empty.
     let rest = "[wait]\nconnect_seconds = 2\nlogin_seconds = 2\n\
                 [policy]\nunapproved_pushes_per_10_minutes = 0";
     let setup = Setup::with(Options::default(), "approve.ed25519", "", rest);

@@ -89,7 +89,8 @@ pub fn login(
             context: &mut context,
         };
         let proof = login.flow(task)?;
-        // Later modules act for the user that the host names.
+        // If su asks its caller, this is the caller's password. Later modules need the target
+        // user's.
         if person.becomes.is_none() {
             login.set_authtok()?;
         }
@@ -183,7 +184,7 @@ impl Login<'_, '_> {
                 attempt.succeeded();
                 return Ok(proof);
             }
-            // Signals may still be blocked. A Ctrl-C at the prompt must reach the host.
+            // This also unblocks the signals, so that a Ctrl-C at the prompt reaches the host.
             self.look_for_signal()?;
             let answer = match question {
                 Event::ChooseDevice(names) => self.context.choose(&names).map(Answer::Device),
@@ -251,8 +252,8 @@ impl Login<'_, '_> {
         Err(Refusal::new(Reason::WrongOtp, detail))
     }
 
-    /// Sets the password for later modules, only after success. If this module is ignored, the
-    /// later modules ask themselves.
+    /// Sets the password for later modules, only after success. If this module fails open, they ask
+    /// for the password.
     fn set_authtok(&mut self) -> Result<(), Refusal> {
         if self.config.airlock.password == Password::Stack {
             return Ok(());

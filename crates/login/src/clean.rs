@@ -15,8 +15,8 @@ pub fn for_phone(text: &str) -> String {
     clean(text, |_| true)
 }
 
-/// For a quoted value in the log: any script, on one line. A quote becomes `'`. A backslash at the end
-/// becomes `?`, because some readers take `\"` for a quote inside the value.
+/// For a quoted value in the log: any script, on one line. A quote becomes `'`. A backslash at the
+/// end becomes `?`, because some log parsers read `\"` as an escaped quote.
 #[must_use]
 pub fn for_log(text: &str) -> String {
     let mut value = clean(text, |_| true).replace('"', "'");
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_gets_through() {
+    fn terminal_control_characters_are_replaced() {
         assert_eq!(for_terminal("a\x1b[2J\u{9b}b\r\nc\0"), "a?[2J?b??c?");
         assert_eq!(for_terminal("caf\u{e9}"), "caf?");
         assert_eq!(for_phone("caf\u{e9}\u{202e}\n"), "caf\u{e9}??");
@@ -80,7 +80,7 @@ mod tests {
 
     /// One character of each block.
     #[test]
-    fn what_is_not_seen_gets_nowhere() {
+    fn invisible_characters_are_replaced() {
         let unseen = "\u{ad}\u{34f}\u{600}\u{61c}\u{6dd}\u{70f}\u{890}\u{8e2}\u{115f}\u{17b4}\u{180e}\
                       \u{200b}\u{202e}\u{2066}\u{3164}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\u{110bd}\
                       \u{110cd}\u{13430}\u{1343f}\u{1bca0}\u{1d173}\u{e0001}\u{e0100}";

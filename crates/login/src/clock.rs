@@ -2,8 +2,9 @@
 //! end a program.
 //!
 //! sudo blocks SIGINT while PAM runs, so a plain poll never hears Ctrl-C. A signalfd(2) reports a
-//! blocked signal at once. This module never reads it: the signal stays pending, and the host handles
-//! it as usual. If the host does not block a signal, this thread blocks it during the wait.
+//! blocked signal at once. The signal stays pending, and the host handles it as usual. Only if
+//! poll(2) fails, this module reads the signal and raises it again. If the host does not block a
+//! signal, this thread blocks it during the wait.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -39,8 +40,8 @@ pub trait Clock {
     /// Waits until `event` is readable, until `until`, or until one of [`ENDING`] is pending.
     fn wait(&mut self, event: Option<BorrowedFd<'_>>, until: Instant) -> Woken;
 
-    /// Blocks [`ENDING`] until the next wait ends. Call it before work that a wait follows: a
-    /// signal that the host ignores would be lost in between.
+    /// Blocks [`ENDING`] until the next wait ends. Call it before any work that comes before a
+    /// wait. Otherwise, a signal that the host ignores is lost during that work.
     fn block_signals(&mut self);
 
     /// Starts a thread with all signals blocked.
@@ -123,7 +124,8 @@ impl SystemClock {
         // Opened for each wait: the host may close descriptors in a conversation.
         let mut signal_fd = None;
         loop {
-            // Absent if no descriptor is left. Then the deadline alone ends the wait.
+            // Absent if too few descriptors are left. Then no signal ends the wait until a later
+            // turn succeeds.
             signal_fd = signal_fd.or_else(|| new_signal_fd(&ENDING));
             let before = self.now();
             let left = until.saturating_duration_since(before);
@@ -232,8 +234,8 @@ fn pending() -> &'static str {
     found.map_or("a signal", Signal::as_str)
 }
 
-/// The name of a pending signal, if poll(2) fails. Reading the signalfd consumes the signal, so this
-/// raises it again for the host.
+/// The name of a pending signal, if poll(2) fails. Reading the signalfd consumes the signal, so
+/// this raises it again for the host.
 fn read_and_raise(signals: &SignalFd) -> Option<&'static str> {
     let read = signals.read_signal().ok().flatten()?;
     let signal = Signal::try_from(i32::try_from(read.ssi_signo).ok()?).ok()?;
@@ -302,8 +304,8 @@ mod tests {
         assert!(!here.contains(Signal::SIGINT));
     }
 
-    /// The test uses SIGWINCH in place of Ctrl-C, which login(1) ignores at times. SIGWINCH is
-    /// ignored by default, too, and no other test uses it.
+    /// login(1) sometimes ignores Ctrl-C (SIGINT). This test uses SIGWINCH instead: it is ignored
+    /// by default, and no other test uses it.
     #[test]
     fn blocking_keeps_a_signal_that_the_host_ignores() {
         let fd = new_signal_fd(&[Signal::SIGWINCH]).unwrap();

@@ -12,7 +12,8 @@ use crate::progress::{Observer, Progress};
 use crate::system::System;
 use crate::texts;
 
-/// A prompt that fails sooner was never shown. sshd's `password` method fails prompts like that.
+/// If a prompt fails within this time, the host did not show it. sshd's `password` method causes
+/// this.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(500);
 
 const USE_KEYBOARD_INTERACTIVE: &str =
@@ -46,7 +47,8 @@ impl Context<'_> {
             .map_err(|signal| Refusal::new(Reason::Interrupted, signal))
     }
 
-    /// Announces the push with `line`. As a prompt, it ends in `end`. Returns the time after it.
+    /// Announces the push with `line`. If the announcement is a prompt, `end` follows. Returns the
+    /// time at which the announcement is over.
     pub(crate) fn announce(
         &mut self,
         configured: Announce,
@@ -98,7 +100,8 @@ impl Context<'_> {
         }
     }
 
-    /// Lets the person choose one of `devices`, which are fit for a terminal. Returns its index.
+    /// Lets the person choose one of `devices`. The caller has cleaned the names for a terminal.
+    /// Returns the index.
     ///
     /// # Errors
     ///

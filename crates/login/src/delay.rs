@@ -1,4 +1,5 @@
-//! The same delay for every login that cannot succeed, however early the reason is known.
+//! Delays refusals that could reveal user names. The time of such a refusal does not show its
+//! reason.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use crate::system::System;
 /// The shortest and the longest delay, in milliseconds.
 const DELAY: (u32, u32) = (2000, 5000);
 
-/// Waits until a random time after `since`.
+/// Waits until a random time, 2 to 5 seconds after `since`.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! The I/O thread: one event loop that runs one async task for a login.
 //!
 //! The PAM thread holds a [`Ticket`]. It waits for the task's events, answers its questions, and
-//! cancels it by dropping the ticket. The task holds a [`Line`]. The thread owns everything that can
-//! block on the network; the PAM thread never joins it.
+//! cancels it by dropping the ticket. The task holds a [`Line`]. The thread makes all requests to
+//! the server. The PAM thread never joins it, and waits at most 250 ms for its end.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -25,10 +25,12 @@ use crate::outcome::{Reason, Refusal};
 
 /// Stack memory that is not used is not allocated.
 const STACK_BYTES: usize = 1 << 20;
-/// A dropped ticket waits for the end of its thread: so often, and so many milliseconds each time.
+/// A dropped ticket checks at most `FAREWELLS` times whether its thread has ended. Each check waits
+/// up to `FAREWELL` milliseconds.
 const FAREWELLS: u8 = 50;
 const FAREWELL: u8 = 5;
-/// The PAM thread gives up this much later than the task, because the task knows the cause better.
+/// The PAM thread's deadline is this much later than the task's, because the task can name the
+/// exact cause.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// The PAM thread's end: events `E` come out, answers `A` go in.
@@ -46,8 +48,8 @@ pub(crate) struct Line<E, A> {
     shared: Arc<Shared<E, A>>,
 }
 
-/// The state that both threads share. Channels would do, but their code for each type of event
-/// would be a hundredth of the module.
+/// The state that both threads share. Channels would also work, but their code for each event type
+/// would add 1 % to the module's size.
 struct Shared<E, A> {
     events: Mutex<Events<E>>,
     /// Rings for each event, and at the end of the thread.
@@ -86,7 +88,8 @@ impl From<Stopped> for Refusal {
 }
 
 impl<E: Send + 'static, A: Send + 'static> Ticket<E, A> {
-    /// Starts the thread. `task` makes the task there. Its first event may take `patience`.
+    /// Starts the thread, which runs the future that `task` returns. The first event must come
+    /// within `patience`.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! One login with `pam_logonbox`, without C.
+//! One login with `pam_logonbox`, without the C interface.
 //!
 //! [`run`] takes all steps: arguments → [`config`] → [`policy`] → [`push`] or [`airlock`] →
 //! [`outcome`] → one line in the [`log`] → PAM code. `docs/architecture.md` has a picture.

@@ -30,7 +30,7 @@ pub enum Severity {
 
 /// A log.
 pub trait Log {
-    /// Writes one line. A log that does not accept it must not delay the login.
+    /// Writes one line. If the log does not accept it, the login must not wait long.
     fn write(&self, severity: Severity, line: &str);
 }
 
@@ -39,7 +39,7 @@ pub trait Log {
 pub struct LogFields {
     /// The user that the host names.
     pub user: String,
-    /// The caller of su, if the caller is asked and not that user.
+    /// The caller of su, if the caller must approve instead of the target user.
     pub caller: String,
     /// The server's name for the user.
     pub account: String,
@@ -51,8 +51,8 @@ pub struct LogFields {
 }
 
 impl LogFields {
-    /// Adds a message for the administrator, if it is not empty. It is logged however the login
-    /// ends. Hints add up.
+    /// Adds a message for the administrator, if it is not empty. Every outcome logs it. A later
+    /// hint does not replace an earlier one.
     pub fn add_hint(&mut self, hint: &str) {
         if !self.hints.is_empty() && !hint.is_empty() {
             self.hints.push_str("; ");
@@ -104,7 +104,7 @@ pub struct Syslog {
 }
 
 const SOCKET: &str = "/dev/log";
-/// RFC 5424, section 6.2.1: security and authorization messages that only root should read.
+/// Facility 10 of RFC 5424, section 6.2.1. syslog(3) calls it `LOG_AUTHPRIV`.
 const AUTHPRIV: u8 = 10 << 3;
 /// How long a line waits for a full socket, in milliseconds. Debug lines do not wait.
 const PATIENCE: u8 = 100;
@@ -167,8 +167,8 @@ impl Log for Syslog {
     }
 }
 
-/// Sends the client crates' messages on this thread to the log of `service`. A thread belongs to one
-/// login, so two logins in one process do not mix.
+/// Sends the client crates' messages on this thread to the log of `service`. A thread belongs to
+/// one login, so two logins in one process do not mix.
 pub fn debug_to(service: &str) {
     /// The `log` crate accepts one logger per process. Each thread writes its own login's lines.
     struct Forward;

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 pub struct Network(IpNet);
 
 impl Network {
-    /// Whether `address` is in this network. An IPv4 address that is mapped into IPv6 (RFC 4291, section
-    /// 2.5.5.2) counts as IPv4: sshd reports such addresses on a dual-stack socket.
+    /// Whether `address` is in this network. An IPv4 address that is mapped into IPv6 (RFC 4291,
+    /// section 2.5.5.2) counts as IPv4: sshd reports such addresses on a dual-stack socket.
     #[must_use]
     pub fn holds(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_hold_what_begins_like_them() {
+    fn a_network_contains_the_addresses_with_its_prefix() {
         for (network, inside, outside) in [
             ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
             ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_mistake_is_refused() {
+    fn ambiguous_networks_are_errors() {
         for (text, why) in [
             ("", "no network"),
             ("office.acme.com", "no network"),

@@ -8,10 +8,11 @@ use logonbox_authenticator::{Approval, Unreachable};
 use crate::log::Severity;
 use crate::texts;
 
-/// The end of a login. Only [`Outcome::Approved`] lets a user in, and it needs a proof.
+/// The end of a login. Only [`Outcome::Approved`] gives `PAM_SUCCESS`, and it needs a proof. After
+/// the two that give `PAM_IGNORE`, the rest of the PAM stack decides.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The second factor is proven.
+    /// The login is proven.
     Approved(Proof),
     /// The configuration exempts this user; the text says why.
     Exempt(String),
@@ -21,7 +22,8 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
-/// A proven second factor. Each variant holds a value that only its own check can make.
+/// The proof of a login. Each variant holds a value that only its own check can make. With
+/// `allow_password_only`, Airlock can finish a flow without a second factor.
 #[derive(Debug)]
 pub enum Proof {
     /// The phone signed, and the signature verifies.
@@ -30,7 +32,7 @@ pub enum Proof {
     Flow(LoggedIn),
 }
 
-/// The result for PAM, without C. The module turns it into the codes of `_pam_types.h`.
+/// The result for PAM. The module turns it into the codes of `_pam_types.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "pam(3) explains the codes")]
 pub enum Code {
@@ -97,8 +99,8 @@ impl Outcome {
         }
     }
 
-    /// The last message to the person, if the login failed. `login_seconds` is how long the phone was
-    /// waited for.
+    /// The last message to the person, if the second factor failed. `login_seconds` is the time
+    /// limit for the phone.
     #[must_use]
     pub fn message(&self, login_seconds: Duration) -> Option<String> {
         let (Self::Refused(refusal) | Self::Ignored(refusal)) = self else {
@@ -126,7 +128,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// More for the log (`reason="…"` there). It can hold the server's words.
     pub detail: String,
-    /// A sign request, or any request to Airlock, may have left this host.
+    /// A sign request, or any request to Airlock, may have left this host, or the refusal must look
+    /// as if one had. Such a refusal never fails open.
     pub request_sent: bool,
     /// The message for the person, if the reason alone does not choose one.
     pub message: Option<String>,

@@ -1,5 +1,6 @@
-//! Pinned keys: the administrator's list of keys for an account on this host. If an account has a
-//! file, the module uses it and does not request the tenant's list.
+//! Pinned keys: the administrator's list of keys for an account on this host. Unless `pins` is
+//! `"off"`, the module uses the account's file, if there is one, and does not request the tenant's
+//! list.
 //!
 //! Each account has a file in the format of a key list. The directory and its files need the same
 //! protection as the configuration, because write access decides who can log in.
@@ -54,7 +55,8 @@ impl fmt::Display for PinError {
 impl std::error::Error for PinError {}
 
 /// The name of the file for `account`: percent-encoded (RFC 3986, section 2.1), ASCII, without a
-/// slash and without a dot at its start. No two accounts share a name; [`account_of`] is the inverse.
+/// slash and without a dot at its start. No two accounts share a name; [`account_of`] is the
+/// inverse.
 ///
 /// # Errors
 ///
@@ -87,8 +89,8 @@ pub fn account_of(name: &str) -> Option<String> {
         .then_some(account)
 }
 
-/// The keys in the `text` of a file. Every line must hold a key, be empty, or begin with `#`. If a bad
-/// line were skipped, a phone would not ring and the reason would be hard to find.
+/// The keys in the `text` of a file. Every line must hold a key, be empty, or begin with `#`. If a
+/// bad line were skipped, a phone would not ring and the reason would be hard to find.
 ///
 /// # Errors
 ///
@@ -139,8 +141,8 @@ pub fn read(directory: &Path, account: &str) -> Result<Option<Pinned>, PinError>
 ///
 /// # Errors
 ///
-/// [`Reason::NoKey`]: keys must be pinned, but are not. [`Reason::Configuration`]: the file is not
-/// usable.
+/// [`Reason::NoKey`]: keys must be pinned but are not, or no file can have this account's name.
+/// [`Reason::Configuration`]: the file is not usable.
 pub fn pinned(pins: Pins, directory: &Path, account: &str) -> Result<Option<Pinned>, Refusal> {
     if pins == Pins::Off {
         return Ok(None);

@@ -23,7 +23,7 @@ pub enum Progress<'p> {
     Configured(&'p Config),
     /// The policy does not exempt the user.
     NotExempt,
-    /// The person has been told to look at the phone.
+    /// The announcement is over. With `announce = "none"`, the person has seen nothing.
     Announced,
     /// The keys of the account are known.
     Listed {

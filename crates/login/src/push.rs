@@ -158,7 +158,7 @@ impl Login<'_, '_> {
         let directory = self.context.system.pins_directory();
         let pinned = match pins::pinned(self.config.logonbox.pins, directory, account) {
             Ok(pinned) => pinned,
-            // The same announcement as for others, so that a missing pin is not revealed.
+            // Show the usual announcement, so that a missing pin is not revealed.
             Err(refusal) if refusal.is_about_the_account() => {
                 return self.announce().and(Err(refusal));
             }
@@ -190,7 +190,7 @@ impl Login<'_, '_> {
         key.comment().clone_into(&mut self.context.fields.device);
         self.context.fields.key = key.fingerprint();
         self.context.progress(Progress::Chosen(&key));
-        // A Ctrl-C during the conversation: no phone may ring.
+        // After a Ctrl-C during the conversation, no phone may ring.
         self.context.look_for_signal()?;
         self.push(ticket, key)
     }
@@ -205,8 +205,8 @@ impl Login<'_, '_> {
         self.announce()?;
         let in_conversation = self.announced.saturating_duration_since(started);
         let keys = match self.keys(ticket, started, pinned) {
-            // The person's time counts towards no deadline. The process may have been stopped in
-            // the conversation (Ctrl-Z), and the fetch with it.
+            // The person's time must not use up a deadline. Ctrl-Z in the conversation also stops
+            // the fetch, so the task fetches again.
             Err(late)
                 if self.is_task_waiting
                     && in_conversation >= AT_ONCE
@@ -230,7 +230,7 @@ impl Login<'_, '_> {
         pinned: Option<&Pinned>,
     ) -> Result<PublicKey, Refusal> {
         let keys = match self.keys(ticket, started, pinned) {
-            // The same announcement as for others, so that a missing account is not revealed.
+            // Show the usual announcement, so that a missing account is not revealed.
             Err(refusal) if refusal.is_about_the_account() => {
                 return self.announce().and(Err(refusal));
             }
@@ -269,7 +269,8 @@ impl Login<'_, '_> {
                 _ => Refusal::from(error),
             },
             Err(Stopped::Deadline) => Refusal {
-                // The tenant is not asked for pinned keys.
+                // With pinned keys, no request has been sent yet, so this deadline says nothing
+                // about the tenant.
                 unavailable: pinned.is_none().then_some(Unavailable::Silent),
                 ..Stopped::Deadline.into()
             },
@@ -282,7 +283,7 @@ impl Login<'_, '_> {
         })
     }
 
-    /// Has the task count the attempt and send the push, and waits for the result.
+    /// Tells the task to count the attempt and to send the push. Waits for the result.
     fn push(&mut self, mut ticket: PushTicket, key: PublicKey) -> Result<Approval, Refusal> {
         let mut started = self.context.clock.now();
         ticket.answer(self.context.clock, Order::Push(key));
@@ -446,7 +447,7 @@ fn name(key: &PublicKey) -> String {
     }
 }
 
-/// The names of phones, fit for a terminal. A name that occurs twice gets its fingerprint.
+/// The names of phones, cleaned for a terminal. A name that occurs twice gets its fingerprint.
 fn names(keys: &[PublicKey]) -> Vec<String> {
     keys.iter()
         .map(|key| {
@@ -474,7 +475,8 @@ struct PhoneTexts<'t> {
 }
 
 impl<'t> PhoneTexts<'t> {
-    /// `name` is the user's name in the user database, which the account is made of.
+    /// The account is made from `name`: the name in the user database, or the host's name for an
+    /// unknown user.
     fn new(
         config: &'t Config,
         tenant: &'t TenantAddress,

@@ -1,6 +1,8 @@
-//! Every text that a person reads at a prompt or on the phone, in English.
+//! The texts at prompts, and the fixed words in texts on the phone. The phone's question, sender
+//! and button are settings.
 //!
-//! All of it is printable ASCII. Values from outside pass through [`for_terminal`] first.
+//! All of it is printable ASCII. Values from outside are cleaned with [`for_terminal`], here or by
+//! the caller.
 #![allow(missing_docs, reason = "the texts explain themselves")]
 #![allow(clippy::must_use_candidate, reason = "they are texts")]
 
@@ -60,7 +62,7 @@ pub fn no_answer_from_phone(limit: Duration) -> String {
     format!("No answer from the phone within {} s.", limit.as_secs())
 }
 
-/// The list of devices, numbered from 1. `devices` are fit for a terminal.
+/// The list of devices, numbered from 1. `devices` are cleaned for a terminal.
 pub fn device_list(devices: &[String]) -> String {
     let mut list = "Which device?\n".to_owned();
     for (number, device) in (1..).zip(devices) {
@@ -94,7 +96,7 @@ pub fn locked_until(until: &str) -> String {
     )
 }
 
-/// `left` is the rest of the time, such as "12 minutes".
+/// `left` is the remaining time. The message shows it in words, such as "12 minutes".
 pub fn locked_for(left: Duration, until: &str) -> String {
     format!(
         "Login refused. The account is locked for another {}, until {}.",
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_said_as_people_say_them() {
+    fn durations_are_shown_in_words() {
         for (seconds, words) in [
             (1, "1 second"),
             (90, "90 seconds"),

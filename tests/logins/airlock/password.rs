@@ -202,7 +202,7 @@ fn a_password_alone_is_no_login_without_leave() {
 
 /// This includes the text that sshd sends as the password of users whom it will refuse.
 #[test]
-fn what_cannot_be_a_password_is_not_sent() {
+fn invalid_passwords_are_not_sent() {
     let setup = setup("otp", "", "");
     for typed in [&b""[..], b"\x08\r\x7fINCORRECT", b"caf\xe9", &[b'x'; 2000]] {
         let mut running = setup.start("sshd", &[]);

@@ -146,7 +146,7 @@ fn a_step_that_is_not_supported_is_refused_by_name() {
 }
 
 #[test]
-fn what_cannot_be_an_otp_is_not_sent() {
+fn invalid_otps_are_not_sent() {
     const AGAIN: &str = "That is no OTP. Try again.\nOTP: ";
     let long = "1".repeat(65);
     let setup = setup("otp", "", "");

@@ -13,8 +13,9 @@ const LONGEST_OTP: usize = 64;
 ///
 /// # Errors
 ///
-/// [`Reason::WrongPassword`]: no server accepts this answer. sshd answers for users that it will
-/// refuse with junk, which begins with control characters and is refused here.
+/// [`Reason::WrongPassword`]: no server accepts this answer. For a user that sshd will refuse, sshd
+/// itself sends junk as the password. The junk begins with control characters, so this function
+/// refuses it.
 pub fn password_to_send(typed: &[u8]) -> Result<Zeroizing<String>, Refusal> {
     let refused = |why| Err(Refusal::new(Reason::WrongPassword, why));
     match str::from_utf8(typed) {
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_an_otp_is_not_sent() {
+    fn invalid_otps_are_not_sent() {
         let fit = |typed: &[u8]| otp_to_send(typed, "correct-horse").map(str::to_owned);
         assert_eq!(fit(b"123456").unwrap(), "123456");
         assert_eq!(fit(b" 123 456\t").unwrap(), "123 456");
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_password_is_not_sent() {
+    fn invalid_passwords_are_not_sent() {
         for typed in [
             &b""[..],
             b"\x08\n\r\x7fINCORRECT",

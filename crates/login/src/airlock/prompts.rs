@@ -41,7 +41,7 @@ pub fn otp(hint: Hint<'_>, conversation: Conversation) -> (String, String) {
     }
 }
 
-/// The names of the devices at these indexes, fit for a terminal.
+/// The names of the devices at these indexes, cleaned for a terminal.
 pub(super) fn names(devices: &[Device], indexes: &[usize]) -> Vec<String> {
     let chosen = indexes.iter().filter_map(|index| devices.get(*index));
     chosen.map(described).collect()

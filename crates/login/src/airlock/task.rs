@@ -21,9 +21,9 @@ use crate::progress::Progress;
 use crate::system::System;
 use crate::texts;
 
-/// A flow with more steps goes in circles.
+/// The module gives up a flow with more steps: it is probably a loop.
 const MOST_STEPS: usize = 12;
-/// More than a sensible server allows before it locks an account.
+/// The most wrong OTPs in one step. A sensible server locks the account earlier.
 const MOST_TRIES: usize = 10;
 /// Longer than the client takes to end a flow.
 pub(super) const FAREWELL: Duration = Duration::from_secs(3);
@@ -34,7 +34,7 @@ pub(super) enum Event {
     Hint(String),
     /// The display name of the device that was chosen.
     DeviceChosen(String),
-    /// Wants [`Answer::Device`]. The names are fit for a terminal.
+    /// Wants [`Answer::Device`]. The names are cleaned for a terminal.
     ChooseDevice(Vec<String>),
     /// Wants [`Answer::Otp`]. The prompt may begin with a QR code.
     AskOtp(String),
@@ -140,7 +140,8 @@ impl Flow<'_> {
         Err(Refusal::new(Reason::BadAnswer, detail).after_sending())
     }
 
-    /// Checks the password. It counts as an attempt before Airlock locks the account.
+    /// Counts an attempt, then checks the password. The limit can stop attempts before Airlock
+    /// locks the account.
     async fn first_factor(
         &mut self,
         client: Result<Client, Error>,
@@ -170,8 +171,9 @@ impl Flow<'_> {
         }
     }
 
-    /// Chooses a device. The first one belongs to the attempt that the password has counted. A flow
-    /// that comes back here may ring `again`, so this counts once more.
+    /// Chooses a device. The first choice belongs to the attempt that was counted with the
+    /// password. If the flow asks `again`, the phone may ring again, so this counts another
+    /// attempt.
     async fn device(&mut self, choice: DeviceChoice, again: bool) -> Result<Next, Refusal> {
         let list = choice.devices().await.map_err(prompts::refusal)?;
         let counted = match self.choose(&list).await {
@@ -270,7 +272,7 @@ impl Flow<'_> {
         let begun = Instant::now();
         let until = begun.checked_add(self.one_touch_left).unwrap_or(begun);
         loop {
-            // The step is used up by a poll that does not come back in time.
+            // poll() consumes the step. After a timeout, no step is left to abandon.
             let polled = timeout_at(until, step.poll()).await;
             match polled.map_err(|_| not_approved())? {
                 Ok(Polled::Next(next)) => {
@@ -326,7 +328,7 @@ fn refusal_of(answer: Answer) -> Refusal {
     }
 }
 
-/// Boxes the future of a step. The code of all steps in one state machine is larger.
+/// Boxes the future of a step. One state machine for all steps needs more code.
 fn boxed<'f, T>(
     step: impl Future<Output = T> + Send + 'f,
 ) -> Pin<Box<dyn Future<Output = T> + Send + 'f>> {

@@ -129,7 +129,7 @@ fn hints_add_up() {
 }
 
 #[test]
-fn a_server_without_an_answer_is_not_taken_for_a_phone() {
+fn a_server_timeout_is_not_reported_as_a_phone_timeout() {
     let refusal = no_answer(Stopped::Deadline);
     assert_eq!(refusal.reason, Reason::TimedOut);
     assert!(refusal.request_sent);

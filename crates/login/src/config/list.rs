@@ -78,7 +78,7 @@ fn literal(value: &DeValue<'_>) -> String {
     }
 }
 
-/// A basic string. Control characters for a terminal are written as numbers.
+/// Writes a TOML basic string. Control characters and invisible characters become escapes.
 fn quoted(text: &str) -> String {
     let mut quoted = "\"".to_owned();
     for c in text.chars() {

@@ -135,7 +135,7 @@ impl Config {
         })
     }
 
-    /// The server's name for a user. It may hold any characters, also those that a terminal obeys.
+    /// The server's name for a user. It may contain any character, including control characters.
     #[must_use]
     pub fn account(&self, user: &str, hostname: &str) -> String {
         if let Some(account) = self.accounts.get(user) {

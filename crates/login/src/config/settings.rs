@@ -5,7 +5,8 @@
 //! An explanation is a doc comment. The first paragraph of a section is its heading. In backquotes
 //! are literals, keys, paths, manual pages such as `pam.d(5)`, and the sections of the manual page,
 //! such as `PINNED KEYS`. The end of an explanation names the values that are allowed;
-//! `tests/manual` compares limits and placeholders with the reader. A list of choices follows.
+//! `crates/login/tests/manual` compares limits and placeholders with the reader. A list of choices
+//! follows.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

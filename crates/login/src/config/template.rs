@@ -5,7 +5,7 @@ use crate::clean;
 /// A word in braces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placeholder {
-    /// The user who must confirm the login: `PAM_USER`, or the caller of su.
+    /// The user who must approve the login: `PAM_USER`, or the caller of su.
     User,
     /// The account: the server's name for the user.
     Account,
@@ -13,7 +13,7 @@ pub enum Placeholder {
     Hostname,
     /// The host name of the server.
     Tenant,
-    /// `PAM_SERVICE`. If the caller of su must confirm, also the target user.
+    /// `PAM_SERVICE`. If the caller of su must approve, also the target user.
     Service,
     /// `PAM_RHOST`, or else the tty, or else `this machine`.
     Rhost,
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_placeholders_and_lonely_braces_are_errors() {
+    fn unknown_placeholders_and_unmatched_braces_are_errors() {
         for text in ["{usr}", "{}", "{user", "user}", "{{user}}", "{ user}"] {
             assert!(Template::parse(text, &ALL).is_err(), "{text}");
         }

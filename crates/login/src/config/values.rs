@@ -14,7 +14,8 @@ use crate::network::Network;
 
 /// The limit for a text on a phone, in characters.
 const TEXT_LIMIT: usize = 500;
-/// The limit for an account, in characters. A phone and the log cut off longer ones.
+/// The longest account, in characters. The module cuts off longer values in phone texts and in the
+/// log.
 const ACCOUNT_LIMIT: usize = 256;
 
 impl Value for bool {
