@@ -73,6 +73,10 @@ impl Host for PamHost<'_> {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     fn show_info(&mut self, text: &str) {
         self.show(PAM_TEXT_INFO, text);
     }

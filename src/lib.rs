@@ -32,13 +32,14 @@ impl PamHooks for PamLogonbox {
     fn sm_authenticate(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
         silence_panics();
         let mut host = PamHost::new(handle, flags);
-        let log = Syslog::new(&host.service());
+        let log = Arc::new(Syslog::new(&host.service()));
         let system = Arc::new(ThisMachine::new(auxv::is_setuid()));
         // Dropped at the end of this function, after the log line. The drop unblocks signals, and a
         // pending signal may end the host.
         let mut clock = SystemClock::new();
         let code = catch_unwind(AssertUnwindSafe(|| {
-            login::run(&args, &mut host, system, &mut clock, &log, &mut Unobserved)
+            let log = log.clone();
+            login::run(&args, &mut host, system, &mut clock, log, &mut Unobserved)
         }));
         in_c(code.unwrap_or_else(|panic| {
             // Dropping the payload could panic again.
@@ -66,7 +67,6 @@ fn in_c(code: Code) -> PamResultCode {
         Code::ServiceErr => PamResultCode::PAM_SERVICE_ERR,
         Code::ConvErr => PamResultCode::PAM_CONV_ERR,
         Code::AuthinfoUnavail => PamResultCode::PAM_AUTHINFO_UNAVAIL,
-        Code::AuthErr => PamResultCode::PAM_AUTH_ERR,
         Code::MaxTries => PamResultCode::PAM_MAXTRIES,
         Code::Abort => PamResultCode::PAM_ABORT,
     }

@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(text) = str::from_utf8(data) else {
         return;
     };
-    let config = match Config::parse(Path::new("/etc/security/pam_logonbox.toml"), text) {
+    let config = match Config::parse(Path::new("/etc/security/pam_logonbox.toml"), text, "") {
         Ok(config) => config,
         Err(error) => {
             let line = error.line().unwrap_or(1);
@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
     assert!(seconds(1, 60).contains(&config.wait.connect_seconds));
     assert!(seconds(1, 600).contains(&config.wait.login_seconds));
-    assert!(config.policy.unapproved_pushes_per_10_minutes <= 1000);
+    assert!(config.policy.failed_attempts_per_10_minutes <= 1000);
     for account in config.accounts.values() {
         assert!(!account.is_empty() && account.chars().count() <= 256);
         assert!(!account.contains(char::is_control));

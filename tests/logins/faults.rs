@@ -419,7 +419,7 @@ fn whatever_fails_nobody_is_let_by_and_the_host_lives() {
 #[test]
 fn whatever_fails_nobody_is_let_by_through_airlock_either() {
     // Time runs twenty times as fast, because some of these logins are held.
-    let rest = "[wait]\nconnect_seconds = 40\n[policy]\nunapproved_pushes_per_10_minutes = 0";
+    let rest = "[wait]\nconnect_seconds = 40\n[policy]\nfailed_attempts_per_10_minutes = 0";
     let setup = airlock::patient_setup(rest);
     for (otp, right) in [("otp=A1b2C3", true), ("otp=wrong", false)] {
         let log_in = |_: usize, options: &[&str]| {

@@ -38,7 +38,7 @@ fn speed() -> &'static str {
 }
 
 const WAITS: &str = "[wait]\nconnect_seconds = 60\nlogin_seconds = 60\n";
-const NO_LIMIT: &str = "unapproved_pushes_per_10_minutes = 0\n";
+const NO_LIMIT: &str = "failed_attempts_per_10_minutes = 0\n";
 
 fn push(word: &'static str, code: &'static str, account: &str) -> End {
     push_with(word, code, account, Options::default(), "")
@@ -188,7 +188,7 @@ fn ends() -> Vec<End> {
             })
             .with("answers=none"),
         push("limit", "PAM_AUTH_ERR", "decline").configured(|setup| {
-            let limit = format!("{WAITS}[policy]\nunapproved_pushes_per_10_minutes = 1\n");
+            let limit = format!("{WAITS}[policy]\nfailed_attempts_per_10_minutes = 1\n");
             setup.configure(setup.tenant.authority(), "decline", "", &limit);
             setup.login("login", &[]);
         }),

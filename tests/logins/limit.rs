@@ -1,4 +1,4 @@
-//! `unapproved_pushes_per_10_minutes`: how often a phone may ring without an approval.
+//! `failed_attempts_per_10_minutes`: how often a phone may ring without an approval.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ fn setup(account: &str, most: usize) -> Setup {
 }
 
 fn policy(most: usize) -> String {
-    format!("[policy]\nunapproved_pushes_per_10_minutes = {most}\n")
+    format!("[policy]\nfailed_attempts_per_10_minutes = {most}\n")
 }
 
 /// A login in which the user presses this button on the phone.

@@ -357,7 +357,7 @@ fn a_panic_anywhere_is_a_refusal_and_the_host_lives() {
     // Rust panics when it cannot read the clock. Each reading fails once: on the PAM thread, and on
     // the I/O thread in the client and in the event loop. `finish` checks that stderr stays empty.
     let rest = "[wait]\nconnect_seconds = 2\nlogin_seconds = 2\n\
-                [policy]\nunapproved_pushes_per_10_minutes = 0";
+                [policy]\nfailed_attempts_per_10_minutes = 0";
     let setup = Setup::with(Options::default(), "approve.ed25519", "", rest);
     let mut panics = 0;
     for reading in 0.. {

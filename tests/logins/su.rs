@@ -123,7 +123,7 @@ fn the_limit_on_pushes_is_the_caller_s() {
             .collect(),
         ..Options::default()
     };
-    let policy = format!("[policy]\n{ASKS_CALLER}\nunapproved_pushes_per_10_minutes = 1");
+    let policy = format!("[policy]\n{ASKS_CALLER}\nfailed_attempts_per_10_minutes = 1");
     let setup = Setup::with(options, "{user}@acme.com", "", &policy);
     for (caller, target, word) in [
         (CALLER, USER, "declined"),

@@ -63,12 +63,15 @@ pub fn login(
 ) -> Result<LoggedIn, Refusal> {
     // Unknown users are asked, too, so that user names cannot be enumerated.
     let typed = ask_password(&config.airlock, person, &mut context)?;
-    let asked = context.clock.now();
     let system = context.system.clone();
-    let result = person.known(&*system).and_then(|name| {
-        let account = config.account(&name, &system.hostname());
+    let result = password_to_send(&typed).and_then(|password| {
+        let (account, unknown) = match person.known(&*system) {
+            Ok(name) => (config.account(&name, &system.hostname()), None),
+            // Airlock is asked for a session, so that the time does not reveal user names.
+            Err(refusal) if refusal.reason == Reason::UnknownUser => (String::new(), Some(refusal)),
+            Err(refusal) => return Err(refusal),
+        };
         context.fields.account.clone_from(&account);
-        let password = password_to_send(&typed)?;
         policy::enough_memory()?;
         let task = Task {
             config: config.clone(),
@@ -76,12 +79,15 @@ pub fn login(
             debug,
             password: password.clone(),
             limit: Limit::new(
-                config.policy.unapproved_pushes_per_10_minutes,
+                config.policy.failed_attempts_per_10_minutes,
                 &url.to_string(),
                 &account,
             ),
             account,
+            unknown,
             system: system.clone(),
+            log: context.log.clone(),
+            fields: context.fields.clone(),
         };
         let mut login = Login {
             config,
@@ -97,10 +103,11 @@ pub fn login(
         Ok(proof)
     });
     match result {
-        // The same delay and the same code for all of these. sshd asks again after some codes, and
-        // that would reveal which users exist. A Ctrl-C does not change the code.
+        // The same delay and the same code for all of these. The delay begins at Airlock's answer: a
+        // slow Airlock must not reveal user names. A Ctrl-C does not change the code.
         Err(refusal) if reveals_user_names(&refusal) => {
-            let _ = delay_refusal(&*system, context.clock, asked);
+            let answered = context.clock.now();
+            let _ = delay_refusal(&*system, context.clock, answered);
             Err(refusal.after_sending())
         }
         result => result,
@@ -158,7 +165,6 @@ impl Login<'_, '_> {
     fn flow(&mut self, task: Task) -> Result<LoggedIn, Refusal> {
         // After a Ctrl-C during the conversation, no request is sent.
         self.context.look_for_signal()?;
-        let started = self.context.clock.now();
         let patience = patience(self.config.wait.connect_seconds);
         self.context.clock.block_signals();
         let mut ticket = Ticket::start(self.context.clock, patience, |line| task.run(line))?;
@@ -176,11 +182,7 @@ impl Login<'_, '_> {
                 continue;
             };
             if let Event::Done(result) = question {
-                let after = self.context.clock.now().saturating_duration_since(started);
-                let (proof, attempt) = result.map_err(|refusal| Refusal {
-                    after: Some(after),
-                    ..refusal
-                })?;
+                let (proof, attempt) = result?;
                 attempt.succeeded();
                 return Ok(proof);
             }
@@ -228,7 +230,7 @@ impl Login<'_, '_> {
 
     /// Asks for an OTP that can be sent. `prompt` ends in the question.
     fn otp(&mut self, prompt: &str) -> Result<Zeroizing<String>, Refusal> {
-        let echo = if self.config.conversation.otp_echo {
+        let echo = if self.config.conversation.echo {
             Echo::On
         } else {
             Echo::Off

@@ -27,10 +27,8 @@ pub const ENDING: [Signal; 4] = [
 
 /// The kernel's default timer slack: 50 microseconds.
 const SLACK_NANOSECONDS: u64 = 50_000;
-/// The longest single poll. The clock notices a stop of this process after each.
+/// The longest single poll. Then the clock tries again to open a signalfd, if it has none.
 const SLICE: Duration = Duration::from_millis(200);
-/// A poll that lasts this much too long means that the process was stopped.
-const STOPPED: Duration = Duration::from_millis(500);
 
 /// The time and the waiting of a login. All of the PAM thread's time comes from here.
 pub trait Clock {
@@ -50,10 +48,6 @@ pub trait Clock {
     ///
     /// No more threads are available.
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()>;
-
-    /// Whether this process was stopped during a wait, for instance with Ctrl-Z. A deadline that
-    /// passed meanwhile is no sign of a server failure.
-    fn was_stopped(&self) -> bool;
 }
 
 /// Why a wait ended.
@@ -94,7 +88,6 @@ pub struct SystemClock {
     /// Blocked until this clock is dropped, which is after the log line: unblocking lets a pending
     /// signal end the host.
     interrupted: Option<Blocked>,
-    was_stopped: bool,
     /// The caller's timer slack, if this clock changed it.
     timer_slack: Option<u64>,
 }
@@ -115,7 +108,6 @@ impl SystemClock {
         Self {
             for_next_wait: None,
             interrupted: None,
-            was_stopped: false,
             timer_slack,
         }
     }
@@ -142,8 +134,6 @@ impl SystemClock {
             let polled = poll(&mut ready, timeout);
             let signalled = signals.is_some() && ready.first().is_some_and(is_ready);
             drop(ready);
-            let slept = self.now().saturating_duration_since(before);
-            self.was_stopped |= slept > slice.saturating_add(STOPPED);
             match polled {
                 Ok(_) if signalled => return Woken::Interrupted(pending()),
                 Err(errno) if errno != Errno::EINTR && signal_fd.is_some() => {
@@ -205,10 +195,6 @@ impl Clock for SystemClock {
         // A thread inherits the mask of the thread that starts it.
         let _blocked = Blocked::new(&SigSet::all());
         thread.spawn(body).map(drop)
-    }
-
-    fn was_stopped(&self) -> bool {
-        self.was_stopped
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::clock::{Clock, later, pause};
 use crate::config::Announce;
 use crate::host::{Echo, Host, Secret};
-use crate::log::LogFields;
+use crate::log::{Log, LogFields};
 use crate::outcome::{Reason, Refusal};
 use crate::progress::{Observer, Progress};
 use crate::system::System;
@@ -32,6 +32,8 @@ pub struct Context<'c> {
     pub observer: &'c mut dyn Observer,
     /// This machine.
     pub system: Arc<dyn System>,
+    /// The log, for the line before a push leaves.
+    pub log: Arc<dyn Log>,
     /// The fields of the log line.
     pub fields: &'c mut LogFields,
 }
@@ -55,8 +57,12 @@ impl Context<'_> {
         line: &str,
         end: &str,
     ) -> Result<Instant, Refusal> {
+        let service = self.host.service();
+        let is_sshd = service == "sshd";
         let announce = match configured {
-            Announce::Auto if self.host.service() == "sshd" => Announce::Enter,
+            Announce::Auto if is_sshd || service == "cockpit" || self.host.is_silent() => {
+                Announce::Enter
+            }
             Announce::Auto => Announce::Info,
             chosen => chosen,
         };
@@ -67,7 +73,7 @@ impl Context<'_> {
                 let asked_at = self.clock.now();
                 let answer = self.host.ask(&format!("{line}\n{end}"), Echo::On);
                 if answer.is_err() {
-                    if configured == Announce::Enter || !self.is_at_once(asked_at) {
+                    if configured == Announce::Enter || !is_sshd || !self.is_at_once(asked_at) {
                         return Err(broke_off());
                     }
                     self.host.show_info(line);

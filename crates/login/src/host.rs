@@ -35,6 +35,9 @@ pub trait Host {
     /// The host does not name a user.
     fn user(&mut self) -> Result<User, ConversationError>;
 
+    /// Whether the host wants silence (`PAM_SILENT`): it shows prompts only.
+    fn is_silent(&self) -> bool;
+
     /// Shows a message, unless the host wants silence. The host does not say whether the person
     /// sees it.
     fn show_info(&mut self, text: &str);

@@ -36,35 +36,37 @@ use crate::args::Args;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::host::Host;
-use crate::log::{Line, Log, LogFields, Severity};
+use crate::log::{Log, LogFields, Severity};
 use crate::outcome::{Code, Outcome, Proof, Reason, Refusal};
 use crate::policy::Exemption;
 use crate::progress::{Observer, Progress};
 use crate::system::System;
 
-/// One authentication, from the module's arguments to the PAM code. Writes one line to the log and
+/// One authentication, from the module's arguments to the PAM code. Writes the decision to the log and
 /// shows the person why a login failed.
 pub fn run(
     arguments: &[&CStr],
     host: &mut dyn Host,
     system: Arc<dyn System>,
     clock: &mut dyn Clock,
-    log: &dyn Log,
+    log: Arc<dyn Log>,
     observer: &mut dyn Observer,
 ) -> Code {
     let started = clock.now();
     let mut fields = LogFields::default();
+    fields.rhost = host.rhost();
     let mut login_seconds = Duration::ZERO;
     let context = Context {
         host: &mut *host,
         clock: &mut *clock,
         observer,
         system,
+        log: log.clone(),
         fields: &mut fields,
     };
     let outcome = authenticate(arguments, context, &mut login_seconds);
     let seconds = clock.now().saturating_duration_since(started);
-    let (severity, line) = line(&outcome, &fields, &host.rhost(), seconds);
+    let (severity, line) = line(&outcome, &fields, seconds);
     log.write(severity, &line);
     if let Some(message) = outcome.message(login_seconds) {
         host.show_error(&message);
@@ -90,6 +92,7 @@ fn authenticate_or_refuse(
         clock,
         observer,
         system,
+        log,
         fields,
     } = context;
     let user = host
@@ -98,11 +101,11 @@ fn authenticate_or_refuse(
     user.shown().clone_into(&mut fields.user);
     let wrong = |what: String| Refusal::new(Reason::Configuration, what);
     let args = Args::parse(arguments.iter().copied()).map_err(wrong)?;
-    let config = Config::load(&args.path).map_err(|error| wrong(error.to_string()))?;
+    let service = host.service();
+    let config = Config::load(&args.path, &service).map_err(|error| wrong(error.to_string()))?;
     let config = Arc::new(config);
     *login_seconds = config.wait.login_seconds;
     observer.progress(Progress::Configured(&config));
-    let service = host.service();
     let person = policy::person(&config.policy, &*system, &user, &service)?;
     if person.becomes.is_some() {
         person.user.shown().clone_into(&mut fields.caller);
@@ -118,6 +121,7 @@ fn authenticate_or_refuse(
         clock: &mut *clock,
         observer,
         system: system.clone(),
+        log,
         fields,
     };
     let result = match &config.mode {
@@ -133,7 +137,7 @@ fn authenticate_or_refuse(
     let outcome = match result {
         Ok(proof) => Outcome::Approved(proof),
         Err(mut refusal) => {
-            if !policy::fails_open(&config, &*system, clock, &mut refusal) {
+            if !policy::fails_open(&config, &*system, &mut refusal) {
                 return Err(refusal);
             }
             Outcome::Ignored(refusal)
@@ -151,7 +155,7 @@ fn authenticate_or_refuse(
     Ok(outcome)
 }
 
-fn line(outcome: &Outcome, fields: &LogFields, rhost: &str, time: Duration) -> (Severity, String) {
+fn line(outcome: &Outcome, fields: &LogFields, time: Duration) -> (Severity, String) {
     let (severity, word, reason) = match outcome {
         Outcome::Approved(proof) => {
             let reason = match proof {
@@ -172,13 +176,8 @@ fn line(outcome: &Outcome, fields: &LogFields, rhost: &str, time: Duration) -> (
             refusal.detail.clone(),
         ),
     };
-    let line = Line::new(word)
-        .with("user", &fields.user)
-        .with("caller", &fields.caller)
-        .with("account", &fields.account)
-        .with("rhost", rhost)
-        .with("device", &fields.device)
-        .with("key", &fields.key)
+    let line = fields
+        .line(word)
         .with("seconds", &seconds(time))
         .with("reason", &reason)
         .with("hint", fields.hints())

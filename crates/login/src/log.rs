@@ -1,10 +1,11 @@
-//! One line per decision, to the system's log.
+//! The lines for the system's log: `ringing` before a push leaves, and one line for each decision.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
+use logonbox_authenticator::PublicKey;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
@@ -29,13 +30,13 @@ pub enum Severity {
 }
 
 /// A log.
-pub trait Log {
+pub trait Log: Send + Sync {
     /// Writes one line. If the log does not accept it, the login must not wait long.
     fn write(&self, severity: Severity, line: &str);
 }
 
 /// The fields of a login's log line, as they become known.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LogFields {
     /// The user that the host names.
     pub user: String,
@@ -43,6 +44,8 @@ pub struct LogFields {
     pub caller: String,
     /// The server's name for the user.
     pub account: String,
+    /// The remote host.
+    pub rhost: String,
     /// The comment of the chosen key, or the name of the chosen device.
     pub device: String,
     /// The fingerprint of the chosen key.
@@ -58,6 +61,23 @@ impl LogFields {
             self.hints.push_str("; ");
         }
         self.hints.push_str(hint);
+    }
+
+    /// This key was chosen.
+    pub(crate) fn chosen(&mut self, key: &PublicKey) {
+        key.comment().clone_into(&mut self.device);
+        self.key = key.fingerprint();
+    }
+
+    /// Begins a line with `word` and these fields, except the hints.
+    pub(crate) fn line(&self, word: &str) -> Line {
+        Line::new(word)
+            .with("user", &self.user)
+            .with("caller", &self.caller)
+            .with("account", &self.account)
+            .with("rhost", &self.rhost)
+            .with("device", &self.device)
+            .with("key", &self.key)
     }
 
     /// All hints, separated by semicolons.

@@ -41,7 +41,6 @@ pub enum Code {
     ServiceErr,
     ConvErr,
     AuthinfoUnavail,
-    AuthErr,
     MaxTries,
     Abort,
 }
@@ -56,7 +55,6 @@ impl Code {
             Self::ServiceErr => "PAM_SERVICE_ERR",
             Self::ConvErr => "PAM_CONV_ERR",
             Self::AuthinfoUnavail => "PAM_AUTHINFO_UNAVAIL",
-            Self::AuthErr => "PAM_AUTH_ERR",
             Self::MaxTries => "PAM_MAXTRIES",
             Self::Abort => "PAM_ABORT",
         }
@@ -75,27 +73,21 @@ impl Outcome {
         };
         match refusal.reason {
             Reason::Panic => Code::Abort,
-            // Hosts retry by themselves after most codes, and each retry would ring the phone.
-            _ if refusal.request_sent && matches!(service, "sudo" | "sudo-i") => Code::Abort,
-            _ if refusal.request_sent => Code::MaxTries,
             Reason::Configuration => Code::ServiceErr,
-            Reason::Conversation | Reason::Interrupted => Code::ConvErr,
+            Reason::Conversation | Reason::Interrupted if !refusal.request_sent => Code::ConvErr,
             Reason::Unreachable
             | Reason::Tls
             | Reason::BadAnswer
             | Reason::TimedOut
-            | Reason::LocalFailure => Code::AuthinfoUnavail,
-            Reason::NoAccount
-            | Reason::NoKey
-            | Reason::UnknownUser
-            | Reason::Limit
-            | Reason::WrongPassword
-            | Reason::WrongOtp
-            | Reason::Locked
-            | Reason::UnsupportedStep
-            | Reason::Declined
-            | Reason::Refused
-            | Reason::BadSignature => Code::AuthErr,
+            | Reason::LocalFailure
+                if !refusal.request_sent =>
+            {
+                Code::AuthinfoUnavail
+            }
+            // Hosts retry by themselves after most codes, and each retry would ring the phone. One
+            // code for all of these, so that it does not tell users apart.
+            _ if matches!(service, "sudo" | "sudo-i") => Code::Abort,
+            _ => Code::MaxTries,
         }
     }
 
@@ -133,19 +125,9 @@ pub struct Refusal {
     pub request_sent: bool,
     /// The message for the person, if the reason alone does not choose one.
     pub message: Option<String>,
-    /// How this module knows that the server is unavailable. `on_unavailable = "ignore"` needs it.
-    pub unavailable: Option<Unavailable>,
-    /// How long that took to find out, if it was measured.
-    pub after: Option<Duration>,
-}
-
-/// How this module knows that the server is unavailable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unavailable {
-    /// The network or the server said so: connection refused, no route, HTTP status 5xx.
-    Told,
-    /// Silence: a timeout, or a failed name look-up.
-    Silent,
+    /// The server cannot be reached: it refuses the connection, there is no route, the name look-up
+    /// fails, or the list of keys does not come in time. `on_unavailable = "ignore"` covers it.
+    pub unavailable: bool,
 }
 
 /// The reason of a refusal: the first word of the log line.
@@ -165,6 +147,7 @@ pub enum Reason {
     WrongOtp,
     Locked,
     UnsupportedStep,
+    WrongCode,
     Unreachable,
     Tls,
     LocalFailure,
@@ -176,7 +159,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Declined,
         Self::Refused,
         Self::TimedOut,
@@ -190,6 +173,7 @@ impl Reason {
         Self::WrongOtp,
         Self::Locked,
         Self::UnsupportedStep,
+        Self::WrongCode,
         Self::Unreachable,
         Self::Tls,
         Self::LocalFailure,
@@ -216,6 +200,7 @@ impl Reason {
             Self::WrongOtp => "wrong-otp",
             Self::Locked => "locked",
             Self::UnsupportedStep => "unsupported-step",
+            Self::WrongCode => "wrong-code",
             Self::Unreachable => "unreachable",
             Self::Tls => "tls",
             Self::LocalFailure => "local-failure",
@@ -233,9 +218,11 @@ impl Reason {
     pub fn severity(self) -> Severity {
         match self {
             Self::Configuration | Self::LocalFailure | Self::Panic => Severity::Error,
-            Self::Unreachable | Self::Tls | Self::BadAnswer | Self::BadSignature => {
-                Severity::Warning
-            }
+            Self::Unreachable
+            | Self::Tls
+            | Self::BadAnswer
+            | Self::BadSignature
+            | Self::WrongCode => Severity::Warning,
             _ => Severity::Notice,
         }
     }
@@ -249,8 +236,7 @@ impl Refusal {
             detail: detail.into(),
             request_sent: false,
             message: None,
-            unavailable: None,
-            after: None,
+            unavailable: false,
         }
     }
 
@@ -258,15 +244,11 @@ impl Refusal {
     #[must_use]
     pub fn after_sending(mut self) -> Self {
         self.request_sent = true;
-        self.unavailable = None;
+        self.unavailable = false;
         self
     }
 
-    fn of_request(
-        (reason, unavailable): (Reason, Option<Unavailable>),
-        detail: String,
-        sent: bool,
-    ) -> Self {
+    fn of_request((reason, unavailable): (Reason, bool), detail: String, sent: bool) -> Self {
         let refusal = Self {
             unavailable,
             ..Self::new(reason, detail)
@@ -289,17 +271,13 @@ impl Refusal {
     }
 }
 
-impl Unavailable {
-    /// A connection that was cut, and a proxy that refuses, are no sign of a server failure.
-    fn from(unreachable: Unreachable) -> Option<Self> {
-        match unreachable {
-            Unreachable::Lookup => Some(Self::Silent),
-            Unreachable::Refused | Unreachable::NoRoute | Unreachable::ServerError => {
-                Some(Self::Told)
-            }
-            _ => None,
-        }
-    }
+/// Whether this is an outage. A cut connection, an HTTP status and a proxy's answer are not: a
+/// stranger may cause them.
+fn is_outage(unreachable: Unreachable) -> bool {
+    matches!(
+        unreachable,
+        Unreachable::Lookup | Unreachable::Refused | Unreachable::NoRoute
+    )
 }
 
 /// The error, and its causes.
@@ -318,16 +296,16 @@ impl From<logonbox_authenticator::Error> for Refusal {
     fn from(error: logonbox_authenticator::Error) -> Self {
         use logonbox_authenticator::ErrorKind as Kind;
         let what = match error.kind() {
-            Kind::NoSuchAccount | Kind::InvalidInput => (Reason::NoAccount, None),
-            Kind::NoUsableKey => (Reason::NoKey, None),
-            Kind::Declined => (Reason::Declined, None),
-            Kind::Refused => (Reason::Refused, None),
-            Kind::TimedOut => (Reason::TimedOut, Some(Unavailable::Silent)),
-            Kind::Unreachable(how) => (Reason::Unreachable, Unavailable::from(how)),
-            Kind::Tls => (Reason::Tls, None),
-            Kind::BadSignature => (Reason::BadSignature, None),
-            Kind::NotUnderstood => (Reason::BadAnswer, None),
-            _ => (Reason::LocalFailure, None),
+            Kind::NoSuchAccount | Kind::InvalidInput => (Reason::NoAccount, false),
+            Kind::NoUsableKey => (Reason::NoKey, false),
+            Kind::Declined => (Reason::Declined, false),
+            Kind::Refused => (Reason::Refused, false),
+            Kind::TimedOut => (Reason::TimedOut, true),
+            Kind::Unreachable(how) => (Reason::Unreachable, is_outage(how)),
+            Kind::Tls => (Reason::Tls, false),
+            Kind::BadSignature => (Reason::BadSignature, false),
+            Kind::NotUnderstood => (Reason::BadAnswer, false),
+            _ => (Reason::LocalFailure, false),
         };
         Self::of_request(what, described!(error), error.request_sent())
     }
@@ -337,16 +315,16 @@ impl From<airlock_iam::Error> for Refusal {
     fn from(error: airlock_iam::Error) -> Self {
         use airlock_iam::ErrorKind as Kind;
         let what = match error.kind() {
-            Kind::WrongPassword => (Reason::WrongPassword, None),
-            Kind::WrongOtp => (Reason::WrongOtp, None),
-            Kind::Locked | Kind::TemporarilyLocked => (Reason::Locked, None),
-            Kind::Refused => (Reason::Refused, None),
-            Kind::UnsupportedStep => (Reason::UnsupportedStep, None),
-            Kind::NotUnderstood => (Reason::BadAnswer, None),
-            Kind::TimedOut => (Reason::TimedOut, Some(Unavailable::Silent)),
-            Kind::Unreachable(how) => (Reason::Unreachable, Unavailable::from(how)),
-            Kind::Tls => (Reason::Tls, None),
-            _ => (Reason::LocalFailure, None),
+            Kind::WrongPassword => (Reason::WrongPassword, false),
+            Kind::WrongOtp => (Reason::WrongOtp, false),
+            Kind::Locked | Kind::TemporarilyLocked => (Reason::Locked, false),
+            Kind::Refused => (Reason::Refused, false),
+            Kind::UnsupportedStep => (Reason::UnsupportedStep, false),
+            Kind::NotUnderstood => (Reason::BadAnswer, false),
+            Kind::TimedOut => (Reason::TimedOut, true),
+            Kind::Unreachable(how) => (Reason::Unreachable, is_outage(how)),
+            Kind::Tls => (Reason::Tls, false),
+            _ => (Reason::LocalFailure, false),
         };
         Self::of_request(what, described!(error), error.request_sent())
     }

@@ -23,7 +23,8 @@ pub enum Progress<'p> {
     Configured(&'p Config),
     /// The policy does not exempt the user.
     NotExempt,
-    /// The announcement is over. With `announce = "none"`, the person has seen nothing.
+    /// The announcement is over, or the person has answered the prompt for the code. With
+    /// `announce = "none"`, the person has seen nothing.
     Announced,
     /// The keys of the account are known.
     Listed {

@@ -1,28 +1,40 @@
 //! `mode = "push"`: the phone rings, the person approves, the phone signs.
 
+mod code;
+mod gate;
+mod task;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use logonbox_authenticator::{
-    Approval, AuthorizedKeys, Client, ClientBuilder, Error, ErrorKind, PublicKey, SignRequest,
-    TenantAddress, Wording,
+    Approval, AuthorizedKeys, Client, ClientBuilder, Error, ErrorKind, PublicKey, TenantAddress,
+    Wording,
 };
 
+use self::code::{Code, Typed};
+use self::gate::Gate;
+use self::task::{End, Event, Order, Task};
 use crate::clean::{for_phone, for_terminal};
-use crate::config::{Config, Device, LogonBox, Placeholder, Template, Tls};
-use crate::conversation::{AT_ONCE, Context};
-use crate::delay::{below, delay_refusal};
-use crate::io_thread::{Line, Stopped, Ticket};
-use crate::log;
-use crate::outcome::{Reason, Refusal, Unavailable};
-use crate::pins::{self, Pinned};
+use crate::clock::later;
+use crate::config::{self, Config, Device, Placeholder, Template, Tls};
+use crate::conversation::{Context, broke_off};
+use crate::delay::delay_refusal;
+use crate::host::Echo;
+use crate::io_thread::{Stopped, Ticket};
+use crate::outcome::{Reason, Refusal};
+use crate::pins;
 use crate::policy::{self, Attempt, Limit, Person};
 use crate::progress::Progress;
-use crate::system::System;
 use crate::texts;
 
-/// The most keys that a person chooses from, besides the first.
-const MOST_OTHERS: usize = 19;
+/// An answer that comes sooner is not a person's. A host that cannot ask fails sooner, too.
+const EARLY: Duration = Duration::from_millis(250);
+/// The push leaves this long after the prompt. The prompt reaches the host a moment later than the
+/// order reaches the task.
+const SETTLED: Duration = Duration::from_millis(260);
+/// The time for the code.
+const CODE_TIME: Duration = Duration::from_secs(300);
 
 /// The client for the configured tenant, without the CA certificates: the I/O thread reads those.
 pub fn client_builder(config: &Config, tenant: &TenantAddress) -> ClientBuilder {
@@ -80,12 +92,11 @@ pub fn login(
     context: Context<'_>,
 ) -> Result<Approval, Refusal> {
     let system = context.system.clone();
-    let code = below(&*system, 10_000)
+    let code = Code::new(&*system, config.conversation.code)
         .map_err(|error| Refusal::new(Reason::LocalFailure, format!("no randomness: {error}")))?;
     let known = person.known(&*system);
     let name = known.as_deref().unwrap_or(person.user.shown());
-    let texts = PhoneTexts::new(config, tenant, &context, person, name, format!("{code:04}"));
-    let announced = context.clock.now();
+    let texts = PhoneTexts::new(config, tenant, &context, person, name, &code);
     let mut login = Login {
         config,
         texts: &texts,
@@ -93,18 +104,13 @@ pub fn login(
             Device::Named(name) => Some(name.clone()),
             Device::First | Device::Ask => None,
         },
-        announced,
-        is_task_waiting: false,
         context,
     };
-    let result = match &known {
-        Ok(_) => login.of_known_user(builder, debug),
-        Err(refusal) => login.announce().and(Err(refusal.clone())),
-    };
-    if result.as_ref().is_err_and(Refusal::is_about_the_account) {
-        delay_refusal(&*system, login.context.clock, login.announced)?;
+    let task = known.and_then(|_| login.start(builder, debug));
+    match config.conversation.code {
+        config::Code::Type => login.typed_code(task, &code),
+        config::Code::Show => login.shown_code(task, &code),
     }
-    result
 }
 
 /// The PAM thread's side of one login.
@@ -113,330 +119,304 @@ struct Login<'l, 'c> {
     texts: &'l PhoneTexts<'l>,
     /// The phone's name, if it was configured or chosen.
     phone: Option<String>,
-    /// When the person had been told to look at the phone.
-    announced: Instant,
-    /// The task waits for an [`Order`].
-    is_task_waiting: bool,
     context: Context<'c>,
 }
 
-/// A message from the task to the PAM thread.
-enum Event {
-    /// The keys of the account. The task waits for an [`Order`].
-    Keys(Result<Keys, Error>),
-    /// The attempt is counted, possibly with a hint for the log. The phone may ring from here on.
-    Ringing(String),
-    Answered,
-    Done(Result<(Approval, Attempt), Refusal>),
-}
-
-/// A message from the PAM thread to the task.
-enum Order {
-    FetchAgain,
-    Push(PublicKey),
-}
-
-/// The keys of an account.
-struct Keys {
-    /// The one that the configuration chooses. If the person is asked, the first.
-    chosen: PublicKey,
-    /// If the person is asked: the other keys that may be chosen.
-    others: Vec<PublicKey>,
-}
-
 type PushTicket = Ticket<Event, Order>;
+/// A running task, or the reason why there is none.
+type Started = Result<PushTicket, Refusal>;
 
 impl Login<'_, '_> {
-    fn of_known_user(
+    fn start(
         &mut self,
         builder: ClientBuilder,
         debug: Option<String>,
-    ) -> Result<Approval, Refusal> {
+    ) -> Result<PushTicket, Refusal> {
         let account = &self.texts.account;
         self.context.fields.account.clone_from(account);
         policy::enough_memory()?;
         let directory = self.context.system.pins_directory();
-        let pinned = match pins::pinned(self.config.logonbox.pins, directory, account) {
-            Ok(pinned) => pinned,
-            // Show the usual announcement, so that a missing pin is not revealed.
-            Err(refusal) if refusal.is_about_the_account() => {
-                return self.announce().and(Err(refusal));
-            }
-            Err(refusal) => return Err(refusal),
-        };
         let task = Task {
             config: self.config.clone(),
             builder,
             debug,
-            pinned: pinned.as_ref().map(|pinned| pinned.keys.clone()),
-            account: account.clone(),
+            pinned: pins::pinned(self.config.logonbox.pins, directory, account)?,
             wording: self.texts.wording(),
             limit: Limit::new(
-                self.config.policy.unapproved_pushes_per_10_minutes,
+                self.config.policy.failed_attempts_per_10_minutes,
                 &self.texts.tenant.to_string(),
                 account,
             ),
             system: self.context.system.clone(),
+            log: self.context.log.clone(),
+            fields: self.context.fields.clone(),
         };
         let connect = self.config.wait.connect_seconds;
-        let started = self.context.clock.now();
-        let mut ticket = Ticket::start(self.context.clock, connect, |line| task.run(line))?;
-        let key = match self.config.logonbox.device {
-            Device::Ask => self.chosen_key(&mut ticket, started, pinned.as_ref())?,
-            Device::First | Device::Named(_) => {
-                self.configured_key(&mut ticket, started, pinned.as_ref())?
-            }
-        };
-        key.comment().clone_into(&mut self.context.fields.device);
-        self.context.fields.key = key.fingerprint();
-        self.context.progress(Progress::Chosen(&key));
-        // After a Ctrl-C during the conversation, no phone may ring.
-        self.context.look_for_signal()?;
-        self.push(ticket, key)
+        Ticket::start(self.context.clock, connect, |line| task.run(line))
     }
 
-    /// The key that the configuration chooses. The task fetches the keys during the announcement.
-    fn configured_key(
-        &mut self,
-        ticket: &mut PushTicket,
-        started: Instant,
-        pinned: Option<&Pinned>,
-    ) -> Result<PublicKey, Refusal> {
-        self.announce()?;
-        let in_conversation = self.announced.saturating_duration_since(started);
-        let keys = match self.keys(ticket, started, pinned) {
-            // The person's time must not use up a deadline. Ctrl-Z in the conversation also stops
-            // the fetch, so the task fetches again.
-            Err(late)
-                if self.is_task_waiting
-                    && in_conversation >= AT_ONCE
-                    && late.unavailable.is_some() =>
-            {
-                let started = self.context.clock.now();
-                ticket.answer(self.context.clock, Order::FetchAgain);
-                self.keys(ticket, started, pinned)?
-            }
-            keys => keys?,
-        };
-        Ok(keys.chosen)
-    }
-
-    /// The key that the person chooses if there are several. The announcement then names its
-    /// phone.
-    fn chosen_key(
-        &mut self,
-        ticket: &mut PushTicket,
-        started: Instant,
-        pinned: Option<&Pinned>,
-    ) -> Result<PublicKey, Refusal> {
-        let keys = match self.keys(ticket, started, pinned) {
-            // Show the usual announcement, so that a missing account is not revealed.
-            Err(refusal) if refusal.is_about_the_account() => {
-                return self.announce().and(Err(refusal));
-            }
-            keys => keys?,
-        };
-        let mut all = keys.others;
-        all.insert(0, keys.chosen);
-        let mut index = 0;
-        if all.len() > 1 {
-            index = self.context.choose(&names(&all))?;
-            self.phone = all.get(index).map(name);
+    /// `code = "type"`: the phone shows the code, and the person types it. A login needs the
+    /// signature and the code.
+    fn typed_code(&mut self, task: Started, code: &Code) -> Result<Approval, Refusal> {
+        let (task, key) = self.chosen_key(task)?;
+        let gate = Gate::default();
+        if let Ok(ticket) = &task {
+            let order = Order {
+                key,
+                gate: gate.clone(),
+                not_before: later(self.context.clock.now(), SETTLED),
+            };
+            ticket.answer(self.context.clock, order);
         }
-        self.announce()?;
-        Ok(all.swap_remove(index))
+        // This also unblocks the signals, so that a Ctrl-C at the prompt reaches the host.
+        self.context.look_for_signal()?;
+        let asked = self.context.clock.now();
+        let echo = if self.config.conversation.echo {
+            Echo::On
+        } else {
+            Echo::Off
+        };
+        let prompt = texts::approve_and_type(self.phone.as_deref());
+        let answer = self.context.host.ask(&prompt, echo).ok();
+        let is_sent = gate.close();
+        let answered = self.context.clock.now();
+        let after = answered.saturating_duration_since(asked);
+        let is_early = after < EARLY;
+        let answer = answer.filter(|answer| {
+            // sshd's password method, and some lockers, answer each hidden prompt with the password.
+            echo == Echo::On || (!is_early && Some(answer) != self.context.host.authtok().as_ref())
+        });
+        // A place for other codes: they are compared here, and nothing else looks at the answer.
+        let typed = answer.map(|answer| code.compare(&answer));
+        if is_early && matches!(typed, None | Some(Typed::Empty)) {
+            self.context.hint_at_password_method();
+            return Err(broke_off());
+        }
+        if typed.is_none() {
+            let signal = self.context.look_for_signal();
+            signal.map_err(Refusal::after_sending)?;
+        }
+        self.context.progress(Progress::Announced);
+
+        // The right code waits for the phone. If no push was sent, the task ends soon.
+        let is_right = typed == Some(Typed::Right) && !is_early && after < CODE_TIME;
+        let (end, ticket) = match task {
+            Err(refusal) => (Some(Err(End::Refused(refusal))), None),
+            Ok(ticket) if is_right || !is_sent => (Some(self.end(ticket)), None),
+            Ok(ticket) => (None, Some(ticket)),
+        };
+        match end {
+            Some(Ok((approval, attempt))) if is_right => {
+                attempt.succeeded();
+                return Ok(approval);
+            }
+            Some(Err(End::Refused(refusal))) if refusal.reason == Reason::Interrupted => {
+                return Err(refusal.after_sending());
+            }
+            // A task that ended before a push left decides, whatever was typed.
+            Some(Err(End::Refused(refusal)))
+                if (is_right || (typed.is_some() && !refusal.request_sent))
+                    && !refusal.is_about_the_account() =>
+            {
+                return Err(refusal);
+            }
+            end => self.wrong_code(typed, after, answered, end, ticket),
+        }
     }
 
-    /// Waits for the keys.
-    fn keys(
+    /// Refuses after a wrong answer, after a hold. Users whose phone was not asked see the same.
+    fn wrong_code(
         &mut self,
-        ticket: &mut PushTicket,
-        started: Instant,
-        pinned: Option<&Pinned>,
-    ) -> Result<Keys, Refusal> {
-        let event = ticket.next(self.context.clock);
-        self.is_task_waiting = matches!(event, Ok(Event::Keys(_)));
-        let refusal = match event {
-            Ok(Event::Keys(Ok(keys))) => {
-                let pinned = pinned.is_some();
-                self.context.progress(Progress::Listed { pinned });
-                return Ok(keys);
+        typed: Option<Typed>,
+        after: Duration,
+        answered: Instant,
+        end: Option<Result<(Approval, Attempt), End>>,
+        ticket: Option<PushTicket>,
+    ) -> Result<Approval, Refusal> {
+        let system = self.context.system.clone();
+        // A Ctrl-C during the hold changes neither the reason nor the code.
+        let _ = delay_refusal(&*system, self.context.clock, answered);
+        // The phone may have approved in the meantime.
+        let end = end.or_else(|| ticket.and_then(|ticket| self.last_look(ticket)));
+        let phone = match &end {
+            Some(Ok(_)) => "the phone had approved",
+            Some(Err(End::NotSent)) => "no push was sent",
+            Some(Err(End::Refused(refusal))) if refusal.reason == Reason::Declined => {
+                "the phone had declined"
             }
-            Ok(Event::Keys(Err(error))) => match pinned {
-                Some(pinned) if error.kind() == ErrorKind::NoUsableKey => {
-                    pinned.none_usable(error.detail())
+            _ => "the phone had not approved",
+        };
+        let login_seconds = self.config.wait.login_seconds;
+        let mut message = match typed {
+            Some(Typed::Right | Typed::Wrong | Typed::SshdJunk) => texts::WRONG_CODE.to_owned(),
+            // By the clock alone, as for users whose phone was not asked.
+            Some(Typed::Empty) if after > login_seconds => {
+                texts::no_answer_from_phone(login_seconds)
+            }
+            Some(Typed::Empty) | None => texts::REFUSED.to_owned(),
+        };
+        let wrong = |reason, what| Refusal::new(reason, format!("{what}{phone}"));
+        let refusal = match (typed, end) {
+            (_, Some(Err(End::Refused(refusal)))) if refusal.is_about_the_account() => refusal,
+            (Some(Typed::SshdJunk), _) => {
+                wrong(Reason::Refused, "sshd does not let this user in; ")
+            }
+            (None, _) => wrong(Reason::Conversation, "the person broke off; "),
+            (Some(Typed::Empty), Some(Err(End::Refused(refusal)))) => {
+                if refusal.reason == Reason::Declined {
+                    texts::DENIED_ON_PHONE.clone_into(&mut message);
                 }
-                _ => Refusal::from(error),
-            },
-            Err(Stopped::Deadline) => Refusal {
-                // With pinned keys, no request has been sent yet, so this deadline says nothing
-                // about the tenant.
-                unavailable: pinned.is_none().then_some(Unavailable::Silent),
-                ..Stopped::Deadline.into()
-            },
-            Err(why) => why.into(),
-            Ok(_) => Stopped::Panicked.into(),
+                refusal
+            }
+            (Some(Typed::Empty), _) => wrong(Reason::WrongCode, "no code was typed; "),
+            (Some(Typed::Right), _) if after >= CODE_TIME => wrong(
+                Reason::TimedOut,
+                "the code came after more than 5 minutes; ",
+            ),
+            (Some(Typed::Right | Typed::Wrong), _) => wrong(Reason::WrongCode, ""),
         };
         Err(Refusal {
-            after: Some(self.context.clock.now().saturating_duration_since(started)),
-            ..refusal
+            message: Some(message),
+            ..refusal.after_sending()
         })
     }
 
-    /// Tells the task to count the attempt and to send the push. Waits for the result.
-    fn push(&mut self, mut ticket: PushTicket, key: PublicKey) -> Result<Approval, Refusal> {
-        let mut started = self.context.clock.now();
-        ticket.answer(self.context.clock, Order::Push(key));
+    /// `code = "show"`: the terminal and the phone show the code.
+    fn shown_code(&mut self, mut task: Started, code: &Code) -> Result<Approval, Refusal> {
+        // A person who sees a code has used an attempt.
+        if let Ok(ticket) = &mut task {
+            match ticket.next(self.context.clock)? {
+                Event::Counted(hint) => self.context.fields.add_hint(&hint),
+                Event::Done(Err(End::Refused(refusal))) => task = Err(refusal),
+                _ => return Err(Stopped::Panicked.into()),
+            }
+        }
+        let (task, key) = self.chosen_key(task)?;
+        let line = texts::approve_with_code(self.phone.as_deref(), code.as_str());
+        let announce = self.config.conversation.announce;
+        let announced = self
+            .context
+            .announce(announce, &line, texts::SEND_ON_ENTER)?;
+        // After a Ctrl-C during the conversation, no phone may ring.
+        self.context.look_for_signal()?;
+        let end = match task {
+            Err(refusal) => Err(End::Refused(refusal)),
+            Ok(ticket) => {
+                let order = Order {
+                    key,
+                    gate: Gate::default(),
+                    not_before: announced,
+                };
+                ticket.answer(self.context.clock, order);
+                self.end(ticket)
+            }
+        };
+        match end {
+            Ok((approval, attempt)) => {
+                attempt.succeeded();
+                Ok(approval)
+            }
+            Err(End::Refused(refusal)) if refusal.is_about_the_account() => {
+                let system = self.context.system.clone();
+                let _ = delay_refusal(&*system, self.context.clock, announced);
+                Err(refusal)
+            }
+            Err(End::Refused(refusal)) => Err(refusal),
+            Err(End::NotSent) => Err(Stopped::Panicked.into()),
+        }
+    }
+
+    /// With `device = "ask"`, the key that the person chooses if there are several. The prompt then
+    /// names its phone. A refusal that is about the account comes later, after the usual prompt.
+    fn chosen_key(&mut self, task: Started) -> Result<(Started, Option<PublicKey>), Refusal> {
+        let mut ticket = match task {
+            Ok(ticket) if self.config.logonbox.device == Device::Ask => ticket,
+            Err(refusal) if !refusal.is_about_the_account() => return Err(refusal),
+            task => return Ok((task, None)),
+        };
+        let offered = match ticket.next(self.context.clock)? {
+            Event::Keys(mut keys) => {
+                let offered = std::mem::take(&mut keys.offered);
+                self.note(Event::Keys(keys));
+                offered
+            }
+            Event::Done(Err(End::Refused(refusal))) if refusal.is_about_the_account() => {
+                return Ok((Err(refusal), None));
+            }
+            Event::Done(Err(End::Refused(refusal))) => return Err(refusal),
+            _ => return Err(Stopped::Panicked.into()),
+        };
+        let mut key = None;
+        if offered.len() > 1 {
+            let index = self.context.choose(&names(&offered))?;
+            key = offered.get(index).cloned();
+            self.phone = key.as_ref().map(name);
+        }
+        Ok((Ok(ticket), key))
+    }
+
+    /// Waits for the end of the task.
+    fn end(&mut self, mut ticket: PushTicket) -> Result<(Approval, Attempt), End> {
         let mut is_sent = false;
         loop {
-            match ticket.next(self.context.clock) {
-                Ok(Event::Ringing(hint)) => {
-                    is_sent = true;
-                    started = self.context.clock.now();
-                    self.context.fields.add_hint(&hint);
-                    self.context.progress(Progress::Ringing);
-                }
-                Ok(Event::Answered) => self.context.progress(Progress::Answered),
-                Ok(Event::Done(Ok((approval, attempt)))) => {
-                    self.context.progress(Progress::Verified);
-                    attempt.succeeded();
-                    return Ok(approval);
-                }
-                Ok(Event::Done(Err(refusal))) => {
-                    // With pinned keys, the push is the first request to the tenant.
-                    let after = self.context.clock.now().saturating_duration_since(started);
-                    return Err(Refusal {
-                        after: Some(after),
-                        ..refusal
-                    });
-                }
-                Ok(Event::Keys(_)) => return Err(Refusal::from(Stopped::Panicked).after_sending()),
-                Err(why) => {
-                    // The push may have left in the meantime, or may still leave.
-                    let rest = ticket.cancel();
-                    is_sent |= rest.is_none();
-                    for event in rest.into_iter().flatten() {
-                        if let Event::Ringing(hint) = event {
-                            is_sent = true;
-                            self.context.fields.add_hint(&hint);
-                        }
+            let why = match ticket.next(self.context.clock) {
+                Ok(event) => {
+                    is_sent |= matches!(event, Event::Ringing(..));
+                    match self.note(event) {
+                        Some(end) => return end,
+                        None => continue,
                     }
-                    let refusal = Refusal::from(why);
-                    return Err(if is_sent {
-                        refusal.after_sending()
-                    } else {
-                        refusal
-                    });
                 }
-            }
-        }
-    }
-
-    /// Tells the person to look at the phone, before it rings.
-    fn announce(&mut self) -> Result<(), Refusal> {
-        let line = texts::approve_with_code(self.phone.as_deref(), &self.texts.code);
-        let configured = self.config.conversation.announce;
-        let end = texts::SEND_ON_ENTER;
-        self.announced = self.context.announce(configured, &line, end)?;
-        Ok(())
-    }
-}
-
-/// The I/O thread's side of one login: fetch the keys, count the attempt, push, verify.
-struct Task {
-    config: Arc<Config>,
-    builder: ClientBuilder,
-    debug: Option<String>,
-    /// Keys that replace the tenant's.
-    pinned: Option<AuthorizedKeys>,
-    account: String,
-    wording: Wording,
-    limit: Limit,
-    system: Arc<dyn System>,
-}
-
-impl Task {
-    async fn run(self, mut line: Line<Event, Order>) {
-        let result = self.login(&mut line).await;
-        line.tell(Event::Done(result), Duration::ZERO);
-    }
-
-    async fn login(self, line: &mut Line<Event, Order>) -> Result<(Approval, Attempt), Refusal> {
-        if let Some(service) = &self.debug {
-            log::debug_to(service);
-        }
-        let config = self.config;
-        let wait = config.wait;
-        let client = trusting(self.builder, &config.tls).and_then(ClientBuilder::build);
-        // Reading the CA certificates can take long on a network file system.
-        line.stop_if_cancelled().await;
-        let key = loop {
-            let keys = match &client {
-                Ok(client) => keys(client, &config, self.pinned.as_ref(), &self.account).await,
-                Err(error) => Err(error.clone()),
+                Err(why) => why,
             };
-            match line.ask(Event::Keys(keys), wait.connect_seconds).await {
-                Order::FetchAgain => {}
-                Order::Push(key) => break key,
+            // The push may have left in the meantime, or may still leave.
+            let rest = ticket.cancel();
+            is_sent |= rest.is_none();
+            for event in rest.into_iter().flatten() {
+                is_sent |= matches!(event, Event::Ringing(..));
+                self.note(event);
             }
-        };
-        let client = client?;
-        let attempt = self.limit.count(&*self.system).await?;
-        line.tell(Event::Ringing(attempt.hint.clone()), wait.login_seconds);
-        line.stop_if_cancelled().await;
-        let request = client
-            .payload()
-            .map(|payload| SignRequest::new(&self.account, &key, self.wording, payload));
-        let response = match request {
-            Ok(request) => client.sign(request).await,
-            Err(error) => Err(error),
-        };
-        let result = response.and_then(|response| {
-            line.tell(Event::Answered, wait.connect_seconds);
-            response.verify()
-        });
-        match result {
-            Ok(approval) => Ok((approval, attempt)),
-            Err(error) => {
-                if !error.request_sent() {
-                    attempt.take_back();
-                }
-                Err(error.into())
-            }
+            let refusal = Refusal::from(why);
+            return Err(End::Refused(if is_sent {
+                refusal.after_sending()
+            } else {
+                refusal
+            }));
         }
     }
-}
 
-async fn keys(
-    client: &Client,
-    config: &Config,
-    pinned: Option<&AuthorizedKeys>,
-    account: &str,
-) -> Result<Keys, Error> {
-    let fetched;
-    let keys = if let Some(pinned) = pinned {
-        pinned
-    } else {
-        fetched = client.keys(account).await?;
-        &fetched
-    };
-    let LogonBox {
-        device, algorithms, ..
-    } = &config.logonbox;
-    let chosen = configured_key(client, device, keys)?;
-    let most = if *device == Device::Ask {
-        MOST_OTHERS
-    } else {
-        0
-    };
-    let others = keys
-        .keys()
-        .iter()
-        .filter(|key| *key != chosen && algorithms.contains(&key.algorithm()));
-    Ok(Keys {
-        chosen: chosen.clone(),
-        others: others.take(most).cloned().collect(),
-    })
+    /// The end of the task, if it has ended. Cancels it otherwise.
+    fn last_look(&mut self, ticket: PushTicket) -> Option<Result<(Approval, Attempt), End>> {
+        let rest = ticket.cancel();
+        let mut events = rest.into_iter().flatten();
+        events.find_map(|event| self.note(event))
+    }
+
+    /// Notes an event for the log and the observer. Returns the end.
+    fn note(&mut self, event: Event) -> Option<Result<(Approval, Attempt), End>> {
+        match event {
+            Event::Counted(hint) => self.context.fields.add_hint(&hint),
+            Event::Keys(keys) => {
+                self.context.fields.chosen(&keys.chosen);
+                let pinned = keys.pinned;
+                self.context.progress(Progress::Listed { pinned });
+            }
+            Event::Ringing(key, hint) => {
+                self.context.fields.chosen(&key);
+                self.context.fields.add_hint(&hint);
+                self.context.progress(Progress::Chosen(&key));
+                self.context.progress(Progress::Ringing);
+            }
+            Event::Answered => self.context.progress(Progress::Answered),
+            Event::Done(end) => {
+                if end.is_ok() {
+                    self.context.progress(Progress::Verified);
+                }
+                return Some(end);
+            }
+        }
+        None
+    }
 }
 
 /// The name of the phone with this key.
@@ -470,8 +450,7 @@ struct PhoneTexts<'t> {
     hostname: String,
     rhost: String,
     tty: String,
-    /// Four digits on both screens: the person sees that the request is their own.
-    code: String,
+    code: &'t Code,
 }
 
 impl<'t> PhoneTexts<'t> {
@@ -483,7 +462,7 @@ impl<'t> PhoneTexts<'t> {
         context: &Context<'_>,
         person: &Person,
         name: &str,
-        code: String,
+        code: &'t Code,
     ) -> Self {
         let service = context.host.service();
         let hostname = context.system.hostname();
@@ -523,7 +502,7 @@ impl<'t> PhoneTexts<'t> {
                 Placeholder::Service => &self.service,
                 Placeholder::Rhost => first_of([&self.rhost, &self.tty, texts::THIS_MACHINE]),
                 Placeholder::Tty => first_of([&self.tty, texts::NO_TERMINAL, ""]),
-                Placeholder::Code => &self.code,
+                Placeholder::Code => self.code.as_str(),
             })
         })
     }

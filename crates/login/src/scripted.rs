@@ -7,11 +7,13 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Mutex;
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Woken, later};
 use crate::host::{ConversationError, Echo, Host, Secret, User};
+use crate::log::{Log, Severity};
 use crate::system::{Membership, System};
 
 /// The scripted time, and whether a signal is pending. The host's person and the clock share it.
@@ -42,7 +44,6 @@ pub struct ScriptedClock {
     pub stalled_threads: RefCell<Vec<Box<dyn FnOnce() + Send>>>,
     /// The person presses Ctrl-C in every pause that takes time.
     pub pauses_are_interrupted: bool,
-    pub was_stopped: bool,
     /// How often signals were blocked before a wait.
     pub blocked: u32,
 }
@@ -83,10 +84,6 @@ impl Clock for ScriptedClock {
         }
         thread.spawn(body).map(drop)
     }
-
-    fn was_stopped(&self) -> bool {
-        self.was_stopped
-    }
 }
 
 /// The behaviour of a person at one prompt.
@@ -96,6 +93,8 @@ pub struct Answer {
     pub after: Duration,
     /// Ctrl-C, which the host blocks, and then `text`.
     pub ctrl_c: bool,
+    /// The person waits until the phone rings.
+    pub after_ring: bool,
     pub text: Option<&'static str>,
 }
 
@@ -107,6 +106,9 @@ pub struct ScriptedHost {
     pub answers: VecDeque<Answer>,
     /// `info: …`, `error: …` and `prompt: …`, in order.
     pub shown: Vec<String>,
+    /// A message for each time that the phone rings.
+    pub rings: Option<Receiver<()>>,
+    pub authtok: Option<&'static str>,
 }
 
 impl Host for ScriptedHost {
@@ -126,6 +128,10 @@ impl Host for ScriptedHost {
         Ok(User::Named("lee".to_owned()))
     }
 
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     fn show_info(&mut self, text: &str) {
         self.shown.push(format!("info: {text}"));
     }
@@ -137,6 +143,10 @@ impl Host for ScriptedHost {
     fn ask(&mut self, prompt: &str, _: Echo) -> Result<Secret, ConversationError> {
         self.shown.push(format!("prompt: {prompt}"));
         let answer = self.answers.pop_front().expect(prompt);
+        if answer.after_ring {
+            let ring = self.rings.as_ref().expect("a phone");
+            ring.recv_timeout(Duration::from_secs(30)).expect("a ring");
+        }
         let now = &self.time.now;
         now.set(later(now.get(), answer.after));
         self.time.signalled.set(answer.ctrl_c);
@@ -145,12 +155,19 @@ impl Host for ScriptedHost {
     }
 
     fn authtok(&self) -> Option<Secret> {
-        None
+        self.authtok.map(|text| text.as_bytes().to_vec().into())
     }
 
     fn set_authtok(&mut self, _: &str) -> Result<(), ConversationError> {
         Ok(())
     }
+}
+
+/// A log that keeps nothing.
+pub struct NoLog;
+
+impl Log for NoLog {
+    fn write(&self, _: Severity, _: &str) {}
 }
 
 /// Something that happens while the caller has stopped this process. It may set the uptime.

@@ -26,6 +26,7 @@ pub const NOT_AN_OTP: &str = "That is no OTP. Try again.\n";
 pub const NOT_A_NUMBER: &str = "Please type one of the numbers.\n";
 
 pub const DENIED_ON_PHONE: &str = "Login denied on the phone.";
+pub const WRONG_CODE: &str = "The code is wrong. Login refused.";
 pub const NOT_REACHED: &str = "The login service cannot be reached.";
 pub const REFUSED: &str = "Login refused.";
 pub const LOCKED: &str = "Login refused. The account is locked.";
@@ -42,7 +43,15 @@ pub fn service_to_target(service: &str, target: &str) -> String {
     format!("{service} to {target}")
 }
 
-/// `phone` is its name, if that was chosen or configured.
+/// The prompt for the code that the phone shows. `phone` is its name, if that was chosen or
+/// configured.
+pub fn approve_and_type(phone: Option<&str>) -> String {
+    format!(
+        "Approve the request on your phone{}, then type the code it shows: ",
+        on(phone)
+    )
+}
+
 pub fn approve_with_code(phone: Option<&str>, code: &str) -> String {
     format!(
         "Approve the request on your phone{}. Code: {code}",

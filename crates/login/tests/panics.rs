@@ -71,65 +71,90 @@ struct Machine {
 }
 
 /// The person types the right answers.
-struct Person(Arc<Trigger>);
+struct Person<'t> {
+    trigger: Arc<Trigger>,
+    tenant: &'t Tenant,
+    pushes: usize,
+}
 
-impl Host for Person {
+struct Lines(Arc<Trigger>);
+
+impl Person<'_> {
+    /// The code on the phone. If the phone does not ring, a wrong one.
+    fn code(&self) -> String {
+        let rings = self
+            .tenant
+            .wait_for_sign_requests(self.pushes + 1, Duration::from_secs(2));
+        let requests = self.tenant.sign_requests();
+        let text = requests.last().filter(|_| rings).map(|push| &*push.text);
+        let code = text.and_then(|text| text.rsplit(' ').next());
+        code.unwrap_or("no code").to_owned()
+    }
+}
+
+impl Host for Person<'_> {
     fn service(&self) -> String {
-        self.0.passes("service");
+        self.trigger.passes("service");
         "login".to_owned()
     }
 
     fn rhost(&self) -> String {
-        self.0.passes("rhost");
+        self.trigger.passes("rhost");
         String::new()
     }
 
     fn tty(&self) -> String {
-        self.0.passes("tty");
+        self.trigger.passes("tty");
         "tty1".to_owned()
     }
 
     fn user(&mut self) -> Result<User, ConversationError> {
-        self.0.passes("user");
+        self.trigger.passes("user");
         Ok(User::Named("lee".to_owned()))
     }
 
+    fn is_silent(&self) -> bool {
+        self.trigger.passes("is_silent");
+        false
+    }
+
     fn show_info(&mut self, _: &str) {
-        self.0.passes("show_info");
+        self.trigger.passes("show_info");
     }
 
     fn show_error(&mut self, _: &str) {
-        self.0.passes("show_error");
+        self.trigger.passes("show_error");
     }
 
     fn ask(&mut self, prompt: &str, _: Echo) -> Result<Secret, ConversationError> {
-        self.0.passes("ask");
+        self.trigger.passes("ask");
         let answer = match prompt {
-            _ if prompt.contains("Password") => tenant::PASSWORD,
-            _ if prompt.contains("OTP") => OTP,
-            _ => "",
+            _ if prompt.contains("Password") => tenant::PASSWORD.to_owned(),
+            _ if prompt.contains("OTP") => OTP.to_owned(),
+            _ if prompt.contains("type the code") => self.code(),
+            _ => String::new(),
         };
-        Ok(answer.as_bytes().to_vec().into())
+        Ok(answer.into_bytes().into())
     }
 
     fn authtok(&self) -> Option<Secret> {
-        self.0.passes("authtok");
+        self.trigger.passes("authtok");
         None
     }
 
     fn set_authtok(&mut self, _: &str) -> Result<(), ConversationError> {
-        self.0.passes("set_authtok");
+        self.trigger.passes("set_authtok");
         Ok(())
     }
 }
 
-impl Observer for Person {
+impl Observer for Person<'_> {
     fn progress(&mut self, step: Progress<'_>) {
         let step = format!("{step:?}");
         let name = step.split([' ', '{']).next().unwrap();
         let name = name.split_once("(Config").map_or(name, |(name, _)| name);
         let name = name.split_once("(Public").map_or(name, |(name, _)| name);
-        self.0.passes(name);
+        self.trigger.passes(name);
     }
 }
 
@@ -205,16 +230,13 @@ impl Clock for Machine {
         };
         self.clock.spawn(thread, Box::new(body))
     }
-
-    fn was_stopped(&self) -> bool {
-        self.trigger.passes("was_stopped");
-        self.clock.was_stopped()
-    }
 }
 
-impl Log for Person {
-    fn write(&self, _: Severity, _: &str) {
-        self.0.passes("log");
+impl Log for Lines {
+    fn write(&self, _: Severity, line: &str) {
+        let is_ringing = line.starts_with("ringing ");
+        self.0
+            .passes(if is_ringing { "log of the push" } else { "log" });
     }
 }
 
@@ -230,12 +252,17 @@ fn log_in(setup: &Setup, number: u32) -> (Arc<Trigger>, Option<Code>) {
         clock: SystemClock::new(),
     };
     let (system, mut clock) = (Arc::new(machine()), machine());
-    let person = || Person(trigger.clone());
-    let (mut host, log, mut observer) = (person(), person(), person());
+    let person = || Person {
+        trigger: trigger.clone(),
+        tenant: &setup.tenant,
+        pushes: setup.tenant.sign_requests().len(),
+    };
+    let (mut host, mut observer) = (person(), person());
+    let log = Arc::new(Lines(trigger.clone()));
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let conf = format!("conf={}", setup.configuration().display());
         let conf = CString::new(conf).unwrap();
-        login::run(&[&conf], &mut host, system, &mut clock, &log, &mut observer)
+        login::run(&[&conf], &mut host, system, &mut clock, log, &mut observer)
     }));
     let code = match ended {
         Ok(code) => Some(code),
@@ -260,8 +287,7 @@ impl Setup {
         };
         let ca = setup.write("ca.pem", setup.tenant.ca_pem());
         let text = text(&setup.tenant);
-        let limit =
-            "[policy]\nexempt_groups = [\"nobody\"]\nunapproved_pushes_per_10_minutes = 1000";
+        let limit = "[policy]\nexempt_groups = [\"nobody\"]\nfailed_attempts_per_10_minutes = 1000";
         setup.write(
             "pam_logonbox.toml",
             &format!("{text}\n{limit}\n[tls]\nca_file = \"{}\"\n", ca.display()),
@@ -337,7 +363,13 @@ fn a_panic_at_any_place_is_no_login_and_leaves_nothing() {
     let push = Setup::new(|tenant| {
         format!(
             "[logonbox]\ntenant = {:?}\naccount = \"approve\"\npins = \"if-present\"\n\
-             [conversation]\nannounce = \"enter\"",
+             [conversation]\ncode = \"show\"",
+            tenant.authority()
+        )
+    });
+    let typed = Setup::new(|tenant| {
+        format!(
+            "[logonbox]\ntenant = {:?}\naccount = \"approve\"\ndevice = \"ask\"",
             tenant.authority()
         )
     });
@@ -348,6 +380,7 @@ fn a_panic_at_any_place_is_no_login_and_leaves_nothing() {
         )
     });
     let mut places = push.panic_everywhere();
+    places.append(&mut typed.panic_everywhere());
     places.append(&mut airlock.panic_everywhere());
     for place in [
         "user",
@@ -374,6 +407,8 @@ fn a_panic_at_any_place_is_no_login_and_leaves_nothing() {
         "Answered",
         "Verified",
         "Flow(\"password\")",
+        "is_silent",
+        "log of the push",
         "log",
     ] {
         assert!(places.contains(place), "{place}: {places:?}");

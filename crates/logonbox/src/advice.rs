@@ -14,7 +14,7 @@ pub fn advice(word: &str) -> Option<&'static str> {
         }
         "limit" => {
             "Nobody approved for too long: somebody may be trying. See who, in the log, before \
-             `unapproved_pushes_per_10_minutes` in [policy] is raised. Logins with this command \
+             `failed_attempts_per_10_minutes` in [policy] is raised. Logins with this command \
              count, too."
         }
         "unknown-user" => "This system knows no such user (getent passwd USER).",

@@ -215,6 +215,9 @@ pub struct Config {
     /// Print the commented configuration that is shipped.
     #[arg(long)]
     pub example: bool,
+    /// Show the settings that a PAM service gets, such as sudo.
+    #[arg(long, value_name = "NAME", conflicts_with = "example")]
+    pub service: Option<String>,
 }
 
 #[derive(Debug, Args)]

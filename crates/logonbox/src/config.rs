@@ -23,12 +23,12 @@ pub fn run(conf: &Path, args: &cli::Config, out: &mut dyn Write) -> Result<End, 
         return Ok(End::Fine);
     }
     let path = absolute(conf)?;
-    let (_, settings) =
-        Config::load_with_settings(&path).map_err(|error| unreadable(&path, &error))?;
-    let mut section = "";
+    let loaded = Config::load_with_settings(&path, args.service.as_deref());
+    let (_, settings) = loaded.map_err(|error| unreadable(&path, &error))?;
+    let mut section = String::new();
     for setting in settings {
         if setting.section != section {
-            section = setting.section;
+            setting.section.clone_into(&mut section);
             writeln!(out, "\n{HEADING}[{section}]{HEADING:#}")?;
         }
         let (style, origin) = match setting.line {

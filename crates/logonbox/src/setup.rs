@@ -16,7 +16,7 @@ use crate::terminal::shown;
 /// Loads the configuration. The error is the text of the module's log.
 pub fn configuration(conf: &Path) -> Result<Config, Failure> {
     let path = absolute(conf)?;
-    Config::load(&path).map_err(|error| unreadable(&path, &error))
+    Config::load(&path, "").map_err(|error| unreadable(&path, &error))
 }
 
 /// An absolute path, which the argument `conf=` of the module requires.

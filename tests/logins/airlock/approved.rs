@@ -304,7 +304,7 @@ fn codes_without_a_picture_are_asked_for_as_well() {
     let (login, seen) = log_in_to("su", &setup, &[("visible", "OTP: ", Types(" A1b2C3 "))]);
     assert_eq!((login.code(), &*seen[0]), ("PAM_SUCCESS", "OTP: "));
 
-    configure(&setup, "sms", "", "[conversation]\notp_echo = false");
+    configure(&setup, "sms", "", "[conversation]\necho = false");
     let (login, seen) = log_in_to("su", &setup, &[("hidden", "OTP: ", Types("482913"))]);
     assert_eq!(login.code(), "PAM_SUCCESS");
     assert_eq!(

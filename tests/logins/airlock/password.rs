@@ -230,7 +230,7 @@ fn sshds_password_method_is_refused_cleanly() {
     for (account, conversation, word) in [
         ("token", "", "conversation"),
         ("lee", "", "conversation"),
-        ("otp", "[conversation]\notp_echo = false", "wrong-otp"),
+        ("otp", "[conversation]\necho = false", "wrong-otp"),
     ] {
         let setup = setup(account, "", conversation);
         let mut running = setup.start("sshd", &["answers=password"]);

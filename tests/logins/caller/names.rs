@@ -45,7 +45,7 @@ fn a_name_that_is_none_leads_nowhere_and_to_one_clean_line() {
         "\u{e9}\u{301}",
         &endless,
     ];
-    let policy = "[policy]\nunapproved_pushes_per_10_minutes = 6";
+    let policy = "[policy]\nfailed_attempts_per_10_minutes = 6";
     let pins = "pins = \"if-present\"";
     let push = Setup::with(Options::default(), "{user}", pins, policy);
     let through_airlock = airlock::setup("{user}", "", policy);

@@ -563,7 +563,7 @@ fn a_flow_that_goes_round_in_circles_rings_no_more_than_may_and_ends() {
                 let server = Scripted::start(move |wire| circle(wire, polls)).unwrap();
                 let seconds = if word == "timed-out" { 2 } else { 30 };
                 let rest = format!(
-                    "login_seconds = {seconds}\n[policy]\nunapproved_pushes_per_10_minutes = {most}"
+                    "login_seconds = {seconds}\n[policy]\nfailed_attempts_per_10_minutes = {most}"
                 );
                 let login = log_in_to(&server, &rest);
                 login.assert_refused("PAM_MAXTRIES", word);

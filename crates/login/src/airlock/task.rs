@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{client, patience, prompts};
 use crate::config::{AirlockDevice, Config};
 use crate::io_thread::Line;
-use crate::log;
+use crate::log::{self, Log, LogFields, Severity};
 use crate::outcome::{Reason, Refusal};
 use crate::policy::{Attempt, Limit};
 use crate::progress::Progress;
@@ -58,9 +58,13 @@ pub(super) struct Task {
     pub(super) builder: ClientBuilder,
     pub(super) debug: Option<String>,
     pub(super) account: String,
+    /// The refusal of a user who is unknown here. Airlock gets no name and no password.
+    pub(super) unknown: Option<Refusal>,
     pub(super) password: Zeroizing<String>,
     pub(super) limit: Limit,
     pub(super) system: Arc<dyn System>,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) fields: LogFields,
 }
 
 impl Task {
@@ -73,13 +77,25 @@ impl Task {
             limit: &self.limit,
             system: &*self.system,
             line,
+            log: &*self.log,
+            fields: self.fields,
             device: String::new(),
             one_touch_left: self.config.wait.login_seconds,
         };
         let client = client(self.builder, &self.config.tls);
         // Reading the CA certificates can take long on a network file system.
         flow.line.stop_if_cancelled().await;
-        let result = flow.run(client, &self.account, &self.password).await;
+        let result = match self.unknown {
+            None => flow.run(client, &self.account, &self.password).await,
+            Some(refusal) => {
+                if let Ok(client) = client
+                    && let Ok(step) = client.begin().await
+                {
+                    step.abandon().await;
+                }
+                Err(refusal)
+            }
+        };
         flow.line.tell(Event::Done(result), Duration::ZERO);
     }
 }
@@ -89,6 +105,8 @@ struct Flow<'f> {
     limit: &'f Limit,
     system: &'f dyn System,
     line: Line<Event, Answer>,
+    log: &'f dyn Log,
+    fields: LogFields,
     /// The display name of the chosen device. Empty until one was chosen.
     device: String,
     /// The rest of `login_seconds`: a flow can come back to One-Touch.
@@ -258,6 +276,9 @@ impl Flow<'_> {
 
     /// Waits until the phone has answered.
     async fn one_touch(&mut self, mut step: OneTouchStep) -> Result<Next, Refusal> {
+        self.fields.device.clone_from(&self.device);
+        let ringing = self.fields.line("ringing").finish();
+        self.log.write(Severity::Info, &ringing);
         let device = Some(&*self.device).filter(|name| !name.is_empty());
         match self.ask(Event::Announce(texts::approve(device))).await {
             Answer::Announced => {}

@@ -9,7 +9,7 @@ use crate::config::Mode;
 use crate::host::User;
 use crate::log::LogFields;
 use crate::progress::Unobserved;
-use crate::scripted::{Answer, ScriptedClock, ScriptedHost, ScriptedSystem, Time};
+use crate::scripted::{Answer, NoLog, ScriptedClock, ScriptedHost, ScriptedSystem, Time};
 
 const PASSWORD: &str = "correct-horse";
 
@@ -25,7 +25,7 @@ fn log_in(tenant: &Tenant, user: &str, account: &str, answers: &[Answer]) -> End
         "mode = \"airlock\"\n[airlock]\nurl = {:?}\naccount = {account:?}\n",
         tenant.airlock_url()
     );
-    let config = Arc::new(Config::parse(Path::new("test"), &text).unwrap());
+    let config = Arc::new(Config::parse(Path::new("test"), &text, "").unwrap());
     let Mode::Airlock(url) = &config.mode else {
         panic!("not Airlock");
     };
@@ -50,6 +50,7 @@ fn log_in(tenant: &Tenant, user: &str, account: &str, answers: &[Answer]) -> End
         clock: &mut clock,
         observer: &mut Unobserved,
         system: Arc::new(ScriptedSystem::default()),
+        log: Arc::new(NoLog),
         fields: &mut fields,
     };
     let person = Person {

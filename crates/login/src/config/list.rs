@@ -4,14 +4,15 @@ use std::fmt::{self, Write as _};
 
 use toml::de::DeValue;
 
+use super::service::merged;
 use super::table::{Given, Row, Wrong, document, line};
 use crate::clean::for_phone;
 
 /// A setting. It is displayed as TOML, without its section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The section; empty at the top of the file.
-    pub section: &'static str,
+    /// The section, such as `policy` or `service.sudo.wait`. Empty at the top of the file.
+    pub section: String,
     /// The key, or the user in `[accounts]`.
     pub key: String,
     /// The value as TOML.
@@ -31,12 +32,14 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Every setting of a file that has been checked, in the order of the table.
-pub fn settings(text: &str) -> Result<Vec<Setting>, Wrong> {
+/// Every setting of a file that has been checked, in the order of the table. With `service`, as this
+/// service sees them.
+pub fn settings(text: &str, service: Option<&str>) -> Result<Vec<Setting>, Wrong> {
     let document = document(text)?;
-    let top = document.get_ref().as_table();
-    let setting = |section, key: &str, default: &str, given: Option<&Given<'_>>| Setting {
-        section,
+    let merged = merged(&document, service.unwrap_or_default())?;
+    let top = merged.get_ref().as_table();
+    let setting = |section: &str, key: &str, default: &str, given: Option<&Given<'_>>| Setting {
+        section: section.to_owned(),
         key: key.to_owned(),
         value: given.map_or(default.to_owned(), |given| literal(given.get_ref())),
         line: given.map(|given| line(text, given.span().start)),
@@ -53,11 +56,18 @@ pub fn settings(text: &str) -> Result<Vec<Setting>, Wrong> {
             let given = given.and_then(|keys| keys.get(*key));
             settings.push(setting(row.key, key, default, given));
         }
-        if row.keys.is_empty() {
-            let users = given.into_iter().flatten();
-            settings.extend(
-                users.map(|(user, account)| setting(row.key, user.get_ref(), "", Some(account))),
-            );
+        if row.keys.is_empty() && !(row.key == "service" && service.is_some()) {
+            let mut tables = vec![(row.key.to_owned(), given)];
+            while let Some((section, given)) = tables.pop() {
+                for (key, value) in given.into_iter().flatten() {
+                    match value.get_ref().as_table() {
+                        Some(keys) => {
+                            tables.push((format!("{section}.{}", key.get_ref()), Some(keys)))
+                        }
+                        None => settings.push(setting(&section, key.get_ref(), "", Some(value))),
+                    }
+                }
+            }
         }
     }
     Ok(settings)

@@ -4,6 +4,7 @@
 mod table;
 pub mod file;
 mod list;
+mod service;
 mod settings;
 mod template;
 mod values;
@@ -16,15 +17,15 @@ use logonbox_authenticator::TenantAddress;
 
 pub use list::Setting;
 pub use settings::{
-    Airlock, AirlockDevice, Announce, Conversation, Device, LogonBox, OnUnavailable, Password,
-    Pins, Policy, SuAsks, Tls, Wait,
+    Airlock, AirlockDevice, Announce, Code, Conversation, Device, LogonBox, OnUnavailable,
+    Password, Pins, Policy, SuAsks, Tls, Wait,
 };
 pub use table::{Choice, ConfigError, Row};
 pub use template::{Placeholder, Template};
 
 use file::{Symlinks, read_trusted};
 use settings::{File, ModeName};
-use table::{Value, Wrong, document};
+use table::{Given, Value, Wrong, document};
 
 /// In bytes.
 const FILE_LIMIT: u64 = 64 << 10;
@@ -35,6 +36,8 @@ const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 const NO_TENANT: &str = "must be set, for instance \"acme.logonbox.directory\"";
 const NO_URL: &str = "must be set, for instance \"https://iam.acme.com/auth/rest\"";
+const NO_CODE: &str = "must hold {code}: users read it on the phone and type it \
+                       (conversation.code = \"type\")";
 
 /// A checked configuration.
 #[derive(Debug, Clone)]
@@ -73,38 +76,57 @@ pub fn table() -> &'static [Row] {
 }
 
 impl Config {
-    /// Reads and checks the file at `path`.
+    /// Reads and checks the file at `path`. The settings are those for the PAM service `service`.
     ///
     /// # Errors
     ///
     /// Names file, line and key, and the values that are allowed.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(path, &read(path)?)
+    pub fn load(path: &Path, service: &str) -> Result<Self, ConfigError> {
+        Self::parse(path, &read(path)?, service)
     }
 
-    /// Reads and checks the file at `path`. Returns every setting, too, in the order of the manual
-    /// page.
+    /// Reads and checks the file at `path`. Returns every setting for `service`, in the order of the
+    /// manual page. Without a service, returns the settings of all services, too.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub fn load_with_settings(path: &Path) -> Result<(Self, Vec<Setting>), ConfigError> {
+    pub fn load_with_settings(
+        path: &Path,
+        service: Option<&str>,
+    ) -> Result<(Self, Vec<Setting>), ConfigError> {
         let text = read(path)?;
-        let config = Self::parse(path, &text)?;
+        let config = Self::parse(path, &text, service.unwrap_or_default())?;
         let settings =
-            list::settings(&text).map_err(|wrong| ConfigError::new(path, &text, wrong))?;
+            list::settings(&text, service).map_err(|wrong| ConfigError::new(path, &text, wrong))?;
         Ok((config, settings))
     }
 
-    /// Checks the `text` of the file at `path`.
+    /// Checks the `text` of the file at `path`, for every service. Returns the settings for
+    /// `service`.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let file = document(text).and_then(|document| File::read(&document));
-        file.and_then(Self::of)
+    pub fn parse(path: &Path, text: &str, service: &str) -> Result<Self, ConfigError> {
+        document(text)
+            .and_then(|document| Self::of_service(&document, service))
             .map_err(|wrong| ConfigError::new(path, text, wrong))
+    }
+
+    fn of_service(document: &Given<'_>, service: &str) -> Result<Self, Wrong> {
+        let file = File::read(document)?;
+        let services = file.service.0.clone();
+        let mut config = Self::of(file)?;
+        for name in services {
+            let about = |wrong: Wrong| wrong.about(&name).about("service");
+            let file = service::merged(document, &name).and_then(|merged| File::read(&merged));
+            let for_service = file.and_then(Self::of).map_err(about)?;
+            if name == service {
+                config = for_service;
+            }
+        }
+        Ok(config)
     }
 
     fn of(mut file: File) -> Result<Self, Wrong> {
@@ -123,6 +145,10 @@ impl Config {
             }
             (ModeName::Airlock, _, None) => return unset("airlock.url", NO_URL),
         };
+        let shows_code = file.logonbox.prompt.has(Placeholder::Code);
+        if matches!(mode, Mode::Push(_)) && file.conversation.code == Code::Type && !shows_code {
+            return unset("logonbox.prompt", NO_CODE);
+        }
         Ok(Self {
             mode,
             logonbox: file.logonbox,

@@ -15,6 +15,7 @@ use std::time::Duration;
 use airlock_iam::BaseUrl;
 use logonbox_authenticator::{Algorithm, TenantAddress};
 
+use super::service::Services;
 use super::table::{Choice, Given, Row, Value, Wrong, get, text, with_defaults};
 use super::template::Template;
 use super::values::{
@@ -72,6 +73,12 @@ settings! {
         /// The module does not ask users who are exempt (`PAM_IGNORE`). Their login depends on the
         /// other lines of the PAM stack alone. See `EXEMPTIONS`.
         pub policy: Policy = {},
+
+        /// Settings for single services.
+        ///
+        /// `[service.NAME]` and `[service.NAME.SECTION]` hold settings for the PAM service NAME, such as
+        /// sudo. A key there wins over the same key above. See `SETTINGS FOR ONE SERVICE`.
+        pub(super) service: Services = {},
     }
 }
 
@@ -108,8 +115,9 @@ settings! {
         /// `{rhost}` `{tty}` `{code}`.
         pub remote_name: Template = "{hostname}" => phone_text,
 
-        /// The question on the phone, on one line. Keep `{code}` in it. The terminal shows the same
-        /// four digits, so that users recognize their own login.
+        /// The question on the phone, on one line. With `code = "type"`, it must hold `{code}`: users
+        /// type the six digits that they read there. With `code = "show"`, keep `{code}` in it, so that
+        /// users recognize their own login.
         /// 1 to 500 characters. Placeholders: `{user}` `{account}` `{hostname}` `{tenant}` `{service}`
         /// `{rhost}` `{tty}` `{code}`.
         pub prompt: Template =
@@ -273,36 +281,58 @@ settings! {
     /// `[conversation]`.
     #[derive(Debug, Clone, Copy)]
     pub struct Conversation {
-        /// How users are told to look at the phone, before the push is sent. With Airlock, this counts
-        /// for approvals on the phone (One-Touch). Airlock has then sent the push already; with
-        /// `"enter"`, the module asks for the result after the user has pressed Enter.
+        /// How a push is tied to the login that it belongs to. See `THE CODE`. With Airlock, this key
+        /// has no effect.
+        pub code: Code = "type",
+
+        /// How users are told to look at the phone. This counts with `code = "show"`, before the push
+        /// is sent. With Airlock, it counts for approvals on the phone (One-Touch). Airlock has then
+        /// sent the push already; with `"enter"`, the module asks for the result after the user has
+        /// pressed Enter.
         ///
-        /// sudo shows prompts only: give it a separate file (`conf=`) with `"enter"`. Do not set
-        /// `"enter"` for all services, because some programs cannot answer a prompt.
+        /// Do not set `"enter"` for all services, because some programs cannot answer a prompt. See
+        /// `SETTINGS FOR ONE SERVICE`.
         pub announce: Announce = "auto",
 
         /// How the QR code for a hardware token is drawn, in the prompt for the one-time code. A QR
         /// code of version 6 takes 49 columns and 25 lines, or 98 columns and 49 lines with
-        /// `"ascii"`. A narrower terminal breaks the lines, and tokens cannot read the code. If the
-        /// users of a service need another picture, give the service a separate file (`conf=`).
+        /// `"ascii"`. A narrower terminal breaks the lines, and tokens cannot read the code.
         pub qr: Option<Style> = "unicode",
 
         /// The background of the terminal. If it is wrong, light and dark are exchanged, and many
         /// tokens cannot read the QR code.
         pub qr_background: Background = "dark",
 
-        /// Whether the terminal shows a one-time code while it is typed.
-        pub otp_echo: bool = true,
+        /// Whether the terminal shows a code while it is typed: the code from the phone, and a
+        /// one-time code. Screen lockers that can only ask for a password need `false`.
+        pub echo: bool = true,
     }
 }
 
 choices! {
-    /// How users are told to look at the phone, before the push is sent.
+    /// How a push is tied to the login that it belongs to.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Code {
+        /// The phone shows six digits, and the user types them at the prompt. A user who approves a
+        /// stranger's push does not let the stranger in, because only the phone shows the code. The
+        /// login needs the approval and the code. Programs that cannot show a prompt refuse
+        /// (`conversation`), and no push is sent.
+        Type = "type",
+        /// The terminal and the phone show the same four digits, and the user compares them. This is
+        /// weaker, because users approve without comparing. It is for programs that cannot show a
+        /// prompt.
+        Show = "show",
+    }
+}
+
+choices! {
+    /// How users are told to look at the phone.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Announce {
-        /// Like `"enter"` for the service sshd, and like `"info"` for all other services. If sshd
-        /// cannot show the prompt, as in its password method, the announcement follows as
-        /// information, and the login goes on.
+        /// Like `"enter"` for the services sshd and cockpit, and for programs that ask for silence
+        /// (`PAM_SILENT`), such as sudo. Like `"info"` for all other services. If sshd cannot show the
+        /// prompt, as in its password method, the announcement follows as information, and the login
+        /// goes on.
         Auto = "auto",
         /// As information. sshd before OpenSSH 10.3 shows it only when the login is over. sudo shows
         /// it only with `Defaults !pam_silent` (1.9.16 or later).
@@ -367,11 +397,11 @@ settings! {
         /// What happens while the server cannot be reached.
         pub on_unavailable: OnUnavailable = "deny",
 
-        /// How many pushes without an approval an account may get from this host within 10 minutes.
-        /// With Airlock, how many passwords may be tried. Further logins are refused (`limit`) until
-        /// these minutes are over. An approval clears the count. 0 means no limit. See `LIMIT`.
+        /// How many logins of an account may fail on this host within 10 minutes, once a push was sent.
+        /// With Airlock, once a password was sent. Further logins are refused (`limit`) until these
+        /// minutes are over. A login that succeeds clears the count. 0 means no limit. See `LIMIT`.
         /// Whole number from 0 to 1000.
-        pub unapproved_pushes_per_10_minutes: usize = 6 => count(0, 1000),
+        pub failed_attempts_per_10_minutes: usize = 6 => count(0, 1000),
 
         /// The user who is asked by the services su and su-l. Other services do not use this key. See
         /// `CALLERS OF SU`.

@@ -322,7 +322,7 @@ pub fn wrong_type(value: &Given<'_>, wanted: &str) -> Wrong {
     format!("must be {wanted}, not {}", value.get_ref().type_str()).into()
 }
 
-fn unknown(name: &str, known: &[&str]) -> String {
+pub fn unknown(name: &str, known: &[&str]) -> String {
     let hint = similar(name, known).map_or(String::new(), |similar| {
         format!("did you mean \"{similar}\"? ")
     });

@@ -19,7 +19,7 @@ pub enum Placeholder {
     Rhost,
     /// `PAM_TTY`.
     Tty,
-    /// The four digits that the terminal and the phone show.
+    /// The digits that the user types, or that the terminal shows, too.
     Code,
 }
 
@@ -82,6 +82,11 @@ impl Template {
         }
         let rest = rest.to_owned();
         Ok(Self { parts, rest })
+    }
+
+    /// Whether this placeholder is in the text.
+    pub fn has(&self, placeholder: Placeholder) -> bool {
+        self.parts.iter().any(|(_, part)| *part == placeholder)
     }
 
     /// Fills in the placeholders. Values are not parsed: a user may be called `{account}`.

@@ -13,7 +13,7 @@ const EXAMPLE: &str = include_str!("../../../../conf/pam_logonbox.toml");
 const MINIMAL: &str = "[logonbox]\ntenant = \"acme.logonbox.directory\"\n";
 
 fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(Path::new("/etc/x.toml"), text).map_err(|error| error.to_string())
+    Config::parse(Path::new("/etc/x.toml"), text, "").map_err(|error| error.to_string())
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn errors_name_file_line_and_key() {
         ),
         ("[conversation]\nqr = \"png\"", "conversation.qr"),
         (
-            "[conversation]\notp_echo = \"no\"",
+            "[conversation]\necho = \"no\"",
             "must be true or false, not string",
         ),
         (
@@ -196,8 +196,8 @@ fn errors_name_file_line_and_key() {
             "policy.exempt_networks: \"192.0.2.7/24\" has bits beyond its prefix: write 192.0.2.0/24",
         ),
         (
-            "[policy]\nunapproved_pushes_per_10_minutes = 1001",
-            "policy.unapproved_pushes_per_10_minutes: must be from 0 to 1000",
+            "[policy]\nfailed_attempts_per_10_minutes = 1001",
+            "policy.failed_attempts_per_10_minutes: must be from 0 to 1000",
         ),
         (
             "[policy]\nsu_asks = \"target\"",
@@ -356,7 +356,7 @@ fn a_url_is_enough_for_airlock() {
     assert!(!airlock.allow_password_only);
     assert_eq!(config.conversation.qr, Some(Style::HalfBlocks));
     assert_eq!(config.conversation.qr_background, Background::Dark);
-    assert!(config.conversation.otp_echo);
+    assert!(config.conversation.echo);
     for text in [
         "mode = \"airlock\"",
         &format!("mode = \"airlock\"\n{MINIMAL}"),
@@ -401,13 +401,13 @@ fn settings_are_listed_with_their_lines() {
     let text = format!(
         "{MINIMAL}device = '''a \"b\" \\ \u{202e}'''\nalgorithms = [\n \"ssh-rsa\",\n]\n\
          [accounts]\n\"kim.w\" = 'k'\nlee = \"l\"\n\
-         [wait]\nlogin_seconds = 0x20\n[conversation]\notp_echo = false\n"
+         [wait]\nlogin_seconds = 0x20\n[conversation]\necho = false\n"
     );
     std::fs::write(&path, text).unwrap();
-    let (_, settings) = Config::load_with_settings(&path).unwrap();
+    let (_, settings) = Config::load_with_settings(&path, None).unwrap();
     let set: Vec<_> = settings
         .iter()
-        .filter_map(|setting| Some((setting.section, setting.to_string(), setting.line?)))
+        .filter_map(|setting| Some((&*setting.section, setting.to_string(), setting.line?)))
         .collect();
     let expected = [
         ("logonbox", "tenant = \"acme.logonbox.directory\"", 2),
@@ -416,7 +416,7 @@ fn settings_are_listed_with_their_lines() {
         ("accounts", "\"kim.w\" = \"k\"", 8),
         ("accounts", "lee = \"l\"", 9),
         ("wait", "login_seconds = 32", 11),
-        ("conversation", "otp_echo = false", 13),
+        ("conversation", "echo = false", 13),
     ];
     let expected = expected.map(|(section, setting, line)| (section, setting.to_owned(), line));
     assert_eq!(set, expected);
@@ -431,4 +431,127 @@ fn settings_are_listed_with_their_lines() {
         }
     }
     assert!(defaults > 20, "{defaults}");
+}
+
+#[test]
+fn a_service_has_settings_of_its_own() {
+    let text = format!(
+        "{MINIMAL}button = \"Yes\"\n[conversation]\ncode = \"show\"\nqr = \"ascii\"\n\
+         [service.i3lock.conversation]\nannounce = \"none\"\n\
+         [service.sudo]\nmode = \"airlock\"\n\
+         [service.sudo.airlock]\nurl = \"https://iam.acme.com/auth/rest\"\n\
+         [service.sudo.wait]\nlogin_seconds = 9\n\
+         [service.sudo.logonbox]\nbutton = \"No\"\n\
+         [service.sudo.policy]\non_unavailable = \"ignore\"\n"
+    );
+    let of = |service| Config::parse(Path::new("/etc/x.toml"), &text, service).unwrap();
+    let (host, i3lock, sudo) = (of("sshd"), of("i3lock"), of("sudo"));
+    assert!(matches!(host.mode, Mode::Push(_)));
+    assert!(matches!(sudo.mode, Mode::Airlock(_)));
+    assert_eq!(host.conversation.announce, Announce::Auto);
+    assert_eq!(i3lock.conversation.announce, Announce::None);
+    // All other settings are those of the whole host.
+    assert_eq!(i3lock.conversation.code, Code::Show);
+    assert_eq!(i3lock.conversation.qr, Some(Style::Ascii));
+    assert_eq!(sudo.wait.login_seconds.as_secs(), 9);
+    assert_eq!(sudo.wait.connect_seconds, host.wait.connect_seconds);
+    assert_eq!(sudo.policy.on_unavailable, OnUnavailable::Ignore);
+    assert_eq!(host.policy.on_unavailable, OnUnavailable::Deny);
+    for prefix in ["sud", "sudo-i", ""] {
+        assert!(matches!(of(prefix).mode, Mode::Push(_)), "{prefix:?}");
+    }
+}
+
+/// An error in the settings of one service refuses the logins of all.
+#[test]
+fn errors_in_the_settings_of_a_service_name_their_place() {
+    for (text, error) in [
+        (
+            "[service.sudo.wait]\nlogin_seconds = 0",
+            "line 4, service.sudo.wait.login_seconds: must be from 1 to 600",
+        ),
+        (
+            "[service.sudo.wait]\nlogin_second = 9",
+            "line 4, service.sudo.wait.login_second: unknown key; did you mean \"login_seconds\"? \
+             known here: connect_seconds, login_seconds",
+        ),
+        (
+            "[service.sudo.logonbox]\ntenant = \"other\"",
+            "line 4, service.sudo.logonbox.tenant: cannot be set for one service; allowed here: \
+             remote_name, prompt, button",
+        ),
+        (
+            "[service.sudo.policy]\nfailed_attempts_per_10_minutes = 0",
+            "line 4, service.sudo.policy.failed_attempts_per_10_minutes: cannot be set for one \
+             service; allowed here: only_groups, on_unavailable",
+        ),
+        (
+            "[service.sudo.tls]\nca_file = \"\"",
+            "line 3, service.sudo.tls: unknown key; known here: mode, conversation, wait, airlock, \
+             logonbox, policy",
+        ),
+        (
+            "[service]\nsudo = 1",
+            "line 4, service.sudo: must be a section, not integer",
+        ),
+        (
+            "[service.sudo]\nwait = 1",
+            "line 4, service.sudo.wait: must be a section, not integer",
+        ),
+        (
+            "[service.\"a/b\"]",
+            "line 3, service.a/b: no PAM service has this name",
+        ),
+        (
+            "[service.sudo.logonbox]\nprompt = \"Yes?\"",
+            "service.sudo.logonbox.prompt: must hold {code}: users read it on the phone and type it \
+             (conversation.code = \"type\")",
+        ),
+    ] {
+        let complaint = parse(&format!("{MINIMAL}{text}\n")).unwrap_err();
+        assert!(complaint.ends_with(error), "{complaint}");
+    }
+}
+
+#[test]
+fn a_code_that_is_typed_must_be_in_the_question() {
+    let prompt = format!("{MINIMAL}prompt = \"Log in?\"\n");
+    let error = parse(&prompt).unwrap_err();
+    assert!(
+        error.starts_with("/etc/x.toml, logonbox.prompt: must hold {code}"),
+        "{error}"
+    );
+    parse(&format!("{prompt}[conversation]\ncode = \"show\"\n")).unwrap();
+    // The section of the other mode has no effect.
+    parse(&format!(
+        "mode = \"airlock\"\n{prompt}[airlock]\nurl = \"https://iam.acme.com/auth/rest\"\n"
+    ))
+    .unwrap();
+}
+
+#[test]
+fn settings_are_listed_as_a_service_gets_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pam_logonbox.toml");
+    let text = format!(
+        "{MINIMAL}[service.sudo]\nmode = \"push\"\n[service.sudo.wait]\nlogin_seconds = 9\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    let set = |service| {
+        let (_, settings) = Config::load_with_settings(&path, service).unwrap();
+        let settings = settings.into_iter().filter_map(|setting| {
+            let line = setting.line?;
+            Some(format!("{line} [{}] {setting}", setting.section))
+        });
+        settings.collect::<Vec<_>>()
+    };
+    let tenant = "2 [logonbox] tenant = \"acme.logonbox.directory\"";
+    assert_eq!(set(Some("sshd")), [tenant]);
+    let wait = "6 [wait] login_seconds = 9";
+    assert_eq!(set(Some("sudo")), ["4 [] mode = \"push\"", tenant, wait]);
+    let [mode, wait] = [
+        "4 [service.sudo] mode = \"push\"",
+        "6 [service.sudo.wait] login_seconds = 9",
+    ];
+    assert_eq!(set(None), [tenant, mode, wait]);
 }

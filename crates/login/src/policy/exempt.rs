@@ -152,7 +152,7 @@ mod tests {
         };
         let exemption = |policy: &str| {
             let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy}");
-            let config = Config::parse(Path::new("test"), &text).unwrap();
+            let config = Config::parse(Path::new("test"), &text, "").unwrap();
             let lee = User::Named("lee".to_owned());
             exemption(&config.policy, &half, &lee, "")
         };
@@ -176,7 +176,7 @@ mod tests {
     fn impossible_names_are_not_looked_up_and_not_exempt() {
         for policy in ["only_groups", "exempt_groups"] {
             let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy} = [\"staff\"]");
-            let config = Config::parse(Path::new("test"), &text).unwrap();
+            let config = Config::parse(Path::new("test"), &text, "").unwrap();
             let endless = User::Named("x".repeat(257));
             let asked = exemption(&config.policy, &ScriptedSystem::default(), &endless, "");
             assert_eq!(asked, Ok(Exemption::Asked(String::new())), "{policy}");

@@ -1,8 +1,12 @@
 //! The person, the clock and the tenant are scripted: seconds pass at once.
 
+use std::future::pending;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use logonbox_authenticator::{BoxFuture, KeySource, Signature, SignatureSource, Unreachable};
+use logonbox_authenticator::{
+    BoxFuture, KeySource, SignRequest, Signature, SignatureSource, Unreachable,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -10,18 +14,21 @@ use crate::config::Mode;
 use crate::host::User;
 use crate::log::LogFields;
 use crate::progress::Unobserved;
-use crate::scripted::{Answer, ScriptedClock, ScriptedHost, ScriptedSystem, Time};
+use crate::scripted::{Answer, NoLog, ScriptedClock, ScriptedHost, ScriptedSystem, Time};
 
 const LISTING: &str = "# Authorized Keys\nssh-ed25519 \
      AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ Pixel 8\n";
 
 /// A tenant that gives every request the same answer.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Tenant {
     listing: Result<&'static str, ErrorKind>,
     refusal: ErrorKind,
     /// The refusal answers a request that was sent.
     sent: bool,
+    /// The phone never answers.
+    silent: bool,
+    rings: SyncSender<()>,
 }
 
 impl KeySource for Tenant {
@@ -45,7 +52,14 @@ impl SignatureSource for Tenant {
         } else {
             error
         };
-        Box::pin(async { Err(error) })
+        let silent = self.silent;
+        let _ = self.rings.try_send(());
+        Box::pin(async move {
+            if silent {
+                pending::<()>().await;
+            }
+            Err(error)
+        })
     }
 }
 
@@ -54,6 +68,10 @@ struct Script {
     service: &'static str,
     user: &'static str,
     tenant: Tenant,
+    rings: Receiver<()>,
+    /// The settings of `[conversation]`.
+    conversation: &'static str,
+    authtok: Option<&'static str>,
     system: ScriptedSystem,
     /// A signal comes in during the conversation.
     signalled: bool,
@@ -72,7 +90,9 @@ struct Ended {
 }
 
 impl Default for Script {
+    /// `code = "show"`, and the phone declines.
     fn default() -> Self {
+        let (sender, rings) = sync_channel(1);
         Self {
             service: "login",
             user: "lee",
@@ -80,7 +100,12 @@ impl Default for Script {
                 listing: Ok(LISTING),
                 refusal: ErrorKind::Declined,
                 sent: true,
+                silent: false,
+                rings: sender,
             },
+            rings,
+            conversation: "code = \"show\"",
+            authtok: None,
             system: ScriptedSystem::default(),
             signalled: false,
             stalled: false,
@@ -97,7 +122,8 @@ impl Script {
             text.push_str("pins = \"required\"\n");
             self.system.pins_directory = pins.path().to_owned();
         }
-        let config = Arc::new(Config::parse(Path::new("test"), &text).unwrap());
+        text.push_str(&format!("[conversation]\n{}\n", self.conversation));
+        let config = Arc::new(Config::parse(Path::new("test"), &text, "").unwrap());
         let Mode::Push(tenant) = &config.mode else {
             panic!("not push");
         };
@@ -107,6 +133,8 @@ impl Script {
             service: self.service,
             time: time.clone(),
             answers: self.answers.into(),
+            rings: Some(self.rings),
+            authtok: self.authtok,
             ..ScriptedHost::default()
         };
         let mut clock = ScriptedClock {
@@ -116,7 +144,7 @@ impl Script {
         };
         let mut fields = LogFields::default();
         let builder = Client::builder("tenant.invalid".parse().unwrap())
-            .key_source(self.tenant)
+            .key_source(self.tenant.clone())
             .signature_source(self.tenant);
         let person = Person {
             user: User::Named(self.user.to_owned()),
@@ -127,6 +155,7 @@ impl Script {
             clock: &mut clock,
             observer: &mut Unobserved,
             system: Arc::new(self.system),
+            log: Arc::new(NoLog),
             fields: &mut fields,
         };
         let refusal = login(&config, tenant, builder, &person, None, context).unwrap_err();
@@ -158,7 +187,7 @@ fn users_without_a_phone_are_delayed_by_two_to_five_seconds() {
         for random in [0x00, 0x3a, 0x80, 0xc5, 0xff] {
             let ended = Script {
                 user,
-                tenant,
+                tenant: tenant.clone(),
                 system: ScriptedSystem {
                     random,
                     ..ScriptedSystem::default()
@@ -222,42 +251,7 @@ fn after_a_ctrl_c_in_the_conversation_no_phone_rings() {
     assert!(!refusal.request_sent);
 }
 
-/// For pinned keys, the tenant gets no request, so a delay is no sign of its failure.
-#[test]
-fn with_pinned_keys_a_slow_host_does_not_make_the_tenant_unavailable() {
-    let pins = tempfile::tempdir().unwrap();
-    std::fs::write(pins.path().join("lee"), LISTING).unwrap();
-    for (pins, unavailable) in [(None, Some(Unavailable::Silent)), (Some(pins), None)] {
-        let ended = Script {
-            stalled: true,
-            pins,
-            ..Script::default()
-        }
-        .run();
-        let refusal = ended.refusal;
-        assert_eq!(refusal.reason, Reason::TimedOut);
-        assert_eq!(refusal.unavailable, unavailable);
-        assert!(!refusal.request_sent);
-    }
-}
-
-#[test]
-fn the_code_has_four_digits() {
-    for (random, code) in [(0x00, "0000"), (0x01, "3009"), (0xff, "7295")] {
-        let system = ScriptedSystem {
-            random,
-            ..ScriptedSystem::default()
-        };
-        let ended = Script {
-            system,
-            ..Script::default()
-        }
-        .run();
-        let expected = format!("info: Approve the request on your phone. Code: {code}");
-        assert_eq!(ended.shown, [expected]);
-    }
-}
-
+/// With `code = "type"`, a code that was not sent was shown to nobody.
 #[test]
 fn a_request_that_was_not_sent_is_not_counted() {
     let run = tempfile::tempdir().unwrap();
@@ -272,10 +266,14 @@ fn a_request_that_was_not_sent_is_not_counted() {
             state_directory: state_directory.clone(),
             ..ScriptedSystem::default()
         };
+        let script = typing(after_ring(Some("000000")));
         let ended = Script {
-            tenant,
+            tenant: Tenant {
+                rings: script.tenant.rings,
+                ..tenant
+            },
             system,
-            ..Script::default()
+            ..script
         }
         .run();
         assert_eq!(ended.refusal.request_sent, sent);
@@ -283,26 +281,218 @@ fn a_request_that_was_not_sent_is_not_counted() {
     }
 }
 
-/// The process may have been stopped in the conversation, and the fetch with it.
-#[test]
-fn keys_that_did_not_come_during_a_long_conversation_are_fetched_again() {
-    let listing = Err(ErrorKind::TimedOut);
-    let script = |after| Script {
-        service: "sshd",
-        tenant: Tenant {
-            listing,
-            ..Script::default().tenant
-        },
-        answers: vec![Answer {
-            after,
-            text: Some(""),
-            ..Answer::default()
-        }],
+/// `code = "type"`, and the phone shows 000000.
+fn typing(answer: Answer) -> Script {
+    Script {
+        conversation: "code = \"type\"",
+        answers: vec![answer],
         ..Script::default()
+    }
+}
+
+fn silent(script: Script) -> Script {
+    Script {
+        tenant: Tenant {
+            silent: true,
+            ..script.tenant
+        },
+        ..script
+    }
+}
+
+fn after_ring(text: Option<&'static str>) -> Answer {
+    Answer {
+        after: Duration::from_secs(4),
+        after_ring: true,
+        text,
+        ..Answer::default()
+    }
+}
+
+fn without_ring(milliseconds: u64, text: Option<&'static str>) -> Answer {
+    Answer {
+        after: Duration::from_millis(milliseconds),
+        text,
+        ..Answer::default()
+    }
+}
+
+impl Ended {
+    fn assert(&self, reason: Reason, message: Option<&str>, holds: usize) {
+        assert_eq!(self.refusal.reason, reason, "{}", self.refusal.detail);
+        assert_eq!(self.refusal.message.as_deref(), message);
+        assert_eq!(self.pauses.len(), holds, "{:?}", self.pauses);
+    }
+}
+
+#[test]
+fn the_right_code_waits_for_the_phone() {
+    let ended = typing(after_ring(Some(" 000-000"))).run();
+    ended.assert(Reason::Declined, None, 0);
+    let prompt = "prompt: Approve the request on your phone, then type the code it shows: ";
+    assert_eq!(ended.shown, [prompt]);
+}
+
+#[test]
+fn a_wrong_code_is_refused_after_a_hold() {
+    for (text, reason, message, detail) in [
+        (
+            Some("000001"),
+            Reason::WrongCode,
+            texts::WRONG_CODE,
+            "the phone had not approved",
+        ),
+        (
+            Some(""),
+            Reason::WrongCode,
+            texts::REFUSED,
+            "no code was typed; the phone had not approved",
+        ),
+        (
+            None,
+            Reason::Conversation,
+            texts::REFUSED,
+            "the person broke off; the phone had not approved",
+        ),
+        (
+            Some("\x08\n\r\x7fINCORRECT\x08"),
+            Reason::Refused,
+            texts::WRONG_CODE,
+            "sshd does not let this user in; the phone had not approved",
+        ),
+    ] {
+        let ended = silent(typing(after_ring(text))).run();
+        ended.assert(reason, Some(message), 1);
+        assert_eq!(ended.refusal.detail, detail);
+        assert!(ended.refusal.request_sent);
+    }
+    let late = Answer {
+        after: Duration::from_secs(301),
+        ..after_ring(Some("000000"))
     };
-    let refusal = script(Duration::from_secs(60)).run().refusal;
-    // Measured from the second fetch on: the conversation does not count.
-    assert_eq!(refusal.after, Some(Duration::ZERO));
-    let refusal = script(Duration::from_millis(100)).run().refusal;
-    assert_eq!(refusal.after, Some(Duration::from_millis(100)));
+    let ended = silent(typing(late)).run();
+    ended.assert(Reason::TimedOut, Some(texts::WRONG_CODE), 1);
+}
+
+#[test]
+fn enter_asks_for_the_result_of_the_phone() {
+    let ended = typing(after_ring(Some(""))).run();
+    ended.assert(Reason::Declined, Some(texts::DENIED_ON_PHONE), 1);
+    let slow = Answer {
+        after: Duration::from_secs(46),
+        ..after_ring(Some(""))
+    };
+    let no_answer = "No answer from the phone within 45 s.";
+    let ended = silent(typing(slow)).run();
+    ended.assert(Reason::WrongCode, Some(no_answer), 1);
+    let unknown = Script {
+        user: "kim",
+        ..typing(without_ring(46_000, Some("")))
+    };
+    unknown
+        .run()
+        .assert(Reason::UnknownUser, Some(no_answer), 1);
+}
+
+/// Users whose phone is not asked see the same as after a wrong code.
+#[test]
+fn with_a_typed_code_unknown_users_cannot_be_told_apart() {
+    for (text, message) in [
+        (Some("000000"), texts::WRONG_CODE),
+        (Some(""), texts::REFUSED),
+        (None, texts::REFUSED),
+    ] {
+        for (user, listing, reason) in [
+            ("kim", Ok(LISTING), Reason::UnknownUser),
+            ("lee", Err(ErrorKind::NoSuchAccount), Reason::NoAccount),
+            ("lee", Ok("# Authorized Keys\n"), Reason::NoKey),
+        ] {
+            let script = typing(without_ring(3000, text));
+            let script = Script {
+                user,
+                tenant: Tenant {
+                    listing,
+                    ..script.tenant
+                },
+                ..script
+            };
+            let ended = script.run();
+            ended.assert(reason, Some(message), 1);
+            assert!(ended.refusal.request_sent);
+        }
+    }
+}
+
+#[test]
+fn a_host_that_cannot_ask_costs_no_push() {
+    for text in [None, Some("")] {
+        for user in ["lee", "kim"] {
+            let ended = Script {
+                user,
+                service: "sshd",
+                ..typing(without_ring(249, text))
+            }
+            .run();
+            ended.assert(Reason::Conversation, None, 0);
+            assert!(!ended.refusal.request_sent);
+            assert!(ended.fields.hints().contains("keyboard-interactive"));
+        }
+    }
+    // A code that nobody can have read yet.
+    let ended = typing(without_ring(249, Some("000000"))).run();
+    ended.assert(Reason::WrongCode, Some(texts::WRONG_CODE), 1);
+    assert_eq!(ended.refusal.detail, "no push was sent");
+}
+
+/// sshd's password method and some lockers answer a hidden prompt with the password.
+#[test]
+fn a_password_in_place_of_a_code_is_a_failed_conversation() {
+    let hidden = |answer| Script {
+        conversation: "echo = false",
+        authtok: Some("000000"),
+        ..typing(answer)
+    };
+    let at_once = hidden(without_ring(10, Some("000000"))).run();
+    at_once.assert(Reason::Conversation, None, 0);
+    let later = silent(hidden(after_ring(Some("000000")))).run();
+    later.assert(Reason::Conversation, Some(texts::REFUSED), 1);
+    let typed = silent(hidden(after_ring(Some("000001")))).run();
+    typed.assert(Reason::WrongCode, Some(texts::WRONG_CODE), 1);
+}
+
+#[test]
+fn the_server_s_failure_decides_before_a_push_left() {
+    for (kind, reason, unavailable) in [
+        (ErrorKind::TimedOut, Reason::TimedOut, true),
+        (
+            ErrorKind::Unreachable(Unreachable::Refused),
+            Reason::Unreachable,
+            true,
+        ),
+        (
+            ErrorKind::Unreachable(Unreachable::ServerError),
+            Reason::Unreachable,
+            false,
+        ),
+        (
+            ErrorKind::Unreachable(Unreachable::Proxy),
+            Reason::Unreachable,
+            false,
+        ),
+        (ErrorKind::Tls, Reason::Tls, false),
+        (ErrorKind::NotUnderstood, Reason::BadAnswer, false),
+        (ErrorKind::Local, Reason::LocalFailure, false),
+    ] {
+        for text in ["", "000000"] {
+            let script = typing(without_ring(3000, Some(text)));
+            let tenant = Tenant {
+                listing: Err(kind),
+                ..script.tenant
+            };
+            let ended = Script { tenant, ..script }.run();
+            ended.assert(reason, None, 0);
+            assert_eq!(ended.refusal.unavailable, unavailable, "{kind:?}");
+            assert!(!ended.refusal.request_sent);
+        }
+    }
 }

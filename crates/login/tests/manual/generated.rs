@@ -5,12 +5,14 @@ use std::iter;
 use login::config::{Row, table};
 
 /// Sections of the manual page that explanations refer to.
-const SECTIONS: [&str; 6] = [
+const SECTIONS: [&str; 8] = [
     "CALLERS OF SU",
     "EXEMPTIONS",
     "FILES",
     "LIMIT",
     "PINNED KEYS",
+    "SETTINGS FOR ONE SERVICE",
+    "THE CODE",
     "UNREACHABLE SERVERS",
 ];
 
@@ -20,6 +22,9 @@ const URL: &str = "\"https://iam.acme.com/auth/rest\"";
 const ACCOUNTS: &str = "lee = \"lee.smith@acme.com\"\n\
                         \"kim.w\" = \"kim@partner.example\"\n\
                         root = \"operations@acme.com\"";
+const SERVICE: &str = "[service.i3lock.conversation]\n\
+                       code = \"show\"\n\
+                       announce = \"info\"";
 
 /// The label of the choice that is not a word.
 const OTHER: &str = "any other text";
@@ -61,6 +66,7 @@ fn example_of(row: &Row) -> &'static str {
         "tenant" => TENANT,
         "url" => URL,
         "accounts" => ACCOUNTS,
+        "service" => SERVICE,
         _ => "",
     }
 }
@@ -114,7 +120,10 @@ pub fn manual() -> String {
             mdoc(&mut lines, &paragraph);
         }
         if section.keys.is_empty() {
-            lines.push(format!(".Bd -literal -offset indent\n[{}]", section.key));
+            lines.push(".Bd -literal -offset indent".to_owned());
+            if section.key == "accounts" {
+                lines.push(format!("[{}]", section.key));
+            }
             lines.extend(example_of(section).lines().map(escaped));
             lines.push(".Ed".to_owned());
         } else {

@@ -71,7 +71,7 @@ fn plain(text: &str) -> String {
 }
 
 fn complaint(text: &str) -> String {
-    let error = Config::parse(Path::new("/x.toml"), text).unwrap_err();
+    let error = Config::parse(Path::new("/x.toml"), text, "").unwrap_err();
     error.to_string()
 }
 
@@ -175,7 +175,8 @@ fn every_file_in_the_page_is_a_configuration() {
             ""
         };
         let file = format!("{rest}{file}");
-        Config::parse(Path::new("/x.toml"), &file).unwrap_or_else(|error| panic!("{file}{error}"));
+        Config::parse(Path::new("/x.toml"), &file, "")
+            .unwrap_or_else(|error| panic!("{file}{error}"));
     }
 }
 
@@ -198,7 +199,7 @@ fn complaints_about_files(dir: &Path) -> Vec<String> {
             complaints.push("belongs to uid 1000; it must belong to root (chown root)".to_owned());
             continue;
         }
-        let error = Config::load(&dir.join(name)).unwrap_err().to_string();
+        let error = Config::load(&dir.join(name), "").unwrap_err().to_string();
         let path = dir.join("devise");
         complaints.push(error.replace(path.to_str().unwrap(), "/etc/security/pam_logonbox.toml"));
     }

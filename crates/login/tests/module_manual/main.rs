@@ -180,13 +180,13 @@ fn the_page_names_the_reasons_that_on_unavailable_covers() {
     for refusals in [logonbox_refusals(), airlock_refusals()] {
         let covered = refusals
             .iter()
-            .filter(|refusal| refusal.unavailable.is_some())
+            .filter(|refusal| refusal.unavailable)
             .map(|refusal| refusal.reason.as_str());
         assert_eq!(named, set(covered));
     }
     // After a request it covers none.
     for refusal in logonbox_refusals().into_iter().chain(airlock_refusals()) {
-        assert_eq!(refusal.after_sending().unavailable, None);
+        assert!(!refusal.after_sending().unavailable);
     }
 }
 
@@ -264,7 +264,7 @@ fn the_page_has_the_texts_of_mode_airlock() {
 
     let conversation = |qr: &str| -> Conversation {
         let file = format!("[logonbox]\ntenant = \"acme\"\n[conversation]\nqr = \"{qr}\"\n");
-        let config = Config::parse(Path::new("/x.toml"), &file).unwrap();
+        let config = Config::parse(Path::new("/x.toml"), &file, "").unwrap();
         config.conversation
     };
     let otp = |hint, qr| {

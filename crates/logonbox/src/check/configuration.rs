@@ -17,13 +17,48 @@ use super::pam_d::Place;
 use super::server::certificate::usable;
 use crate::setup::THIS_MACHINE;
 
+/// The configurations that could be read: by file, and for each service with the file.
+#[derive(Debug, Default)]
+pub struct Configs {
+    files: BTreeMap<PathBuf, Config>,
+    services: BTreeMap<(PathBuf, String), Config>,
+}
+
+impl Configs {
+    /// Adds a file without the settings for single services.
+    pub fn insert(&mut self, path: PathBuf, config: Config) {
+        self.files.insert(path, config);
+    }
+
+    /// Reads the settings that `service` gets from `path`, if the file could be read before.
+    pub fn add_service(&mut self, path: &Path, service: &str) {
+        if self.files.contains_key(path)
+            && let Ok(config) = Config::load(path, service)
+        {
+            let key = (path.to_owned(), service.to_owned());
+            self.services.insert(key, config);
+        }
+    }
+
+    /// The settings that `service` gets from `path`.
+    pub fn get(&self, path: &Path, service: &str) -> Option<&Config> {
+        let key = (path.to_owned(), service.to_owned());
+        self.services.get(&key).or_else(|| self.files.get(path))
+    }
+
+    /// The files, without the settings for single services.
+    pub fn files(&self) -> &BTreeMap<PathBuf, Config> {
+        &self.files
+    }
+}
+
 /// Loads one file. `named_at` is the line of a stack that names it.
 pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Option<Config> {
     let what = path.display().to_string();
     let where_named = named_at.map_or_else(String::new, |place| {
         format!(", which {}:{} names", place.file.display(), place.line)
     });
-    match Config::load_with_settings(path) {
+    match Config::load_with_settings(path, None) {
         Ok((config, settings)) => {
             report.checked(Area::Configuration, format!("{what}{where_named}"));
             above(path, &config, report);
@@ -387,7 +422,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ids = |pins: &str, directory: &Path| {
             let text = format!("[logonbox]\ntenant = \"acme\"\npins = \"{pins}\"\n");
-            let config = Config::parse(Path::new("/x"), &text).unwrap();
+            let config = Config::parse(Path::new("/x"), &text, "").unwrap();
             let mut report = Report::default();
             pinned(&config, directory, &mut report);
             let ids = |(_, finding): (_, Finding)| finding.id;
@@ -422,7 +457,7 @@ mod tests {
             ),
         ] {
             let configs = [("a", FIRST), ("b", &second)].map(|(path, text)| {
-                let config = Config::parse(Path::new(path), text).unwrap();
+                let config = Config::parse(Path::new(path), text, "").unwrap();
                 (PathBuf::from(path), config)
             });
             let mut report = Report::default();
@@ -437,7 +472,7 @@ mod tests {
     #[test]
     fn accounts_of_names_that_the_system_writes_in_another_way() {
         let text = "[logonbox]\ntenant = \"acme\"\n[accounts]\nLEE = \"ls\"\nkim = \"kw\"\n";
-        let config = Config::parse(Path::new("x"), text).unwrap();
+        let config = Config::parse(Path::new("x"), text, "").unwrap();
         let name_of = |user: &str| Ok(Some(user.to_lowercase()));
         let mut report = Report::default();
         accounts(Path::new("x"), &config, &[], name_of, &mut report);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use login::clean::for_log;
-use login::config::{Announce, Config, Mode};
+use login::config::{self, Announce, Config, Mode};
 
 use super::dispatch::{Action, Code, StepKind};
 use super::files::{ReadError, Root};
@@ -156,12 +156,11 @@ pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
     }
 }
 
-/// By default, sudo shows only the prompts of modules.
+/// By default, sudo shows only the prompts of modules. An announcement as information is not shown.
 pub fn silent_sudo(root: &Root, line: &Module, config: &Config, report: &mut Report) {
-    let announces = matches!(
-        config.conversation.announce,
-        Announce::Auto | Announce::Info
-    );
+    let conversation = config.conversation;
+    let announces =
+        conversation.code == config::Code::Show && conversation.announce == Announce::Info;
     if !announces || !matches!(config.mode, Mode::Push(_)) {
         return;
     }
@@ -183,7 +182,7 @@ pub fn silent_sudo(root: &Root, line: &Module, config: &Config, report: &mut Rep
             "sudo-shows-no-code",
             "sudo shows prompts only: people see neither the announcement nor its code",
             "Their phone rings, and they cannot compare the code with the one that it shows.",
-            "Give sudo a configuration of its own, with announce = \"enter\" (conf= in this line); or from sudo 1.9.16 on, Defaults !pam_silent in sudoers.",
+            "Leave announce at \"auto\", or set code = \"type\". From sudo 1.9.16 on, Defaults !pam_silent in sudoers shows announcements, too.",
         )
         .at(&line.place),
     );
@@ -394,13 +393,14 @@ mod tests {
     fn sudo_shows_prompts_only() {
         let module = "auth required pam_logonbox.so";
         for (announce, sudoers, expected) in [
-            ("auto", "", Some("sudo-shows-no-code")),
+            ("info", "", Some("sudo-shows-no-code")),
             (
                 "info",
                 "# Defaults !pam_silent\n",
                 Some("sudo-shows-no-code"),
             ),
-            ("auto", "Defaults !pam_silent\n", None),
+            ("info", "Defaults !pam_silent\n", None),
+            ("auto", "", None),
             ("enter", "", None),
             ("none", "", None),
         ] {
@@ -411,9 +411,9 @@ mod tests {
             ];
             let (_dir, root) = machine(&files);
             let text = format!(
-                "[logonbox]\ntenant = \"acme\"\n[conversation]\nannounce = \"{announce}\"\n"
+                "[logonbox]\ntenant = \"acme\"\n[conversation]\ncode = \"show\"\nannounce = \"{announce}\"\n"
             );
-            let config = Config::parse(Path::new("/x"), &text).unwrap();
+            let config = Config::parse(Path::new("/x"), &text, "").unwrap();
             let service = pam_d::service(&root, "sudo");
             let mut report = Report::default();
             silent_sudo(

@@ -22,7 +22,6 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use login::config::Config;
 use login::system::System;
 
 use crate::cli;
@@ -30,6 +29,7 @@ use crate::end::{End, Failure};
 use crate::setup::{THIS_MACHINE, absolute};
 use crate::terminal;
 
+use configuration::Configs;
 use files::Root;
 use finding::{Area, Report, Severity};
 use pam_d::Place;
@@ -76,7 +76,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     if let Some(service) = sshd {
         let config = services
             .configuration("sshd", conf)
-            .and_then(|path| configs.get(&path));
+            .and_then(|path| configs.get(&path, "sshd"));
         for settings in &settings {
             sshd::check(settings, &sshd::Expected { service, config }, report);
         }
@@ -93,13 +93,13 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     let sudo = ["sudo", "sudo-i"].into_iter().find_map(|name| {
         let path = services.configuration(name, conf)?;
         let line = services.get(name)?.phones().next()?;
-        Some((line, configs.get(&path)?))
+        Some((line, configs.get(&path, name)?))
     });
     if let Some((line, config)) = sudo {
         machine::silent_sudo(root, line, config, report);
     }
     let login = services.configuration("login", conf);
-    if let Some(config) = login.and_then(|path| configs.get(&path)) {
+    if let Some(config) = login.and_then(|path| configs.get(&path, "login")) {
         machine::console(root, config.wait.login_seconds, report);
     }
     machine::log(root, report);
@@ -107,7 +107,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
 
     let mut waiting = Waiting::default();
     let mut asked = Vec::new();
-    for (path, config) in &configs {
+    for (path, config) in configs.files() {
         // Several files may name the same server. Files with the same settings are checked once.
         let key = format!(
             "{:?} {:?} {:?} {:?} {:?} {:?}",
@@ -127,11 +127,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
 }
 
 /// The configurations that the stacks name, or else `conf`.
-fn configurations(
-    services: &Services,
-    conf: &Path,
-    report: &mut Report,
-) -> BTreeMap<PathBuf, Config> {
+fn configurations(services: &Services, conf: &Path, report: &mut Report) -> Configs {
     let mut paths: BTreeMap<PathBuf, Option<Place>> = services
         .configurations(conf)
         .into_iter()
@@ -140,15 +136,19 @@ fn configurations(
     if paths.is_empty() {
         paths.insert(conf.to_owned(), None);
     }
-    let configs = paths
-        .into_iter()
-        .filter_map(|(path, place)| {
-            let place = place.filter(|_| path != conf);
-            let config = configuration::load(&path, place.as_ref(), report)?;
-            Some((path, config))
-        })
-        .collect();
-    configuration::compare(&configs, report);
+    let mut configs = Configs::default();
+    for (path, place) in paths {
+        let place = place.filter(|_| path != conf);
+        if let Some(config) = configuration::load(&path, place.as_ref(), report) {
+            configs.insert(path, config);
+        }
+    }
+    configuration::compare(configs.files(), report);
+    for service in services.with_phone() {
+        if let Some(path) = services.configuration(&service.name, conf) {
+            configs.add_service(&path, &service.name);
+        }
+    }
     configs
 }
 

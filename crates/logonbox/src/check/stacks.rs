@@ -5,8 +5,9 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use login::args::Args;
-use login::config::{Config, Mode, OnUnavailable, Password};
+use login::config::{Mode, OnUnavailable, Password};
 
+use super::configuration::Configs;
 use super::dispatch::StepKind;
 use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
@@ -139,7 +140,7 @@ pub struct Context<'s> {
     /// The configuration of lines without `conf=`.
     pub conf: &'s Path,
     /// The configurations that could be read.
-    pub configs: &'s BTreeMap<PathBuf, Config>,
+    pub configs: &'s Configs,
     /// sshd asks PAM only after a key.
     pub sshd_after_key: bool,
 }
@@ -228,7 +229,7 @@ fn only_sshd_asks(phone: &Module) -> Finding {
 fn situation(service: &Service, phone: &Module, context: &Context<'_>) -> Situation {
     let config = arguments(phone, context.conf)
         .ok()
-        .and_then(|path| context.configs.get(&path));
+        .and_then(|path| context.configs.get(&path, &service.name));
     let after_key = context.sshd_after_key && service.name == "sshd";
     let Some(config) = config else {
         return Situation {

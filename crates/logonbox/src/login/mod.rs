@@ -4,12 +4,12 @@ mod machine;
 mod person;
 mod steps;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use login::clean::for_log;
 use login::clock::{Blocked, Clock as _, ENDING};
@@ -39,12 +39,12 @@ pub fn run(conf: &Path, args: &cli::Login, out: &mut dyn Write) -> Result<End, F
     let _blocked = Blocked::new(&ENDING.into_iter().collect());
     let person = RefCell::new(Person::at_hand()?);
     let mut host = Terminal::new(args, &person);
-    if wants_password_of_stack(&path) {
+    if wants_password_of_stack(&path, &args.service) {
         host.ask_first()?;
     }
     let mut steps = Steps::new(&person, out);
     let mut clock = Clock(&person);
-    let log = OneLine::default();
+    let log = Arc::new(Lines::default());
     let started = clock.now();
     let machine = Arc::new(Machine::new(args));
     let code = login::run(
@@ -52,13 +52,14 @@ pub fn run(conf: &Path, args: &cli::Login, out: &mut dyn Write) -> Result<End, F
         &mut host,
         machine,
         &mut clock,
-        &log,
+        log.clone(),
         &mut steps,
     );
     let total = clock.now().saturating_duration_since(started);
 
-    let (severity, line) = log.0.take().unwrap_or((Severity::Error, String::new()));
-    let word = line.split(' ').next().unwrap_or_default();
+    let lines = log.0.lock().map(|lines| lines.clone()).unwrap_or_default();
+    let decision = lines.last().map_or("", |(_, line)| line);
+    let word = decision.split(' ').next().unwrap_or_default();
     let out = steps.end(word)?;
     let service = for_log(&args.service);
     let (style, end) = match code {
@@ -66,11 +67,14 @@ pub fn run(conf: &Path, args: &cli::Login, out: &mut dyn Write) -> Result<End, F
         Code::Ignore => (DOUBTFUL, End::Warnings),
         _ => (BAD, End::Wrong),
     };
-    let severity = format!("{severity:?}").to_lowercase();
-    writeln!(
-        out,
-        "\n  log    {FAINT}authpriv.{severity}{FAINT:#} pam_logonbox({service}:auth): {line}"
-    )?;
+    writeln!(out)?;
+    for (severity, line) in &lines {
+        let severity = format!("{severity:?}").to_lowercase();
+        writeln!(
+            out,
+            "  log    {FAINT}authpriv.{severity}{FAINT:#} pam_logonbox({service}:auth): {line}"
+        )?;
+    }
     write!(out, "  PAM    {style}{}{style:#}", code.name())?;
     if end == End::Warnings {
         write!(
@@ -87,18 +91,20 @@ pub fn run(conf: &Path, args: &cli::Login, out: &mut dyn Write) -> Result<End, F
 }
 
 /// Whether the module takes the password that an earlier module has asked for.
-fn wants_password_of_stack(path: &Path) -> bool {
-    Config::load(path).is_ok_and(|config| {
+fn wants_password_of_stack(path: &Path, service: &str) -> bool {
+    Config::load(path, service).is_ok_and(|config| {
         matches!(config.mode, Mode::Airlock(_)) && config.airlock.password == Password::Stack
     })
 }
 
-/// A log that keeps one line. A login writes one line.
+/// A log that keeps its lines. The decision is the last one.
 #[derive(Default)]
-struct OneLine(Cell<Option<(Severity, String)>>);
+struct Lines(Mutex<Vec<(Severity, String)>>);
 
-impl Log for OneLine {
+impl Log for Lines {
     fn write(&self, severity: Severity, line: &str) {
-        self.0.set(Some((severity, line.to_owned())));
+        if let Ok(mut lines) = self.0.lock() {
+            lines.push((severity, line.to_owned()));
+        }
     }
 }

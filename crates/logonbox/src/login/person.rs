@@ -211,8 +211,4 @@ impl login::clock::Clock for Clock<'_> {
     fn spawn(&self, thread: thread::Builder, body: Box<dyn FnOnce() + Send>) -> io::Result<()> {
         self.0.borrow().clock.spawn(thread, body)
     }
-
-    fn was_stopped(&self) -> bool {
-        self.0.borrow().clock.was_stopped()
-    }
 }

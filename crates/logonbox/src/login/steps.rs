@@ -67,6 +67,10 @@ impl Host for Terminal<'_> {
         Ok(User::Named(self.user.clone()))
     }
 
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     fn show_info(&mut self, text: &str) {
         self.person.borrow_mut().tell(text);
     }
@@ -148,10 +152,10 @@ impl Observer for Steps<'_, '_> {
                 self.step("configuration", &server(config));
             }
             Progress::NotExempt => self.step("policy", "not exempt: the login goes on"),
-            Progress::Announced => self.step("announcement", "shown"),
+            Progress::Announced => self.step("prompt", "shown"),
             Progress::Listed { pinned: true } => self.step("key list", "pinned on this host"),
             Progress::Listed { pinned: false } => {
-                self.step("key list", "fetched, beside the announcement");
+                self.step("key list", "fetched, beside the prompt");
             }
             Progress::Chosen(key) => self.step("key", &described(key)),
             Progress::Ringing => self.person.borrow_mut().phone_rings(self.login_seconds),

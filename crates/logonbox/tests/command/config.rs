@@ -9,7 +9,7 @@ fn every_setting_has_its_origin() {
     let stage = Setup::new();
     stage.configure(
         "# a comment\ndevice = \"ask\"\nalgorithms = [\n \"ssh-rsa\",\n]",
-        "[wait]\nlogin_seconds = 0x20\n[conversation]\notp_echo = false\n\
+        "[wait]\nlogin_seconds = 0x20\n[conversation]\necho = false\n\
          [policy]\nonly_groups = [\"push\", \"l\u{e9}a\"]",
     );
     let file = stage.path("pam_logonbox.toml");
@@ -20,7 +20,7 @@ fn every_setting_has_its_origin() {
         ("device = \"ask\"".to_owned(), 4),
         ("algorithms = [\"ssh-rsa\"]".to_owned(), 5),
         ("login_seconds = 32".to_owned(), 11),
-        ("otp_echo = false".to_owned(), 13),
+        ("echo = false".to_owned(), 13),
         ("only_groups = [\"push\", \"l\u{e9}a\"]".to_owned(), 15),
     ] {
         let shown = run.line(&setting);

@@ -12,7 +12,7 @@ use tenant::{Options, Tenant};
 pub const LOGONBOX: &str = env!("CARGO_BIN_EXE_logonbox");
 
 /// A line for `[policy]`.
-pub const NO_LIMIT: &str = "unapproved_pushes_per_10_minutes = 0";
+pub const NO_LIMIT: &str = "failed_attempts_per_10_minutes = 0";
 
 /// A tenant, and a configuration for it.
 pub struct Setup {

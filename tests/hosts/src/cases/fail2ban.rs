@@ -119,7 +119,7 @@ fn phone(machine: &mut Machine) {
     for service in ["sshd", "sudo"] {
         stack(service, service);
     }
-    let more = "[wait]\nlogin_seconds = 5\n[policy]\nunapproved_pushes_per_10_minutes = 5\n\
+    let more = "[wait]\nlogin_seconds = 5\n[policy]\nfailed_attempts_per_10_minutes = 5\n\
                 [conversation]\nannounce = \"enter\"";
     configure(more);
     append("/etc/hosts", "\n127.0.0.4 stranger.example\n");

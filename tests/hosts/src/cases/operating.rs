@@ -76,7 +76,7 @@ fn logins(machine: &Machine) -> Sshd {
     stack("sshd", "sshd");
     let policy = |more: &str| {
         configure(&format!(
-            "[policy]\nunapproved_pushes_per_10_minutes = 1\n{more}"
+            "[policy]\nfailed_attempts_per_10_minutes = 1\n{more}"
         ));
     };
     policy("");

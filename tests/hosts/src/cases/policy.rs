@@ -48,9 +48,7 @@ fn limit(machine: &mut Machine) {
     for service in ["sudo", "su"] {
         stack(service, service);
     }
-    configure(
-        "[policy]\nunapproved_pushes_per_10_minutes = 2\n[conversation]\nannounce = \"enter\"",
-    );
+    configure("[policy]\nfailed_attempts_per_10_minutes = 2\n[conversation]\nannounce = \"enter\"");
     for (id, program, arguments) in [
         (USER_ID, SUDO, &["-k", "id"][..]),
         (OTHER_ID, "su", &["lee", "-c", "id"]),

@@ -43,7 +43,7 @@ impl Stage {
             .replace("AIRLOCK", &self.tenant.airlock_url())
             .replace("CA", &self.ca().display().to_string());
         let path = Path::new("/etc/security/pam_logonbox.toml");
-        let config = Config::parse(path, &text).unwrap();
+        let config = Config::parse(path, &text, "").unwrap();
         let mut report = Report::default();
         check(path, &config, user, now, &mut |_| {}, &mut report);
         report

@@ -2,6 +2,7 @@ use std::fs;
 use std::rc::Rc;
 
 use super::*;
+use login::config::Config;
 
 const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
                       auth requisite pam_deny.so\nauth required pam_permit.so\n";
@@ -19,8 +20,9 @@ fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
         fs::write(path, text).unwrap();
     }
     let root = Root::at(dir.path());
-    let config = Config::parse(Path::new(CONF), conf).unwrap();
-    let configs = BTreeMap::from([(PathBuf::from(CONF), config)]);
+    let config = Config::parse(Path::new(CONF), conf, "").unwrap();
+    let mut configs = Configs::default();
+    configs.insert(CONF.into(), config);
     let context = Context {
         root: &root,
         conf: Path::new(CONF),

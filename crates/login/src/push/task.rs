@@ -1,0 +1,197 @@
+//! The I/O thread's side of a push: fetch the keys, count the attempt, push, verify.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use logonbox_authenticator::{
+    Approval, AuthorizedKeys, Client, ClientBuilder, ErrorKind, PublicKey, SignRequest, Wording,
+};
+
+use super::gate::Gate;
+use super::{configured_key, trusting};
+use crate::config::{Code, Config, Device};
+use crate::io_thread::Line;
+use crate::log::{self, Log, LogFields, Severity};
+use crate::outcome::Refusal;
+use crate::pins::Pinned;
+use crate::policy::{Attempt, Limit};
+use crate::system::System;
+
+/// The most keys that a person chooses from.
+const MOST_OFFERED: usize = 20;
+
+/// A message from the task to the PAM thread.
+pub(super) enum Event {
+    /// With `code = "show"`: the attempt is counted, possibly with a hint for the log.
+    Counted(String),
+    /// The keys of the account. The task waits for an [`Order`].
+    Keys(Keys),
+    /// The phone may ring from here on. The attempt is counted, possibly with a hint for the log.
+    Ringing(PublicKey, String),
+    Answered,
+    Done(Result<(Approval, Attempt), End>),
+}
+
+/// Why there is no approval.
+pub(super) enum End {
+    Refused(Refusal),
+    /// The conversation was over before the push could leave.
+    NotSent,
+}
+
+impl<R: Into<Refusal>> From<R> for End {
+    fn from(refusal: R) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+/// A message from the PAM thread to the task: send the push.
+pub(super) struct Order {
+    /// The key that the person chose.
+    pub(super) key: Option<PublicKey>,
+    /// The push leaves only while this is open, and not before this time.
+    pub(super) gate: Gate,
+    pub(super) not_before: Instant,
+}
+
+/// The keys of an account.
+pub(super) struct Keys {
+    /// The key that the configuration chooses. If the person is asked, the first.
+    pub(super) chosen: PublicKey,
+    /// If the person is asked: the keys to choose from.
+    pub(super) offered: Vec<PublicKey>,
+    /// They are pinned on this host.
+    pub(super) pinned: bool,
+}
+
+pub(super) struct Task {
+    pub(super) config: Arc<Config>,
+    pub(super) builder: ClientBuilder,
+    pub(super) debug: Option<String>,
+    /// Keys that replace the tenant's.
+    pub(super) pinned: Option<Pinned>,
+    pub(super) wording: Wording,
+    pub(super) limit: Limit,
+    pub(super) system: Arc<dyn System>,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) fields: LogFields,
+}
+
+impl Task {
+    pub(super) async fn run(self, mut line: Line<Event, Order>) {
+        let result = self.login(&mut line).await;
+        line.tell(Event::Done(result), Duration::ZERO);
+    }
+
+    async fn login(mut self, line: &mut Line<Event, Order>) -> Result<(Approval, Attempt), End> {
+        if let Some(service) = &self.debug {
+            log::debug_to(service);
+        }
+        let wait = self.config.wait;
+        let mut counted = None;
+        if self.config.conversation.code == Code::Show {
+            let attempt = self.limit.count(&*self.system).await?;
+            line.tell(Event::Counted(attempt.hint.clone()), wait.connect_seconds);
+            counted = Some(attempt);
+        }
+        let client = trusting(self.builder, &self.config.tls).and_then(ClientBuilder::build)?;
+        // Reading the CA certificates can take long on a network file system.
+        line.stop_if_cancelled().await;
+        let keys = keys(
+            &client,
+            &self.config,
+            self.pinned.as_ref(),
+            &self.fields.account,
+        )
+        .await?;
+        let mut key = keys.chosen.clone();
+        let order = line.ask(Event::Keys(keys), wait.connect_seconds).await;
+        if let Some(chosen) = order.key {
+            key = chosen;
+        }
+        tokio::time::sleep_until(order.not_before.into()).await;
+        if order.gate.is_closed() {
+            return Err(End::NotSent);
+        }
+        let is_shown = counted.is_some();
+        let attempt = match counted {
+            Some(attempt) => attempt,
+            None => self.limit.count(&*self.system).await?,
+        };
+        line.stop_if_cancelled().await;
+        if !order.gate.pass() {
+            attempt.take_back();
+            return Err(End::NotSent);
+        }
+        self.fields.chosen(&key);
+        self.log
+            .write(Severity::Info, &self.fields.line("ringing").finish());
+        // With `code = "show"`, the hint was told before.
+        let hint = if is_shown {
+            String::new()
+        } else {
+            attempt.hint.clone()
+        };
+        line.tell(Event::Ringing(key.clone(), hint), wait.login_seconds);
+        let request = client
+            .payload()
+            .map(|payload| SignRequest::new(&self.fields.account, &key, self.wording, payload));
+        let response = match request {
+            Ok(request) => client.sign(request).await,
+            Err(error) => Err(error),
+        };
+        let result = response.and_then(|response| {
+            line.tell(Event::Answered, wait.connect_seconds);
+            response.verify()
+        });
+        match result {
+            Ok(approval) => Ok((approval, attempt)),
+            Err(error) => {
+                // A code that was shown has used its attempt.
+                if !error.request_sent() && !is_shown {
+                    attempt.take_back();
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+async fn keys(
+    client: &Client,
+    config: &Config,
+    pinned: Option<&Pinned>,
+    account: &str,
+) -> Result<Keys, Refusal> {
+    let fetched;
+    let keys = if let Some(pinned) = pinned {
+        &pinned.keys
+    } else {
+        fetched = client.keys(account).await?;
+        &fetched
+    };
+    let device = &config.logonbox.device;
+    let chosen = configured_key(client, device, keys).map_err(|error| match pinned {
+        Some(pinned) if error.kind() == ErrorKind::NoUsableKey => {
+            pinned.none_usable(error.detail())
+        }
+        _ => error.into(),
+    })?;
+    Ok(Keys {
+        chosen: chosen.clone(),
+        offered: match device {
+            Device::Ask => like(chosen, keys),
+            Device::First | Device::Named(_) => Vec::new(),
+        },
+        pinned: pinned.is_some(),
+    })
+}
+
+/// The keys with the algorithm of the default key. A phone has a key of each algorithm.
+fn like(chosen: &PublicKey, keys: &AuthorizedKeys) -> Vec<PublicKey> {
+    let keys = keys.keys().iter();
+    keys.filter(|key| key.algorithm() == chosen.algorithm())
+        .take(MOST_OFFERED)
+        .cloned()
+        .collect()
+}
