@@ -28,6 +28,7 @@
 mod accounts;
 mod airlock;
 mod ask;
+mod code;
 mod connection;
 mod entry;
 mod handler;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use crate::airlock::{AirlockRequest, AirlockSeen};
+use crate::code::code;
 
 /// A request as received.
 #[derive(Clone, Debug)]
@@ -74,6 +75,14 @@ pub struct SignRequest {
     pub http: HttpRequest,
 }
 
+impl SignRequest {
+    /// The code in the question, as the user reads it on the phone.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        code(&self.text)
+    }
+}
+
 /// A sign request that waits for a user.
 #[derive(Clone, Debug)]
 pub struct Waiting {
@@ -89,6 +98,14 @@ pub struct Waiting {
     pub text: String,
     /// The button.
     pub authorize_text: String,
+}
+
+impl Waiting {
+    /// The code in the question, as the user reads it on the phone.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        code(&self.text)
+    }
 }
 
 /// A button on the phone.

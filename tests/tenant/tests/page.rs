@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Client, FORM, MOMENT, TIMEOUT, header};
+use common::{Client, FORM, MOMENT, SIGN, TIMEOUT, form_asking, header};
 use serde_json::json;
 use tenant::{Options, Press, PublicKey, Reaction, Tenant};
 
@@ -103,6 +103,53 @@ fn what_the_client_sends_is_escaped() {
     assert!(!text.contains("<b>") && !text.contains("<test>"));
     let policy = header(&page.head, "content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+}
+
+#[test]
+fn a_code_stands_out() {
+    let (tenant, key) = start();
+    for (text, html) in [
+        (
+            "From <b>. Code: 482913",
+            "<bdi>From &lt;b&gt;. Code: <strong class=\"code\"><span>482</span><span>913</span></strong></bdi>",
+        ),
+        (
+            "Code: 4821 & more",
+            "<bdi>Code: <strong class=\"code\">4821</strong> &amp; more</bdi>",
+        ),
+        (
+            "\u{e9}Code: 111111 Code: 4821",
+            "<bdi>\u{e9}Code: <strong class=\"code\"><span>111</span><span>111</span></strong> \
+             Code: <strong class=\"code\">4821</strong></bdi>",
+        ),
+        ("Code: 48213", "<bdi>Code: 48213</bdi>"),
+        ("Code: 1234567 <i>", "<bdi>Code: 1234567 &lt;i&gt;</bdi>"),
+        ("Code: <b>1234", "<bdi>Code: &lt;b&gt;1234</bdi>"),
+    ] {
+        let mut client = Client::new(&tenant);
+        client.send_post(SIGN, FORM, &form_asking(text, "page", &key));
+        assert!(tenant.wait_for_waiting(1, TIMEOUT));
+        let page = Client::new(&tenant).get("/");
+        assert!(page.text().contains(html), "{html} in {}", page.text());
+        drop(client);
+        assert!(tenant.wait_for_waiting(0, TIMEOUT));
+    }
+}
+
+#[test]
+fn the_state_names_the_phone_the_question_and_the_code() {
+    let (tenant, key) = start();
+    for (text, code) in [("<b> Code: 482913", json!("482913")), ("?", json!(null))] {
+        let mut client = Client::new(&tenant);
+        client.send_post(SIGN, FORM, &form_asking(text, "page", &key));
+        assert!(tenant.wait_for_waiting(1, TIMEOUT));
+        let state = Client::new(&tenant).get("/waiting").json();
+        let request = &state["requests"][0];
+        let seen = ["account", "phone", "text", "code"].map(|name| request[name].clone());
+        assert_eq!(seen, [json!("page"), json!("Pixel 8"), json!(text), code]);
+        drop(client);
+        assert!(tenant.wait_for_waiting(0, TIMEOUT));
+    }
 }
 
 #[test]

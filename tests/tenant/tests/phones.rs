@@ -10,12 +10,12 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Client, FORM, PAYLOAD, SIGN, form, form_with, header, key_path};
+use common::{Client, FORM, PAYLOAD, SIGN, form, form_asking, form_with, header, key_path};
 use ed25519_dalek::{Signature, VerifyingKey};
 use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
-use tenant::{Accounts, Options, PublicKey, Reaction, Tenant};
+use tenant::{Accounts, Options, Press, PublicKey, Reaction, Tenant};
 
 fn start() -> Tenant {
     Tenant::start(Options::default()).unwrap()
@@ -95,6 +95,42 @@ fn approve_signs_with_the_key_that_was_asked_for() {
     assert_eq!(seen[0].problem, None);
     assert_eq!((seen[0].connection, seen[3].connection), (1, 1));
     assert!(seen[0].at < seen[3].at);
+}
+
+#[test]
+fn a_test_reads_the_code_from_the_phone() {
+    let tenant = start();
+    let key = first_key(&tenant, "page");
+    for (text, code) in [
+        (
+            "lee wants to log in from 192.0.2.7. Code: 482913",
+            Some("482913"),
+        ),
+        ("Code: 4821", Some("4821")),
+        ("Code: 4821, for lee", Some("4821")),
+        // The host's own code is the last one.
+        ("from Code: 111111. Code: 482913", Some("482913")),
+        ("Code: 48213", None),
+        ("Code: 1234567", None),
+        ("Code:482913", None),
+        ("code: 482913", None),
+        ("Code: 482 913", None),
+        ("Code: \u{661}\u{662}\u{663}\u{664}", None),
+        ("", None),
+    ] {
+        let mut client = Client::new(&tenant);
+        client.send_post(SIGN, FORM, &form_asking(text, "page", &key));
+        assert!(tenant.wait_for_waiting(1, common::TIMEOUT));
+        let waiting = tenant.waiting().remove(0);
+        assert_eq!(waiting.text, text);
+        assert_eq!(waiting.code().as_deref(), code, "{text}");
+        assert_eq!(
+            tenant.sign_requests().last().unwrap().code().as_deref(),
+            code
+        );
+        assert!(tenant.answer(waiting.id, Press::Decline));
+        client.response().unwrap();
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use logonbox_authenticator::Texts;
 use logonbox_authenticator::blocking::Client;
 use tenant::{Options, Tenant};
 
@@ -49,7 +50,11 @@ fn all(window: Window) {
 
     assert!(tenant.wait_for_waiting(1, TIMEOUT));
     let client = Client::builder(tenant.authority().parse().unwrap());
-    let client = client.ca_pem(tenant.ca_pem()).build_blocking().unwrap();
+    let client = client.ca_pem(tenant.ca_pem()).texts(Texts {
+        prompt: "{username} wants to log in to the host. Code: 482913".to_owned(),
+        ..Texts::default()
+    });
+    let client = client.build_blocking().unwrap();
     let push = thread::spawn(move || client.authenticate("page").is_ok());
     assert!(tenant.wait_for_waiting(2, TIMEOUT));
     let phone = Browser::open(window, &format!("https://{}/", tenant.authority()));

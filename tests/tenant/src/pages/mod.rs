@@ -2,6 +2,7 @@
 
 use hyper::header::{self, HeaderName, HeaderValue};
 
+use crate::code::codes;
 use crate::reply::{HTML, Reply};
 
 pub(crate) mod phones;
@@ -75,6 +76,31 @@ fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// The question on a phone, as HTML. Codes stand out, so that they can be read at a glance.
+fn question(text: &str) -> String {
+    let mut html = String::new();
+    let mut end = 0;
+    for range in codes(text) {
+        html += &escape(&text[end..range.start]);
+        html += &stand_out(&text[range.clone()]);
+        end = range.end;
+    }
+    html + &escape(&text[end..])
+}
+
+/// A code in large type. Six digits form two groups. No blank separates them, so that a copy of the
+/// code has none either.
+fn stand_out(code: &str) -> String {
+    let digits = match code.len() {
+        6 => {
+            let (first, second) = code.split_at(3);
+            format!("<span>{first}</span><span>{second}</span>")
+        }
+        _ => code.to_owned(),
+    };
+    format!("<strong class=\"code\">{digits}</strong>")
 }
 
 /// The text of the button that approves.

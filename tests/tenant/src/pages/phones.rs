@@ -6,7 +6,7 @@ use form_urlencoded::Serializer;
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::{button, escape, guard, page};
+use super::{button, escape, guard, page, question};
 use crate::accounts::Accounts;
 use crate::reply::{JSON, Reply};
 use crate::scenario::Reaction;
@@ -190,6 +190,10 @@ impl Phones {
             .map(|waiting| {
                 json!({
                     "id": waiting.id.to_string(),
+                    "account": waiting.account,
+                    "phone": waiting.phone,
+                    "text": waiting.text,
+                    "code": waiting.code(),
                     "news": format!("New request for {} on {}: {}", waiting.account, waiting.phone, waiting.text),
                     "html": self.request(waiting, view),
                 })
@@ -264,7 +268,7 @@ impl Phones {
              </form>\n</section>\n",
             id = waiting.id,
             account = escape(&waiting.account),
-            text = escape(&waiting.text),
+            text = question(&waiting.text),
             remote = escape(&waiting.remote_name),
             phone = escape(&waiting.phone),
             token = self.token,

@@ -185,12 +185,23 @@ pub fn form(account: &str, key: &PublicKey) -> String {
     form_with(account, &key.fingerprint(), flags, &PAYLOAD)
 }
 
+/// The form with this question.
+pub fn form_asking(text: &str, account: &str, key: &PublicKey) -> String {
+    let flags = if key.algorithm == "ssh-rsa" { 4 } else { 0 };
+    form_of(account, &key.fingerprint(), flags, &PAYLOAD, text)
+}
+
 pub fn form_with(account: &str, fingerprint: &str, flags: u32, payload: &[u8]) -> String {
+    let text = "May a test log in? <b>&\"'";
+    form_of(account, fingerprint, flags, payload, text)
+}
+
+fn form_of(account: &str, fingerprint: &str, flags: u32, payload: &[u8], text: &str) -> String {
     form_urlencoded::Serializer::new(String::new())
         .append_pair("username", account)
         .append_pair("fingerprint", fingerprint)
         .append_pair("remoteName", "A <test>")
-        .append_pair("text", "May a test log in? <b>&\"'")
+        .append_pair("text", text)
         .append_pair("authorizeText", "Let it")
         .append_pair("flags", &flags.to_string())
         .append_pair("payload", &URL_SAFE.encode(payload))
