@@ -172,7 +172,7 @@ fn login() {
     for (account, why) in [
         (
             "decline",
-            "declined on the phone: The request was declined on the phone.",
+            "declined on the phone: The keystore rejected the signature request.",
         ),
         ("nobody", "the tenant knows no such account"),
         ("wrong-key", "the signature is wrong"),
@@ -253,7 +253,7 @@ fn steps() {
             "decline",
             asked,
             "Declined on the phone.",
-            "declined on the phone: The request was declined on the phone. \
+            "declined on the phone: The keystore rejected the signature request. \
              (the phone may have rung: true)",
         ),
         (
@@ -317,7 +317,7 @@ fn redirect() {
         (
             "decline",
             "",
-            "no login: declined on the phone: The request was declined on the phone.\n",
+            "no login: declined on the phone: The keystore rejected the signature request.\n",
         ),
         ("wrong-key", "", "no login: the signature is wrong\n"),
         (

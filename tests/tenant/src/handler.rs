@@ -21,13 +21,16 @@ use crate::pages::phones::{Phones, Said, View};
 use crate::pages::{self, sign};
 use crate::phone;
 use crate::redirect::{self, Redirect};
-use crate::reply::{Flow, Reply, TEXT};
+use crate::reply::{Flow, JSON, Reply, TEXT};
 use crate::seen::{HttpRequest, KeyRequest, Seen};
 use crate::server::Server;
 use crate::wire::{Answer, SignForm};
 
 /// More than any client needs to send.
 const MAX_BODY: usize = 1 << 20;
+
+/// How the tenant describes itself. The names of the fields are a guess.
+const DISCOVERED: &str = r#"{"basePath":"/app","version":"2.4.0"}"#;
 
 /// How long the phones' page waits for news before it polls again.
 const LONG_POLL: Duration = Duration::from_secs(20);
@@ -102,6 +105,7 @@ impl Handler {
         let get = matches!(*request.method(), Method::GET | Method::HEAD);
         if let Some(principal) = path
             .strip_prefix("/app/api/authenticator/keys/")
+            .or_else(|| path.strip_prefix("/app/api/authenticator/authorizedKeys/"))
             .or_else(|| path.strip_prefix("/authorizedKeys/"))
         {
             return if get {
@@ -125,6 +129,15 @@ impl Handler {
                     not_allowed("GET", &http)
                 }
             }
+            "/discover" | "/app/api/server/ping" if !get => not_allowed("GET", &http),
+            "/discover" => Verdict {
+                reply: Reply::ok(JSON, DISCOVERED),
+                line: plain(&http),
+            },
+            "/app/api/server/ping" => Verdict {
+                reply: Reply::status(StatusCode::OK),
+                line: plain(&http),
+            },
             "/" if get => {
                 let view = View::read(&query);
                 Verdict {

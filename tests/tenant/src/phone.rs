@@ -8,7 +8,9 @@ use crate::reply::{JSON, Reply};
 use crate::scenario::Reaction;
 use crate::wire::{Answer, padded_base64url};
 
-pub(crate) const DECLINED: &str = "The request was declined on the phone.";
+/// Published clients take exactly this reason for a decline, and every other one for a failure.
+pub(crate) const DECLINED: &str = "The keystore rejected the signature request.";
+pub(crate) const UNREACHABLE: &str = "The device could not be reached.";
 pub(crate) const REFUSED: &str = "The phone cannot be reached.";
 
 /// The signature that the phone with `key` returns for `payload`, right or wrong. None if the
@@ -53,6 +55,7 @@ pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Ha
             signed(&signature(reaction, key, payload, hash).expect("these sign something"))
         }
         Reaction::Decline => json(&Answer::unsigned(false, DECLINED)),
+        Reaction::Unreachable => json(&Answer::unsigned(false, UNREACHABLE)),
         Reaction::Refuse => json(&Answer::refused(REFUSED)),
         // The server waits for a user first, and then calls this with the user's reaction.
         Reaction::Page | Reaction::Never => Reply::Never,
@@ -79,8 +82,12 @@ pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Ha
         Reaction::Html => Reply::web_page(),
         Reaction::Redirect => Reply::redirect(StatusCode::FOUND, "/elsewhere"),
         Reaction::NotFound => Reply::status(StatusCode::NOT_FOUND),
+        Reaction::TooMany429 => Reply::too_many(),
         Reaction::Error500 => Reply::status(StatusCode::INTERNAL_SERVER_ERROR),
+        Reaction::BadGateway502 => Reply::status(StatusCode::BAD_GATEWAY),
         Reaction::Unavailable503 => Reply::status(StatusCode::SERVICE_UNAVAILABLE),
+        Reaction::GatewayTimeout504 => Reply::status(StatusCode::GATEWAY_TIMEOUT),
+        Reaction::HangUp => Reply::Raw(Vec::new()),
         Reaction::NotJson => Reply::ok(JSON, "success = true\n"),
         Reaction::Cut => Reply::cut(JSON, Answer::signed(&right()).json().as_bytes()),
         Reaction::Endless => Reply::endless(JSON, endless_json(&right()), "x"),

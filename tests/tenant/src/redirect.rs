@@ -78,6 +78,7 @@ impl Redirect {
         let hash = if lowered { Hash::Sha1 } else { chosen.hash };
         let signature = match reaction {
             Reaction::Decline => return self.send_back(&declined(phone::DECLINED)),
+            Reaction::Unreachable => return self.send_back(&declined(phone::UNREACHABLE)),
             Reaction::Refuse => return self.send_back(&declined(phone::REFUSED)),
             // As long as browsers and servers accept.
             Reaction::HostileReason => {

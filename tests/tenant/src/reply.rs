@@ -44,6 +44,12 @@ impl Reply {
         )
     }
 
+    /// The client has sent too many requests.
+    pub(crate) fn too_many() -> Self {
+        Self::status(StatusCode::TOO_MANY_REQUESTS)
+            .header(header::RETRY_AFTER, HeaderValue::from_static("60"))
+    }
+
     pub(crate) fn redirect(status: StatusCode, to: &'static str) -> Self {
         Self::status(status).header(header::LOCATION, HeaderValue::from_static(to))
     }
@@ -155,6 +161,7 @@ impl Reply {
                     format!("{} without end", response.status().as_u16())
                 }
             },
+            Self::Raw(bytes) if bytes.is_empty() => "connection closed".into(),
             Self::Raw(_) => "raw bytes, then closed".into(),
             Self::Reset => "connection reset".into(),
             Self::Never => "no answer".into(),

@@ -148,6 +148,14 @@ fn error_pages_in_place_of_a_list() {
     assert_eq!(get("not-found").status, 404);
     assert_eq!(get("error-500").status, 500);
     assert_eq!(get("unavailable-503").status, 503);
+    assert_eq!(get("forbidden-403").status, 403);
+    let path = "/app/api/authenticator/authorizedKeys/keys-forbidden-403";
+    assert_eq!(Client::new(&tenant).get(path).status, 403);
+    let busy = get("too-many-429");
+    assert_eq!(
+        (busy.status, header(&busy.head, "retry-after")),
+        (429, Some("60"))
+    );
     let page = get("html");
     assert_eq!(page.status, 200);
     assert!(page.text().starts_with("<!doctype html>"));

@@ -98,6 +98,22 @@ fn approve_signs_with_the_key_that_was_asked_for() {
 }
 
 #[test]
+fn the_connection_ends_while_the_phone_rings() {
+    let think = Duration::from_millis(300);
+    let tenant = Tenant::start(Options {
+        accounts: Accounts::scenarios(think),
+        ..Options::default()
+    })
+    .unwrap();
+    let begun = Instant::now();
+    let mut client = Client::new(&tenant);
+    client.send_sign("hang-up", &first_key(&tenant, "hang-up"));
+    assert!(client.rest().unwrap().is_empty());
+    assert!(begun.elapsed() >= think);
+    assert_eq!(tenant.sign_requests().len(), 1);
+}
+
+#[test]
 fn a_test_reads_the_code_from_the_phone() {
     let tenant = start();
     let key = first_key(&tenant, "page");
@@ -151,7 +167,11 @@ fn the_person_takes_time() {
 fn no_signature() {
     let tenant = start();
     let (yes, reason) = sign(&tenant, "decline").verdict();
-    assert!(!yes && reason.contains("declined"), "{reason}");
+    let declined = "The keystore rejected the signature request.";
+    assert!(!yes && reason == declined, "{reason}");
+    let (yes, reason) = sign(&tenant, "unreachable").verdict();
+    let failed = "The device could not be reached.";
+    assert!(!yes && reason == failed, "{reason}");
     assert_eq!(sign(&tenant, "decline").json()["signature"], "");
     let json = sign(&tenant, "refuse").json();
     assert_eq!(json["success"], false);
@@ -258,7 +278,14 @@ fn error_pages_in_place_of_an_answer() {
     let tenant = start();
     assert_eq!(sign(&tenant, "not-found").status, 404);
     assert_eq!(sign(&tenant, "error-500").status, 500);
+    assert_eq!(sign(&tenant, "bad-gateway-502").status, 502);
     assert_eq!(sign(&tenant, "unavailable-503").status, 503);
+    assert_eq!(sign(&tenant, "gateway-timeout-504").status, 504);
+    let busy = sign(&tenant, "too-many-429");
+    assert_eq!(
+        (busy.status, header(&busy.head, "retry-after")),
+        (429, Some("60"))
+    );
     assert!(sign(&tenant, "html").text().starts_with("<!doctype html>"));
     let away = sign(&tenant, "redirect");
     assert_eq!(
@@ -277,6 +304,7 @@ fn error_pages_in_place_of_an_answer() {
         client.send_sign(account, &first_key(&tenant, account));
         client
     };
+    assert!(send("hang-up").rest().unwrap().is_empty());
     assert!(send("bad-http").rest().unwrap().starts_with(b"SSH-2.0-"));
     let mut client = send("cut");
     let promised: usize = header(&client.head().unwrap(), "content-length")
@@ -354,6 +382,26 @@ fn other_methods_and_paths() {
     assert_eq!(client.post(&key_path("approve"), FORM, "").status, 405);
     assert_eq!(client.get("/nothing/here").status, 404);
     assert!(tenant.sign_requests().is_empty());
+}
+
+#[test]
+fn the_tenant_can_be_probed_without_an_account() {
+    let tenant = start();
+    let mut client = Client::new(&tenant);
+    let discovered = client.get("/discover");
+    assert_eq!(discovered.status, 200);
+    assert_eq!(
+        header(&discovered.head, "content-type"),
+        Some("application/json")
+    );
+    let json = discovered.json();
+    assert_eq!(json["basePath"], "/app");
+    assert!(!json["version"].as_str().unwrap().is_empty());
+    assert_eq!(client.get("/app/api/server/ping").status, 200);
+    for path in ["/discover", "/app/api/server/ping"] {
+        assert_eq!(client.post(path, FORM, "").status, 405, "{path}");
+    }
+    assert!(tenant.key_requests().is_empty());
 }
 
 #[test]

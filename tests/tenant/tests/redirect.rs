@@ -187,7 +187,8 @@ fn the_phone_signs_the_request_and_the_browser_takes_that_back() {
 #[test]
 fn without_a_signature_a_reason_comes_back() {
     for (account, reason) in [
-        ("decline", "The request was declined on the phone."),
+        ("decline", "The keystore rejected the signature request."),
+        ("unreachable", "The device could not be reached."),
         ("refuse", "The phone cannot be reached."),
     ] {
         let blob = comes_back(account);
