@@ -18,6 +18,13 @@ fn setup(account: &Account, logonbox: &str, rest: &str) -> Setup {
     setup
 }
 
+fn account(name: &str) -> Account {
+    Account::new(name).phones([
+        Phone::new("Pixel 8", KeyType::Ed25519),
+        Phone::new("Old phone", KeyType::Rsa),
+    ])
+}
+
 fn allow(setup: &Setup, name: &str, mode: u32) {
     fs::set_permissions(setup.path(name), Permissions::from_mode(mode)).unwrap();
 }
@@ -39,7 +46,7 @@ const OLD: usize = 1;
 
 #[test]
 fn where_keys_are_pinned_nobody_asks_for_those_that_are_published() {
-    let lee = Account::new("lee");
+    let lee = account("lee");
     for (pins, there, device) in [
         ("off", true, Some("Pixel 8")),
         ("off", false, Some("Pixel 8")),
@@ -80,7 +87,7 @@ fn where_keys_are_pinned_nobody_asks_for_those_that_are_published() {
 
 #[test]
 fn device_and_algorithms_choose_among_pinned_keys() {
-    let lee = Account::new("lee");
+    let lee = account("lee");
     for (logonbox, device) in [
         ("", Ok("Old phone")),
         ("algorithms = [\"ssh-ed25519\"]", Ok("Pixel 8")),
@@ -127,7 +134,7 @@ fn assert_no_key(setup: &Setup, login: &Login, why: &str) {
 
 #[test]
 fn the_announcement_does_not_wait_for_the_tenant_and_a_person_can_choose() {
-    let lee = Account::new("lee");
+    let lee = account("lee");
     let setup = setup(&lee, "pins = \"required\"\ndevice = \"ask\"", "");
     setup.write("keys/lee", &lines(&lee, &[PIXEL, OLD]));
     let keys = format!("keys={}", setup.path("keys").display());
@@ -150,7 +157,7 @@ fn the_announcement_does_not_wait_for_the_tenant_and_a_person_can_choose() {
 /// An attacker who controls the tenant can publish a key and sign with it.
 #[test]
 fn a_tenant_cannot_sign_with_a_key_of_its_own() {
-    let lee = Account::new("lee");
+    let lee = account("lee");
     let theirs = Account::new("lee").phones([
         Phone::new("Pixel 8", KeyType::Ed25519).unpublished(),
         Phone::new("Pixel 8", KeyType::Ed25519),
@@ -183,7 +190,7 @@ fn a_tenant_cannot_sign_with_a_key_of_its_own() {
 
 #[test]
 fn a_file_that_cannot_be_relied_on_refuses_and_names_itself() {
-    let lee = Account::new("lee");
+    let lee = account("lee");
     let ignore = "[policy]\non_unavailable = \"ignore\"";
     for pins in ["if-present", "required"] {
         let setup = setup(&lee, &format!("pins = {pins:?}"), ignore);
@@ -219,7 +226,7 @@ fn account_names_in_file_names_are_encoded() {
         ("..", None),
         (&"\u{e9}".repeat(43), None),
     ] {
-        let account = Account::new(account);
+        let account = self::account(account);
         let setup = setup(&account, "pins = \"if-present\"", "");
         setup.write("lee", "no key\n");
         let Some(file) = file else {
@@ -240,7 +247,7 @@ fn account_names_in_file_names_are_encoded() {
 /// The failure shows later than without pins: when the phone is to ring.
 #[test]
 fn a_tenant_that_is_down_is_unreachable_all_the_same() {
-    let lee = Account::new("lee");
+    let lee = account("lee");
     for (policy, code) in [("deny", "PAM_AUTHINFO_UNAVAIL"), ("ignore", "PAM_IGNORE")] {
         let rest = format!("[policy]\non_unavailable = {policy:?}\n");
         let pins = "pins = \"required\"";

@@ -5,7 +5,7 @@
 //!
 //! ```sh
 //! cargo run -p logonbox-authenticator --example steps -- \
-//!     localhost:8443 approve "Pixel 8" logonbox-tenant-ca.pem
+//!     localhost:8443 approve "LogonBox Key" logonbox-tenant-ca.pem
 //! ```
 //!
 //! Other accounts: `decline`, `never` (then press Ctrl-C, or wait), `wrong-key`, `keys-none`,

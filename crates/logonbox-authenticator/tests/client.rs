@@ -88,7 +88,7 @@ async fn step_by_step() {
     let key = client.choose(&keys).unwrap();
     assert_eq!(key.algorithm(), Algorithm::Rsa);
     assert_eq!(client.choose_by_comment(&keys, key.comment()).unwrap(), key);
-    let error = client.choose_by_comment(&keys, "Pixel 8").unwrap_err();
+    let error = client.choose_by_comment(&keys, "LogonBox Key").unwrap_err();
     assert_eq!(
         error.kind(),
         ErrorKind::NoUsableKey,

@@ -223,7 +223,7 @@ fn keys() {
         panic!("{prints:?}");
     };
     let lines =
-        format!("ssh-ed25519 256 {first} \"Pixel 8\"\nssh-rsa 2048 {second} \"Old phone\"\n");
+        format!("ssh-ed25519 256 {first} \"LogonBox Key\"\nssh-rsa 3072 {second} \"Legacy RSA\"\n");
     assert_eq!(stage.run("keys", &["approve"]), ended(0, &lines, ""));
     let weak = stage.run("keys", &["keys-rsa-1024"]);
     let why = "skipped: line 2: an RSA key of 1024 bits (allowed: 2048 to 8192)\n";
@@ -237,8 +237,8 @@ fn keys() {
 #[test]
 fn steps() {
     let stage = Stage::new();
-    let asked = "Approve the request on \"Pixel 8\".\n";
-    let run = |account| stage.run("steps", &[account, "Pixel 8"]);
+    let asked = "Approve the request on \"LogonBox Key\".\n";
+    let run = |account| stage.run("steps", &[account, "LogonBox Key"]);
     assert_eq!(
         run("approve"),
         ended(0, &format!("{asked}Welcome, approve.\n"), "")
@@ -283,7 +283,7 @@ fn steps() {
 fn steps_ends_at_once_with_ctrl_c() {
     let stage = Stage::new();
     let child = stage
-        .command("steps", &["never", "Pixel 8"])
+        .command("steps", &["never", "LogonBox Key"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -293,7 +293,11 @@ fn steps_ends_at_once_with_ctrl_c() {
     let ended_with = Ended::from(&child.wait_with_output().unwrap());
     assert_eq!(
         ended_with,
-        ended(1, "Approve the request on \"Pixel 8\".\nCancelled.\n", "")
+        ended(
+            1,
+            "Approve the request on \"LogonBox Key\".\nCancelled.\n",
+            ""
+        )
     );
 }
 

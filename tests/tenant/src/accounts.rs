@@ -13,32 +13,67 @@ use toml::Spanned;
 use crate::keys::{KeyPair, KeyType, PublicKey};
 use crate::scenario::{Comeback, Listing, Reaction};
 
-/// A phone with a key.
+/// The comments of the keys that a phone publishes. They name the kind of key, not the phone.
+const LOGONBOX_KEY: &str = "LogonBox Key";
+const LEGACY_RSA: &str = "Legacy RSA";
+
+/// A phone and its keys. A request that names any of the keys rings the phone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "PhoneEntry")]
 pub struct Phone {
-    /// The comment of the key.
-    #[serde(deserialize_with = "one_line")]
+    /// The name on the tenant's page and in its log. The key list does not contain it.
     pub name: String,
-    /// The type of the key.
-    pub key: KeyType,
-    /// Whether the key is in the key list. The phone answers even if it is not.
-    #[serde(default = "yes")]
+    /// The keys, in the order of the key list.
+    pub keys: Vec<PhoneKey>,
+    /// Whether the keys are in the key list. The phone answers even if they are not.
     pub published: bool,
 }
 
+/// A key of a phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneKey {
+    /// The type of the key.
+    pub kind: KeyType,
+    /// The comment in the key list.
+    pub comment: String,
+}
+
+impl PhoneKey {
+    fn new(kind: KeyType, comment: impl Into<String>) -> Self {
+        Self {
+            kind,
+            comment: comment.into(),
+        }
+    }
+}
+
 impl Phone {
-    /// A phone whose key is published.
+    /// A phone as a tenant enrols it: it publishes an Ed25519 key, `LogonBox Key`, and an RSA key
+    /// of 3072 bits, `Legacy RSA`.
     #[must_use]
-    pub fn new(name: impl Into<String>, key: KeyType) -> Self {
+    pub fn credential(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            key,
+            keys: vec![
+                PhoneKey::new(KeyType::Ed25519, LOGONBOX_KEY),
+                PhoneKey::new(KeyType::Rsa3072, LEGACY_RSA),
+            ],
             published: true,
         }
     }
 
-    /// A phone whose key is not published.
+    /// A phone with a single key, whose comment is the phone's name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: KeyType) -> Self {
+        let name = name.into();
+        Self {
+            keys: vec![PhoneKey::new(key, name.clone())],
+            name,
+            published: true,
+        }
+    }
+
+    /// A phone whose keys are not published.
     #[must_use]
     pub fn unpublished(mut self) -> Self {
         self.published = false;
@@ -61,22 +96,22 @@ pub struct Account {
     pub listing: Listing,
     /// The callback that a browser takes back from a redirect.
     pub redirect: Comeback,
+    /// The account whose phones these are, if they are not the account's own.
+    pub phones_of: Option<String>,
 }
 
 impl Account {
-    /// An account with an Ed25519 phone and an older RSA phone, which both sign at once.
+    /// An account with one phone, which publishes two keys and signs at once.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            phones: vec![
-                Phone::new("Pixel 8", KeyType::Ed25519),
-                Phone::new("Old phone", KeyType::Rsa),
-            ],
+            phones: vec![Phone::credential("Pixel 8")],
             reaction: Reaction::Approve,
             think: Duration::ZERO,
             listing: Listing::Normal,
             redirect: Comeback::Normal,
+            phones_of: None,
         }
     }
 
@@ -118,53 +153,84 @@ impl Account {
     /// The published keys, in the order of the list.
     #[must_use]
     pub fn public_keys(&self) -> Vec<PublicKey> {
-        self.keys()
-            .into_iter()
-            .filter(|(phone, _)| phone.published)
-            .map(|(phone, key)| public(phone, &key))
-            .collect()
+        let mut keys = self.keys();
+        keys.retain(|key| key.phone.published);
+        keys.into_iter().map(Key::public).collect()
     }
 
     /// The keys of all phones, whether published or not.
     #[must_use]
     pub fn all_keys(&self) -> Vec<PublicKey> {
-        self.keys()
-            .into_iter()
-            .map(|(phone, key)| public(phone, &key))
-            .collect()
+        self.keys().into_iter().map(Key::public).collect()
     }
 
+    /// The phone with this key, and the key.
     pub(crate) fn phone_with(&self, fingerprint: &str) -> Option<(Phone, KeyPair)> {
-        self.keys()
-            .into_iter()
-            .find(|(_, key)| crate::keys::fingerprint(&key.blob()) == fingerprint)
+        let mut keys = self.keys().into_iter();
+        let key = keys.find(|key| key.pair.fingerprint() == fingerprint)?;
+        Some((key.phone, key.pair))
     }
 
-    fn keys(&self) -> Vec<(Phone, KeyPair)> {
+    /// Another key of the account with the algorithm of `key`. If there is none, a stranger's.
+    pub(crate) fn other_key(&self, key: &KeyPair) -> KeyPair {
+        let other = self
+            .keys()
+            .into_iter()
+            .map(|other| other.pair)
+            .find(|other| other.algorithm() == key.algorithm() && other.blob() != key.blob());
+        other.unwrap_or_else(|| key.stranger())
+    }
+
+    fn keys(&self) -> Vec<Key> {
         let phones = match self.listing {
             Listing::Rsa1024 => vec![Phone::new("Very old phone", KeyType::Rsa1024)],
             Listing::WeakEd25519 => vec![Phone::new("Forger's phone", KeyType::WeakEd25519)],
             _ => self.phones.clone(),
         };
-        let mut so_far = [0; 4];
-        let mut key_of = |kind: KeyType| {
+        let owner = self.phones_of.as_ref().unwrap_or(&self.name);
+        let mut so_far = [0; 5];
+        let mut pair_of = |kind: KeyType| {
             let nth = &mut so_far[kind as usize];
             *nth += 1;
-            KeyPair::of_phone(&self.name, *nth - 1, kind)
+            KeyPair::of_phone(owner, *nth - 1, kind)
         };
-        phones
-            .into_iter()
-            .map(|phone| (phone.clone(), key_of(phone.key)))
-            .collect()
+        let mut keys = Vec::new();
+        for phone in phones {
+            for key in &phone.keys {
+                keys.push(Key {
+                    phone: phone.clone(),
+                    comment: key.comment.clone(),
+                    pair: pair_of(key.kind),
+                });
+            }
+        }
+        keys
     }
 }
 
-fn public(phone: Phone, key: &KeyPair) -> PublicKey {
-    PublicKey {
-        algorithm: key.algorithm(),
-        blob: key.blob(),
-        comment: phone.name,
+/// A key, and the phone that holds it.
+struct Key {
+    phone: Phone,
+    comment: String,
+    pair: KeyPair,
+}
+
+impl Key {
+    fn public(self) -> PublicKey {
+        PublicKey {
+            algorithm: self.pair.algorithm(),
+            blob: self.pair.blob(),
+            comment: self.comment,
+        }
     }
+}
+
+/// Goes before the name of an account to name another account with the same phones.
+const OTHER: &str = "other.";
+
+/// The name of another account that has the phones of `account`.
+pub(crate) fn other_user(account: &str) -> String {
+    format!("{OTHER}{account}")
 }
 
 /// All accounts of a tenant.
@@ -228,10 +294,23 @@ impl Accounts {
     /// The account of that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Account> {
-        match &self.0 {
+        let account = match &self.0 {
             Source::Scenarios { think } => scenario(name).map(|account| account.think(*think)),
             Source::Listed(accounts) => accounts.get(name).cloned(),
-        }
+        };
+        account.or_else(|| self.other_user(name))
+    }
+
+    /// The account that a redirect names in place of the right one. It exists and has the same
+    /// phones, so that a client finds the key and the signature there.
+    fn other_user(&self, name: &str) -> Option<Account> {
+        let right = self.find(name.strip_prefix(OTHER)?)?;
+        (right.redirect == Comeback::OtherUser).then(|| Account {
+            name: name.to_owned(),
+            redirect: Comeback::Normal,
+            phones_of: Some(right.name),
+            ..right
+        })
     }
 
     /// The names, sorted. Of the built-in accounts, only those with one part.
@@ -284,9 +363,19 @@ fn scenario(name: &str) -> Option<Account> {
     account.redirect = redirect.unwrap_or(account.redirect);
     let for_rsa = account.reaction == Reaction::Sha1 || account.redirect == Comeback::LowerFlags;
     if phones.is_empty() && for_rsa {
-        account.phones.reverse();
-    } else if !phones.is_empty() {
+        // Clients prefer Ed25519, which has only one hash.
+        phones.push(Phone::new("Old phone", KeyType::Rsa));
+    }
+    if !phones.is_empty() {
         account.phones = phones;
+    }
+    if account.redirect == Comeback::OtherKey {
+        // The key that comes back is published, too.
+        let more = account.phones.clone().into_iter().map(|phone| Phone {
+            name: format!("Another {}", phone.name),
+            ..phone
+        });
+        account.phones.extend(more);
     }
     Some(account)
 }
@@ -338,6 +427,30 @@ impl From<Entry> for Account {
         account.listing = entry.list.unwrap_or(account.listing);
         account.redirect = entry.redirect.unwrap_or(account.redirect);
         account
+    }
+}
+
+/// A phone in an account file. Without `key`, it has the keys of [`Phone::credential`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PhoneEntry {
+    #[serde(deserialize_with = "one_line")]
+    name: String,
+    key: Option<KeyType>,
+    #[serde(default = "yes")]
+    published: bool,
+}
+
+impl From<PhoneEntry> for Phone {
+    fn from(entry: PhoneEntry) -> Self {
+        let phone = match entry.key {
+            Some(key) => Self::new(entry.name, key),
+            None => Self::credential(entry.name),
+        };
+        Self {
+            published: entry.published,
+            ..phone
+        }
     }
 }
 

@@ -182,7 +182,7 @@ impl Handler {
         let account = self.server.options.accounts.find(&principal);
         let (reply, list) = match &account {
             Some(account) => (
-                listing::serve(account.listing, &account.public_keys()),
+                listing::serve(account.listing, &account.name, &account.public_keys()),
                 account.listing.name(),
             ),
             None => (Reply::status(StatusCode::NOT_FOUND), "no-such-account"),

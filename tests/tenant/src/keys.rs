@@ -25,6 +25,9 @@ pub enum KeyType {
     /// RSA of 2048 bits.
     #[serde(rename = "rsa")]
     Rsa,
+    /// RSA of 3072 bits, as tenants make it.
+    #[serde(rename = "rsa-3072")]
+    Rsa3072,
     /// RSA of 1024 bits, which a client must refuse.
     #[serde(rename = "rsa-1024")]
     Rsa1024,
@@ -40,7 +43,7 @@ pub struct PublicKey {
     pub algorithm: &'static str,
     /// The key in SSH's wire format.
     pub blob: Vec<u8>,
-    /// The phone's name.
+    /// The comment, which names the kind of key or the phone.
     pub comment: String,
 }
 
@@ -143,17 +146,18 @@ impl KeyPair {
         match kind {
             KeyType::Ed25519 => Self::ed25519(account, nth),
             KeyType::Rsa => Self::Rsa(rsa_key(2048, nth)),
+            KeyType::Rsa3072 => Self::Rsa(rsa_key(3072, nth)),
             KeyType::Rsa1024 => Self::Rsa(rsa_key(1024, nth)),
             KeyType::WeakEd25519 => Self::WeakEd25519,
         }
     }
 
-    /// A key of the same algorithm that no account publishes.
+    /// A key of the same algorithm and length that no account publishes.
     #[must_use]
     pub fn stranger(&self) -> Self {
         match self {
             Self::Ed25519(_) | Self::WeakEd25519 => Self::ed25519("", u64::MAX),
-            Self::Rsa(_) => Self::Rsa(rsa_key(2048, u64::MAX)),
+            Self::Rsa(key) => Self::Rsa(rsa_key(key.size() * 8, u64::MAX)),
         }
     }
 
@@ -187,6 +191,10 @@ impl KeyPair {
             Self::Rsa(key) => rsa_blob(&key.e().to_bytes_be(), &key.n().to_bytes_be()),
             Self::WeakEd25519 => ed25519_blob(&NEUTRAL_POINT),
         }
+    }
+
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint(&self.blob())
     }
 
     /// Signs `payload`. Only RSA uses `hash`.

@@ -51,7 +51,7 @@ mod tls;
 mod vacant;
 mod wire;
 
-pub use accounts::{Account, Accounts, AccountsError, Phone};
+pub use accounts::{Account, Accounts, AccountsError, Phone, PhoneKey};
 pub use airlock::{
     Airlock, AirlockRequest, Background, BadAnswer, Device, DeviceList, Image, PASSWORD, Place,
     Refusal, ScanError, SecondFactor, Token, User, Variation,

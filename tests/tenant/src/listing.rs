@@ -8,13 +8,14 @@ use crate::keys::{PublicKey, put_string};
 use crate::reply::{Reply, TEXT};
 use crate::scenario::Listing;
 
-const HEADER: &str = "# Authorized Keys";
 const FILLER: &str = "# nothing to see on this line\n";
 
-/// Serves `keys` according to `listing`.
-pub(crate) fn serve(listing: Listing, keys: &[PublicKey]) -> Reply {
+/// Serves the `keys` of `account` according to `listing`.
+pub(crate) fn serve(listing: Listing, account: &str, keys: &[PublicKey]) -> Reply {
+    // The header is one line, whatever the name is.
+    let header = format!("# Authorized keys for {account}").replace(char::is_control, "?");
     let good = || -> Vec<String> { keys.iter().map(PublicKey::line).collect() };
-    let lines = |lines: Vec<String>| list(&lines, "\n");
+    let lines = |lines: Vec<String>| list(&header, &lines, "\n");
     match listing {
         Listing::Normal | Listing::Rsa1024 | Listing::WeakEd25519 => Reply::ok(TEXT, lines(good())),
         Listing::NoComment => {
@@ -22,13 +23,13 @@ pub(crate) fn serve(listing: Listing, keys: &[PublicKey]) -> Reply {
                 |key: &PublicKey| format!("{} {}", key.algorithm, STANDARD.encode(&key.blob));
             Reply::ok(TEXT, lines(keys.iter().map(bare).collect()))
         }
-        Listing::Crlf => Reply::ok(TEXT, list(&good(), "\r\n") + "\r\n"),
+        Listing::Crlf => Reply::ok(TEXT, list(&header, &good(), "\r\n") + "\r\n"),
         Listing::UnknownFirst => Reply::ok(
             TEXT,
             lines([unusable(keys), good(), vec![String::new()]].concat()),
         ),
         Listing::Mislabelled => Reply::ok(TEXT, lines(keys.iter().map(mislabelled).collect())),
-        Listing::None => Reply::ok(TEXT, format!("{HEADER}\n")),
+        Listing::None => Reply::ok(TEXT, format!("{header}\n")),
         Listing::NoHeader => Reply::ok(TEXT, good().join("\n")),
         Listing::Html => Reply::web_page(),
         Listing::Redirect => Reply::redirect(StatusCode::FOUND, "/elsewhere"),
@@ -43,10 +44,10 @@ pub(crate) fn serve(listing: Listing, keys: &[PublicKey]) -> Reply {
         Listing::Cut => Reply::cut(TEXT, lines(good()).as_bytes()),
         Listing::Huge => {
             let comments = FILLER.repeat(10_000_000 / FILLER.len());
-            Reply::ok(TEXT, format!("{HEADER}\n{comments}{}", good().join("\n")))
+            Reply::ok(TEXT, format!("{header}\n{comments}{}", good().join("\n")))
         }
         Listing::NotUtf8 => {
-            let mut body = HEADER.as_bytes().to_vec();
+            let mut body = header.clone().into_bytes();
             for line in good() {
                 // A name in Latin-1.
                 body.extend_from_slice(&[b"\n", line.as_bytes(), b" \xe4\xf6\xfc"].concat());
@@ -58,8 +59,8 @@ pub(crate) fn serve(listing: Listing, keys: &[PublicKey]) -> Reply {
 }
 
 /// The last line has no line end: the Node client takes an empty last line for a key.
-fn list(lines: &[String], end: &str) -> String {
-    [&[HEADER.to_owned()], lines].concat().join(end)
+fn list(header: &str, lines: &[String], end: &str) -> String {
+    [&[header.to_owned()], lines].concat().join(end)
 }
 
 fn mislabelled(key: &PublicKey) -> String {

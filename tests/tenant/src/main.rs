@@ -35,19 +35,21 @@ Accounts:
     decline.rsa                   an RSA phone, which declines
     keys-crlf                     approves; the key list's lines end in CR LF
     wrong-key.rsa.keys-no-comment all together
-  `rsa` and `ed25519` choose the phones, in that order; without them there is
-  one of each. --list-scenarios names and explains all parts.
+  Without `rsa` and `ed25519`, there is one phone, which publishes two keys as
+  at a real tenant. They choose phones with one key each, in that order.
+  --list-scenarios names and explains all parts.
 
   With --accounts, only the accounts of a TOML file are there:
     [[account]]
     name = \"lee@logonbox.com\"
-    phones = [{ name = \"Pixel 8\", key = \"ed25519\" }, { name = \"Old phone\", key = \"rsa\" }]
+    phones = [{ name = \"Pixel 8\" }, { name = \"Old phone\", key = \"rsa\" }]
     phone = \"approve\"    # what happens to a sign request
     seconds = 1.5        # how long the person takes
     list = \"normal\"      # how the key list is served
     redirect = \"normal\"  # what a browser takes back
-  All but the name may be left out. Keys are ed25519, rsa, rsa-1024 or
-  weak-ed25519; `published = false` keeps a phone's key out of the key list.
+  All but the name may be left out. A phone without `key` publishes two keys:
+  LogonBox Key and Legacy RSA. Keys are ed25519, rsa, rsa-3072, rsa-1024 or
+  weak-ed25519; `published = false` keeps a phone's keys out of the key list.
 
 Airlock IAM:
   A user's name says what happens, and the password is correct-horse:
@@ -187,8 +189,11 @@ fn list_scenarios() -> Result<(), Failure> {
         };
     }
     let keys = [
-        ("ed25519".to_owned(), "a phone with an Ed25519 key"),
-        ("rsa".to_owned(), "a phone with an RSA key of 2048 bits"),
+        ("ed25519".to_owned(), "a phone with one key, of Ed25519"),
+        (
+            "rsa".to_owned(),
+            "a phone with one key, of RSA with 2048 bits",
+        ),
     ];
     let mut factors = all!(SecondFactor, "");
     factors.push((
@@ -206,7 +211,7 @@ fn list_scenarios() -> Result<(), Failure> {
             all!(Comeback, "redirect-"),
         ),
         (
-            "Which phones there are, in this order (without: ed25519, then rsa):",
+            "Which phones there are, in this order (without: one phone with two keys):",
             keys.to_vec(),
         ),
         (

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 
+use crate::accounts::other_user;
 use crate::ask::Chosen;
 use crate::keys::{Hash, put_string};
 use crate::phone;
@@ -72,8 +73,12 @@ impl Redirect {
 
     /// Sends the browser back with the phone's answer, right or wrong.
     pub(crate) fn answer(&self, reaction: Reaction, chosen: &Chosen) -> Reply {
-        let (key, payload) = (&chosen.key, self.form.payload.as_slice());
+        let payload = self.form.payload.as_slice();
         let comeback = chosen.account.redirect;
+        let key = match comeback {
+            Comeback::OtherKey => &chosen.account.other_key(&chosen.key),
+            _ => &chosen.key,
+        };
         let lowered = comeback == Comeback::LowerFlags;
         let hash = if lowered { Hash::Sha1 } else { chosen.hash };
         let signature = match reaction {
@@ -95,19 +100,17 @@ impl Redirect {
                 None => return phone::answer(reaction, key, payload, hash),
             },
         };
+        let (fingerprint, other_user) = (key.fingerprint(), other_user(&self.form.username));
         let mut signed = Signed {
             username: &self.form.username,
-            fingerprint: &self.form.fingerprint,
+            fingerprint: &fingerprint,
             flags: self.form.flags,
             signature: &signature,
         };
         match comeback {
-            Comeback::Normal | Comeback::TrailingBytes | Comeback::SpareBits => {}
-            Comeback::OtherUser => signed.username = "somebody-else",
-            Comeback::OtherKey => {
-                signed.fingerprint = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-            }
+            Comeback::OtherUser => signed.username = &other_user,
             Comeback::LowerFlags => signed.flags = 0,
+            _ => {}
         }
         let mut blob = signed.blob();
         match comeback {

@@ -104,8 +104,8 @@ named! {
     /// The answer that a browser takes back from a redirect.
     Comeback: "redirect behaviour" {
         Normal "normal" "as it was"
-        OtherUser "other-user" "the signature is said to be another user's"
-        OtherKey "other-key" "the signature is said to be of another key"
+        OtherUser "other-user" "the signature is said to be another user's, who has the same phone"
+        OtherKey "other-key" "another phone of the account signs, and its key is named"
         LowerFlags "lower-flags" "RSA signs with SHA-1, and the flags say so: published clients believe them"
         TrailingBytes "trailing-bytes" "a byte follows the response"
         SpareBits "spare-bits" "base64url whose spare bits are not zero"

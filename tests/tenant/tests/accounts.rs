@@ -28,7 +28,7 @@ fn the_example_is_understood() {
     );
     let expected = Account::new("lee@logonbox.com")
         .phones([
-            Phone::new("Pixel 8", KeyType::Ed25519),
+            Phone::credential("Pixel 8"),
             Phone::new("Old phone", KeyType::Rsa),
         ])
         .reaction(Reaction::Approve)
@@ -41,6 +41,9 @@ fn the_example_is_understood() {
     );
     let keys = accounts.find("kim@logonbox.com").unwrap().public_keys();
     assert_eq!((keys.len(), keys[0].comment.as_str()), (1, "New phone"));
+    let keys = accounts.find("sam@logonbox.com").unwrap().public_keys();
+    let comments: Vec<_> = keys.iter().map(|key| key.comment.as_str()).collect();
+    assert_eq!(comments, ["LogonBox Key", "Legacy RSA"]);
     assert!(accounts.find("approve").is_none());
 }
 
@@ -69,6 +72,11 @@ fn mistakes_are_named_with_their_line() {
             "phones = [{ name = \"a\\nb\", key = \"rsa\" }]",
             "line 3",
             "control characters",
+        ),
+        (
+            "phones = [{ name = \"a\", colour = 1 }]",
+            "line 3",
+            "unknown field `colour`",
         ),
         ("phone = ", "line 3", ""),
         (

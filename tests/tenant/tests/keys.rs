@@ -31,19 +31,66 @@ fn blobs_and_fingerprints_are_those_of_the_public_clients() {
 }
 
 #[test]
-fn both_addresses_serve_the_same_list() {
+fn three_addresses_serve_the_same_list() {
     let tenant = Tenant::start(Options::default()).unwrap();
     let mut client = Client::new(&tenant);
     let list = client.get(&key_path("approve"));
     assert_eq!(list.status, 200);
-    assert_eq!(client.get("/authorizedKeys/approve").body, list.body);
-    let keys = tenant.account("approve").unwrap().public_keys();
+    for path in [
+        "/authorizedKeys/approve",
+        "/app/api/authenticator/authorizedKeys/approve",
+    ] {
+        assert_eq!(client.get(path).body, list.body, "{path}");
+    }
+    assert_eq!(tenant.key_requests().len(), 3);
+    assert_ne!(client.get(&key_path("decline")).body, list.body);
+}
+
+#[test]
+fn a_phone_publishes_two_keys_and_the_header_names_the_account() {
+    let tenant = Tenant::start(Options::default()).unwrap();
+    let list = Client::new(&tenant).get(&key_path("approve%40acme.example"));
+    let keys = tenant
+        .account("approve@acme.example")
+        .unwrap()
+        .public_keys();
     assert_eq!(
         list.text(),
-        format!("# Authorized Keys\n{}\n{}", keys[0].line(), keys[1].line())
+        format!(
+            "# Authorized keys for approve@acme.example\n{}\n{}",
+            keys[0].line(),
+            keys[1].line()
+        )
     );
-    assert!(keys[0].line().ends_with(" Pixel 8") && keys[1].line().ends_with(" Old phone"));
-    assert_ne!(client.get(&key_path("decline")).body, list.body);
+    let (ed25519, rsa) = (keys[0].line(), keys[1].line());
+    assert!(ed25519.starts_with("ssh-ed25519 ") && ed25519.ends_with(" LogonBox Key"));
+    assert!(rsa.starts_with("ssh-rsa ") && rsa.ends_with(" Legacy RSA"));
+    // The blob of 3072 bits: two lengths and the name, the exponent, and 385 bytes of modulus.
+    assert_eq!(keys[1].blob.len(), 15 + 3 + 4 + 385);
+}
+
+/// A line break in the name must not become a line of the list.
+#[test]
+fn the_header_is_one_line() {
+    let tenant = Tenant::start(Options::default()).unwrap();
+    let list = Client::new(&tenant).get(&key_path("approve@x%0Assh-rsa%20AAAA%1B"));
+    assert_eq!(list.text().lines().count(), 3, "{}", list.text());
+    let header = "# Authorized keys for approve@x?ssh-rsa AAAA?\n";
+    assert!(list.text().starts_with(header), "{}", list.text());
+}
+
+#[test]
+fn two_phones_of_an_account_have_keys_of_their_own() {
+    let lee = Account::new("lee").phones(["Pixel 8", "Tablet"].map(Phone::credential));
+    let keys = lee.public_keys();
+    let comments: Vec<_> = keys.iter().map(|key| key.comment.as_str()).collect();
+    assert_eq!(
+        comments,
+        ["LogonBox Key", "Legacy RSA", "LogonBox Key", "Legacy RSA"]
+    );
+    for (n, key) in keys.iter().enumerate() {
+        assert!(!keys[..n].contains(key));
+    }
 }
 
 #[test]
@@ -125,7 +172,7 @@ fn lists_that_are_text() {
             .text()
             .contains("\nssh-rsa AAAAC3NzaC1lZDI1NTE5")
     );
-    assert_eq!(get("none").text(), "# Authorized Keys\n");
+    assert_eq!(get("none").text(), "# Authorized keys for keys-none\n");
     assert!(get("no-header").text().starts_with("ssh-ed25519 "));
     assert_eq!(get("empty").text(), "");
     assert_eq!(good("rsa-1024")[0].blob.len(), 151);

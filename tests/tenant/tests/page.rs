@@ -6,7 +6,7 @@ mod common;
 
 use common::{Client, FORM, MOMENT, SIGN, TIMEOUT, form_asking, header};
 use serde_json::json;
-use tenant::{Options, Press, PublicKey, Reaction, Tenant};
+use tenant::{Account, KeyType, Options, Phone, Press, PublicKey, Reaction, Tenant};
 
 fn start() -> (Tenant, PublicKey) {
     let tenant = Tenant::start(Options::default()).unwrap();
@@ -79,11 +79,11 @@ fn a_test_can_press_too() {
     let waiting = tenant.waiting().remove(0);
     assert_eq!(
         (waiting.account.as_str(), waiting.phone.as_str()),
-        ("page@acme.example", "Old phone")
+        ("page@acme.example", "Pixel 8")
     );
     assert!(tenant.answer(waiting.id, Press::Authorize));
     assert!(!tenant.answer(waiting.id, Press::Authorize));
-    assert_eq!(client.response().unwrap().signature().len(), 256);
+    assert_eq!(client.response().unwrap().signature().len(), 384);
     drop(key);
 }
 
@@ -247,8 +247,11 @@ fn a_press_by_the_script_stays_on_the_page() {
 
 #[test]
 fn each_phone_can_have_a_page_of_its_own() {
-    let accounts =
-        ["lee & co", "kim"].map(|name| tenant::Account::new(name).reaction(Reaction::Page));
+    let accounts = ["lee & co", "kim"].map(|name| {
+        Account::new(name)
+            .phones(["Pixel 8", "Tablet"].map(|phone| Phone::new(phone, KeyType::Ed25519)))
+            .reaction(Reaction::Page)
+    });
     let tenant = Tenant::start(Options {
         accounts: accounts.iter().cloned().collect(),
         ..Options::default()

@@ -98,6 +98,47 @@ fn approve_signs_with_the_key_that_was_asked_for() {
 }
 
 #[test]
+fn both_keys_of_a_phone_ring_that_phone() {
+    let tenant = start();
+    for (key, length) in tenant
+        .account("page")
+        .unwrap()
+        .public_keys()
+        .iter()
+        .zip([64, 384])
+    {
+        let mut client = Client::new(&tenant);
+        client.send_sign("page", key);
+        assert!(tenant.wait_for_waiting(1, common::TIMEOUT));
+        let waiting = tenant.waiting().remove(0);
+        assert_eq!(waiting.phone, "Pixel 8");
+        assert!(tenant.answer(waiting.id, Press::Authorize));
+        let signature = client.response().unwrap().signature();
+        assert_eq!(signature.len(), length);
+        if length == 384 {
+            assert!(rsa_verifies(key, 4, &PAYLOAD, &signature));
+        } else {
+            assert!(ed25519_verifies(key, &PAYLOAD, &signature));
+        }
+    }
+}
+
+/// A signature of another length would be refused for the wrong reason.
+#[test]
+fn a_wrong_key_is_as_long_as_the_right_one() {
+    let tenant = start();
+    for key in tenant.account("wrong-key").unwrap().public_keys() {
+        let signature = Client::new(&tenant).sign("wrong-key", &key).signature();
+        if key.algorithm == "ssh-rsa" {
+            assert_eq!(signature.len(), 384);
+            assert!(!rsa_verifies(&key, 4, &PAYLOAD, &signature));
+        } else {
+            assert!(!ed25519_verifies(&key, &PAYLOAD, &signature));
+        }
+    }
+}
+
+#[test]
 fn the_connection_ends_while_the_phone_rings() {
     let think = Duration::from_millis(300);
     let tenant = Tenant::start(Options {

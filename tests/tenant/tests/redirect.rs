@@ -6,7 +6,7 @@ mod common;
 
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
-use common::{Client, FORM, Response, TIMEOUT, header};
+use common::{Client, FORM, Response, TIMEOUT, header, key_path};
 use ed25519_dalek::{Signature, VerifyingKey};
 use tenant::{Comeback, Options, Press, PublicKey, Tenant};
 
@@ -258,10 +258,47 @@ fn lies_about_the_phone() {
         );
         if *comeback == Comeback::LowerFlags {
             assert_eq!((key.algorithm, flags, signature.len()), ("ssh-rsa", 0, 256));
-        } else {
+        } else if *comeback != Comeback::OtherKey {
             assert!(verifies(&key, &request.blob(), &signature), "{comeback}");
         }
     }
+}
+
+/// A client that looks for the user and the key of the response finds both, and the signature
+/// verifies. It must compare them with its own request.
+#[test]
+fn lies_that_a_trusting_client_believes() {
+    for account in [
+        "redirect-other-user",
+        "redirect-other-user@acme.example",
+        "redirect-other-key",
+        "redirect-other-key@acme.example",
+        "redirect-other-key.ed25519",
+    ] {
+        let tenant = start();
+        let asked = key(&tenant, account);
+        let request = Request::new(account, &asked);
+        let blob = response(&Client::new(&tenant).get(&request.path()));
+        let (username, fingerprint, _, signature) = signed(&blob);
+        let list = Client::new(&tenant).get(&key_path(&username));
+        assert_eq!(list.status, 200, "{username}");
+        let named = tenant.account(&username).unwrap().public_keys();
+        let named = named
+            .into_iter()
+            .find(|key| key.fingerprint() == fingerprint);
+        let named = named.expect("a key of the user who came back");
+        assert!(list.text().contains(&named.line()));
+        assert!(verifies(&named, &request.blob(), &signature), "{account}");
+        let lies = (username != account, named != asked);
+        assert_eq!(lies, (account.contains("user"), account.contains("key")));
+    }
+    let tenant = start();
+    // The other user can log in, too, and only such an account has one.
+    let other = "other.redirect-other-user";
+    let key = key(&tenant, other);
+    assert_eq!(Client::new(&tenant).sign(other, &key).signature().len(), 64);
+    assert!(tenant.account("other.approve").is_none());
+    assert!(tenant.account(&format!("other.{other}")).is_none());
 }
 
 #[test]

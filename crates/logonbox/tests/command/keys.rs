@@ -103,7 +103,7 @@ fn keys_of_no_use_say_why() {
             "ecdsa-sha2-nistp256 SHA256:",
             "not usable: neither ssh-ed25519 nor ssh-rsa",
             "?[31mcolourful (no key)",
-            "A login rings Pixel 8 (",
+            "A login rings LogonBox Key (",
         ],
         &[],
     );

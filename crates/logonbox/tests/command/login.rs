@@ -83,7 +83,7 @@ fn an_approved_login_shows_its_steps_its_line_and_its_code() {
     let fingerprint = setup.tenant.sign_requests()[0].fingerprint.clone();
     let line = format!(
         "log    authpriv.info pam_logonbox(sshd:auth): approved user=\"{USER}\" account=\"approve\" \
-         rhost=\"192.0.2.7\" device=\"Pixel 8\" key=\"{fingerprint}\" seconds=\""
+         rhost=\"192.0.2.7\" device=\"LogonBox Key\" key=\"{fingerprint}\" seconds=\""
     );
     run.line(&line);
     run.line("PAM    PAM_SUCCESS");

@@ -15,7 +15,10 @@ pub const OLD: usize = 1;
 /// Starts a tenant and configures a host. The tenant's account lee has a `Pixel 8` and an `Old
 /// phone`. `logonbox` is added to `[logonbox]`.
 pub fn lee(logonbox: &str) -> (Setup, Account) {
-    let account = Account::new("lee");
+    let account = Account::new("lee").phones([
+        Phone::new("Pixel 8", KeyType::Ed25519),
+        Phone::new("Old phone", KeyType::Rsa),
+    ]);
     let setup = Setup::with(Options {
         accounts: Accounts::from_iter([account.clone(), Account::new("o'neil/..")]),
         ..Options::default()

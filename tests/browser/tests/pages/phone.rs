@@ -2,7 +2,7 @@
 
 use std::thread::{self, JoinHandle};
 
-use logonbox_authenticator::{Approval, Client, Error, ErrorKind};
+use logonbox_authenticator::{Approval, Client, Error, ErrorKind, Texts};
 use tenant::{Options, Tenant};
 use thirtyfour::prelude::*;
 use tokio::task::AbortHandle;
@@ -16,11 +16,25 @@ struct Ring {
     task: AbortHandle,
 }
 
-/// Rings the phone with that name, and waits until the tenant has noticed.
-fn ring(tenant: &Tenant, account: &'static str, phone: &'static str) -> Ring {
+/// The comments of a phone's keys.
+const KEY: &str = "LogonBox Key";
+const RSA_KEY: &str = "Legacy RSA";
+
+/// Rings the phone with the key of that comment, and waits until the tenant has noticed.
+fn ring(tenant: &Tenant, account: &'static str, comment: &'static str) -> Ring {
+    ring_asking(tenant, account, comment, Texts::default())
+}
+
+fn ring_asking(
+    tenant: &Tenant,
+    account: &'static str,
+    comment: &'static str,
+    texts: Texts,
+) -> Ring {
     let waiting = tenant.waiting().len();
     let client = Client::builder(tenant.authority().parse().unwrap())
         .ca_pem(tenant.ca_pem())
+        .texts(texts)
         .build()
         .unwrap();
     let event_loop = tokio::runtime::Builder::new_current_thread()
@@ -29,7 +43,7 @@ fn ring(tenant: &Tenant, account: &'static str, phone: &'static str) -> Ring {
         .unwrap();
     let login = event_loop.spawn(async move {
         let keys = client.keys(account).await?;
-        let request = client.request(account, client.choose_by_comment(&keys, phone)?)?;
+        let request = client.request(account, client.choose_by_comment(&keys, comment)?)?;
         client.sign(request).await?.verify()
     });
     let task = login.abort_handle();
@@ -56,7 +70,7 @@ fn start(window: Window) -> (Tenant, Browser) {
 fn a_request_comes_and_goes_without_a_reload() {
     let (tenant, phone) = start(Window::Phone);
     phone.script("window.mark = 'the same page'");
-    let first = ring(&tenant, "page", "Pixel 8");
+    let first = ring(&tenant, "page", KEY);
     phone.see("section h2", "page on Pixel 8");
     phone.see(
         "section .text",
@@ -67,14 +81,14 @@ fn a_request_comes_and_goes_without_a_reload() {
     phone.see_no("section");
     assert_eq!(first.end().unwrap().principal(), "page");
 
-    let second = ring(&tenant, "page", "Pixel 8");
+    let second = ring(&tenant, "page", KEY);
     phone.press("button[value=decline]");
     phone.see("#said", "page on Pixel 8: Declined.");
     assert_eq!(second.end().unwrap_err(), ErrorKind::Declined);
 
-    let third = ring(&tenant, "page", "Old phone");
+    let third = ring(&tenant, "page", RSA_KEY);
     phone.press("button[value=wrong-key]");
-    phone.see("#said", "page on Old phone: Signed with a wrong key.");
+    phone.see("#said", "page on Pixel 8: Signed with a wrong key.");
     assert_eq!(third.end().unwrap_err(), ErrorKind::BadSignature);
 
     phone.see("#nothing", "Nothing waits for you");
@@ -84,7 +98,7 @@ fn a_request_comes_and_goes_without_a_reload() {
 #[test]
 fn a_request_whose_client_is_gone_disappears() {
     let (tenant, phone) = start(Window::Phone);
-    let login = ring(&tenant, "page", "Pixel 8");
+    let login = ring(&tenant, "page", KEY);
     phone.see("section h2", "page on Pixel 8");
     login.task.abort();
     phone.see_no("section");
@@ -93,24 +107,52 @@ fn a_request_whose_client_is_gone_disappears() {
 }
 
 #[test]
+fn a_code_is_larger_than_the_question_and_has_no_blank() {
+    let (tenant, phone) = start(Window::Phone);
+    let texts = Texts {
+        prompt: "Does <i>{username}</i> log in? Code: 482913".to_owned(),
+        ..Texts::default()
+    };
+    let login = ring_asking(&tenant, "page", KEY, texts);
+    phone.see("section .text", "Does <i>page</i> log in? Code: 482913");
+    assert_eq!(phone.see("section strong.code", ""), "482913");
+    let size = |css: &str| {
+        let script = format!("return getComputedStyle(document.querySelector({css:?})).fontSize");
+        let size = phone.script(&script);
+        let size = size.as_str().unwrap().trim_end_matches("px").to_owned();
+        size.parse::<f64>().unwrap()
+    };
+    assert!(size("section strong.code") >= 1.5 * size("section .text"));
+    assert_eq!(tenant.waiting().remove(0).code().unwrap(), "482913");
+    phone.press("button[value=authorize]");
+    assert!(login.end().is_ok());
+}
+
+#[test]
 fn each_phone_is_asked_for_itself() {
     let (tenant, phone) = start(Window::Phone);
-    let lee = ring(&tenant, "page@lee", "Pixel 8");
-    let lees_old = ring(&tenant, "page@lee", "Old phone");
-    let kim = ring(&tenant, "page@kim", "Pixel 8");
+    let lee = ring(&tenant, "page.ed25519.rsa@lee", "Pixel 8");
+    let lees_old = ring(&tenant, "page.ed25519.rsa@lee", "Old phone");
+    let kim = ring(&tenant, "page@kim", KEY);
     phone.see("nav li:first-child strong", "3");
     // The waiting requests, in the order of arrival.
-    phone.see("section:nth-of-type(1) h2", "page@lee on Pixel 8");
-    phone.see("section:nth-of-type(2) h2", "page@lee on Old phone");
+    phone.see(
+        "section:nth-of-type(1) h2",
+        "page.ed25519.rsa@lee on Pixel 8",
+    );
+    phone.see(
+        "section:nth-of-type(2) h2",
+        "page.ed25519.rsa@lee on Old phone",
+    );
     phone.see("section:nth-of-type(3) h2", "page@kim on Pixel 8");
 
     // The page of a single phone.
-    phone.press("nav a[href='/?account=page%40lee&phone=Old+phone']");
-    phone.see("h1", "Old phone of page@lee");
+    phone.press("nav a[href='/?account=page.ed25519.rsa%40lee&phone=Old+phone']");
+    phone.see("h1", "Old phone of page.ed25519.rsa@lee");
     phone.see_no("section:nth-of-type(2)");
-    phone.see("section h2", "page@lee on Old phone");
+    phone.see("section h2", "page.ed25519.rsa@lee on Old phone");
     phone.press("button[value=decline]");
-    phone.see("#said", "page@lee on Old phone: Declined.");
+    phone.see("#said", "page.ed25519.rsa@lee on Old phone: Declined.");
     assert_eq!(lees_old.end().unwrap_err(), ErrorKind::Declined);
 
     phone.press("nav a[href='/']");
@@ -118,19 +160,19 @@ fn each_phone_is_asked_for_itself() {
     phone.see("#said", "page@kim on Pixel 8: Authorized.");
     assert_eq!(kim.end().unwrap().principal(), "page@kim");
     phone.press("button[value=authorize]");
-    phone.see("#said", "page@lee on Pixel 8: Authorized.");
-    assert_eq!(lee.end().unwrap().principal(), "page@lee");
+    phone.see("#said", "page.ed25519.rsa@lee on Pixel 8: Authorized.");
+    assert_eq!(lee.end().unwrap().principal(), "page.ed25519.rsa@lee");
 }
 
 #[test]
 fn a_keyboard_is_enough() {
     let (tenant, page) = start(Window::Desktop);
-    let first = ring(&tenant, "page@lee", "Pixel 8");
-    let second = ring(&tenant, "page@kim", "Pixel 8");
+    let first = ring(&tenant, "page@lee", KEY);
+    let second = ring(&tenant, "page@kim", KEY);
     page.see("section:nth-of-type(2) h2", "page@kim");
     tab_to(&page, "section:nth-of-type(1) button[value=authorize]");
     // A third request must not move the focus.
-    let third = ring(&tenant, "page@max", "Pixel 8");
+    let third = ring(&tenant, "page@max", KEY);
     page.see("section:nth-of-type(3) h2", "page@max");
     assert!(is_focused(
         &page,
@@ -179,7 +221,7 @@ fn is_focused(page: &Browser, css: &str) -> bool {
 #[test]
 fn a_screen_reader_is_told_who_asks_what() {
     let (tenant, page) = start(Window::Desktop);
-    let login = ring(&tenant, "page", "Pixel 8");
+    let login = ring(&tenant, "page", KEY);
     let question = page.see("section .text", "wants to authenticate");
     // New requests and results are announced.
     let news = format!("New request for page on Pixel 8: {question}");
@@ -240,7 +282,7 @@ fn it_works_without_script() {
         "https://{}/?account=page&phone=Pixel+8",
         tenant.authority()
     ));
-    let login = ring(&tenant, "page", "Pixel 8");
+    let login = ring(&tenant, "page", KEY);
     phone.press("button[value=authorize]");
     phone.see("#said", "Authorized.");
     phone.see("h1", "Pixel 8 of page");

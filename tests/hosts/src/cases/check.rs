@@ -753,7 +753,7 @@ fn host(machine: &mut Machine) {
     assert_eq!(found.findings, [], "{:#}", found.document);
     let told = format!("{:#?}", found.checked());
     assert!(told.contains("lee: account lee, "), "{told}");
-    assert!(told.contains("Pixel 8"), "{told}");
+    assert!(told.contains("LogonBox Key"), "{told}");
     finds_in(
         "no account",
         "error",

@@ -101,7 +101,7 @@ fn approve(machine: &mut Machine) {
     assert_eq!(machine.phone.rings(), 1);
     logged(&[&format!(
         "pam_logonbox(sshd:auth): approved user=\"lee\" account=\"lee\" rhost=\"{address}\" \
-         device=\"Pixel 8\" key=\"SHA256:"
+         device=\"LogonBox Key\" key=\"SHA256:"
     )]);
 }
 
