@@ -113,7 +113,7 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
                 }
                 // Ed25519 has only one kind of signature.
                 Reaction::Sha1 if key == KeyType::Ed25519 => continue,
-                Reaction::Decline => "declined",
+                Reaction::Decline | Reaction::Unreachable => "declined",
                 Reaction::Refuse => "refused",
                 Reaction::Never | Reaction::Drip => "timed-out",
                 Reaction::WrongKey
@@ -123,7 +123,7 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
                 | Reaction::Random
                 | Reaction::Truncated
                 | Reaction::Long => "bad-signature",
-                Reaction::Cut => "unreachable",
+                Reaction::Cut | Reaction::HangUp => "unreachable",
                 _ => "bad-answer",
             };
             println!("{reaction} {key:?}: {}", login.log());
