@@ -92,10 +92,10 @@ fn device_and_algorithms_choose_among_pinned_keys() {
         ("", Ok("Old phone")),
         ("algorithms = [\"ssh-ed25519\"]", Ok("Pixel 8")),
         ("device = \"Pixel 8\"", Ok("Pixel 8")),
-        ("device = \"Tablet\"", Err("none with the comment 'Tablet'")),
+        ("device = \"Tablet\"", Err("none is named 'Tablet'")),
         (
             "device = \"Pixel 8\"\nalgorithms = [\"ssh-rsa\"]",
-            Err("none with the comment 'Pixel 8'"),
+            Err("none is named 'Pixel 8'"),
         ),
     ] {
         let setup = setup(&lee, &format!("pins = \"required\"\n{logonbox}"), "");

@@ -73,7 +73,7 @@ pub fn configured_key<'k>(
 ) -> Result<&'k PublicKey, Error> {
     match device {
         Device::First | Device::Ask => client.choose(keys),
-        Device::Named(name) => client.choose_by_comment(keys, name),
+        Device::Named(name) => client.choose_named(keys, name),
     }
 }
 

@@ -34,7 +34,7 @@ impl KeySource for Phone {
             let key = self.key.verifying_key();
             let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0\x20", &key.to_bytes()[..]].concat();
             let blob = STANDARD.encode(blob);
-            Ok(format!("# Authorized\nssh-ed25519 {blob} Pixel 8\n"))
+            Ok(format!("# Authorized\nssh-ed25519 {blob} LogonBox Key\n"))
         })
     }
 }

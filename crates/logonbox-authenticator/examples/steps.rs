@@ -1,5 +1,5 @@
-//! A login step by step: it chooses a key by its comment, cancels on Ctrl-C, and explains each
-//! outcome to the user.
+//! A login step by step: it chooses a key by its comment or fingerprint, cancels on Ctrl-C, and
+//! explains each outcome to the user.
 //!
 //! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
 //!
@@ -27,8 +27,8 @@ use tokio::sync::oneshot;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [tenant, account, phone, ca_file] = &arguments[..] else {
-        eprintln!("usage: steps TENANT ACCOUNT PHONE CA_FILE");
+    let [tenant, account, key, ca_file] = &arguments[..] else {
+        eprintln!("usage: steps TENANT ACCOUNT KEY CA_FILE");
         return ExitCode::from(2);
     };
     let ctrl_c = match ctrl_c() {
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
     };
     // The future that is not ready is dropped. If it is the login, this closes the connection.
     let login = tokio::select! {
-        login = log_in(tenant, account, phone, ca_file) => login,
+        login = log_in(tenant, account, key, ca_file) => login,
         _ = ctrl_c => {
             println!("Cancelled.");
             return ExitCode::FAILURE;
@@ -63,12 +63,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn log_in(
-    tenant: &str,
-    account: &str,
-    phone: &str,
-    ca_file: &str,
-) -> Result<Approval, Error> {
+async fn log_in(tenant: &str, account: &str, key: &str, ca_file: &str) -> Result<Approval, Error> {
     let client = Client::builder(tenant.parse()?)
         .texts(Texts {
             remote_name: "the wiki".to_owned(),
@@ -81,9 +76,9 @@ async fn log_in(
         .build()?;
 
     let keys = client.keys(account).await?;
-    let key = client.choose_by_comment(&keys, phone)?;
+    let key = client.choose_named(&keys, key)?;
     let request = client.request(account, key)?;
-    println!("Approve the request on {:?}.", key.comment());
+    println!("Approve the request on your phone.");
     let response = client.sign(request).await?;
     response.verify()
 }
@@ -103,9 +98,9 @@ fn ctrl_c() -> io::Result<oneshot::Receiver<()>> {
 fn tell(kind: ErrorKind) -> &'static str {
     match kind {
         // One text for both, so that it does not reveal which users exist.
-        ErrorKind::NoSuchAccount | ErrorKind::NoUsableKey => "There is no such phone.",
+        ErrorKind::NoSuchAccount | ErrorKind::NoUsableKey => "There is no phone to ask.",
         ErrorKind::Declined => "Declined on the phone.",
-        ErrorKind::Refused => "LogonBox would not ask the phone.",
+        ErrorKind::Refused => "LogonBox could not ask the phone.",
         ErrorKind::TimedOut => "No answer in time. Try again.",
         ErrorKind::Unreachable(_) => "LogonBox cannot be reached. Try again later.",
         // An attack or a fault: the administrator has to look at it.

@@ -19,10 +19,10 @@ const REMEMBERED: usize = 1000;
 ///
 /// let keys = AuthorizedKeys::parse(
 ///     "# Authorized Keys of lee@acme.com
-/// ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ Pixel 8
+/// ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ LogonBox Key
 /// ssh-dss AAAAB3NzaC1kc3M= a phone of long ago",
 /// )?;
-/// assert_eq!(keys.keys()[0].comment(), "Pixel 8");
+/// assert_eq!(keys.keys()[0].comment(), "LogonBox Key");
 /// assert_eq!(keys.skipped()[0].to_string(), "line 3: neither ssh-ed25519 nor ssh-rsa");
 /// # Ok::<(), logonbox_authenticator::NotAKeyList>(())
 /// ```

@@ -63,14 +63,20 @@ impl Client {
         self.client.choose(keys)
     }
 
-    /// The key with this comment. See
-    /// [`Client::choose_by_comment`](crate::Client::choose_by_comment).
-    pub fn choose_by_comment<'a>(
+    /// The keys of the best algorithm. See [`Client::choices`](crate::Client::choices).
+    #[must_use]
+    pub fn choices<'a>(&self, keys: &'a AuthorizedKeys) -> Vec<&'a PublicKey> {
+        self.client.choices(keys)
+    }
+
+    /// The key with this fingerprint or comment. See
+    /// [`Client::choose_named`](crate::Client::choose_named).
+    pub fn choose_named<'a>(
         &self,
         keys: &'a AuthorizedKeys,
-        comment: &str,
+        name: &str,
     ) -> Result<&'a PublicKey, Error> {
-        self.client.choose_by_comment(keys, comment)
+        self.client.choose_named(keys, name)
     }
 
     /// A request with a fresh payload. See [`Client::request`](crate::Client::request).

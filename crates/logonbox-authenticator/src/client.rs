@@ -119,40 +119,61 @@ impl Client {
         Ok(keys)
     }
 
-    /// The default key: the first one of an allowed algorithm, as in the vendor's clients.
+    /// The default key: the first of the [choices](Self::choices).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NoUsableKey`], with a detail that lists the keys that were found.
     pub fn choose<'a>(&self, keys: &'a AuthorizedKeys) -> Result<&'a PublicKey, Error> {
-        self.find(keys, |_| true).ok_or_else(|| no_usable_key(keys))
+        let choices = self.choices(keys);
+        choices.first().copied().ok_or_else(|| no_usable_key(keys))
     }
 
-    /// The first key of an allowed algorithm with this comment.
+    /// The keys of the best allowed algorithm, in the order of the list: the Ed25519 keys, or else
+    /// the RSA keys. A LogonBox credential publishes a key of each algorithm, so this has one key
+    /// per credential.
+    #[must_use]
+    pub fn choices<'a>(&self, keys: &'a AuthorizedKeys) -> Vec<&'a PublicKey> {
+        self.best(keys, |_| true)
+    }
+
+    /// The key with this fingerprint (`SHA256:…`) or comment. If several keys have the comment: the
+    /// first of the best algorithm. A name that starts with `SHA256:` is never a comment.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoUsableKey`] if there is no such key.
-    pub fn choose_by_comment<'a>(
+    /// [`ErrorKind::NoUsableKey`] if no key of an allowed algorithm has this name.
+    pub fn choose_named<'a>(
         &self,
         keys: &'a AuthorizedKeys,
-        comment: &str,
+        name: &str,
     ) -> Result<&'a PublicKey, Error> {
-        self.find(keys, |key| key.comment() == comment)
-            .ok_or_else(|| {
-                let what = format!("none with the comment {comment:?}");
-                Error::new(ErrorKind::NoUsableKey, what)
-            })
+        let named = if name.starts_with("SHA256:") {
+            self.best(keys, |key| key.fingerprint() == name)
+        } else {
+            self.best(keys, |key| key.comment() == name)
+        };
+        named.first().copied().ok_or_else(|| {
+            let what = format!("none is named {name:?}");
+            Error::new(ErrorKind::NoUsableKey, what)
+        })
     }
 
-    fn find<'a>(
+    /// The wanted keys of the best allowed algorithm that has one.
+    fn best<'a>(
         &self,
         keys: &'a AuthorizedKeys,
         wanted: impl Fn(&PublicKey) -> bool,
-    ) -> Option<&'a PublicKey> {
-        keys.keys()
-            .iter()
-            .find(|key| self.0.algorithms.contains(&key.algorithm()) && wanted(key))
+    ) -> Vec<&'a PublicKey> {
+        let usable = || {
+            let keys = keys.keys().iter();
+            keys.filter(|key| self.0.algorithms.contains(&key.algorithm()) && wanted(key))
+        };
+        let mut best = Algorithm::ALL.iter();
+        let best = best.find(|&&best| usable().any(|key| key.algorithm() == best));
+        usable()
+            .filter(|key| Some(&key.algorithm()) == best)
+            .collect()
     }
 
     /// A request with the client's texts and a fresh payload.
@@ -223,7 +244,7 @@ impl Client {
         })
     }
 
-    /// The whole login: fetches the keys, chooses the first and sends the push. Call
+    /// The whole login: fetches the keys, chooses one and sends the push. Call
     /// [`Response::verify`] on the result.
     ///
     /// # Errors
@@ -299,7 +320,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The algorithms that may sign; all by default.
+    /// The algorithms that may sign; all by default. The order has no effect: Ed25519 is better
+    /// than RSA.
     pub fn algorithms(mut self, algorithms: &[Algorithm]) -> Self {
         self.algorithms = algorithms.to_vec();
         self

@@ -35,7 +35,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All algorithms that this crate can verify.
+    /// All algorithms that this crate can verify, the best first.
     pub const ALL: &'static [Self] = &[Self::Ed25519, Self::Rsa];
 
     /// The SSH name: `ssh-ed25519` or `ssh-rsa`.
@@ -205,8 +205,9 @@ impl PublicKey {
         }
     }
 
-    /// The text after the key on its line. It may be empty. It comes from the tenant: strip control
-    /// characters before you print it.
+    /// The text after the key on its line. It names the kind of key, such as `LogonBox Key` or
+    /// `Legacy RSA`, and not the phone. Several keys may have the same comment, and it may be
+    /// empty. It comes from the tenant: strip control characters before you print it.
     #[must_use]
     pub fn comment(&self) -> &str {
         &self.comment

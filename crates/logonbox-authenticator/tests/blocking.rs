@@ -36,7 +36,8 @@ fn step_by_step() {
     assert!(listing.starts_with("# Authorized"));
     let keys = client.keys("approve").unwrap();
     let key = client.choose(&keys).unwrap();
-    assert_eq!(client.choose_by_comment(&keys, key.comment()).unwrap(), key);
+    assert_eq!(client.choices(&keys), [key]);
+    assert_eq!(client.choose_named(&keys, key.comment()).unwrap(), key);
     assert_eq!(client.payload().unwrap().as_bytes().len(), 128);
     let request = client.request("approve", key).unwrap();
     let approval = client.sign(request).unwrap().verify().unwrap();

@@ -28,6 +28,8 @@ use logonbox_authenticator::{
 use tenant::{Options, Press, Silence, Tenant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const ED25519: &str = "ssh-ed25519 \
+     AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ LogonBox Key";
 
 fn tenant() -> Tenant {
     Tenant::start(Options::default()).unwrap()
@@ -87,8 +89,8 @@ async fn step_by_step() {
     let keys = client.keys("approve").await.unwrap();
     let key = client.choose(&keys).unwrap();
     assert_eq!(key.algorithm(), Algorithm::Rsa);
-    assert_eq!(client.choose_by_comment(&keys, key.comment()).unwrap(), key);
-    let error = client.choose_by_comment(&keys, "LogonBox Key").unwrap_err();
+    assert_eq!(client.choose_named(&keys, key.comment()).unwrap(), key);
+    let error = client.choose_named(&keys, "LogonBox Key").unwrap_err();
     assert_eq!(
         error.kind(),
         ErrorKind::NoUsableKey,
@@ -115,6 +117,69 @@ async fn step_by_step() {
     let asked = &tenant.sign_requests()[1];
     assert_eq!(asked.payload, b"a payload of my own");
     assert_eq!(asked.text, "{username} & co = 50% + \u{fc}?");
+}
+
+/// A credential has a key of each algorithm. The comments name the kind of key, so that those of two
+/// phones are alike.
+#[test]
+fn ed25519_is_preferred() {
+    let key = |line| PublicKey::from_line(line).unwrap();
+    let line = |name: &str, blob: &[u8], comment: &str| {
+        format!("{name} {} {comment}\n", STANDARD.encode(blob))
+    };
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
+    let listing = vectors["authorized_keys"].as_str().unwrap();
+    let [header, ed25519, rsa] = listing.lines().collect::<Vec<_>>()[..] else {
+        panic!("{listing}");
+    };
+    let second = SigningKey::from_bytes(&[7; 32]).verifying_key();
+    let second = [b"\0\0\0\x0bssh-ed25519\0\0\0\x20", &second.to_bytes()[..]].concat();
+    let second = line("ssh-ed25519", &second, "LogonBox Key");
+    let lines = [header, rsa, ed25519, &second].join("\n");
+    let keys = AuthorizedKeys::parse(&lines).unwrap();
+    let (rsa, ed25519, second) = (key(rsa), key(ed25519), key(&second));
+
+    let allowing = |algorithms: &[Algorithm]| {
+        let builder = Client::builder("acme.logonbox.directory".parse().unwrap());
+        builder.algorithms(algorithms).build().unwrap()
+    };
+    // The order of the allowed algorithms has no effect.
+    for client in [
+        allowing(Algorithm::ALL),
+        allowing(&[Algorithm::Rsa, Algorithm::Ed25519]),
+    ] {
+        assert_eq!(*client.choose(&keys).unwrap(), ed25519);
+        assert_eq!(client.choices(&keys), [&ed25519, &second]);
+        for (name, expected) in [
+            ("LogonBox Key", &ed25519),
+            ("Legacy RSA", &rsa),
+            (&*second.fingerprint(), &second),
+            (&*rsa.fingerprint(), &rsa),
+        ] {
+            assert_eq!(client.choose_named(&keys, name).unwrap(), expected);
+        }
+    }
+    let client = allowing(&[Algorithm::Rsa]);
+    assert_eq!(*client.choose(&keys).unwrap(), rsa);
+    assert_eq!(client.choices(&keys), [&rsa]);
+    for name in ["LogonBox Key", &*ed25519.fingerprint(), "Pixel 8", ""] {
+        let error = client.choose_named(&keys, name).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoUsableKey, "{name}");
+    }
+
+    // One comment for both algorithms, and a comment that pretends to be a fingerprint.
+    let disguised = ed25519.fingerprint();
+    let lines = [
+        "# Authorized\n",
+        &line("ssh-rsa", rsa.blob(), "Pixel 8"),
+        &line("ssh-ed25519", second.blob(), &disguised),
+        &line("ssh-ed25519", ed25519.blob(), "Pixel 8"),
+    ];
+    let keys = AuthorizedKeys::parse(&lines.concat()).unwrap();
+    let client = allowing(Algorithm::ALL);
+    for name in ["Pixel 8", &disguised] {
+        assert_eq!(*client.choose_named(&keys, name).unwrap(), ed25519);
+    }
 }
 
 #[tokio::test]
@@ -281,7 +346,7 @@ async fn a_deadline_holds_whatever_the_tenant_does() {
 
 /// Sources of a program's own.
 struct Canned {
-    listing: &'static str,
+    listing: String,
     payloads: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
@@ -289,7 +354,7 @@ impl KeySource for Canned {
     fn list_keys<'a>(&'a self, principal: &'a str) -> BoxFuture<'a, Result<String, Error>> {
         Box::pin(async move {
             if principal == "lee" {
-                Ok(self.listing.to_owned())
+                Ok(self.listing.clone())
             } else {
                 Err(Error::new(ErrorKind::NoSuchAccount, "not in the list"))
             }
@@ -321,11 +386,9 @@ impl RandomSource for Sevens {
 
 #[tokio::test]
 async fn every_part_can_be_replaced() {
-    const LISTING: &str = "# Authorized Keys\nssh-ed25519 \
-         AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ Pixel 8\n";
     let payloads = Arc::new(Mutex::new(Vec::new()));
     let canned = Arc::new(Canned {
-        listing: LISTING,
+        listing: format!("# Authorized Keys\n{ED25519}\n"),
         payloads: payloads.clone(),
     });
     // The name does not exist, and is not looked up.
@@ -360,7 +423,7 @@ fn in_a_closure(request: &Request<Body>) -> Answer<Body> {
         let key = phone.verifying_key();
         let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0\x20", &key.to_bytes()[..]].concat();
         format!(
-            "# Authorized\nssh-ed25519 {} Pixel 8",
+            "# Authorized\nssh-ed25519 {} LogonBox Key",
             STANDARD.encode(blob)
         )
     } else {

@@ -20,6 +20,7 @@ use std::time::Duration;
 use bounded_https::blocking::EventLoop;
 use bounded_https::http::Request;
 use bounded_https::{Body, HttpClient, Https, Limits, Roots};
+use logonbox_authenticator::PublicKey;
 use tenant::{Options, Tenant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -131,6 +132,12 @@ fn fingerprint(tenant: &Tenant, account: &str) -> String {
     account.public_keys().first().unwrap().fingerprint()
 }
 
+/// The comment of the first key of each account.
+fn comment(tenant: &Tenant) -> String {
+    let account = tenant.account("approve").unwrap();
+    account.public_keys().first().unwrap().comment.clone()
+}
+
 #[test]
 fn every_example_is_tested() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -172,7 +179,7 @@ fn login() {
     for (account, why) in [
         (
             "decline",
-            "declined on the phone: The keystore rejected the signature request.",
+            "declined on the phone: The request was declined on the phone.",
         ),
         ("nobody", "the tenant knows no such account"),
         ("wrong-key", "the signature is wrong"),
@@ -214,16 +221,20 @@ fn blocking() {
 fn keys() {
     let stage = Stage::new();
     let account = stage.tenant.account("approve").unwrap();
-    let prints: Vec<_> = account
-        .public_keys()
-        .iter()
-        .map(tenant::PublicKey::fingerprint)
-        .collect();
-    let [first, second] = &prints[..] else {
-        panic!("{prints:?}");
+    let published = account.public_keys();
+    let [first, second] = &published[..] else {
+        panic!("{published:?}");
     };
-    let lines =
-        format!("ssh-ed25519 256 {first} \"LogonBox Key\"\nssh-rsa 3072 {second} \"Legacy RSA\"\n");
+    let lines = format!(
+        "ssh-ed25519 256 {} {:?}\nssh-rsa {} {} {:?}\n",
+        first.fingerprint(),
+        first.comment,
+        PublicKey::from_blob(second.blob.clone(), "")
+            .unwrap()
+            .bits(),
+        second.fingerprint(),
+        second.comment
+    );
     assert_eq!(stage.run("keys", &["approve"]), ended(0, &lines, ""));
     let weak = stage.run("keys", &["keys-rsa-1024"]);
     let why = "skipped: line 2: an RSA key of 1024 bits (allowed: 2048 to 8192)\n";
@@ -237,8 +248,9 @@ fn keys() {
 #[test]
 fn steps() {
     let stage = Stage::new();
-    let asked = "Approve the request on \"LogonBox Key\".\n";
-    let run = |account| stage.run("steps", &[account, "LogonBox Key"]);
+    let asked = "Approve the request on your phone.\n";
+    let key = comment(&stage.tenant);
+    let run = |account| stage.run("steps", &[account, &key]);
     assert_eq!(
         run("approve"),
         ended(0, &format!("{asked}Welcome, approve.\n"), "")
@@ -259,7 +271,7 @@ fn steps() {
         (
             "nobody",
             "",
-            "There is no such phone.",
+            "There is no phone to ask.",
             "the tenant knows no such account (the phone may have rung: false)",
         ),
         (
@@ -272,10 +284,13 @@ fn steps() {
         let expected = ended(1, &format!("{asked}{told}\n"), &format!("{why}\n"));
         assert_eq!(run(account), expected);
     }
+    let key = fingerprint(&stage.tenant, "approve");
+    let by_fingerprint = stage.run("steps", &["approve", &key]);
+    assert_eq!(by_fingerprint.code, Some(0), "{by_fingerprint:?}");
     let no_such = stage.run("steps", &["approve", "Nokia 3310"]);
     assert_eq!(
         (no_such.code, no_such.out.as_str()),
-        (Some(1), "There is no such phone.\n")
+        (Some(1), "There is no phone to ask.\n")
     );
 }
 
@@ -283,7 +298,7 @@ fn steps() {
 fn steps_ends_at_once_with_ctrl_c() {
     let stage = Stage::new();
     let child = stage
-        .command("steps", &["never", "LogonBox Key"])
+        .command("steps", &["never", &comment(&stage.tenant)])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -293,11 +308,7 @@ fn steps_ends_at_once_with_ctrl_c() {
     let ended_with = Ended::from(&child.wait_with_output().unwrap());
     assert_eq!(
         ended_with,
-        ended(
-            1,
-            "Approve the request on \"LogonBox Key\".\nCancelled.\n",
-            ""
-        )
+        ended(1, "Approve the request on your phone.\nCancelled.\n", "")
     );
 }
 
@@ -321,7 +332,7 @@ fn redirect() {
         (
             "decline",
             "",
-            "no login: declined on the phone: The keystore rejected the signature request.\n",
+            "no login: declined on the phone: The request was declined on the phone.\n",
         ),
         ("wrong-key", "", "no login: the signature is wrong\n"),
         (

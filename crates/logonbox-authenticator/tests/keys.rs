@@ -50,9 +50,15 @@ fn modulus(bits: usize) -> Vec<u8> {
 #[test]
 fn lines_as_tenants_write_them() {
     for (line, comment) in [
-        (format!("ssh-ed25519 {ED25519} Pixel 8"), "Pixel 8"),
+        (
+            format!("ssh-ed25519 {ED25519} LogonBox Key"),
+            "LogonBox Key",
+        ),
         (format!("ssh-ed25519 {ED25519}"), ""),
-        (format!("  ssh-ed25519\t{ED25519}   Pixel 8 \r"), "Pixel 8"),
+        (
+            format!("  ssh-ed25519\t{ED25519}   LogonBox Key \r"),
+            "LogonBox Key",
+        ),
         // The blob names the algorithm, not the line.
         (format!("ssh-rsa {ED25519} mislabelled"), "mislabelled"),
     ] {
@@ -70,11 +76,11 @@ fn bad_lines_are_skipped_and_remembered() {
     let listing = format!(
         "# Authorized Keys of lee\r\n\r\n# a comment\r\nssh-dss AAAAB3NzaC1kc3M= old\r\n\
          ssh-ed25519\r\nssh-ed25519 not*base64 x\r\nssh-ed25519 AAAA x\r\n\
-         ssh-rsa {rsa_1024} short\r\nssh-ed25519 {ED25519} Pixel 8\r\n"
+         ssh-rsa {rsa_1024} short\r\nssh-ed25519 {ED25519} LogonBox Key\r\n"
     );
     let keys = AuthorizedKeys::parse(&listing).unwrap();
     let comments: Vec<_> = keys.keys().iter().map(PublicKey::comment).collect();
-    assert_eq!(comments, ["Pixel 8"]);
+    assert_eq!(comments, ["LogonBox Key"]);
     let lines: Vec<_> = keys.skipped().iter().map(|skipped| skipped.line).collect();
     assert_eq!(lines, [4, 5, 6, 7, 8]);
     let reasons: Vec<_> = keys.skipped().iter().map(ToString::to_string).collect();

@@ -48,7 +48,7 @@ fn key(phone: &SigningKey) -> PublicKey {
         string(phone.verifying_key().as_bytes()),
     ]
     .concat();
-    PublicKey::from_blob(blob, "Pixel 8").unwrap()
+    PublicKey::from_blob(blob, "LogonBox Key").unwrap()
 }
 
 fn client() -> Client {
@@ -137,7 +137,7 @@ fn the_request_is_that_of_the_published_java_client() {
 fn a_response_to_the_request_is_an_approval() {
     let approval = finish(|_| {}).unwrap();
     assert_eq!(approval.principal(), PRINCIPAL);
-    assert_eq!(approval.key().comment(), "Pixel 8");
+    assert_eq!(approval.key().comment(), "LogonBox Key");
     // With and without padding.
     let redirect = redirect();
     let response = URL_SAFE_NO_PAD.encode(Response::right(&redirect).bytes());
@@ -275,7 +275,7 @@ fn a_request_can_be_kept_as_text() {
     let restored = RedirectRequest::restore(saved).unwrap();
     assert_eq!(restored.principal(), PRINCIPAL);
     assert_eq!(restored.key(), redirect.request.key());
-    assert_eq!(restored.key().comment(), "Pixel 8");
+    assert_eq!(restored.key().comment(), "LogonBox Key");
     assert_eq!(restored.expires(), redirect.request.expires());
     assert!(restored.finish(&response).is_ok());
     for bad in [

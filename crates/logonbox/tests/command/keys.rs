@@ -47,7 +47,7 @@ fn every_key_is_shown_with_its_use_and_the_one_that_rings() {
         (
             "device = \"Nokia\"",
             1,
-            "refused: no usable key is published: none with the comment \"Nokia\"",
+            "refused: no usable key is published: none is named \"Nokia\"",
         ),
         ("algorithms = [\"ssh-rsa\"]", 0, "rings Old phone ("),
         (
