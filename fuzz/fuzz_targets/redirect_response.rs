@@ -32,6 +32,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(error.request_sent());
             let kinds = [
                 ErrorKind::Declined,
+                ErrorKind::Refused,
                 ErrorKind::Mismatch,
                 ErrorKind::NotUnderstood,
                 ErrorKind::BadSignature,

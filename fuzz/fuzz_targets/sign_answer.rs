@@ -24,8 +24,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!text.is_empty());
         }
         Err(error) => match error.kind() {
-            ErrorKind::Refused => assert_eq!(success, Some(false)),
-            ErrorKind::Declined => assert_eq!(success, Some(true)),
+            ErrorKind::Refused | ErrorKind::Declined => assert!(success.is_some()),
             kind => assert_eq!(kind, ErrorKind::NotUnderstood),
         },
     }

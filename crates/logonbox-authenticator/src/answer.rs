@@ -8,6 +8,10 @@ use crate::error::{Error, ErrorKind};
 use crate::secret::Signature;
 use crate::wire::{BASE64URL, Malformed, Reader};
 
+/// The reason in an answer if the person declined. The vendor's WordPress client takes any other
+/// reason for a failure. A live tenant sends this one, too (2026-11-29).
+const DECLINED: &str = "The keystore rejected the signature request.";
+
 /// All fields except `success` may be null or missing. A repeated field is an error.
 #[derive(Deserialize)]
 struct Answer {
@@ -21,7 +25,7 @@ struct Answer {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Refused`] if the tenant refuses, [`ErrorKind::Declined`] if the user declines, and
+/// [`ErrorKind::Declined`] if the user declines, [`ErrorKind::Refused`] for any other reason, and
 /// [`ErrorKind::NotUnderstood`] if it is not such an answer.
 pub(crate) fn parse(body: &[u8]) -> Result<Signature, Error> {
     let not_understood = |what: &str| Error::new(ErrorKind::NotUnderstood, what);
@@ -37,10 +41,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Signature, Error> {
         })
     })?;
     if !answer.success {
-        return Err(Error::new(
-            ErrorKind::Refused,
-            answer.message.unwrap_or_default(),
-        ));
+        return Err(unsigned(answer.message.unwrap_or_default().as_bytes()));
     }
     let signature = answer.signature.unwrap_or_default();
     if !signature.is_empty() {
@@ -57,25 +58,38 @@ pub(crate) fn parse(body: &[u8]) -> Result<Signature, Error> {
         .decode(response)
         .map_err(|_| not_understood("the response is not base64url"))?;
     match reason_of_refusal(&blob) {
-        Ok(Some(reason)) => Err(Error::new(ErrorKind::Declined, reason)),
+        Ok(Some(reason)) => Err(unsigned(reason)),
         Ok(None) => Err(not_understood("said to be signed, but without a signature")),
         Err(Malformed(why)) => Err(not_understood(&format!("the response is malformed: {why}"))),
     }
 }
 
+/// The error of an answer that has a reason instead of a signature.
+pub(crate) fn unsigned(reason: &[u8]) -> Error {
+    let reason = String::from_utf8_lossy(reason);
+    let kind = if reason.trim() == DECLINED {
+        ErrorKind::Declined
+    } else {
+        ErrorKind::Refused
+    };
+    Error::new(kind, reason)
+}
+
 /// A blob of a boolean and, if it is false, the reason.
-fn reason_of_refusal(blob: &[u8]) -> Result<Option<String>, Malformed> {
+fn reason_of_refusal(blob: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     let mut reader = Reader::new(blob);
     if reader.boolean()? {
         return Ok(None);
     }
-    let reason = String::from_utf8_lossy(reader.string()?).into_owned();
-    Ok(Some(reason))
+    reader.string().map(Some)
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+
     use super::*;
+    use crate::wire::put_string;
 
     fn kind(body: &str) -> ErrorKind {
         parse(body.as_bytes()).map_or_else(|error| error.kind(), |_| panic!("accepted: {body}"))
@@ -101,18 +115,33 @@ mod tests {
             kind(r#"{"success":false,"success":true,"signature":"AAAA"}"#),
             ErrorKind::NotUnderstood
         );
-        assert_eq!(
-            kind(r#"{"success":false,"message":"no","signature":"AAAA"}"#),
-            ErrorKind::Refused
-        );
+        for (message, expected) in [("no", ErrorKind::Refused), (DECLINED, ErrorKind::Declined)] {
+            let body = format!(r#"{{"success":false,"message":"{message}","signature":"AAAA"}}"#);
+            assert_eq!(kind(&body), expected);
+        }
     }
 
     #[test]
-    fn a_decline_comes_with_its_reason() {
-        // 00, length 3, "Bye"
-        let error = parse(br#"{"success":true,"signature":"","response":"AAAAAANCeWU="}"#);
-        let error = error.unwrap_err();
-        assert_eq!((error.kind(), error.detail()), (ErrorKind::Declined, "Bye"));
+    fn one_reason_alone_is_a_decline() {
+        for (reason, kind) in [
+            (DECLINED.to_owned(), ErrorKind::Declined),
+            (format!("{DECLINED}\r\n"), ErrorKind::Declined),
+            (format!("{DECLINED}."), ErrorKind::Refused),
+            (DECLINED.to_lowercase(), ErrorKind::Refused),
+            (
+                "The phone cannot be reached.".to_owned(),
+                ErrorKind::Refused,
+            ),
+            (String::new(), ErrorKind::Refused),
+        ] {
+            let mut blob = vec![0];
+            put_string(&mut blob, reason.as_bytes());
+            for response in [URL_SAFE.encode(&blob), URL_SAFE_NO_PAD.encode(&blob)] {
+                let body = format!(r#"{{"success":true,"response":"{response}"}}"#);
+                let error = parse(body.as_bytes()).unwrap_err();
+                assert_eq!((error.kind(), error.detail().trim()), (kind, reason.trim()));
+            }
+        }
     }
 
     #[test]

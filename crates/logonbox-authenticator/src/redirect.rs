@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use bounded_https::Authority as TenantAddress;
 use zeroize::Zeroizing;
 
+use crate::answer::unsigned;
 use crate::error::{Error, ErrorKind};
 use crate::key::PublicKey;
 use crate::request::{Approval, Response, SignRequest, Wording};
@@ -189,9 +190,10 @@ impl RedirectRequest {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Declined`] if the user declined, [`ErrorKind::Expired`] after
-    /// [`expires`](Self::expires), [`ErrorKind::Mismatch`] if the response belongs to another
-    /// request, [`ErrorKind::NotUnderstood`], or [`ErrorKind::BadSignature`].
+    /// [`ErrorKind::Declined`] if the user declined, [`ErrorKind::Refused`] if the tenant gives
+    /// another reason, [`ErrorKind::Expired`] after [`expires`](Self::expires),
+    /// [`ErrorKind::Mismatch`] if the response belongs to another request,
+    /// [`ErrorKind::NotUnderstood`], or [`ErrorKind::BadSignature`].
     #[expect(clippy::disallowed_methods, reason = "the time of a web application")]
     pub fn finish(self, response: &str) -> Result<Approval, Error> {
         self.finish_at(response, SystemTime::now())
@@ -214,12 +216,7 @@ impl RedirectRequest {
         let blob = decode(response, LONGEST_RESPONSE).map_err(malformed)?;
         let answer = Answer::read(&blob).map_err(|Malformed(why)| malformed(why))?;
         let (username, fingerprint, flags, signature) = match answer {
-            Answer::Declined(reason) => {
-                return Err(failed(
-                    ErrorKind::Declined,
-                    &String::from_utf8_lossy(reason),
-                ));
-            }
+            Answer::Unsigned(reason) => return Err(unsigned(reason).after_sending()),
             Answer::Signed {
                 username,
                 fingerprint,
@@ -287,7 +284,8 @@ enum Answer<'a> {
         flags: u32,
         signature: &'a [u8],
     },
-    Declined(&'a [u8]),
+    /// The reason why there is no signature.
+    Unsigned(&'a [u8]),
 }
 
 impl<'a> Answer<'a> {
@@ -301,7 +299,7 @@ impl<'a> Answer<'a> {
                 signature: reader.string()?,
             }
         } else {
-            Self::Declined(reader.string()?)
+            Self::Unsigned(reader.string()?)
         };
         reader.end()?;
         Ok(answer)

@@ -179,7 +179,7 @@ fn login() {
     for (account, why) in [
         (
             "decline",
-            "declined on the phone: The request was declined on the phone.",
+            "declined on the phone: The keystore rejected the signature request.",
         ),
         ("nobody", "the tenant knows no such account"),
         ("wrong-key", "the signature is wrong"),
@@ -332,7 +332,7 @@ fn redirect() {
         (
             "decline",
             "",
-            "no login: declined on the phone: The request was declined on the phone.\n",
+            "no login: declined on the phone: The keystore rejected the signature request.\n",
         ),
         ("wrong-key", "", "no login: the signature is wrong\n"),
         (

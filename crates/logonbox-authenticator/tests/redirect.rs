@@ -218,30 +218,34 @@ fn what_is_not_encoded_as_it_must_be_is_refused() {
 #[test]
 fn base64url_has_one_form() {
     let kind = |response: &str| redirect().request.finish(response).unwrap_err().kind();
-    let declined = |length| [vec![0], string(&vec![b'x'; length])].concat();
+    let refused = |length| [vec![0], string(&vec![b'x'; length])].concat();
     for length in 1..=3 {
-        let bytes = declined(length);
+        let bytes = refused(length);
         for response in [URL_SAFE.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
-            assert_eq!(kind(&response), ErrorKind::Declined, "{response}");
+            assert_eq!(kind(&response), ErrorKind::Refused, "{response}");
         }
     }
     // The last two bits of 'x' are unused here.
-    let good = URL_SAFE_NO_PAD.encode(declined(3));
+    let good = URL_SAFE_NO_PAD.encode(refused(3));
     let (start, last) = good.split_at(good.len() - 1);
     let next = char::from(last.as_bytes()[0] + 1);
     assert_eq!(kind(&format!("{start}{next}")), ErrorKind::NotUnderstood);
-    let long = URL_SAFE.encode(declined(16_000));
+    let long = URL_SAFE.encode(refused(16_000));
     assert_eq!(kind(&long), ErrorKind::NotUnderstood);
 }
 
 #[test]
-fn a_person_who_declines_gives_a_reason() {
-    let response = URL_SAFE.encode([vec![0], string(b"Not me\x1b[2J")].concat());
-    let error = redirect().request.finish(&response).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.detail()),
-        (ErrorKind::Declined, "Not me [2J")
-    );
+fn one_reason_alone_is_a_decline() {
+    const DECLINED: &str = "The keystore rejected the signature request.";
+    for (reason, kind, detail) in [
+        (DECLINED, ErrorKind::Declined, DECLINED),
+        ("Not me\x1b[2J", ErrorKind::Refused, "Not me [2J"),
+    ] {
+        let response = URL_SAFE.encode([vec![0], string(reason.as_bytes())].concat());
+        let error = redirect().request.finish(&response).unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (kind, detail));
+        assert!(error.request_sent());
+    }
 }
 
 #[test]

@@ -80,10 +80,10 @@ fn every_answer_but_the_right_signature_is_refused() {
                 Reaction::Approve | Reaction::Padded => None,
                 // Ed25519 has only one kind of signature.
                 Reaction::Sha1 if key == "ed25519" => None,
-                Reaction::Decline
-                | Reaction::Unreachable
-                | Reaction::Refuse
-                | Reaction::HostileReason => Some(ErrorKind::Declined),
+                Reaction::Decline => Some(ErrorKind::Declined),
+                Reaction::Unreachable | Reaction::Refuse | Reaction::HostileReason => {
+                    Some(ErrorKind::Refused)
+                },
                 Reaction::WrongKey
                 | Reaction::WrongPayload
                 | Reaction::Sha1
