@@ -113,9 +113,15 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
                 }
                 // Ed25519 has only one kind of signature.
                 Reaction::Sha1 if key == KeyType::Ed25519 => continue,
-                Reaction::Decline | Reaction::Unreachable => "declined",
-                Reaction::Refuse => "refused",
-                Reaction::Never | Reaction::Drip => "timed-out",
+                Reaction::Decline => "declined",
+                Reaction::Unreachable | Reaction::Refuse | Reaction::HostileReason => "refused",
+                Reaction::Never
+                | Reaction::Drip
+                | Reaction::Cut
+                | Reaction::HangUp
+                | Reaction::Unavailable503 => {
+                    "timed-out"
+                }
                 Reaction::WrongKey
                 | Reaction::WrongPayload
                 | Reaction::Sha1
@@ -123,7 +129,6 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
                 | Reaction::Random
                 | Reaction::Truncated
                 | Reaction::Long => "bad-signature",
-                Reaction::Cut | Reaction::HangUp => "unreachable",
                 _ => "bad-answer",
             };
             println!("{reaction} {key:?}: {}", login.log());
@@ -131,9 +136,9 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
             assert_eq!(setup.pushes(), 1, "{reaction}");
             assert!(!setup.tenant.redirect_followed());
             let said = match word {
-                "declined" => "Login denied on the phone.",
-                "timed-out" => "No answer from the phone within 2 s.",
-                _ => "Login refused.",
+                "declined" => "Login denied on the phone.".to_owned(),
+                "timed-out" => format!("No answer from the phone within {} s.", seconds.1),
+                _ => "Login refused.".to_owned(),
             };
             assert_eq!(login.all("error"), [said], "{reaction}");
         }
@@ -300,7 +305,7 @@ fn a_sign_request_is_never_sent_twice() {
         ..account(Listing::Normal, Reaction::Approve, KeyType::Ed25519)
     });
     let login = setup.login("login", &[]);
-    login.assert_refused("PAM_MAXTRIES", "unreachable");
+    login.assert_refused("PAM_MAXTRIES", "timed-out");
     assert_eq!(setup.pushes(), 1);
     assert_eq!(setup.tenant.connections(), 1);
 }

@@ -153,7 +153,7 @@ fn ends() -> Vec<End> {
         push("timed-out", "PAM_MAXTRIES", "never").waiting("login_seconds = 1"),
         push("bad-signature", "PAM_MAXTRIES", "wrong-key"),
         push("bad-answer", "PAM_MAXTRIES", "not-json"),
-        push("unreachable", "PAM_MAXTRIES", "cut"),
+        push("timed-out", "PAM_MAXTRIES", "cut"),
         push("unreachable", "PAM_AUTHINFO_UNAVAIL", "approve").configured(|setup| {
             setup.configure(
                 &unused_address(),

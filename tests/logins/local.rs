@@ -179,8 +179,8 @@ fn on_unavailable_ignores_what_is_unavailable_and_nothing_else() {
         login.assert_refused("PAM_AUTHINFO_UNAVAIL", word);
     }
     for (account, code) in [
-        ("keys-error-500", "PAM_IGNORE"),
-        ("keys-unavailable-503", "PAM_IGNORE"),
+        ("keys-error-500", "PAM_AUTHINFO_UNAVAIL"),
+        ("keys-unavailable-503", "PAM_AUTHINFO_UNAVAIL"),
         ("keys-never.ed25519", "PAM_IGNORE"),
         ("keys-cut", "PAM_AUTHINFO_UNAVAIL"),
         ("keys-html", "PAM_AUTHINFO_UNAVAIL"),

@@ -296,10 +296,12 @@ impl From<logonbox_authenticator::Error> for Refusal {
     fn from(error: logonbox_authenticator::Error) -> Self {
         use logonbox_authenticator::ErrorKind as Kind;
         let what = match error.kind() {
-            Kind::NoSuchAccount | Kind::InvalidInput => (Reason::NoAccount, false),
+            Kind::NoSuchAccount | Kind::Forbidden | Kind::InvalidInput => {
+                (Reason::NoAccount, false)
+            }
             Kind::NoUsableKey => (Reason::NoKey, false),
             Kind::Declined => (Reason::Declined, false),
-            Kind::Refused => (Reason::Refused, false),
+            Kind::Refused | Kind::TooManyRequests => (Reason::Refused, false),
             Kind::TimedOut => (Reason::TimedOut, true),
             Kind::Unreachable(how) => (Reason::Unreachable, is_outage(how)),
             Kind::Tls => (Reason::Tls, false),

@@ -96,9 +96,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NoSuchAccount`] (HTTP status 404), [`ErrorKind::InvalidInput`] for a principal
-    /// that no URL can name (`""`, `"."`, `".."`), or the reason why there is no list. No phone has
-    /// rung.
+    /// [`ErrorKind::NoSuchAccount`] (HTTP status 404), [`ErrorKind::Forbidden`] (403),
+    /// [`ErrorKind::TooManyRequests`] (429), [`ErrorKind::InvalidInput`] for a principal that no
+    /// URL can name (`""`, `"."`, `".."`), or the reason why there is no list. No phone has rung.
     pub async fn listing(&self, principal: &str) -> Result<String, Error> {
         self.0.keys.list_keys(principal).await
     }
@@ -206,8 +206,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Declined`], [`ErrorKind::Refused`], [`ErrorKind::TimedOut`], or the reason why
-    /// there is no answer. [`Error::request_sent`] tells whether the phone may have rung.
+    /// [`ErrorKind::Declined`], [`ErrorKind::Refused`], [`ErrorKind::TimedOut`] (also if the
+    /// connection ends while the phone rings), or the reason why there is no answer.
+    /// [`Error::request_sent`] tells whether the phone may have rung.
     pub async fn sign(&self, request: SignRequest) -> Result<Response, Error> {
         log::debug!(
             "asking for a signature with {}",

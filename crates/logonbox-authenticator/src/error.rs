@@ -23,15 +23,21 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The tenant has no such principal (404 on the key list).
+    /// The tenant has no such principal (HTTP status 404 on the key list).
     NoSuchAccount,
+    /// The tenant does not let this host see the account (HTTP status 403).
+    Forbidden,
+    /// The tenant wants fewer requests (HTTP status 429).
+    TooManyRequests,
     /// The principal has no usable key.
     NoUsableKey,
     /// The user declined on the phone.
     Declined,
-    /// The tenant refused to ask the phone.
+    /// There is no signature, for another reason than a decline. For example, the phone cannot be
+    /// reached. The detail is the tenant's reason.
     Refused,
-    /// No answer came in time.
+    /// No answer came in time. While the phone rings, this includes a connection that ends, and a
+    /// front end that answers for the tenant (HTTP status 502, 503 or 504).
     TimedOut,
     /// The tenant cannot be reached.
     Unreachable(Unreachable),
@@ -80,6 +86,14 @@ impl Error {
         self
     }
 
+    /// While the phone rings, a connection that ends brings no answer.
+    pub(crate) fn while_ringing(mut self) -> Self {
+        if self.request_sent && self.kind == ErrorKind::Unreachable(Unreachable::Cut) {
+            self.kind = ErrorKind::TimedOut;
+        }
+        self
+    }
+
     /// The request asks no phone, whether it was sent or not.
     pub(crate) fn no_phone_asked(mut self) -> Self {
         self.request_sent = false;
@@ -115,6 +129,8 @@ impl fmt::Display for Error {
                 return write!(f, "{}{}", how.of("the tenant"), self.detail);
             }
             ErrorKind::NoSuchAccount => "the tenant knows no such account",
+            ErrorKind::Forbidden => "the tenant does not let this host see the account",
+            ErrorKind::TooManyRequests => "too many requests for the tenant",
             ErrorKind::NoUsableKey => "no usable key is published",
             ErrorKind::Declined => "declined on the phone",
             ErrorKind::Refused => "refused by the tenant",

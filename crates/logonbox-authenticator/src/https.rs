@@ -72,19 +72,17 @@ impl KeySource for HttpsTenant {
             let limits = Limits::new(self.connect_timeout, LISTING_LIMIT);
             let answer = self.call(&path, None, limits).await;
             let answer = answer.map_err(Error::no_phone_asked)?;
-            let kind = match answer.status() {
+            match answer.status() {
                 StatusCode::OK => {
-                    return Ok(String::from_utf8_lossy(answer.body().as_bytes()).into_owned());
+                    Ok(String::from_utf8_lossy(answer.body().as_bytes()).into_owned())
                 }
-                StatusCode::NOT_FOUND => return Err(Error::new(ErrorKind::NoSuchAccount, "")),
+                StatusCode::NOT_FOUND => Err(Error::new(ErrorKind::NoSuchAccount, "")),
                 status if status.is_server_error() => {
-                    ErrorKind::Unreachable(Unreachable::ServerError)
+                    let kind = ErrorKind::Unreachable(Unreachable::ServerError);
+                    Err(of_status(kind, status, "key list"))
                 }
-                _ => ErrorKind::NotUnderstood,
-            };
-            let status = answer.status().as_u16();
-            let what = format!("HTTP status {status} on the key list");
-            Err(Error::new(kind, what))
+                status => Err(of_status(ErrorKind::NotUnderstood, status, "key list")),
+            }
         })
     }
 }
@@ -97,15 +95,31 @@ impl SignatureSource for HttpsTenant {
         Box::pin(async move {
             let limits = Limits::new(self.person_timeout, ANSWER_LIMIT);
             let answer = self.call("signPayload", Some(sign_form(request)), limits);
-            let answer = answer.await?;
-            if answer.status() != StatusCode::OK {
-                let status = answer.status().as_u16();
-                let what = format!("HTTP status {status} on the sign request");
-                return Err(Error::new(ErrorKind::NotUnderstood, what).after_sending());
-            }
-            answer::parse(answer.body().as_bytes()).map_err(Error::after_sending)
+            let answer = answer.await.map_err(Error::while_ringing)?;
+            let kind = match answer.status() {
+                StatusCode::OK => {
+                    return answer::parse(answer.body().as_bytes()).map_err(Error::after_sending);
+                }
+                // A front end that does not wait for the tenant.
+                StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT => ErrorKind::TimedOut,
+                _ => ErrorKind::NotUnderstood,
+            };
+            Err(of_status(kind, answer.status(), "sign request").after_sending())
         })
     }
+}
+
+/// The error of an HTTP status. Two statuses have a kind that does not depend on the request.
+fn of_status(otherwise: ErrorKind, status: StatusCode, request: &str) -> Error {
+    let kind = match status {
+        StatusCode::FORBIDDEN => ErrorKind::Forbidden,
+        StatusCode::TOO_MANY_REQUESTS => ErrorKind::TooManyRequests,
+        _ => otherwise,
+    };
+    let status = status.as_u16();
+    Error::new(kind, format!("HTTP status {status} on the {request}"))
 }
 
 /// The form of a sign request. It is allocated at its full size, because growing would leave copies

@@ -206,7 +206,9 @@ async fn errors_tell_apart_what_happened() {
         ("refuse", ErrorKind::Refused, true),
         ("never", ErrorKind::TimedOut, true),
         ("html", ErrorKind::NotUnderstood, true),
-        ("cut", ErrorKind::Unreachable(Unreachable::Cut), true),
+        ("error-500", ErrorKind::NotUnderstood, true),
+        ("unavailable-503", ErrorKind::TimedOut, true),
+        ("cut", ErrorKind::TimedOut, true),
     ] {
         let error = client.authenticate(account).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{account}: {error}");
@@ -224,6 +226,72 @@ async fn errors_tell_apart_what_happened() {
     assert_eq!(
         Client::new("https://acme").unwrap_err().kind(),
         ErrorKind::InvalidInput
+    );
+}
+
+/// An HTTP status on the key list, and on the sign request.
+#[tokio::test]
+async fn a_status_tells_what_happened() {
+    const SERVER_ERROR: ErrorKind = ErrorKind::Unreachable(Unreachable::ServerError);
+    for (status, keys, sign) in [
+        (403, ErrorKind::Forbidden, ErrorKind::Forbidden),
+        (404, ErrorKind::NoSuchAccount, ErrorKind::NotUnderstood),
+        (418, ErrorKind::NotUnderstood, ErrorKind::NotUnderstood),
+        (429, ErrorKind::TooManyRequests, ErrorKind::TooManyRequests),
+        (500, SERVER_ERROR, ErrorKind::NotUnderstood),
+        (502, SERVER_ERROR, ErrorKind::TimedOut),
+        (503, SERVER_ERROR, ErrorKind::TimedOut),
+        (504, SERVER_ERROR, ErrorKind::TimedOut),
+    ] {
+        let client = Client::builder("tenant.invalid".parse().unwrap())
+            .http_client(move |_, _| async move {
+                let mut answer = Answer::new(Body::default());
+                *answer.status_mut() = status.try_into().unwrap();
+                Ok(answer)
+            })
+            .build()
+            .unwrap();
+        let error = client.keys("lee").await.unwrap_err();
+        assert_eq!((error.kind(), error.request_sent()), (keys, false));
+        let key = PublicKey::from_line(ED25519).unwrap();
+        let request = client.request("lee", &key).unwrap();
+        let error = client.sign(request).await.unwrap_err();
+        assert_eq!((error.kind(), error.request_sent()), (sign, true));
+        let detail = format!("HTTP status {status} on the sign request");
+        assert_eq!(error.detail(), detail);
+    }
+}
+
+/// A connection that ends before the request rings no phone.
+#[tokio::test]
+async fn a_connection_that_ends_while_the_phone_rings_is_no_answer() {
+    const CUT: ErrorKind = ErrorKind::Unreachable(Unreachable::Cut);
+    for (sent, kind) in [(false, CUT), (true, ErrorKind::TimedOut)] {
+        let client = Client::builder("tenant.invalid".parse().unwrap())
+            .http_client(move |_, _| async move {
+                let cut = logonbox_authenticator::HttpErrorKind::Unreachable(Unreachable::Cut);
+                let error = HttpError::new(cut, "reset");
+                Err(if sent { error.after_sending() } else { error })
+            })
+            .build()
+            .unwrap();
+        let key = PublicKey::from_line(ED25519).unwrap();
+        let request = client.request("lee", &key).unwrap();
+        let error = client.sign(request).await.unwrap_err();
+        assert_eq!((error.kind(), error.request_sent()), (kind, sent));
+        assert_eq!(error.detail(), "reset");
+        let error = client.keys("lee").await.unwrap_err();
+        assert_eq!((error.kind(), error.request_sent()), (CUT, false));
+    }
+    let tenant = Tenant::start(Options {
+        reset_on_sign: true,
+        ..Options::default()
+    })
+    .unwrap();
+    let error = client(&tenant).authenticate("approve").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.request_sent()),
+        (ErrorKind::TimedOut, true)
     );
 }
 

@@ -227,10 +227,6 @@ impl Whole {
     fn assert_refused(&self, kind: &Kind, name: &str, breaks: &Break, login: &Login) {
         let passed = breaks.after;
         let harmless = self.harmless[index(breaks.direction)];
-        let word = match breaks.how {
-            Breakage::Stall => "timed-out",
-            _ => "unreachable",
-        };
         let before = match breaks.how {
             Breakage::Stall => "PAM_IGNORE",
             _ => "PAM_AUTHINFO_UNAVAIL",
@@ -249,6 +245,10 @@ impl Whole {
             codes.contains(&code),
             "{name}: {code}, not {codes:?}: {log}"
         );
+        let word = match (breaks.how, kind, code) {
+            (Breakage::Stall, ..) | (_, Kind::Push, "PAM_MAXTRIES") => "timed-out",
+            _ => "unreachable",
+        };
         let longest = match kind {
             Kind::Push => WAIT,
             Kind::Airlock => WAIT + FAREWELL,

@@ -18,11 +18,14 @@ fn http_that_lies_is_a_refusal() {
 
 const BAD: End = (Unavail, "bad-answer");
 const CUT: End = (Unavail, "unreachable");
+const REFUSED: End = (AuthErr, "refused");
 const LATE: End = (Ignorable, "timed-out");
 
-/// A row with the same word in both places.
+/// A row with the same word in both places, except that a phone does not answer if the connection
+/// is cut.
 fn case(name: &str, sends: Sends, keys: End) -> [Row; 2] {
-    Row::in_both_places(name, sends, keys, keys.1)
+    let sign = if keys == CUT { LATE.1 } else { keys.1 };
+    Row::in_both_places(name, sends, keys, sign)
 }
 
 pub fn rows() -> Vec<Row> {
@@ -175,8 +178,9 @@ pub fn rows() -> Vec<Row> {
         case(
             "429-to-try-again-at-once",
             status("HTTP/1.1 429 Too Many Requests\r\nretry-after: 0"),
-            BAD,
+            REFUSED,
         ),
+        case("403", status("HTTP/1.1 403 Forbidden"), REFUSED),
         Row::in_both_places(
             "404",
             status("HTTP/1.1 404 Not Found"),
@@ -186,21 +190,16 @@ pub fn rows() -> Vec<Row> {
         Row::in_both_places(
             "500",
             status("HTTP/1.1 500 Internal Server Error"),
-            (Ignorable, "unreachable"),
+            CUT,
             "bad-answer",
         ),
         Row::in_both_places(
             "503-to-try-again-at-once",
             status("HTTP/1.1 503 Service Unavailable\r\nretry-after: 0"),
-            (Ignorable, "unreachable"),
-            "bad-answer",
+            CUT,
+            "timed-out",
         ),
-        Row::in_both_places(
-            "599",
-            status("HTTP/1.1 599 x"),
-            (Ignorable, "unreachable"),
-            "bad-answer",
-        ),
+        Row::in_both_places("599", status("HTTP/1.1 599 x"), CUT, "bad-answer"),
         case("600", status("HTTP/1.1 600 x"), BAD),
         case("999", status("HTTP/1.1 999 x"), BAD),
         // Lengths.

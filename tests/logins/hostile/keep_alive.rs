@@ -88,19 +88,19 @@ pub fn rows() -> Vec<Row> {
             "a sign request that is reset",
             |wire| on_sign(wire, Wire::reset),
             MaxTries,
-            "unreachable",
+            "timed-out",
         ),
         connection(
             "a sign request that is closed",
             |wire| on_sign(wire, Wire::close),
             MaxTries,
-            "unreachable",
+            "timed-out",
         ),
         connection(
             "a sign request that is cut",
             |wire| on_sign(wire, |_| Ok(())),
             MaxTries,
-            "unreachable",
+            "timed-out",
         ),
         connection(
             "a sign request in plain text",

@@ -133,6 +133,8 @@ fn logonbox_refusals() -> Vec<Refusal> {
     use logonbox_authenticator::{Error, ErrorKind as Kind};
     [
         Kind::NoSuchAccount,
+        Kind::Forbidden,
+        Kind::TooManyRequests,
         Kind::NoUsableKey,
         Kind::Declined,
         Kind::Refused,

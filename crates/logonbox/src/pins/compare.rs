@@ -197,6 +197,9 @@ fn names(directory: &Path) -> std::io::Result<Vec<OsString>> {
 fn is_about_the_tenant(error: &Error) -> bool {
     !matches!(
         error.kind(),
-        ErrorKind::NoSuchAccount | ErrorKind::InvalidInput | ErrorKind::NotUnderstood
+        ErrorKind::NoSuchAccount
+            | ErrorKind::Forbidden
+            | ErrorKind::InvalidInput
+            | ErrorKind::NotUnderstood
     )
 }
