@@ -192,7 +192,8 @@ impl Client {
     }
 
     /// 128 random bytes for a request with your own words ([`SignRequest::new`]). The vendor's
-    /// clients use the same length.
+    /// clients use the same length. The first bit is always 1, so that the bytes cannot be SSH
+    /// user-authentication data, which the same phone may sign, too.
     ///
     /// # Errors
     ///

@@ -44,6 +44,9 @@ wiped_bytes! {
     ///
     /// [`Client::payload`](crate::Client::payload) makes one of 128 random bytes, and
     /// `From<Vec<u8>>` makes your own. It cannot be cloned, because a payload is for one request.
+    ///
+    /// The same phone may sign for SSH, too. Set the first bit of your own payload, so that it
+    /// cannot be SSH user-authentication data.
     Payload
 }
 

@@ -91,5 +91,12 @@ const PAYLOAD_BYTES: usize = 128;
 pub(crate) fn fresh_payload(random: &dyn RandomSource) -> Result<Payload, Error> {
     let mut bytes = vec![0; PAYLOAD_BYTES];
     random.fill(&mut bytes)?;
+    // The vendor's SSH agent sends SSH user-authentication data to the same phone. It begins with
+    // the length of the session identifier (RFC 4252, section 7). With the top bit, that length is
+    // at least 2^31, so the signature of a payload never opens an SSH session. The top bit excludes
+    // a redirect request, SSHSIG, TLS 1.3 and DER, too: their first byte is below 0x80.
+    if let Some(first) = bytes.first_mut() {
+        *first |= 0x80;
+    }
     Ok(Payload::from(bytes))
 }
