@@ -84,8 +84,8 @@ impl RedirectRequest {
             principal,
             &key.fingerprint(),
             &texts.remote_name,
-            // The tenant replaces the placeholders in it.
-            &texts.prompt,
+            // The tenant replaces the placeholders in it, by their names in the Java client.
+            &texts.prompt.replace("{principal}", "{username}"),
             &texts.authorize,
         ];
         // Allocated at full size, because growing would leave copies behind that are not wiped. All

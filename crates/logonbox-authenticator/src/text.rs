@@ -30,7 +30,8 @@ pub const DEFAULT_AUTHORIZE_TEXT: &str = "Authorize";
 pub struct Texts {
     /// The name of the program that asks.
     pub remote_name: String,
-    /// The question. `{username}`, `{remoteName}` and `{hostname}` (the tenant's) are replaced.
+    /// The question. `{username}`, `{remoteName}` and `{hostname}` (the tenant's) are replaced. So
+    /// is `{principal}`, which is the name of `{username}` in the vendor's Node and PHP clients.
     pub prompt: String,
     /// The button that approves.
     pub authorize: String,
@@ -57,7 +58,7 @@ impl Texts {
             question.push_str(before);
             let value = after.split_once('}').and_then(|(name, after)| {
                 let value = match name {
-                    "username" => principal,
+                    "username" | "principal" => principal,
                     "remoteName" => &self.remote_name,
                     "hostname" => hostname,
                     _ => return None,
@@ -84,12 +85,12 @@ mod tests {
     #[test]
     fn placeholders_are_replaced_once() {
         let texts = Texts {
-            prompt: "{username} at {hostname} {nobody} {".to_owned(),
+            prompt: "{username} = {principal} at {hostname} {nobody} {".to_owned(),
             ..Texts::default()
         };
         assert_eq!(
             texts.question("{hostname}", "acme.logonbox.directory"),
-            "{hostname} at acme.logonbox.directory {nobody} {"
+            "{hostname} = {hostname} at acme.logonbox.directory {nobody} {"
         );
     }
 }

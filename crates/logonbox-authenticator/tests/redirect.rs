@@ -17,7 +17,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signer, SigningKey};
 use logonbox_authenticator::{
-    Approval, Client, Error, ErrorKind, PublicKey, RandomSource, Redirect, RedirectRequest,
+    Approval, Client, ClientBuilder, Error, ErrorKind, PublicKey, RandomSource, Redirect,
+    RedirectRequest, Texts,
 };
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ fn key(phone: &SigningKey) -> PublicKey {
     PublicKey::from_blob(blob, "LogonBox Key").unwrap()
 }
 
-fn client() -> Client {
+fn builder() -> ClientBuilder {
     // It sends no request, so any CA certificate will do.
     Client::builder("tenant.logonbox.directory".parse().unwrap())
         .ca_pem(
@@ -60,8 +61,10 @@ fn client() -> Client {
                 .ca_pem(),
         )
         .random_source(Zeros)
-        .build()
-        .unwrap()
+}
+
+fn client() -> Client {
+    builder().build().unwrap()
 }
 
 fn redirect() -> Redirect {
@@ -131,6 +134,20 @@ fn the_request_is_that_of_the_published_java_client() {
         )
         .unwrap();
     assert_eq!(redirect.url, vector["url"].as_str().unwrap());
+}
+
+/// The tenant replaces the placeholders of the Java client.
+#[test]
+fn the_principal_of_the_node_client_becomes_the_username_of_the_java_client() {
+    let blob_of = |prompt: &str| {
+        let texts = Texts {
+            prompt: prompt.to_owned(),
+            ..Texts::default()
+        };
+        let client = builder().texts(texts).build().unwrap();
+        blob(&client.redirect(PRINCIPAL, &key(&phone()), BACK).unwrap())
+    };
+    assert_eq!(blob_of("{principal}?"), blob_of("{username}?"));
 }
 
 #[test]
