@@ -94,7 +94,24 @@ configure() {
     : >"$dir/seen"
 }
 
-# One login: the account decides what the phone does. Prints what each side sees.
+# begin: starts a login. Its keyboard is descriptor 3.
+begin() {
+    rm -f "$dir/keyboard"
+    mkfifo "$dir/keyboard"
+    { "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7 run="$dir/run" <"$dir/keyboard" || true; } \
+        >"$dir/seen" 2>&1 &
+    host=$!
+    exec 3>"$dir/keyboard"
+}
+
+# push: what the tenant says about the pushes of this login, in SED's words.
+push() {
+    tail -n +"$((before + 1))" "$dir/tenant.log" | sed -n \
+        "s/.*signPayload .* text=\"\(.*\)\" button=\"\(.*\)\" phone=\"\(.*\)\" (.*) did=\([a-z-]*\).*/$1/p"
+}
+
+# login ACCOUNT [CODE]: one login. The account decides what the phone does. The person types CODE, or
+# the code that the phone shows. Prints what each side sees.
 login() {
     configure <<END
 [logonbox]
@@ -102,16 +119,21 @@ tenant = "$authority"
 account = "$1"
 END
     before=$(wc -l <"$dir/tenant.log")
-    # The person presses Enter at every prompt. `|| true`: a refused login is no failed demo.
-    if ! { yes '' | head -n 5 | "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7 run="$dir/run"; } \
-        >"$dir/seen" 2>&1; then :; fi &
-    host=$!
-    # The announcement at once: whoever answers in a browser compares the codes.
+    begin
     until grep -qE '^[0-9]+ (visible|result) ' "$dir/seen" 2>/dev/null; do sleep 0.05; done
-    show 's/^[0-9]* visible \(.*\)/  terminal | \1(Enter)/p'
+    show 's/^[0-9]* visible \(.*\)/  terminal | \1/p'
+    if [ "$1" = page ]; then
+        # A person in a browser, who types the code here.
+        read -r code || code=
+    else
+        until [ -n "$(push sent)" ] || grep -q '^[0-9]* result ' "$dir/seen"; do sleep 0.05; done
+        push '  phone    | \1\n           | on \3, button "\2": \4'
+        code=${2-$(push '\1' | sed 's/.*Code: //')}
+        echo "  terminal | $code"
+    fi
+    echo "$code" >&3
+    exec 3>&-
     wait $host
-    tail -n +"$((before + 1))" "$dir/tenant.log" | sed -n \
-        's/.*signPayload .* text="\(.*\)" button="\(.*\)" phone="\(.*\)" (.*) did=\([a-z-]*\).*/  phone    | \1\n           | on \3, button "\2": \4/p'
     verdict
 }
 
@@ -127,12 +149,7 @@ account = "$1"
 [conversation]
 qr = "$drawing"
 END
-    rm -f "$dir/keyboard"
-    mkfifo "$dir/keyboard"
-    { "$dir/pam_host" "$dir/pam.d" sshd "$(id -un)" rhost=192.0.2.7 run="$dir/run" <"$dir/keyboard" || true; } \
-        >"$dir/seen" 2>&1 &
-    host=$!
-    exec 3>"$dir/keyboard"
+    begin
 }
 
 # screen N: waits for the Nth prompt, and prints it as a terminal would.
@@ -205,25 +222,29 @@ if [ "$phone" = page ]; then
     cat <<END
 
 Open https://$authority/ in a browser on this machine. Its certificate was made a moment ago, so
-the browser will warn. Press Authorize or Decline there within two minutes.
+the browser will warn. Press Authorize or Decline there within two minutes. Then type the code that
+the page shows, and Enter.
 
 END
     login page
     if grep -q " result PAM_SUCCESS\$" "$dir/seen"; then
         expect PAM_SUCCESS approved
     else
-        expect PAM_MAXTRIES '\(declined\|bad-signature\)'
+        expect PAM_MAXTRIES '\(declined\|bad-signature\|wrong-code\|timed-out\)'
     fi
     exit 0
 fi
 
-printf '\n1. The person approves.\n\n'
+printf '\n1. The person approves, and types the code that the phone shows.\n\n'
 login approve
 expect PAM_SUCCESS approved
-printf '\n2. The person declines.\n\n'
+printf '\n2. The person approves the push of a stranger, who does not see the code.\n\n'
+login approve 000000
+expect PAM_MAXTRIES wrong-code
+printf '\n3. The person declines.\n\n'
 login decline
 expect PAM_MAXTRIES declined
-printf '\n3. Somebody who does not have the phone answers with a signature of their own.\n\n'
+printf '\n4. Somebody who does not have the phone answers with a signature of their own.\n\n'
 login wrong-key
 expect PAM_MAXTRIES bad-signature
-printf '\nAll three came out right. To answer yourself, in a browser: make demo PHONE=page\n'
+printf '\nAll four came out right. To answer yourself, in a browser: make demo PHONE=page\n'

@@ -119,9 +119,7 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
                 | Reaction::Drip
                 | Reaction::Cut
                 | Reaction::HangUp
-                | Reaction::Unavailable503 => {
-                    "timed-out"
-                }
+                | Reaction::Unavailable503 => "timed-out",
                 Reaction::WrongKey
                 | Reaction::WrongPayload
                 | Reaction::Sha1

@@ -337,6 +337,8 @@ fn a_clock_that_is_set_in_the_middle_changes_no_deadline() {
         running.signal("USR1");
         running.wait_for("jumped");
         if account == "page" {
+            // A push is recorded before it waits for a press.
+            assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
             let ring = setup.tenant.waiting()[0].id;
             assert!(setup.tenant.answer(ring, Press::Authorize));
             assert_eq!(running.finish().code(), "PAM_SUCCESS");

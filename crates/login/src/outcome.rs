@@ -331,3 +331,26 @@ impl From<airlock_iam::Error> for Refusal {
         Self::of_request(what, described!(error), error.request_sent())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use logonbox_authenticator::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_answers_with_a_status_is_available() {
+        for (kind, reason) in [
+            (ErrorKind::Forbidden, Reason::NoAccount),
+            (ErrorKind::TooManyRequests, Reason::Refused),
+            (
+                ErrorKind::Unreachable(Unreachable::ServerError),
+                Reason::Unreachable,
+            ),
+        ] {
+            let refusal = Refusal::from(Error::new(kind, "HTTP status"));
+            assert_eq!((refusal.reason, refusal.unavailable), (reason, false));
+            assert!(refusal.detail.ends_with(": HTTP status"));
+        }
+    }
+}

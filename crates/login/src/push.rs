@@ -33,6 +33,8 @@ const EARLY: Duration = Duration::from_millis(250);
 /// The push leaves this long after the prompt. The prompt reaches the host a moment later than the
 /// order reaches the task.
 const SETTLED: Duration = Duration::from_millis(260);
+/// The characters of a short fingerprint: `SHA256:` and 12 more.
+const SHORT: usize = 19;
 /// The time for the code.
 const CODE_TIME: Duration = Duration::from_secs(300);
 
@@ -101,8 +103,8 @@ pub fn login(
         config,
         texts: &texts,
         phone: match &config.logonbox.device {
-            Device::Named(name) => Some(name.clone()),
-            Device::First | Device::Ask => None,
+            Device::Named(name) if !name.starts_with("SHA256:") => Some(name.clone()),
+            Device::Named(_) | Device::First | Device::Ask => None,
         },
         context,
     };
@@ -117,7 +119,7 @@ pub fn login(
 struct Login<'l, 'c> {
     config: &'l Arc<Config>,
     texts: &'l PhoneTexts<'l>,
-    /// The phone's name, if it was configured or chosen.
+    /// The comment of the key, if it was configured or chosen.
     phone: Option<String>,
     context: Context<'c>,
 }
@@ -419,7 +421,7 @@ impl Login<'_, '_> {
     }
 }
 
-/// The name of the phone with this key.
+/// The name of a key for the person: its comment, or else its fingerprint.
 fn name(key: &PublicKey) -> String {
     match key.comment() {
         "" => key.fingerprint(),
@@ -427,14 +429,18 @@ fn name(key: &PublicKey) -> String {
     }
 }
 
-/// The names of phones, cleaned for a terminal. A name that occurs twice gets its fingerprint.
+/// The names of keys, cleaned for a terminal. A name that occurs twice gets the start of its
+/// fingerprint.
 fn names(keys: &[PublicKey]) -> Vec<String> {
     keys.iter()
         .map(|key| {
             let alike = keys.iter().filter(|other| name(other) == name(key));
             for_terminal(&match alike.count() {
                 1 => name(key),
-                _ => format!("{} ({})", name(key), key.fingerprint()),
+                _ => {
+                    let fingerprint: String = key.fingerprint().chars().take(SHORT).collect();
+                    format!("{} ({fingerprint})", name(key))
+                }
             })
         })
         .collect()

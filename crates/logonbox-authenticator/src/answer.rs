@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::secret::Signature;
 use crate::wire::{BASE64URL, Malformed, Reader};
 
-/// The reason in an answer if the person declined. The vendor's WordPress client takes any other
+/// The reason in an answer if the person declined. The vendor's `WordPress` client takes any other
 /// reason for a failure. A live tenant sends this one, too (2026-11-29).
 const DECLINED: &str = "The keystore rejected the signature request.";
 

@@ -83,7 +83,7 @@ fn every_answer_but_the_right_signature_is_refused() {
                 Reaction::Decline => Some(ErrorKind::Declined),
                 Reaction::Unreachable | Reaction::Refuse | Reaction::HostileReason => {
                     Some(ErrorKind::Refused)
-                },
+                }
                 Reaction::WrongKey
                 | Reaction::WrongPayload
                 | Reaction::Sha1

@@ -71,7 +71,7 @@ fn a_redirect_request_is_no_user_authentication() {
     let client = client(&ssh(32));
     let key = PublicKey::from_line(ED25519).unwrap();
     let crafted = String::from_utf8(ssh(32)).unwrap();
-    for principal in ["", "lee@acme.com", &"2".repeat(50), &crafted, &crafted[4..]] {
+    for principal in ["", "lee@acme.com", &"2".repeat(50), &crafted] {
         let back = "https://wiki.acme.com/{response}";
         let redirect = client.redirect(principal, &key, back).unwrap();
         let (_, blob) = redirect.url.rsplit_once('/').unwrap();

@@ -4,41 +4,45 @@
 pub fn advice(word: &str) -> Option<&'static str> {
     Some(match word {
         "no-account" => {
-            "The tenant has no such account. `account` in [logonbox] makes the tenant's name of the \
-             user's: compare it with the name at the tenant."
+            "The tenant has no such account, or does not show it to this host. `account` in \
+             [logonbox] makes the tenant's name from the user's name. Compare it with the name at the \
+             tenant."
         }
         "no-key" => {
-            "None of the account's keys can be used: `logonbox keys ACCOUNT` shows why. With `pins` in \
-             [logonbox], `logonbox pin ACCOUNT` pins the key of a new phone; else the person may have \
-             to set the app on the phone up anew."
+            "No key of the account can be used. `logonbox keys ACCOUNT` shows why. With `pins` in \
+             [logonbox], `logonbox pin ACCOUNT` pins the keys of a new phone. Otherwise the user may \
+             have to set up the app on the phone again."
+        }
+        "wrong-code" => {
+            "The code was not the one on the phone. If the phone had approved, the user may have \
+             approved the push of a stranger: ask the user."
         }
         "limit" => {
-            "Nobody approved for too long: somebody may be trying. See who, in the log, before \
-             `failed_attempts_per_10_minutes` in [policy] is raised. Logins with this command \
-             count, too."
+            "Too many logins of this account have failed. Somebody may be trying: look at the \
+             addresses in the log before you raise `failed_attempts_per_10_minutes` in [policy]. \
+             Logins with this command count, too."
         }
         "unknown-user" => "This system knows no such user (getent passwd USER).",
         "unreachable" => {
-            "Is the name right, and is TCP to it allowed from here? Where a proxy is needed, it \
-             belongs into [tls]: the environment's is not used."
+            "Check the name of the server, and that this host may connect to it. If this host needs a \
+             proxy, set `proxy` in [tls]. The module does not use the proxy of the environment."
         }
         "tls" => {
-            "Who answered could not prove to be the server. Where it has a certificate of your own \
-             CA, name that CA in `ca_file` in [tls]. A clock that is wrong fails, too."
+            "The certificate of the server is not trusted. If your own CA has signed it, name this CA \
+             in `ca_file` in [tls]. A wrong clock on this host also makes the check fail."
         }
         "timed-out" => {
-            "Nothing came back in time. `connect_seconds` and `login_seconds` in [wait] say how \
-             long is waited."
+            "No answer came in time. `connect_seconds` and `login_seconds` in [wait] are the limits."
         }
         "bad-answer" => {
-            "What answered does not speak as a tenant does: is `tenant` or `url` the right name, \
-             and is no portal in between?"
+            "The answer is not one of a tenant. Check `tenant` or `url`, and look for a portal or a \
+             proxy on the way."
         }
         "bad-signature" => {
-            "Somebody answered who does not have the phone's key. Do not try again: ask the person, \
-             and the tenant's administrator."
+            "The signature is not from the phone's key. Do not try again. Ask the user and the \
+             administrator of the tenant."
         }
-        "local-failure" => "This machine could not do it; the reason says what it lacks.",
+        "local-failure" => "This machine failed. The reason says what is missing.",
         _ => return None,
     })
 }

@@ -22,7 +22,7 @@ pub struct Published {
 pub struct Line {
     /// The word that names the type of the key.
     pub kind: String,
-    /// The text after the key, usually the name of the phone.
+    /// The text after the key, usually the kind of key, such as `LogonBox Key`.
     pub comment: String,
     /// `SHA256:…`. `None` if the line contains no base64.
     pub fingerprint: Option<String>,
@@ -85,7 +85,7 @@ impl Line {
     }
 }
 
-/// The name of a phone, from the comment of its key.
+/// The name of a key: its comment.
 pub fn name(comment: &str) -> String {
     match comment {
         "" => "(no name)".to_owned(),

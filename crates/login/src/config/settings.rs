@@ -143,17 +143,18 @@ choices! {
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum Device {
         /// The phone of the first key in the tenant's list that the module supports and that
-        /// `algorithms` allows.
+        /// `algorithms` allows. Ed25519 keys come before RSA keys.
         First = "first",
-        /// If there are several such keys, the user chooses from a list of at most 20. sshd's
-        /// password method cannot show the list. The list reveals that the account exists, so ask
-        /// for the password first.
+        /// If there are several keys of the best algorithm, the user chooses from a list of at most 20.
+        /// sshd's password method cannot show the list. The list reveals that the account exists, so
+        /// ask for the password first.
         Ask = "ask",
         ..
-        /// The comment of a key, which is usually the name of the phone. Upper and lower case must
-        /// match. A user who has no such key is refused (`no-key`), and no other phone gets the
-        /// push.
-        Named(String) = "the name of a phone",
+        /// The comment of a key, such as `LogonBox Key`, or its fingerprint, which begins with
+        /// `SHA256:`. A tenant publishes two keys for each phone, and the comment names the kind of the
+        /// key. Upper and lower case must match. A user who has no such key is refused (`no-key`), and no
+        /// other phone gets the push.
+        Named(String) = "the comment or the fingerprint of a key",
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use logonbox_authenticator::{
-    Approval, AuthorizedKeys, Client, ClientBuilder, ErrorKind, PublicKey, SignRequest, Wording,
+    Approval, Client, ClientBuilder, ErrorKind, PublicKey, SignRequest, Wording,
 };
 
 use super::gate::Gate;
@@ -180,18 +180,12 @@ async fn keys(
     Ok(Keys {
         chosen: chosen.clone(),
         offered: match device {
-            Device::Ask => like(chosen, keys),
+            Device::Ask => {
+                let choices = client.choices(keys).into_iter();
+                choices.take(MOST_OFFERED).cloned().collect()
+            }
             Device::First | Device::Named(_) => Vec::new(),
         },
         pinned: pinned.is_some(),
     })
-}
-
-/// The keys with the algorithm of the default key. A phone has a key of each algorithm.
-fn like(chosen: &PublicKey, keys: &AuthorizedKeys) -> Vec<PublicKey> {
-    let keys = keys.keys().iter();
-    keys.filter(|key| key.algorithm() == chosen.algorithm())
-        .take(MOST_OFFERED)
-        .cloned()
-        .collect()
 }

@@ -17,9 +17,6 @@ const LONGEST: usize = 512;
 /// The timeout for input.
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
-/// The delay at the end of the input. If a prompt fails sooner, the module treats it as not shown
-/// and continues without it.
-const BREAKING_OFF: Duration = Duration::from_secs(1);
 
 /// The person. Uses the terminal of this process if the standard input is a terminal. Otherwise
 /// uses the standard input and the standard error.
@@ -110,11 +107,6 @@ impl Person {
             match read(&self.input, &mut byte) {
                 Ok(1) if **byte == *b"\n" => return Ok(line),
                 Ok(1) if line.len() < LONGEST => line.extend_from_slice(&byte),
-                Ok(0) => {
-                    let until = later(self.now(), BREAKING_OFF);
-                    self.clock.wait(None, until);
-                    return Err(ConversationError);
-                }
                 _ => return Err(ConversationError),
             }
         }

@@ -96,3 +96,27 @@ fn the_example_is_the_file_that_is_shipped() {
     let run = run(bare(&["config", "--example"]), "");
     assert_eq!((run.code, &*run.out), (Some(0), EXAMPLE));
 }
+
+#[test]
+fn a_service_has_its_own_settings() {
+    let stage = Setup::new();
+    stage.configure("", "[service.sudo.wait]\nlogin_seconds = 9\n");
+    let file = stage.path("pam_logonbox.toml");
+    let origin = format!(" # {}:6", file.display());
+    let run = stage.run(&["config", "--service", "sudo"]);
+    run.assert(0, &["\n[wait]\n"], &[]);
+    let line = run.line("login_seconds = 9");
+    assert!(line.ends_with(&origin), "{line}");
+    let run = stage.run(&["config", "--service", "sshd"]);
+    run.assert(0, &["login_seconds = 45"], &[]);
+    assert!(!run.out.contains("login_seconds = 9"), "{run:#?}");
+    let run = stage.run(&["config"]);
+    run.assert(
+        0,
+        &[
+            "\n[service.sudo.wait]\nlogin_seconds = 9",
+            "login_seconds = 45",
+        ],
+        &[],
+    );
+}

@@ -64,15 +64,18 @@ fn without_an_answer_nobody_s_phone_rings() {
 #[test]
 fn an_approved_login_shows_its_steps_its_line_and_its_code() {
     let setup = setup("approve", "");
-    let run = setup.run_with("\n", &["login", USER, "--rhost", "192.0.2.7"]);
-    run.assert(0, &[], &["Approve the request on your phone. Code: "]);
-    assert!(run.err.contains("\nPress Enter to send it: "), "{run:#?}");
+    let run = setup.run_typing_code(&["login", USER, "--rhost", "192.0.2.7"]);
+    run.assert(
+        0,
+        &[],
+        &["Approve the request on your phone, then type the code it shows: "],
+    );
     assert_eq!(
         steps(&run.out),
         [
             "configuration",
             "policy",
-            "announcement",
+            "prompt",
             "key list",
             "key",
             "phone",
@@ -81,11 +84,13 @@ fn an_approved_login_shows_its_steps_its_line_and_its_code() {
         ]
     );
     let fingerprint = setup.tenant.sign_requests()[0].fingerprint.clone();
-    let line = format!(
-        "log    authpriv.info pam_logonbox(sshd:auth): approved user=\"{USER}\" account=\"approve\" \
-         rhost=\"192.0.2.7\" device=\"LogonBox Key\" key=\"{fingerprint}\" seconds=\""
+    let fields = format!(
+        "user=\"{USER}\" account=\"approve\" rhost=\"192.0.2.7\" device=\"LogonBox Key\" \
+         key=\"{fingerprint}\""
     );
-    run.line(&line);
+    let log = "log    authpriv.info pam_logonbox(sshd:auth): ";
+    run.line(&format!("{log}ringing {fields}"));
+    run.line(&format!("{log}approved {fields} seconds=\""));
     run.line("PAM    PAM_SUCCESS");
     run.line("total  ");
     let text = setup.tenant.sign_requests()[0].text.clone();
@@ -98,7 +103,7 @@ fn every_end_has_its_code_and_its_exit_status() {
         ("decline", "sshd", "", "declined", "PAM_MAXTRIES", 1),
         ("decline", "sudo", "", "declined", "PAM_ABORT", 1),
         ("wrong-key", "su", "", "bad-signature", "PAM_MAXTRIES", 1),
-        ("nobody", "su", "", "no-account", "PAM_AUTH_ERR", 1),
+        ("nobody", "su", "", "no-account", "PAM_MAXTRIES", 1),
         (
             "approve",
             "su",
@@ -117,13 +122,17 @@ fn every_end_has_its_code_and_its_exit_status() {
         ),
     ] {
         let setup = setup(account, rest);
-        let run = setup.run_with("\n", &["login", USER, "--service", service]);
+        let rings = matches!(word, "declined" | "bad-signature");
+        let login = ["login", USER, "--service", service];
+        let run = if rings {
+            setup.run_typing_code(&login)
+        } else {
+            setup.run_with("\n", &login)
+        };
         assert_eq!(run.code, Some(exit), "{run:#?}");
         run.line(&format!("PAM    {code}"));
-        let line = run.line("log    ");
         let start = format!("pam_logonbox({service}:auth): {word} ");
-        assert!(line.contains(&start), "{line}");
-        let rings = matches!(word, "declined" | "bad-signature");
+        assert!(run.out.contains(&start), "{run:#?}");
         assert_eq!(!setup.tenant.sign_requests().is_empty(), rings, "{word}");
     }
 }
@@ -135,7 +144,7 @@ fn whoever_cannot_be_reached_is_explained() {
     let run = setup.run_with("\n", &["login", USER]);
     run.assert(
         1,
-        &["PAM_AUTHINFO_UNAVAIL", "Is the name right"],
+        &["PAM_AUTHINFO_UNAVAIL", "Check the name of the server"],
         &["The login service cannot be reached."],
     );
 
@@ -149,13 +158,29 @@ fn whoever_cannot_be_reached_is_explained() {
 
 #[test]
 fn a_person_who_answers_nothing_has_no_login() {
-    let setup = setup("approve", "[conversation]\nannounce = \"enter\"");
-    let run = setup.run(&["login", USER]);
-    run.assert(1, &["conversation ", "PAM_CONV_ERR"], &["Press Enter"]);
-    // Longer than any answer through PAM.
-    let long = "x".repeat(600) + "\n";
-    let run = setup.run_with(&long, &["login", USER]);
-    run.assert(1, &["conversation ", "PAM_CONV_ERR"], &["Press Enter"]);
+    for (rest, asked) in [
+        ("", "type the code it shows: "),
+        (
+            "[conversation]\ncode = \"show\"\nannounce = \"enter\"",
+            "Press Enter",
+        ),
+    ] {
+        let setup = setup("approve", rest);
+        // Longer than any answer through PAM.
+        let long = "x".repeat(600) + "\n";
+        for typed in ["", &long] {
+            let run = setup.run_with(typed, &["login", USER]);
+            run.assert(1, &["conversation ", "PAM_CONV_ERR"], &[asked]);
+        }
+        assert!(setup.tenant.sign_requests().is_empty());
+    }
+    let setup = setup("approve", "");
+    let run = setup.run_with("123456\n", &["login", USER]);
+    run.assert(
+        1,
+        &["wrong-code ", "reason=\"no push was sent\"", "PAM_MAXTRIES"],
+        &["The code is wrong. Login refused."],
+    );
     assert!(setup.tenant.sign_requests().is_empty());
 }
 
@@ -165,6 +190,9 @@ fn a_terminal_shows_the_wait_and_ctrl_c_ends_it_with_a_line() {
     let mut command = setup.command(&["login", USER, "--service", "login"]);
     command.env("NO_COLOR", "1");
     let terminal = Terminal::start(&command);
+    assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
+    let code = setup.tenant.waiting()[0].code().unwrap();
+    terminal.press(&format!("{code}\r"));
     terminal.see("waiting for the phone ... 0 s of 45 s");
     terminal.see("waiting for the phone ... 1 s of 45 s");
     assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
@@ -209,14 +237,9 @@ fn pinned_keys_and_the_caller_of_su_count_as_in_the_module() {
         accounts: Accounts::from_iter([account]),
         ..Options::default()
     });
-    setup.write("ca.pem", setup_of_root.tenant.ca_pem());
-    let authority = setup_of_root.tenant.authority();
-    setup.configure_for(
-        authority,
-        "pins = \"required\"",
-        "[policy]\nsu_asks = \"caller\"",
-    );
-    setup.run(&login).assert(
+    setup_of_root.configure("pins = \"required\"", "[policy]\nsu_asks = \"caller\"");
+    let run = setup_of_root.run_typing_code(&login);
+    run.assert(
         0,
         &["key list        pinned on this host", "PAM_SUCCESS"],
         &["phone"],
@@ -235,7 +258,7 @@ fn a_service_that_users_start_with_more_rights_is_taken_for_one() {
         ("su", "PAM_AUTHINFO_UNAVAIL", 1),
     ] {
         let setup = setup("approve.keys-never", rest);
-        let run = setup.run(&["login", USER, "--service", service]);
+        let run = setup.run_with("\n", &["login", USER, "--service", service]);
         run.assert(
             exit,
             &["timed-out ", &format!("PAM    {code}")],
@@ -247,7 +270,7 @@ fn a_service_that_users_start_with_more_rights_is_taken_for_one() {
 #[test]
 fn without_a_terminal_no_wait_is_shown() {
     let setup = setup("never", "[wait]\nlogin_seconds = 1");
-    let run = setup.run(&["login", USER, "--service", "login"]);
+    let run = setup.run_typing_code(&["login", USER, "--service", "login"]);
     run.assert(1, &["timed-out"], &["No answer from the phone within 1 s."]);
     assert!(!run.err.contains("waiting"), "{run:#?}");
 }
@@ -323,7 +346,7 @@ fn what_the_tenant_says_is_stripped() {
     });
     setup.configure("account = \"lee\"", "");
     // Every run is checked for control characters.
-    let run = setup.run_with("\n", &["login", USER]);
+    let run = setup.run_typing_code(&["login", USER]);
     run.assert(
         0,
         &["key             Pixel?[2J?1m?8 of l\u{e9}a (ssh-ed25519 SHA256:"],
@@ -337,8 +360,10 @@ fn a_login_in_a_terminal_reads_from_it_and_reports_to_a_file() {
     let report = std::fs::File::create(setup.path("report")).unwrap();
     let command = setup.command(&["login", USER]);
     let terminal = Terminal::start_changed(&command, |command| command.stdout(report));
-    terminal.see("Press Enter to send it: ");
-    terminal.press("\r");
+    terminal.see("type the code it shows: ");
+    assert!(setup.tenant.wait_for_sign_requests(1, TIMEOUT));
+    let code = setup.tenant.sign_requests()[0].code().unwrap();
+    terminal.press(&format!("{code}\r"));
     let (status, raw) = terminal.end();
     assert!(status.success(), "{raw}");
     assert!(!raw.contains("PAM_SUCCESS"), "{raw}");

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 use tenant::{Options, Tenant};
+
+use crate::terminal::TIMEOUT;
 
 /// The command that cargo has built for this test run.
 pub const LOGONBOX: &str = env!("CARGO_BIN_EXE_logonbox");
@@ -85,6 +87,19 @@ impl Setup {
     pub fn run_with(&self, typed: &str, arguments: &[&str]) -> Run {
         run(self.command(arguments), typed)
     }
+
+    /// Runs the command. When the phone rings, types the code that it shows.
+    pub fn run_typing_code(&self, arguments: &[&str]) -> Run {
+        let pushes = self.tenant.sign_requests().len();
+        let mut child = start(self.command(arguments));
+        let mut stdin = child.stdin.take().unwrap();
+        if self.tenant.wait_for_sign_requests(pushes + 1, TIMEOUT) {
+            let code = self.tenant.sign_requests()[pushes].code().expect("a code");
+            writeln!(stdin, "{code}").unwrap();
+        }
+        drop(stdin);
+        child.wait_with_output().expect("the command ends").into()
+    }
 }
 
 /// The command without a configuration.
@@ -99,18 +114,22 @@ pub fn bare(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command to its end.
-pub fn run(mut command: Command, typed: &str) -> Run {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the command starts");
+pub fn run(command: Command, typed: &str) -> Run {
+    let mut child = start(command);
     let mut stdin = child.stdin.take().unwrap();
     // The command may have ended already.
     let _ = stdin.write_all(typed.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("the command ends").into()
+}
+
+fn start(mut command: Command) -> Child {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts")
 }
 
 /// The result of a run.

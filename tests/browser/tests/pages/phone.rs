@@ -43,7 +43,7 @@ fn ring_asking(
         .unwrap();
     let login = event_loop.spawn(async move {
         let keys = client.keys(account).await?;
-        let request = client.request(account, client.choose_by_comment(&keys, comment)?)?;
+        let request = client.request(account, client.choose_named(&keys, comment)?)?;
         client.sign(request).await?.verify()
     });
     let task = login.abort_handle();

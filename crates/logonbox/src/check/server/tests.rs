@@ -188,7 +188,7 @@ fn a_person() {
     let (found, last) = checked(PUSH, "root");
     assert_eq!(found, [""; 0]);
     assert!(
-        last.starts_with("root: account root, 2 usable keys; the phone Pixel 8 (SHA256:"),
+        last.starts_with("root: account root, 2 usable keys; the phone LogonBox Key (SHA256:"),
         "{last}"
     );
     assert_eq!(checked(PUSH, "no-such-user").0, ["user-unknown"]);
