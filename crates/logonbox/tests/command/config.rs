@@ -102,7 +102,7 @@ fn a_service_has_its_own_settings() {
     let stage = Setup::new();
     stage.configure("", "[service.sudo.wait]\nlogin_seconds = 9\n");
     let file = stage.path("pam_logonbox.toml");
-    let origin = format!(" # {}:6", file.display());
+    let origin = format!(" # {}:7", file.display());
     let run = stage.run(&["config", "--service", "sudo"]);
     run.assert(0, &["\n[wait]\n"], &[]);
     let line = run.line("login_seconds = 9");

@@ -11,6 +11,8 @@ use crate::terminal::{TIMEOUT, Terminal, screen};
 
 /// A user that every system has.
 const USER: &str = "root";
+/// A code that is typed before the phone rings. No push is sent then.
+const TYPED: &str = "123456\n";
 const PASSWORD: &str = tenant::PASSWORD;
 
 fn setup(account: &str, rest: &str) -> Setup {
@@ -127,7 +129,7 @@ fn every_end_has_its_code_and_its_exit_status() {
         let run = if rings {
             setup.run_typing_code(&login)
         } else {
-            setup.run_with("\n", &login)
+            setup.run_with(TYPED, &login)
         };
         assert_eq!(run.code, Some(exit), "{run:#?}");
         run.line(&format!("PAM    {code}"));
@@ -141,7 +143,7 @@ fn every_end_has_its_code_and_its_exit_status() {
 fn whoever_cannot_be_reached_is_explained() {
     let setup = Setup::new();
     setup.configure_for(&unused_address(), "", "");
-    let run = setup.run_with("\n", &["login", USER]);
+    let run = setup.run_with(TYPED, &["login", USER]);
     run.assert(
         1,
         &["PAM_AUTHINFO_UNAVAIL", "Check the name of the server"],
@@ -152,7 +154,7 @@ fn whoever_cannot_be_reached_is_explained() {
     let setup = self::setup("approve", "");
     let other = Setup::new();
     setup.write("ca.pem", other.tenant.ca_pem());
-    let run = setup.run_with("\n", &["login", USER]);
+    let run = setup.run_with(TYPED, &["login", USER]);
     run.assert(1, &["tls ", "ca_file"], &["cannot be reached"]);
 }
 
@@ -224,11 +226,11 @@ fn pinned_keys_and_the_caller_of_su_count_as_in_the_module() {
         "--pins-directory",
         &keys,
     ];
-    let run = setup.run(&login);
+    let run = setup.run_with(TYPED, &login);
     run.assert(
         1,
         &["no-key user=\"daemon\" caller=\"root\" ", "there is no "],
-        &["refused"],
+        &["The code is wrong. Login refused."],
     );
     let account = tenant::Account::new("root");
     std::fs::create_dir(&keys).unwrap();
@@ -258,7 +260,7 @@ fn a_service_that_users_start_with_more_rights_is_taken_for_one() {
         ("su", "PAM_AUTHINFO_UNAVAIL", 1),
     ] {
         let setup = setup("approve.keys-never", rest);
-        let run = setup.run_with("\n", &["login", USER, "--service", service]);
+        let run = setup.run_with(TYPED, &["login", USER, "--service", service]);
         run.assert(
             exit,
             &["timed-out ", &format!("PAM    {code}")],
