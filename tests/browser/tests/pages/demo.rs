@@ -1,6 +1,6 @@
 //! `make demo PHONE=page`: libpam, the module, and a tenant, in a terminal.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -19,7 +19,7 @@ impl Demo {
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
             .env("PHONE", "page")
             .env_remove("MODE")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -47,6 +47,12 @@ impl Demo {
                 return line.trim_end().to_owned();
             }
         }
+    }
+
+    /// Types a line.
+    pub fn answer(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        writeln!(stdin, "{text}").unwrap();
     }
 
     /// Reads to the end. The demo itself checks the result.
