@@ -102,8 +102,12 @@ impl Setup {
             if pinned { "pinned" } else { "published" },
         );
         let pins = if pinned { "required" } else { "off" };
-        let mut configuration =
-            format!("[logonbox]\ntenant = {authority:?}\naccount = {account:?}\npins = {pins:?}\n");
+        // The host answers no prompt.
+        let mut configuration = "[conversation]\ncode = \"show\"\n".to_owned();
+        let _ = write!(
+            configuration,
+            "[logonbox]\ntenant = {authority:?}\naccount = {account:?}\npins = {pins:?}\n"
+        );
         if trust == Trust::OneFile {
             let _ = write!(
                 configuration,
