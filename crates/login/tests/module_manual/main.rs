@@ -62,7 +62,7 @@ fn the_page_explains_every_reason_with_its_severity() {
     let in_code = Reason::ALL.map(Reason::as_str);
     assert_eq!(
         set(in_page.iter().map(|(word, _)| *word)),
-        set(in_code.into_iter().chain(["approved", "exempt"]))
+        set(in_code.into_iter().chain(["approved", "exempt", "ringing"]))
     );
     for (name, severity) in in_page {
         let expected = match reason(name) {
@@ -77,8 +77,8 @@ fn the_page_explains_every_reason_with_its_severity() {
 fn the_page_has_the_codes_that_the_module_returns() {
     let (before, after) = Page::new(PAGE)
         .section("RESULT CODES")
-        .split_at("From the moment");
-    let mut explained = BTreeSet::new();
+        .split_at("In all other cases:\n");
+    let (mut explained, mut refused) = (BTreeSet::new(), BTreeSet::new());
     let mut codes = BTreeSet::new();
     for item in before.items() {
         codes.insert(item.head.clone());
@@ -95,18 +95,27 @@ fn the_page_has_the_codes_that_the_module_returns() {
             }
         }
     }
-    let (list, everything_else) = after.split_at("Everything else is\n");
+    let (list, refusals) = after.split_at("The refusals are\n");
     codes.extend(list.items().into_iter().map(|item| item.head));
-    for name in everything_else.quoted() {
+    for name in refusals.quoted() {
         let reason = reason(&name).unwrap();
-        for service in ["sudo", "sudo-i"] {
-            assert_eq!(code(reason, true, service), "PAM_ABORT");
+        // The reasons above have another code before a push has left.
+        let sent: &[bool] = if explained.contains(&name) {
+            &[true]
+        } else {
+            &[true, false]
+        };
+        for &request_sent in sent {
+            for service in ["sudo", "sudo-i"] {
+                assert_eq!(code(reason, request_sent, service), "PAM_ABORT");
+            }
+            for service in ["sshd", "su", "su-l", "login"] {
+                assert_eq!(code(reason, request_sent, service), "PAM_MAXTRIES");
+            }
         }
-        for service in ["sshd", "su", "su-l", "login"] {
-            assert_eq!(code(reason, true, service), "PAM_MAXTRIES");
-        }
-        explained.insert(name);
+        refused.insert(name);
     }
+    explained.extend(refused);
     assert_eq!(code(Reason::Panic, true, "sshd"), "PAM_ABORT");
     assert_eq!(explained, set(Reason::ALL.map(Reason::as_str)));
 
@@ -222,7 +231,9 @@ fn the_page_has_the_messages_after_a_refusal() {
         texts::locked_until(until),
         texts::TRY_AGAIN.to_owned(),
     ];
-    assert_eq!(listed(part("After a refusal")), set(shown.chain(of_locks)));
+    let of_code = [texts::WRONG_CODE.to_owned()];
+    let all = shown.chain(of_locks).chain(of_code);
+    assert_eq!(listed(part("After a refusal")), set(all));
 }
 
 fn prompt(display: &str) -> String {
@@ -233,14 +244,18 @@ fn prompt(display: &str) -> String {
 fn the_page_has_the_texts_of_mode_push() {
     let part = part("With the phone");
     let displays = part.displays();
-    let [announcement, enter] = &displays[..] else {
+    let [typed, announcement, enter] = &displays[..] else {
         panic!("{displays:?}")
     };
+    assert_eq!(texts::approve_and_type(None), prompt(typed));
     let announcement = announcement.trim_end();
     assert_eq!(texts::approve_with_code(None, "4821"), announcement);
-    let on_phone = announcement.replace("phone", "phone on Pixel 8");
-    assert_eq!(texts::approve_with_code(Some("Pixel 8"), "4821"), on_phone);
-    assert!(part.quoted().contains(&"on Pixel 8".to_owned()));
+    let on_phone = announcement.replace("phone", "phone on LogonBox Key");
+    assert_eq!(
+        texts::approve_with_code(Some("LogonBox Key"), "4821"),
+        on_phone
+    );
+    assert!(part.quoted().contains(&"on LogonBox Key".to_owned()));
     assert_eq!(texts::SEND_ON_ENTER, prompt(enter));
 }
 
