@@ -59,8 +59,9 @@ settings! {
 
         /// Time limits.
         ///
-        /// The time that a user takes to answer a prompt, or to press Enter, does not count. The host
-        /// program limits the whole login, including this time. `login(1)` ends after 60 seconds
+        /// The time that a user takes to answer a prompt does not count. Only the code from the phone
+        /// has a limit of its own: 5 minutes. The host program limits the whole login. `login(1)` ends
+        /// after 60 seconds
         /// (`LOGIN_TIMEOUT` in `login.defs(5)`), and sshd after 120 (`LoginGraceTime` in
         /// `sshd_config(5)`).
         pub wait: Wait = {},
@@ -77,7 +78,7 @@ settings! {
         /// Settings for single services.
         ///
         /// `[service.NAME]` and `[service.NAME.SECTION]` hold settings for the PAM service NAME, such as
-        /// sudo. A key there wins over the same key above. See `SETTINGS FOR ONE SERVICE`.
+        /// sudo. A key there overrides the same key above. See `SETTINGS FOR ONE SERVICE`.
         pub(super) service: Services = {},
     }
 }
@@ -107,7 +108,7 @@ settings! {
         /// Not empty. Placeholders: `{user}` `{hostname}` `{tenant}`.
         pub account: Template = "{user}" => account_template,
 
-        /// The phone that gets the push.
+        /// The key that must sign. The phone with this key gets the push.
         pub device: Device = "first",
 
         /// The sender of the push, as the phone shows it.
@@ -139,22 +140,23 @@ settings! {
 }
 
 choices! {
-    /// The phone that gets the push.
+    /// The key that must sign.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum Device {
-        /// The phone of the first key in the tenant's list that the module supports and that
-        /// `algorithms` allows. Ed25519 keys come before RSA keys.
+        /// The first Ed25519 key in the tenant's list. If there is none, the first RSA key.
+        /// `algorithms` can exclude either kind.
         First = "first",
-        /// If there are several keys of the best algorithm, the user chooses from a list of at most 20.
-        /// sshd's password method cannot show the list. The list reveals that the account exists, so
+        /// If there are several keys of that kind, the user chooses from a list of at most 20. If
+        /// comments repeat, the list shows fingerprints, too. Programs that cannot show a prompt
+        /// refuse users who must choose (`conversation`). The list reveals that the account exists, so
         /// ask for the password first.
         Ask = "ask",
         ..
-        /// The comment of a key, such as `LogonBox Key`, or its fingerprint, which begins with
-        /// `SHA256:`. A tenant publishes two keys for each phone, and the comment names the kind of the
-        /// key. Upper and lower case must match. A user who has no such key is refused (`no-key`), and no
-        /// other phone gets the push.
-        Named(String) = "the comment or the fingerprint of a key",
+        /// The comment of a key, or its fingerprint (`SHA256:...`). Upper and lower case must match.
+        /// LogonBox publishes two keys for each phone. Their comments are `LogonBox Key` (Ed25519) and
+        /// `Legacy RSA`: the kind of the key, and not the phone. A user who has no such key is refused
+        /// (`no-key`), and no other phone gets the push.
+        Named(String) = "the comment of a key",
     }
 }
 
@@ -282,13 +284,13 @@ settings! {
     /// `[conversation]`.
     #[derive(Debug, Clone, Copy)]
     pub struct Conversation {
-        /// How a push is tied to the login that it belongs to. See `THE CODE`. With Airlock, this key
-        /// has no effect.
+        /// Whether users type the code that the phone shows, or compare it. See `THE CODE`. With
+        /// Airlock, this key has no effect.
         pub code: Code = "type",
 
-        /// How users are told to look at the phone. This counts with `code = "show"`, before the push
-        /// is sent. With Airlock, it counts for approvals on the phone (One-Touch). Airlock has then
-        /// sent the push already; with `"enter"`, the module asks for the result after the user has
+        /// How users are told to look at the phone. This key has an effect with `code = "show"`, and
+        /// with approvals on the phone in Airlock (One-Touch). Airlock sends its push before the
+        /// announcement. With `"enter"`, the module then asks Airlock for the result after the user has
         /// pressed Enter.
         ///
         /// Do not set `"enter"` for all services, because some programs cannot answer a prompt. See
@@ -305,23 +307,25 @@ settings! {
         pub qr_background: Background = "dark",
 
         /// Whether the terminal shows a code while it is typed: the code from the phone, and a
-        /// one-time code. Screen lockers that can only ask for a password need `false`.
+        /// one-time code. Screen lockers that can only ask for a password need `false`. Some programs
+        /// answer a hidden prompt with the password. With `false`, an answer counts as a failed
+        /// conversation if it is the password, or if it comes within 250 ms.
         pub echo: bool = true,
     }
 }
 
 choices! {
-    /// How a push is tied to the login that it belongs to.
+    /// Whether users type the code that the phone shows, or compare it.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Code {
-        /// The phone shows six digits, and the user types them at the prompt. A user who approves a
-        /// stranger's push does not let the stranger in, because only the phone shows the code. The
-        /// login needs the approval and the code. Programs that cannot show a prompt refuse
-        /// (`conversation`), and no push is sent.
+        /// Only the phone shows the code of six digits, and the user types it at the prompt. The login
+        /// needs the approval and the code. A user who approves a stranger's push does not let the
+        /// stranger in. In programs that cannot show a prompt, the login is refused (`conversation`),
+        /// and no push is sent.
         Type = "type",
         /// The terminal and the phone show the same four digits, and the user compares them. This is
-        /// weaker, because users approve without comparing. It is for programs that cannot show a
-        /// prompt.
+        /// weaker, because users approve without comparing. Use it only for programs that cannot show
+        /// a prompt.
         Show = "show",
     }
 }
@@ -342,7 +346,7 @@ choices! {
         /// the push is sent only when the user has pressed Enter. Programs that cannot answer a
         /// prompt are refused (`conversation`).
         Enter = "enter",
-        /// Not at all. Users then do not see the code of their own login.
+        /// Not at all. The users do not see the code of their own login, and cannot compare it.
         None = "none",
     }
 }
@@ -398,9 +402,10 @@ settings! {
         /// What happens while the server cannot be reached.
         pub on_unavailable: OnUnavailable = "deny",
 
-        /// How many logins of an account may fail on this host within 10 minutes, once a push was sent.
-        /// With Airlock, once a password was sent. Further logins are refused (`limit`) until these
-        /// minutes are over. A login that succeeds clears the count. 0 means no limit. See `LIMIT`.
+        /// How many pushes this host sends for an account within 10 minutes if no login succeeds. With
+        /// Airlock, how many passwords. Further logins are refused (`limit`), until enough of these
+        /// attempts are more than 10 minutes old. A login that succeeds clears the count. 0 means no
+        /// limit. See `LIMIT`.
         /// Whole number from 0 to 1000.
         pub failed_attempts_per_10_minutes: usize = 6 => count(0, 1000),
 
@@ -417,9 +422,9 @@ choices! {
         /// The login is refused.
         Deny = "deny",
         /// The module takes no part in the login (`PAM_IGNORE`), and logs a warning. The login then
-        /// depends on the other lines of the PAM stack alone. An attacker who can cut this host off
-        /// from the server needs no second factor. Never use it in a stack that has no other factor.
-        /// See `UNREACHABLE SERVERS`.
+        /// depends on the other lines of the PAM stack alone. Users who have an account on this host,
+        /// and attackers on its network, can cause an outage and then log in without the second
+        /// factor. Never use it in a stack that has no other factor. See `UNREACHABLE SERVERS`.
         Ignore = "ignore",
     }
 }

@@ -168,8 +168,8 @@ fn every_file_in_the_page_is_a_configuration() {
         .collect();
     assert!(displays.len() > 5, "{displays:?}");
     for file in displays {
-        // `[accounts]` is shown without the rest of its file.
-        let rest = if file.starts_with("[accounts]") {
+        // The examples of these sections are without the rest of their file.
+        let rest = if file.starts_with("[accounts]") || file.starts_with("[service.") {
             TENANT
         } else {
             ""
@@ -221,6 +221,8 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
         format!("{TENANT}account = \"{{usr}}\"\n"),
         "mode = \"airlock\"\n".to_owned(),
         "[airlock]\nurl = \"iam.acme.com\"\n".to_owned(),
+        format!("{TENANT}prompt = \"Yes?\"\n"),
+        format!("{TENANT}[service.sudo.policy]\nsu_asks = \"user\"\n"),
         format!("{TENANT}[accounts]\nlee = \"{{user}}@acme.com\"\n"),
         format!("{TENANT}[accounts]\nlee.smith = \"ls@acme.com\"\n"),
         URL.replace("mode = \"airlock\"\n", ""),
