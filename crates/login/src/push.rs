@@ -239,7 +239,15 @@ impl Login<'_, '_> {
         // A Ctrl-C during the hold changes neither the reason nor the code.
         let _ = delay_refusal(&*system, self.context.clock, answered);
         // The phone may have approved in the meantime.
-        let end = end.or_else(|| ticket.and_then(|ticket| self.last_look(ticket)));
+        let end = match end.or_else(|| ticket.and_then(|ticket| self.last_look(ticket))) {
+            // The push could not be sent. With pinned keys, this is the first connection.
+            Some(Err(End::Refused(refusal)))
+                if typed.is_some() && !refusal.request_sent && !refusal.is_about_the_account() =>
+            {
+                return Err(refusal);
+            }
+            end => end,
+        };
         let phone = match &end {
             Some(Ok(_)) => "the phone had approved",
             Some(Err(End::NotSent)) => "no push was sent",

@@ -394,6 +394,22 @@ fn enter_asks_for_the_result_of_the_phone() {
         .assert(Reason::UnknownUser, Some(no_answer), 1);
 }
 
+/// With pinned keys, the push is the first request.
+#[test]
+fn a_push_that_cannot_be_sent_is_no_wrong_code() {
+    for text in ["", "000001"] {
+        let script = typing(after_ring(Some(text)));
+        let tenant = Tenant {
+            refusal: ErrorKind::Unreachable(Unreachable::Refused),
+            sent: false,
+            ..script.tenant
+        };
+        let ended = Script { tenant, ..script }.run();
+        ended.assert(Reason::Unreachable, None, 1);
+        assert!(ended.refusal.unavailable);
+    }
+}
+
 /// Users whose phone is not asked see the same as after a wrong code.
 #[test]
 fn with_a_typed_code_unknown_users_cannot_be_told_apart() {
