@@ -104,13 +104,13 @@ begin() {
     exec 3>"$dir/keyboard"
 }
 
-# push: what the tenant says about the pushes of this login, in SED's words.
+# push FORM: what the tenant says about the pushes of this login. FORM is a replacement of sed.
 push() {
     tail -n +"$((before + 1))" "$dir/tenant.log" | sed -n \
         "s/.*signPayload .* text=\"\(.*\)\" button=\"\(.*\)\" phone=\"\(.*\)\" (.*) did=\([a-z-]*\).*/$1/p"
 }
 
-# login ACCOUNT [CODE]: one login. The account decides what the phone does. The person types CODE, or
+# login ACCOUNT [CODE]: one login. The account decides what the phone does. The user types CODE, or
 # the code that the phone shows. Prints what each side sees.
 login() {
     configure <<END
@@ -123,7 +123,7 @@ END
     until grep -qE '^[0-9]+ (visible|result) ' "$dir/seen" 2>/dev/null; do sleep 0.05; done
     show 's/^[0-9]* visible \(.*\)/  terminal | \1/p'
     if [ "$1" = page ]; then
-        # A person in a browser, who types the code here.
+        # The user has the phone in a browser, and types the code here.
         read -r code || code=
     else
         until [ -n "$(push sent)" ] || grep -q '^[0-9]* result ' "$dir/seen"; do sleep 0.05; done
@@ -235,16 +235,16 @@ END
     exit 0
 fi
 
-printf '\n1. The person approves, and types the code that the phone shows.\n\n'
+printf '\n1. The user approves, and types the code that the phone shows.\n\n'
 login approve
 expect PAM_SUCCESS approved
-printf '\n2. The person approves the push of a stranger, who does not see the code.\n\n'
+printf '\n2. The user approves the push of a stranger, who does not see the code.\n\n'
 login approve 000000
 expect PAM_MAXTRIES wrong-code
-printf '\n3. The person declines.\n\n'
+printf '\n3. The user declines.\n\n'
 login decline
 expect PAM_MAXTRIES declined
-printf '\n4. Somebody who does not have the phone answers with a signature of their own.\n\n'
+printf '\n4. An attacker without the phone answers with another signature.\n\n'
 login wrong-key
 expect PAM_MAXTRIES bad-signature
 printf '\nAll four came out right. To answer yourself, in a browser: make demo PHONE=page\n'
