@@ -30,11 +30,9 @@ impl EventLoop {
     /// If it is called, or dropped, inside an async runtime.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.0.block_on(async {
-            // The loop does not run between calls. The first turn reads the events since then. In
-            // the second one, connections that the server has closed leave the pool.
-            for _ in 0..2 {
-                tokio::task::yield_now().await;
-            }
+            // The loop does not run between calls. This turn reads the events since then, so that
+            // a kept connection that the server has closed is not used.
+            tokio::task::yield_now().await;
             future.await
         })
     }

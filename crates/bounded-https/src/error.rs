@@ -45,7 +45,7 @@ pub enum Unreachable {
     NoRoute,
     /// The connection was closed too early.
     Cut,
-    /// The proxy refused to connect.
+    /// The proxy cannot be reached, or it refused to connect.
     Proxy,
     /// The server answered with a status from 500 to 599. An [`HttpClient`](crate::HttpClient)
     /// returns such answers; its callers decide.

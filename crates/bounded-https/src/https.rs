@@ -1,76 +1,191 @@
 //! [`Https`]: the HTTP client of this crate.
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response};
+use http::header::{ACCEPT, CONTENT_LENGTH, HOST, USER_AGENT};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version};
+use http_body_util::Full;
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
-use crate::classify::classify;
+use crate::authority::Authority;
 use crate::client::{Body, BoxFuture, HttpClient, Limits};
+use crate::connect::{Connector, Step};
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
-use crate::resolve::SystemResolver;
+use crate::proxy::Proxy;
 use crate::tls::{self, Roots};
 
-/// Sends HTTPS requests with reqwest, hyper and rustls.
+/// An idle connection is kept for so long. Firewalls may forget it later.
+const IDLE: Duration = Duration::from_secs(90);
+/// No deadline is later than this.
+const FAR: Duration = Duration::from_secs(1 << 30);
+
+/// Sends HTTPS requests with hyper and rustls.
 ///
 /// It is cheap to clone, and clones share their connections. Many requests can run at once. It
-/// keeps at most one idle connection for each host. Dropping the last clone closes the connections.
+/// keeps at most one idle connection. Dropping the last clone closes it.
 ///
 /// Requests must run on a tokio runtime with I/O and time enabled.
 #[derive(Clone)]
-pub struct Https(reqwest::Client);
+pub struct Https(Arc<Client>);
+
+struct Client {
+    connector: Connector,
+    connect_timeout: Duration,
+    idle: Mutex<Option<Idle>>,
+}
+
+/// A connection for the next request.
+struct Idle {
+    connection: Box<Connection>,
+    server: Authority,
+    since: Instant,
+}
 
 impl Https {
     /// Begins to configure a client.
     pub fn builder() -> HttpsBuilder {
         HttpsBuilder {
             roots: Roots::System,
-            proxy: None,
+            proxy: Ok(None),
             connect_timeout: Duration::from_secs(5),
             user_agent: concat!("bounded-https/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
+}
 
+impl Client {
     async fn exchange(
         &self,
-        mut request: Request<Body>,
-        answer_bytes: usize,
+        request: Request<Body>,
+        limits: Limits,
     ) -> Result<Response<Body>, Error> {
+        let (server, request) = self.prepared(request)?;
+        let deadline = after(limits.timeout);
+        let mut connection = match self.idle(&server).await {
+            Some(connection) => connection,
+            None => self.connect(&server, deadline).await?,
+        };
+        let answer = answer(&mut connection, request, limits.answer_bytes);
+        let answer = timeout_at(deadline, answer)
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "")))
+            .map_err(Error::after_sending)?;
+        self.keep(connection, server).await;
+        Ok(answer)
+    }
+
+    /// The server of a request, and the request as HTTP/1.1 sends it. Not inlined: its stack is
+    /// free for the connection.
+    #[inline(never)]
+    fn prepared(&self, request: Request<Body>) -> Result<(Authority, Request<Full<Bytes>>), Error> {
+        let invalid = |what: &str| Error::new(ErrorKind::InvalidInput, what);
+        let uri = request.uri();
+        if uri.scheme() != Some(&Scheme::HTTPS) {
+            return Err(invalid("a URL must begin with https://"));
+        }
+        let server: Authority = uri
+            .authority()
+            .and_then(|authority| authority.as_str().parse().ok())
+            .ok_or_else(|| invalid("the URL has no valid host"))?;
+        let host = HeaderValue::try_from(server.to_string())
+            .map_err(|error| invalid("").with_source(error))?;
+        let path = uri.path_and_query().cloned();
+        let is_empty = request.body().as_bytes().is_empty();
+        let mut request = request.map(|body| Full::new(Bytes::from_owner(body)));
+        *request.uri_mut() = Uri::from(path.unwrap_or(PathAndQuery::from_static("/")));
+        *request.version_mut() = Version::HTTP_11;
         // RFC 9110, section 8.6: a POST without content says so. The library does not.
-        if request.method() == Method::POST && request.body().as_bytes().is_empty() {
-            let headers = request.headers_mut();
+        let says_so = is_empty && request.method() == Method::POST;
+        let headers = request.headers_mut();
+        add(headers, HOST, host);
+        add(headers, ACCEPT, HeaderValue::from_static("*/*"));
+        add(headers, USER_AGENT, self.connector.user_agent.clone());
+        if says_so {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let request = request
-            .map(Bytes::from_owner)
-            .try_into()
-            .map_err(classify)?;
-        let mut response = self.0.execute(request).await.map_err(|error| {
-            let before = error.is_connect() || error.is_builder();
-            let error = classify(error);
-            if before { error } else { error.after_sending() }
-        })?;
+        Ok((server, request))
+    }
+
+    /// The kept connection, if it leads to this server and is still open.
+    async fn idle(&self, server: &Authority) -> Option<Box<Connection>> {
+        let kept = self.idle.try_lock().ok()?.take();
+        let mut kept = kept.filter(|kept| kept.server == *server && kept.since.elapsed() < IDLE)?;
+        kept.connection.is_usable().await.then_some(kept.connection)
+    }
+
+    async fn keep(&self, mut connection: Box<Connection>, server: Authority) {
+        if !connection.is_usable().await {
+            connection.close();
+        } else if let Ok(mut idle) = self.idle.try_lock() {
+            *idle = Some(Idle {
+                connection,
+                server,
+                since: Instant::now(),
+            });
+        }
+    }
+
+    async fn connect(
+        &self,
+        server: &Authority,
+        deadline: Instant,
+    ) -> Result<Box<Connection>, Error> {
+        let deadline = deadline.min(after(self.connect_timeout));
+        let mut step = Step::Lookup;
+        match timeout_at(deadline, self.connector.connect(server, &mut step)).await {
+            Ok(result) => result,
+            Err(_) => Err(self.connector.late(step)),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(kept) = self.idle.get_mut().ok().and_then(Option::take) {
+            kept.connection.close();
+        }
+    }
+}
+
+/// Sends a request and reads the whole answer. Boxed, as a connection is: what is large lies on the
+/// heap, and the stack below it stays small.
+fn answer(
+    connection: &mut Connection,
+    request: Request<Full<Bytes>>,
+    limit: usize,
+) -> BoxFuture<'_, Result<Response<Body>, Error>> {
+    Box::pin(async move {
+        let (head, mut rest) = connection.send(request).await?.into_parts();
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| classify(error).after_sending())?
-        {
-            if chunk.len() > answer_bytes.saturating_sub(body.len()) {
-                let what = format!("an answer of more than {answer_bytes} bytes");
-                return Err(Error::new(ErrorKind::NotUnderstood, what).after_sending());
+        while let Some(chunk) = connection.next(&mut rest).await? {
+            if chunk.len() > limit.saturating_sub(body.len()) {
+                let what = format!("an answer of more than {limit} bytes");
+                return Err(Error::new(ErrorKind::NotUnderstood, what));
             }
-            make_room(&mut body, chunk.len(), answer_bytes);
+            make_room(&mut body, chunk.len(), limit);
             body.extend_from_slice(&chunk);
         }
         let mut answer = Response::new(Body::from(body));
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        *answer.status_mut() = head.status;
+        *answer.headers_mut() = head.headers;
         Ok(answer)
-    }
+    })
+}
+
+/// Adds a header, unless the caller has set it.
+fn add(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    headers.entry(name).or_insert(value);
+}
+
+fn after(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time.min(FAR)).unwrap_or(now)
 }
 
 impl HttpClient for Https {
@@ -83,10 +198,7 @@ impl HttpClient for Https {
             if tokio::runtime::Handle::try_current().is_err() {
                 return Err(Error::new(ErrorKind::Local, "no tokio runtime"));
             }
-            let exchange = self.exchange(request, limits.answer_bytes);
-            let answer = tokio::time::timeout(limits.timeout, exchange)
-                .await
-                .unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "").after_sending()));
+            let answer = self.0.exchange(request, limits).await;
             match &answer {
                 Ok(answer) => {
                     let status = answer.status().as_u16();
@@ -118,7 +230,7 @@ impl fmt::Debug for Https {
 #[must_use]
 pub struct HttpsBuilder {
     roots: Roots,
-    proxy: Option<String>,
+    proxy: Result<Option<Proxy>, Error>,
     connect_timeout: Duration,
     user_agent: String,
 }
@@ -133,7 +245,7 @@ impl HttpsBuilder {
     /// Connects through this proxy (`http://name:port`). TLS to the server runs inside the tunnel
     /// (RFC 9110, section 9.3.6).
     pub fn proxy(mut self, url: &str) -> Self {
-        self.proxy = Some(url.to_owned());
+        self.proxy = url.parse().map(Some);
         self
     }
 
@@ -154,29 +266,20 @@ impl HttpsBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Local`] if the CA certificates cannot be read, and [`ErrorKind::InvalidInput`]
-    /// if the proxy is not a URL.
+    /// if the proxy is not a URL or the user agent cannot be a header.
     pub fn build(self) -> Result<Https, Error> {
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&self.roots)?)
-            .dns_resolver(SystemResolver)
-            .https_only(true)
-            .http1_only()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .pool_max_idle_per_host(1)
-            .connect_timeout(self.connect_timeout)
-            .user_agent(self.user_agent);
-        let failed = |kind| {
-            move |error: reqwest::Error| Error::new(kind, "").with_source(error.without_url())
+        let user_agent = HeaderValue::try_from(self.user_agent)
+            .map_err(|error| Error::new(ErrorKind::InvalidInput, "").with_source(error))?;
+        let connector = Connector {
+            proxy: self.proxy?,
+            tls: Arc::new(tls::config(&self.roots)?).into(),
+            user_agent,
         };
-        if let Some(proxy) = self.proxy {
-            let proxy = reqwest::Proxy::all(proxy).map_err(failed(ErrorKind::InvalidInput))?;
-            builder = builder.proxy(proxy);
-        }
-        let client = builder.build().map_err(failed(ErrorKind::Local))?;
-        Ok(Https(client))
+        Ok(Https(Arc::new(Client {
+            connector,
+            connect_timeout: self.connect_timeout,
+            idle: Mutex::new(None),
+        })))
     }
 }
 

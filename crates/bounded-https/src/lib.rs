@@ -5,16 +5,22 @@
 mod authority;
 #[cfg(feature = "blocking")]
 pub mod blocking;
-#[cfg(feature = "https")]
-mod classify;
 mod client;
+#[cfg(feature = "https")]
+mod connect;
+#[cfg(feature = "https")]
+mod connection;
 mod error;
+#[cfg(feature = "https")]
+mod failure;
 /// Parsers that only their fuzz targets call.
 #[cfg(all(fuzzing, feature = "https"))]
 #[doc(hidden)]
 pub mod fuzz;
 #[cfg(feature = "https")]
 mod https;
+#[cfg(feature = "https")]
+mod proxy;
 #[cfg(feature = "https")]
 mod resolve;
 #[cfg(feature = "https")]

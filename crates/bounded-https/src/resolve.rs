@@ -1,66 +1,60 @@
 //! Name look-up on a separate thread, because `getaddrinfo` cannot be interrupted. The thread knows
 //! only the name, and ends with its look-up.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::thread;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
+
+use crate::error::{ErrorKind, Unreachable};
+use crate::failure::Failure;
 
 /// Modules of the name service may need much stack. Unused stack costs no memory.
 const STACK_BYTES: usize = 2 << 20;
 
-/// The look-up of the system, as nsswitch.conf configures it.
-#[derive(Debug)]
-pub(crate) struct SystemResolver;
-
-impl Resolve for SystemResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (sender, receiver) = oneshot::channel();
-        let thread = thread::Builder::new()
-            .name("https-dns".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || {
-                let found = (name.as_str(), 0)
-                    .to_socket_addrs()
-                    .map(|found| with_a_route(found, has_route))
-                    .map_err(told_apart);
-                // The request may have ended in the meantime.
-                let _ = sender.send(found);
-            });
-        Box::pin(async move {
-            thread.map_err(NotLookedUp)?;
-            let ended = |_| NotLookedUp(io::Error::other("it ended without an answer"));
-            let found = receiver.await.map_err(ended)??;
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+/// The addresses of a host. The system looks the name up, as nsswitch.conf configures it.
+pub(crate) async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
     }
+    let host = host.to_owned();
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new()
+        .name("https-dns".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || {
+            let found = (host, port)
+                .to_socket_addrs()
+                .map(|found| with_a_route(found, has_route))
+                .map_err(told_apart);
+            // The request may have ended in the meantime.
+            let _ = sender.send(found);
+        })
+        .map_err(|error| of_this_host(&error))?;
+    let ended = |_| of_this_host(&io::Error::other("it ended without an answer"));
+    receiver.await.map_err(ended)?
 }
 
 /// This host failed during the look-up, not a name server. It must not look like an unknown name.
-#[derive(Debug)]
-pub(crate) struct NotLookedUp(io::Error);
-
-impl fmt::Display for NotLookedUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the look-up failed on this machine: {}", self.0)
+fn of_this_host(error: &io::Error) -> Failure {
+    Failure {
+        kind: ErrorKind::Local,
+        source: format!("the look-up failed on this machine: {error}").into(),
     }
 }
 
-impl Error for NotLookedUp {}
-
 /// Separates errors of this host (`EAI_SYSTEM`, getaddrinfo(3)) from errors on the way to a name
 /// server.
-fn told_apart(error: io::Error) -> Box<dyn Error + Send + Sync> {
+fn told_apart(error: io::Error) -> Failure {
     // Linux, errno(3): ENETDOWN, ENETUNREACH, ETIMEDOUT, ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH.
     const OF_THE_WAY: [i32; 6] = [100, 101, 110, 111, 112, 113];
     match error.raw_os_error() {
-        Some(errno) if !OF_THE_WAY.contains(&errno) => NotLookedUp(error).into(),
-        // As text: `ECONNREFUSED` here must not look like a server that refuses the connection.
-        _ => io::Error::other(error.to_string()).into(),
+        Some(errno) if !OF_THE_WAY.contains(&errno) => of_this_host(&error),
+        _ => Failure {
+            kind: ErrorKind::Unreachable(Unreachable::Lookup),
+            source: error.into(),
+        },
     }
 }
 
@@ -117,19 +111,18 @@ mod tests {
 
     #[test]
     fn a_failure_of_this_host_is_not_an_unknown_name() {
-        let is_ours = |error| told_apart(error).is::<NotLookedUp>();
+        let kind = |error| told_apart(error).kind;
         // EIO, ENOMEM, EMFILE.
         for errno in [5, 12, 24] {
-            assert!(is_ours(io::Error::from_raw_os_error(errno)));
+            let error = io::Error::from_raw_os_error(errno);
+            assert_eq!(kind(error), ErrorKind::Local);
         }
+        let unknown = ErrorKind::Unreachable(Unreachable::Lookup);
         // ENETUNREACH, ETIMEDOUT, ECONNREFUSED.
         for errno in [101, 110, 111] {
-            assert!(!is_ours(io::Error::from_raw_os_error(errno)));
+            assert_eq!(kind(io::Error::from_raw_os_error(errno)), unknown);
         }
-        assert!(!is_ours(io::Error::other("Name or service not known")));
-        let refused = told_apart(io::Error::from_raw_os_error(111));
-        let refused = refused.downcast::<io::Error>().unwrap();
-        assert_eq!(refused.kind(), io::ErrorKind::Other, "not the tenant's");
+        assert_eq!(kind(io::Error::other("Name or service not known")), unknown);
     }
 
     #[test]

@@ -271,8 +271,8 @@ impl Refusal {
     }
 }
 
-/// Whether this is an outage. A cut connection, an HTTP status and a proxy's answer are not: a
-/// stranger may cause them.
+/// Whether this is an outage. A cut connection, an HTTP status and a failure of the proxy are
+/// not: a stranger may cause them.
 fn is_outage(unreachable: Unreachable) -> bool {
     matches!(
         unreachable,
@@ -282,14 +282,14 @@ fn is_outage(unreachable: Unreachable) -> bool {
 
 /// The error, and its causes.
 macro_rules! described {
-    ($error:expr) => {
-        match std::error::Error::source(&$error) {
-            Some(_) if !$error.detail().is_empty() => {
-                format!("{}: {}", $error, $error.detail())
-            }
-            _ => $error.to_string(),
+    ($error:expr) => {{
+        let text = $error.to_string();
+        if text.ends_with($error.detail()) {
+            text
+        } else {
+            format!("{text}: {}", $error.detail())
         }
-    };
+    }};
 }
 
 impl From<logonbox_authenticator::Error> for Refusal {
