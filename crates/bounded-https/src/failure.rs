@@ -74,7 +74,7 @@ fn kind_of_io(error: &io::Error) -> ErrorKind {
 }
 
 /// Whether an error means that this host failed (Linux, errno(3)): a local firewall or `SELinux`
-/// refused the connection, or memory, file descriptors, threads or local ports ran out.
+/// refused the connection, a sandbox allows no sockets of the Internet, or memory, file descriptors, threads or local ports ran out.
 pub(crate) fn is_local(error: &io::Error) -> bool {
     const EPERM: i32 = 1;
     const EAGAIN: i32 = 11;
@@ -82,10 +82,21 @@ pub(crate) fn is_local(error: &io::Error) -> bool {
     const EACCES: i32 = 13;
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
+    const EAFNOSUPPORT: i32 = 97;
     const EADDRNOTAVAIL: i32 = 99;
     const ENOBUFS: i32 = 105;
     matches!(
         error.raw_os_error(),
-        Some(EPERM | EAGAIN | ENOMEM | EACCES | ENFILE | EMFILE | EADDRNOTAVAIL | ENOBUFS)
+        Some(
+            EPERM
+                | EAGAIN
+                | ENOMEM
+                | EACCES
+                | ENFILE
+                | EMFILE
+                | EAFNOSUPPORT
+                | EADDRNOTAVAIL
+                | ENOBUFS
+        )
     )
 }

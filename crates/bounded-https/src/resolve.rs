@@ -2,9 +2,10 @@
 //! only the name, and ends with its look-up.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::thread;
 
+use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 
 use crate::error::{ErrorKind, Unreachable};
@@ -27,7 +28,9 @@ pub(crate) async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fai
             let found = (host, port)
                 .to_socket_addrs()
                 .map(|found| with_a_route(found, has_route))
-                .map_err(told_apart);
+                .map_err(|error| {
+                    no_internet().map_or_else(|| told_apart(error), |error| of_this_host(&error))
+                });
             // The request may have ended in the meantime.
             let _ = sender.send(found);
         })
@@ -68,16 +71,26 @@ fn with_a_route(
     if routed.is_empty() { rest } else { routed }
 }
 
-/// Asks the kernel for a route: connecting a UDP socket sends no packet (connect(2)).
+/// Asks the kernel for a route: connecting a UDP socket sends no packet (connect(2)). The socket is
+/// not bound, because `SELinux` does not let login and sudo do that.
 fn has_route(address: &SocketAddr) -> bool {
-    let any: IpAddr = match address {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
     // Any port but 0 works.
     let target = SocketAddr::new(address.ip(), 443);
-    let asked = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(target));
+    let socket = Socket::new(Domain::for_address(target), Type::DGRAM, None);
+    let asked = socket.and_then(|socket| socket.connect(&target.into()));
     !asked.is_err_and(|error| means_no_route(&error))
+}
+
+/// The error if this process may not use the Internet at all, as in a sandbox with
+/// `RestrictAddressFamilies=AF_UNIX` (systemd.exec(5)). A look-up then fails like that of an unknown
+/// name.
+fn no_internet() -> Option<io::Error> {
+    let socket = |domain| Socket::new(domain, Type::DGRAM, None).err();
+    let error = socket(Domain::IPV4)?;
+    socket(Domain::IPV6)?;
+    Some(io::Error::other(format!(
+        "no Internet sockets (a sandbox?): {error}"
+    )))
 }
 
 /// Whether an error means that there is no route. Local users can cause other errors, such as too

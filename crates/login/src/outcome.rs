@@ -264,10 +264,12 @@ impl Refusal {
     /// user names could be enumerated.
     #[must_use]
     pub fn is_about_the_account(&self) -> bool {
-        matches!(
-            self.reason,
-            Reason::NoAccount | Reason::NoKey | Reason::UnknownUser | Reason::Limit
-        )
+        match self.reason {
+            Reason::NoAccount | Reason::NoKey | Reason::UnknownUser | Reason::Limit => true,
+            // Too many requests: an unknown user causes none.
+            Reason::Refused => !self.request_sent,
+            _ => false,
+        }
     }
 }
 
@@ -296,12 +298,12 @@ impl From<logonbox_authenticator::Error> for Refusal {
     fn from(error: logonbox_authenticator::Error) -> Self {
         use logonbox_authenticator::ErrorKind as Kind;
         let what = match error.kind() {
-            Kind::NoSuchAccount | Kind::Forbidden | Kind::InvalidInput => {
-                (Reason::NoAccount, false)
-            }
+            Kind::NoSuchAccount | Kind::InvalidInput => (Reason::NoAccount, false),
+            // The tenant does not show the account to this host.
+            Kind::Forbidden if !error.request_sent() => (Reason::NoAccount, false),
             Kind::NoUsableKey => (Reason::NoKey, false),
             Kind::Declined => (Reason::Declined, false),
-            Kind::Refused | Kind::TooManyRequests => (Reason::Refused, false),
+            Kind::Refused | Kind::Forbidden | Kind::TooManyRequests => (Reason::Refused, false),
             Kind::TimedOut => (Reason::TimedOut, true),
             Kind::Unreachable(how) => (Reason::Unreachable, is_outage(how)),
             Kind::Tls => (Reason::Tls, false),

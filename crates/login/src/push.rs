@@ -30,8 +30,8 @@ use crate::texts;
 
 /// An answer that comes sooner is not a person's. A host that cannot ask fails sooner, too.
 const EARLY: Duration = Duration::from_millis(250);
-/// The push leaves this long after the prompt. The prompt reaches the host a moment later than the
-/// order reaches the task.
+/// The push leaves this long after the prompt. The prompt reaches the host a moment after the gate
+/// opens.
 const SETTLED: Duration = Duration::from_millis(260);
 /// The characters of a short fingerprint: `SHA256:` and 12 more.
 const SHORT: usize = 19;
@@ -166,7 +166,6 @@ impl Login<'_, '_> {
             let order = Order {
                 key,
                 gate: gate.clone(),
-                not_before: later(self.context.clock.now(), SETTLED),
             };
             ticket.answer(self.context.clock, order);
         }
@@ -179,6 +178,7 @@ impl Login<'_, '_> {
             Echo::Off
         };
         let prompt = texts::approve_and_type(self.phone.as_deref());
+        gate.open_from(later(asked, SETTLED));
         let answer = self.context.host.ask(&prompt, echo).ok();
         let is_sent = gate.close();
         let answered = self.context.clock.now();
@@ -304,6 +304,7 @@ impl Login<'_, '_> {
         let (task, key) = self.chosen_key(task)?;
         let line = texts::approve_with_code(self.phone.as_deref(), code.as_str());
         let announce = self.config.conversation.announce;
+        let counted = self.context.clock.now();
         let announced = self
             .context
             .announce(announce, &line, texts::SEND_ON_ENTER)?;
@@ -311,12 +312,19 @@ impl Login<'_, '_> {
         self.context.look_for_signal()?;
         let end = match task {
             Err(refusal) => Err(End::Refused(refusal)),
+            // Otherwise pushes could be saved up until their attempts no longer count.
+            Ok(_) if announced.saturating_duration_since(counted) >= CODE_TIME => {
+                let what = "Enter came after more than 5 minutes";
+                let refusal = Refusal::new(Reason::TimedOut, what).after_sending();
+                return Err(Refusal {
+                    message: Some(texts::REFUSED.to_owned()),
+                    ..refusal
+                });
+            }
             Ok(ticket) => {
-                let order = Order {
-                    key,
-                    gate: Gate::default(),
-                    not_before: announced,
-                };
+                let gate = Gate::default();
+                gate.open_from(announced);
+                let order = Order { key, gate };
                 ticket.answer(self.context.clock, order);
                 self.end(ticket)
             }

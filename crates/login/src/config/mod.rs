@@ -118,8 +118,8 @@ impl Config {
         let file = File::read(document)?;
         let services = file.service.0.clone();
         let mut config = Self::of(file)?;
-        for name in services {
-            let about = |wrong: Wrong| wrong.about(&name).about("service");
+        for (name, offset) in services {
+            let about = |wrong: Wrong| wrong.about(&name).about("service").at(offset);
             let file = service::merged(document, &name).and_then(|merged| File::read(&merged));
             let for_service = file.and_then(Self::of).map_err(about)?;
             if name == service {

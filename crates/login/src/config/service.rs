@@ -18,9 +18,9 @@ const SECTIONS: [(&str, &[&str]); 5] = [
 ];
 const MODE: &str = "mode";
 
-/// The names of the services.
+/// The names of the services, each with its place in the file.
 #[derive(Debug, Clone)]
-pub struct Services(pub Vec<String>);
+pub struct Services(pub Vec<(String, usize)>);
 
 impl Value for Services {
     /// Checks which keys are set. The values are checked in the file of each service.
@@ -28,11 +28,15 @@ impl Value for Services {
         let mut names = Vec::new();
         for (name, keys) in table(value)? {
             let about = |wrong: Wrong| wrong.about(name.get_ref()).at(name.span().start);
-            if name.get_ref().is_empty() || name.get_ref().contains(['/', '\0']) {
-                return Err(about("no PAM service has this name".into()));
+            let is_possible = !name.get_ref().is_empty()
+                // libpam changes the names of services to lower case (pam_start.c).
+                && !name.get_ref().contains(|c: char| c == '/' || c == '\0' || c.is_uppercase());
+            if !is_possible {
+                let wrong = "no PAM service has this name; names are in lower case";
+                return Err(about(wrong.into()));
             }
             check(keys).map_err(about)?;
-            names.push(name.get_ref().to_string());
+            names.push((name.get_ref().to_string(), name.span().start));
         }
         Ok(Self(names))
     }

@@ -500,11 +500,15 @@ fn errors_in_the_settings_of_a_service_name_their_place() {
         ),
         (
             "[service.\"a/b\"]",
-            "line 3, service.a/b: no PAM service has this name",
+            "line 3, service.a/b: no PAM service has this name; names are in lower case",
+        ),
+        (
+            "[service.Sudo]",
+            "line 3, service.Sudo: no PAM service has this name; names are in lower case",
         ),
         (
             "[service.sudo.logonbox]\nprompt = \"Yes?\"",
-            "service.sudo.logonbox.prompt: must hold {code}: users read it on the phone and type it \
+            "line 3, service.sudo.logonbox.prompt: must hold {code}: users read it on the phone and type it \
              (conversation.code = \"type\")",
         ),
     ] {

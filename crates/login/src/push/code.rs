@@ -43,18 +43,18 @@ impl Code {
 
     /// Compares in constant time. Blanks and hyphens in the answer are ignored.
     pub(super) fn compare(&self, answer: &[u8]) -> Typed {
-        if answer.is_empty() {
-            return Typed::Empty;
-        }
-        if answer
-            .iter()
-            .eq(SSHD_JUNK.iter().cycle().take(answer.len()))
+        if !answer.is_empty()
+            && answer
+                .iter()
+                .eq(SSHD_JUNK.iter().cycle().take(answer.len()))
         {
             return Typed::SshdJunk;
         }
         let mut typed = Zeroizing::new(Vec::with_capacity(answer.len()));
-        typed.extend(answer.iter().filter(|byte| !b" \t\r-".contains(byte)));
-        if bool::from(typed.ct_eq(self.0.as_bytes())) {
+        typed.extend(answer.iter().filter(|byte| !b" \t\r\n-".contains(byte)));
+        if typed.is_empty() {
+            Typed::Empty
+        } else if bool::from(typed.ct_eq(self.0.as_bytes())) {
             Typed::Right
         } else {
             Typed::Wrong
@@ -94,8 +94,6 @@ mod tests {
             assert_eq!(code.compare(right.as_bytes()), Typed::Right, "{right:?}");
         }
         for wrong in [
-            " ",
-            "-",
             "843008",
             "84300",
             "8430090",
@@ -110,7 +108,9 @@ mod tests {
         }
         assert_eq!(code.compare(b"\xff43009"), Typed::Wrong);
         assert_eq!(code.compare(&[b'8'; 100_000]), Typed::Wrong);
-        assert_eq!(code.compare(b""), Typed::Empty);
+        for empty in ["", " ", "-", "\r"] {
+            assert_eq!(code.compare(empty.as_bytes()), Typed::Empty, "{empty:?}");
+        }
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
             let junk: Vec<u8> = SSHD_JUNK.iter().copied().cycle().take(length).collect();
             assert_eq!(code.compare(&junk), Typed::SshdJunk, "{length}");
         }
-        for other in [&b"INCORRECT"[..], b"\x08\n\r\x7fINCORREC!", b"\n"] {
+        for other in [&b"INCORRECT"[..], b"\x08\n\r\x7fINCORREC!", b"N"] {
             assert_eq!(code.compare(other), Typed::Wrong, "{other:?}");
         }
     }

@@ -1,24 +1,28 @@
 //! The I/O thread's side of a push: fetch the keys, count the attempt, push, verify.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use logonbox_authenticator::{
     Approval, Client, ClientBuilder, ErrorKind, PublicKey, SignRequest, Wording,
 };
+use tokio::time::Instant;
 
 use super::gate::Gate;
 use super::{configured_key, trusting};
 use crate::config::{Code, Config, Device};
 use crate::io_thread::Line;
 use crate::log::{self, Log, LogFields, Severity};
-use crate::outcome::Refusal;
+use crate::outcome::{Reason, Refusal};
 use crate::pins::Pinned;
 use crate::policy::{Attempt, Limit};
 use crate::system::System;
 
 /// The most keys that a person chooses from.
 const MOST_OFFERED: usize = 20;
+
+/// Counting and logging take far less.
+const MOST_TIME: Duration = Duration::from_secs(10);
 
 /// A message from the task to the PAM thread.
 pub(super) enum Event {
@@ -49,9 +53,8 @@ impl<R: Into<Refusal>> From<R> for End {
 pub(super) struct Order {
     /// The key that the person chose.
     pub(super) key: Option<PublicKey>,
-    /// The push leaves only while this is open, and not before this time.
+    /// The push leaves only while this is open.
     pub(super) gate: Gate,
-    pub(super) not_before: Instant,
 }
 
 /// The keys of an account.
@@ -109,16 +112,15 @@ impl Task {
         if let Some(chosen) = order.key {
             key = chosen;
         }
-        tokio::time::sleep_until(order.not_before.into()).await;
-        if order.gate.is_closed() {
+        if !order.gate.opens().await {
             return Err(End::NotSent);
         }
         let is_shown = counted.is_some();
+        let begun = Instant::now();
         let attempt = match counted {
             Some(attempt) => attempt,
             None => self.limit.count(&*self.system).await?,
         };
-        line.stop_if_cancelled().await;
         if !order.gate.pass() {
             attempt.take_back();
             return Err(End::NotSent);
@@ -133,6 +135,11 @@ impl Task {
             attempt.hint.clone()
         };
         line.tell(Event::Ringing(key.clone(), hint), wait.login_seconds);
+        // The caller of su can stop this process, and save up counted pushes.
+        if begun.elapsed() > MOST_TIME {
+            let what = "this process was stopped before the push";
+            return Err(Refusal::new(Reason::LocalFailure, what).into());
+        }
         let request = client
             .payload()
             .map(|payload| SignRequest::new(&self.fields.account, &key, self.wording, payload));
@@ -151,7 +158,12 @@ impl Task {
                 if !error.request_sent() && !is_shown {
                     attempt.take_back();
                 }
-                Err(error.into())
+                let refusal = Refusal::from(error);
+                Err(End::Refused(Refusal {
+                    // A timeout is an outage only if the key list does not come.
+                    unavailable: refusal.unavailable && refusal.reason != Reason::TimedOut,
+                    ..refusal
+                }))
             }
         }
     }
