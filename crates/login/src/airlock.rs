@@ -64,12 +64,16 @@ pub fn login(
     // Unknown users are asked, too, so that user names cannot be enumerated.
     let typed = ask_password(&config.airlock, person, &mut context)?;
     let system = context.system.clone();
-    let result = password_to_send(&typed).and_then(|password| {
-        let (account, unknown) = match person.known(&*system) {
-            Ok(name) => (config.account(&name, &system.hostname()), None),
-            // Airlock is asked for a session, so that the time does not reveal user names.
-            Err(refusal) if refusal.reason == Reason::UnknownUser => (String::new(), Some(refusal)),
+    let log_in = || {
+        let (account, known) = match person.known(&*system) {
+            Ok(name) => (config.account(&name, &system.hostname()), Ok(())),
+            Err(refusal) if refusal.reason == Reason::UnknownUser => (String::new(), Err(refusal)),
             Err(refusal) => return Err(refusal),
+        };
+        // The first word in the log is the user's: sshd changes the passwords of unknown users.
+        let (password, unasked) = match known.and_then(|()| password_to_send(&typed)) {
+            Ok(password) => (password, None),
+            Err(refusal) => (Zeroizing::default(), Some(refusal)),
         };
         context.fields.account.clone_from(&account);
         policy::enough_memory()?;
@@ -84,7 +88,7 @@ pub fn login(
                 &account,
             ),
             account,
-            unknown,
+            unasked,
             system: system.clone(),
             log: context.log.clone(),
             fields: context.fields.clone(),
@@ -101,8 +105,8 @@ pub fn login(
             login.set_authtok()?;
         }
         Ok(proof)
-    });
-    match result {
+    };
+    match log_in() {
         // The same delay and the same code for all of these. The delay begins at Airlock's answer: a
         // slow Airlock must not reveal user names. A Ctrl-C does not change the code.
         Err(refusal) if reveals_user_names(&refusal) => {

@@ -58,8 +58,10 @@ pub(super) struct Task {
     pub(super) builder: ClientBuilder,
     pub(super) debug: Option<String>,
     pub(super) account: String,
-    /// The refusal of a user who is unknown here. Airlock gets no name and no password.
-    pub(super) unknown: Option<Refusal>,
+    /// The refusal of a user who is unknown here, or of a password that cannot be one. Airlock gets
+    /// no name and no password. A session there takes as long as for others, so that the time does
+    /// not reveal user names.
+    pub(super) unasked: Option<Refusal>,
     pub(super) password: Zeroizing<String>,
     pub(super) limit: Limit,
     pub(super) system: Arc<dyn System>,
@@ -85,7 +87,7 @@ impl Task {
         let client = client(self.builder, &self.config.tls);
         // Reading the CA certificates can take long on a network file system.
         flow.line.stop_if_cancelled().await;
-        let result = match self.unknown {
+        let result = match self.unasked {
             None => flow.run(client, &self.account, &self.password).await,
             Some(refusal) => {
                 if let Ok(client) = client

@@ -103,6 +103,30 @@ fn an_unknown_user_is_delayed_in_the_same_way() {
     assert_eq!(ended.pauses, 1);
 }
 
+/// The time must not reveal user names, and sshd replaces the passwords of unknown users by junk.
+#[test]
+fn airlock_is_asked_for_a_session_without_a_name_and_a_password() {
+    const JUNK: &str = "\x08\n\r\x7fINC";
+    for (user, typed, reason) in [
+        ("nobody-such", PASSWORD, Reason::UnknownUser),
+        ("nobody-such", JUNK, Reason::UnknownUser),
+        ("nobody-such", "", Reason::UnknownUser),
+        ("lee", JUNK, Reason::WrongPassword),
+        ("lee", "", Reason::WrongPassword),
+    ] {
+        let tenant = tenant();
+        let ended = log_in(&tenant, user, "token", &[types(typed)]);
+        assert_eq!(ended.refusal.reason, reason, "{user} {typed:?}");
+        assert!(ended.refusal.request_sent);
+        assert_eq!(ended.pauses, 1);
+        let requests = tenant.airlock_requests();
+        assert!(!requests.is_empty(), "{user} {typed:?}");
+        let asked = requests.iter().any(|call| call.path.contains("password"));
+        assert!(!asked, "{requests:#?}");
+        assert_eq!(tenant.airlock_sessions(), 0);
+    }
+}
+
 #[test]
 fn an_otp_after_ctrl_c_is_not_sent() {
     let tenant = tenant();
