@@ -123,7 +123,6 @@ fn airlock_is_asked_for_a_session_without_a_name_and_a_password() {
         assert!(!requests.is_empty(), "{user} {typed:?}");
         let asked = requests.iter().any(|call| call.path.contains("password"));
         assert!(!asked, "{requests:#?}");
-        assert_eq!(tenant.airlock_sessions(), 0);
     }
 }
 
