@@ -11,8 +11,8 @@ pub fn all() -> String {
     fs::read_to_string(LOG).unwrap_or_default()
 }
 
-/// The module's lines, from the module's name on.
-pub fn decisions() -> Vec<String> {
+/// The module's lines, from the module's name on: `ringing` before each push, and the decisions.
+pub fn lines() -> Vec<String> {
     all()
         .lines()
         .filter_map(|line| line.split_once(" pam_logonbox("))
@@ -20,20 +20,27 @@ pub fn decisions() -> Vec<String> {
         .collect()
 }
 
-/// Waits for this many decisions, and checks how each begins.
+/// Waits for this many lines, and checks how each begins.
 #[track_caller]
 pub fn logged(beginnings: &[&str]) {
-    wait_until("the log has the decision", || {
-        decisions().len() >= beginnings.len()
+    wait_until("the log has the lines", || {
+        lines().len() >= beginnings.len()
     });
-    let decisions = decisions();
-    let as_expected = decisions.len() == beginnings.len()
-        && decisions
+    let lines = lines();
+    let as_expected = lines.len() == beginnings.len()
+        && lines
             .iter()
             .zip(beginnings)
             .all(|(line, start)| line.starts_with(start));
     assert!(
         as_expected,
-        "the log should say {beginnings:#?}, but says {decisions:#?}"
+        "the log should say {beginnings:#?}, but says {lines:#?}"
     );
+}
+
+/// Checks that a line of the module has this text.
+#[track_caller]
+pub fn logged_with(text: &str) {
+    let lines = lines();
+    assert!(lines.iter().any(|line| line.contains(text)), "{lines:#?}");
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -128,10 +128,13 @@ pub fn command(program: &str, arguments: &[&str]) {
 }
 
 /// A program without a terminal.
-pub struct Piped(Child);
+pub struct Piped {
+    child: Child,
+    stdin: ChildStdin,
+}
 
-/// Starts a program as user `id` (0 is root), in a session without a terminal. `input` is its
-/// standard input.
+/// Starts a program as user `id` (0 is root), in a session without a terminal. `input` is the
+/// beginning of its standard input, which stays open.
 pub fn piped(id: u32, program: &str, arguments: &[&str], input: &str) -> Piped {
     let mut command = Command::new("setsid");
     command
@@ -146,20 +149,32 @@ pub fn piped(id: u32, program: &str, arguments: &[&str], input: &str) -> Piped {
         command.uid(id).gid(id);
     }
     let mut child = command.spawn().expect(program);
-    let mut stdin = child.stdin.take().expect("a pipe");
-    match stdin.write_all(input.as_bytes()) {
-        // The program may end before it has read everything.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        written => written.expect("a pipe"),
-    }
-    Piped(child)
+    let stdin = child.stdin.take().expect("a pipe");
+    let mut piped = Piped { child, stdin };
+    piped.write(input);
+    piped
 }
 
 impl Piped {
-    /// Waits until the program has ended.
-    pub fn end(self) -> Output {
-        self.0.wait_with_output().expect("a child")
+    /// Writes to its standard input.
+    pub fn write(&mut self, input: &str) {
+        match self.stdin.write_all(input.as_bytes()) {
+            // The program may end before it has read everything.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            written => written.expect("a pipe"),
+        }
     }
+
+    /// Closes its standard input, and waits until the program has ended.
+    pub fn end(self) -> Output {
+        drop(self.stdin);
+        self.child.wait_with_output().expect("a child")
+    }
+}
+
+/// How many attempts are counted.
+pub fn counts() -> usize {
+    fs::read_dir("/run/pam_logonbox").map_or(0, Iterator::count)
 }
 
 /// The version of sudo: 1.9.5p2 is (1, 9, 5).

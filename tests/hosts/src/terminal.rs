@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pty_process::blocking::{Command, Pty};
 
@@ -28,6 +28,8 @@ pub struct Terminal {
 struct State {
     parser: vt100::Parser,
     raw: Vec<u8>,
+    /// The length of `raw` at these times.
+    read: Vec<(usize, Instant)>,
     ended: Option<ExitStatus>,
 }
 
@@ -67,6 +69,7 @@ impl Terminal {
         let state = State {
             parser: vt100::Parser::new(ROWS, columns, 0),
             raw: Vec::new(),
+            read: Vec::new(),
             ended: None,
         };
         let shared = Arc::new((Mutex::new(state), Condvar::new()));
@@ -113,9 +116,9 @@ impl Terminal {
     /// Waits until `text` is on the screen this many times.
     #[track_caller]
     pub fn see_times(&self, text: &str, times: usize) {
-        let found = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
+        let found = self.wait(|state| state.ended.is_some() || count(&state.parser, text) >= times);
         assert!(
-            found && count(&self.lock(), text) >= times,
+            found && count(&self.lock().parser, text) >= times,
             "{text:?} has not come (time {times}):\n{}",
             self.screen()
         );
@@ -139,7 +142,7 @@ impl Terminal {
     /// Waits until `text` is on the screen this many times, or the program has ended.
     #[track_caller]
     pub fn see_times_or_end(&self, text: &str, times: usize) {
-        let so = self.wait(|state| state.ended.is_some() || count(state, text) >= times);
+        let so = self.wait(|state| state.ended.is_some() || count(&state.parser, text) >= times);
         assert!(
             so,
             "neither {text:?} {times} times nor the end:\n{}",
@@ -158,6 +161,29 @@ impl Terminal {
         let ended = self.wait(|state| state.ended.is_some());
         assert!(ended, "it does not end:\n{}", self.screen());
         self.lock().ended.expect("it has ended")
+    }
+
+    /// When `text` came on the screen for this many times at once.
+    #[track_caller]
+    pub fn seen_at(&self, text: &str, times: usize) -> Instant {
+        let state = self.lock();
+        let (rows, columns) = state.parser.screen().size();
+        let mut parser = vt100::Parser::new(rows, columns, 0);
+        let mut done = 0;
+        for (length, at) in &state.read {
+            parser.process(state.raw.get(done..*length).unwrap_or_default());
+            done = *length;
+            if count(&parser, text) >= times {
+                return *at;
+            }
+        }
+        drop(state);
+        panic!("{text:?} has not come (time {times}):\n{}", self.screen());
+    }
+
+    /// Ends the program with SIGKILL.
+    pub fn kill(&self) {
+        lock(&self.child).kill().expect("the program runs");
     }
 
     fn wait(&self, enough: impl FnMut(&State) -> bool) -> bool {
@@ -188,9 +214,8 @@ impl Drop for Terminal {
 }
 
 /// How often `text` is on the screen.
-fn count(state: &State, text: &str) -> usize {
-    let screen = state.parser.screen().contents();
-    screen.matches(text).count()
+fn count(parser: &vt100::Parser, text: &str) -> usize {
+    parser.screen().contents().matches(text).count()
 }
 
 /// Reads until the program has ended. A hangup is not the end: login(1) hangs up its terminal and
@@ -209,6 +234,8 @@ fn watch(mut pty: &Pty, child: &Mutex<Child>, shared: &(Mutex<State>, Condvar)) 
         let bytes = buffer.get(..read).unwrap_or_default();
         state.parser.process(bytes);
         state.raw.extend_from_slice(bytes);
+        let length = state.raw.len();
+        state.read.push((length, Instant::now()));
         state.ended = ended;
         changed.notify_all();
         drop(state);

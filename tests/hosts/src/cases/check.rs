@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::SHOW;
 use crate::TestCase;
 use crate::machine::{
     Machine, append, command, configure, configure_airlock, edit_stack, install, stack,
@@ -198,11 +199,13 @@ fn shipped(_: &mut Machine) {
     for service in ["sudo", "sudo-i", "su", "su-l", "login"] {
         stack(service, service);
     }
-    is_fine("all services", &[SUDO_SILENT]);
-    configure("[conversation]\nannounce = \"enter\"");
-    is_fine("all services, and prompts only", &[]);
+    is_fine("all services", &[]);
+    configure(SHOW);
+    is_fine("all services, and a code to compare", &[]);
+    configure("[conversation]\ncode = \"show\"\nannounce = \"info\"");
+    is_fine("all services, and no prompts", &[SUDO_SILENT]);
     configure(
-        "[conversation]\nannounce = \"enter\"\n[policy]\nonly_groups = [\"sudo\"]\nexempt_users = [\"root\"]\non_unavailable = \"ignore\"",
+        "[policy]\nonly_groups = [\"sudo\"]\nexempt_users = [\"root\"]\non_unavailable = \"ignore\"",
     );
     is_fine("all services, and people who are exempt", &[]);
 
@@ -211,7 +214,7 @@ fn shipped(_: &mut Machine) {
         stack(short, short);
         stack(long, long);
     }
-    is_fine("without sshd", &[SUDO_SILENT]);
+    is_fine("without sshd", &[]);
 
     clean.restore();
     stack("sshd", "sshd-publickey");
@@ -248,7 +251,7 @@ fn shipped_fedora(_: &mut Machine) {
     let services = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
     install(&services.map(|service| (service, service)));
     sshd_config("00-logonbox.conf", as_it_is);
-    is_fine("all services", &[KEYS_SKIP, SUDO_SILENT]);
+    is_fine("all services", &[KEYS_SKIP]);
     clean.restore();
     install(&[("sshd", "sshd-publickey")]);
     sshd_config("00-logonbox-publickey.conf", as_it_is);

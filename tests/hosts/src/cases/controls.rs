@@ -3,12 +3,13 @@
 
 use tenant::Press;
 
-use super::ring;
+use super::{PROMPT, approve_and_type, ring, type_nothing};
 use crate::TestCase;
-use crate::log::logged;
+use crate::log::{logged, logged_with};
 use crate::machine::{
     Machine, OTHER_ID, PASSWORD, configure, edit_stack, stack, tenant_goes_down, terminal,
 };
+use crate::phone::Phone;
 use crate::terminal::Terminal;
 
 pub const CASES: &[TestCase] = &[
@@ -44,31 +45,41 @@ fn is_out(mut terminal: Terminal) {
     assert!(!terminal.end().success(), "{}", terminal.screen());
 }
 
+/// login of lee with this line in the stack, while the tenant cannot be reached. su would never
+/// ignore the module.
+#[track_caller]
+fn login_without_tenant(line: &str, password: &str) -> Terminal {
+    stack("login", "login");
+    edit_stack("login", LINE, line);
+    let terminal = terminal(0, "login", &["lee"]);
+    terminal.see("Password:");
+    terminal.answer(password);
+    terminal
+}
+
 /// The module is ignored, and the password decides.
 fn ignored_is_in(_: &mut Machine) {
     configure(IGNORE);
     tenant_goes_down();
-    for (password, right) in [(PASSWORD, true), ("wrong", false)] {
-        let terminal = su(LINE, LINE);
-        terminal.see("Password:");
-        terminal.answer(password);
-        if right {
-            is_in(terminal);
-        } else {
-            is_out(terminal);
-        }
-    }
-    logged(&["pam_logonbox(su:auth): unreachable user=\"lee\""]);
+    let terminal = login_without_tenant(LINE, "wrong");
+    terminal.see("Login incorrect");
+    drop(terminal);
+    let terminal = login_without_tenant(LINE, PASSWORD);
+    terminal.see(PROMPT);
+    type_nothing(&terminal);
+    terminal.see("$ ");
+    logged(&["pam_logonbox(login:auth): unreachable user=\"lee\""]);
 }
 
 fn default_bad(_: &mut Machine) {
     configure(IGNORE);
     tenant_goes_down();
     let wrong = "auth [success=ok default=bad] pam_logonbox.so\n";
-    let terminal = su(LINE, wrong);
-    terminal.see("Password:");
-    terminal.answer(PASSWORD);
-    is_out(terminal);
+    let terminal = login_without_tenant(wrong, PASSWORD);
+    terminal.see(PROMPT);
+    type_nothing(&terminal);
+    terminal.see("Login incorrect");
+    logged_with("; ignored by on_unavailable\"");
 }
 
 fn required(machine: &mut Machine) {
@@ -77,8 +88,10 @@ fn required(machine: &mut Machine) {
     terminal.see("Password:");
     terminal.answer(PASSWORD);
     for times in 1..=2 {
+        terminal.see_times(PROMPT, times);
         let ring = machine.phone.ring();
         machine.phone.press(&ring, Press::Decline);
+        terminal.answer(&Phone::code(&ring));
         terminal.see_times("Login denied on the phone.", times);
     }
     // The first module has refused, but the second is asked, too.
@@ -90,7 +103,7 @@ fn sufficient(machine: &mut Machine) {
     let wrong = "auth sufficient pam_logonbox.so\n@include common-auth\n";
     let terminal = su("@include common-auth\n", wrong);
     let ring = ring(machine, &terminal);
-    machine.phone.press(&ring, Press::Authorize);
+    approve_and_type(machine, &terminal, &ring);
     is_in(terminal);
 }
 
@@ -100,6 +113,7 @@ fn optional(machine: &mut Machine) {
     terminal.answer(PASSWORD);
     let ring = ring(machine, &terminal);
     machine.phone.press(&ring, Press::Decline);
+    terminal.answer(&Phone::code(&ring));
     is_in(terminal);
 }
 
@@ -111,7 +125,7 @@ fn no_module(machine: &mut Machine) {
         terminal.answer(PASSWORD);
         if there {
             let ring = ring(machine, &terminal);
-            machine.phone.press(&ring, Press::Authorize);
+            approve_and_type(machine, &terminal, &ring);
             is_in(terminal);
         } else {
             is_out(terminal);

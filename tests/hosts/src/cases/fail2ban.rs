@@ -3,16 +3,18 @@
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use tenant::Press;
 
-use super::enter;
+use super::{BY_HAND, PROMPT, approve_and_type, ring, wrong_code};
 use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
     Machine, PASSWORD, USER_ID, append, command, configure, configure_airlock, install, piped,
     stack, terminal, wait_until,
 };
+use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
 
@@ -112,51 +114,121 @@ pub fn stop_rsyslog() {
     let _ = fs::remove_file("/dev/log");
 }
 
-/// A client that rings another user's phone counts. A client does not count if the phone is off, if
-/// others have used up the limit, or if its address has a name or belongs to this host.
+/// How a login of the test ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// The user presses this, and types the right code.
+    Press(Press),
+    /// The right code, but the phone is off.
+    Silent,
+    /// The stranger guesses the code.
+    Guess,
+    /// The phone stays silent, and somebody presses Enter.
+    Enter,
+    /// The client goes away while the phone rings.
+    Abandoned,
+}
+
+/// A client that rings another user's phone counts, and one that guesses a code. A client does not
+/// count if the phone is off, if the client has gone away, if others have used up the limit, or if
+/// its address has a name or belongs to this host.
 fn phone(machine: &mut Machine) {
     classic_too();
     for service in ["sshd", "sudo"] {
         stack(service, service);
     }
-    let more = "[wait]\nlogin_seconds = 5\n[policy]\nfailed_attempts_per_10_minutes = 5\n\
-                [conversation]\nannounce = \"enter\"";
-    configure(more);
+    configure("[wait]\nlogin_seconds = 5\n[policy]\nfailed_attempts_per_10_minutes = 9");
     append("/etc/hosts", "\n127.0.0.4 stranger.example\n");
     let with_names = |text: &str| format!("UseDNS yes\n{text}");
     let _sshd = Sshd::start_changed("00-logonbox.conf", with_names);
-    let sudo = terminal(USER_ID, "/usr/bin/sudo", &["-k", "id"]);
-    for (mut client, press) in [
-        (from(2, "lee"), Some(Press::Decline)),
-        (from(3, "lee"), Some(Press::WrongKey)),
-        (from(4, "lee"), Some(Press::Decline)),
-        (sudo, Some(Press::Decline)),
-        (from(5, "lee"), None),
+    let decline = End::Press(Press::Decline);
+    for (last, end) in [
+        (2, decline),
+        (3, End::Press(Press::WrongKey)),
+        (4, decline),
+        (0, decline),
+        (5, End::Silent),
+        (6, End::Guess),
+        (7, End::Enter),
+        (8, End::Abandoned),
+        // A silent `ringing`: this login is approved.
+        (9, End::Press(Press::Authorize)),
     ] {
+        let mut client = if last == 0 {
+            terminal(USER_ID, "/usr/bin/sudo", &["-k", "id"])
+        } else {
+            from(last, "lee")
+        };
         client.see("assword");
         client.answer(PASSWORD);
-        let ring = enter(machine, &client);
-        if let Some(press) = press {
-            machine.phone.press(&ring, press);
+        let ring = ring(machine, &client);
+        match end {
+            End::Press(Press::Authorize) => {
+                approve_and_type(machine, &client, &ring);
+                client.see("$ ");
+                continue;
+            }
+            End::Press(press) => {
+                machine.phone.press(&ring, press);
+                client.answer(&Phone::code(&ring));
+            }
+            End::Silent => client.answer(&Phone::code(&ring)),
+            End::Guess => client.answer(&wrong_code(&ring)),
+            End::Enter => client.answer(""),
+            End::Abandoned => client.give_up(),
         }
         assert!(!client.end().success());
     }
-    let mut client = from(6, "lee");
-    client.see("Password:");
-    client.answer(PASSWORD);
-    client.see("Press Enter to send it:");
-    client.answer("");
-    client.see_times("Password:", 2);
-    client.give_up();
-    logged(&[
-        "pam_logonbox(sshd:auth): declined user=\"lee\" account=\"lee\" rhost=\"127.0.0.2\"",
-        "pam_logonbox(sshd:auth): bad-signature user=\"lee\" account=\"lee\" rhost=\"127.0.0.3\"",
-        "pam_logonbox(sshd:auth): declined user=\"lee\" account=\"lee\" rhost=\"stranger.example\"",
-        "pam_logonbox(sudo:auth): declined user=\"lee\" account=\"lee\" device=",
-        "pam_logonbox(sshd:auth): timed-out user=\"lee\" account=\"lee\" rhost=\"127.0.0.5\"",
-        "pam_logonbox(sshd:auth): limit user=\"lee\" account=\"lee\" rhost=\"127.0.0.6\"",
-    ]);
-    found(&[2]);
+    configure("[policy]\nfailed_attempts_per_10_minutes = 1");
+    // The approved login has cleared the count: a decline fills it up again.
+    for (last, answer) in [(10, ""), (11, "123456")] {
+        let mut client = from(last, "lee");
+        client.see("Password:");
+        client.answer(PASSWORD);
+        client.see(PROMPT);
+        if last == 10 {
+            let ring = ring(machine, &client);
+            machine.phone.press(&ring, Press::Decline);
+        } else {
+            thread::sleep(BY_HAND);
+        }
+        client.answer(answer);
+        assert!(!client.end().success());
+    }
+    let mut expected = Vec::new();
+    for (word, last) in [
+        ("declined", 2),
+        ("bad-signature", 3),
+        ("declined", 4),
+        ("declined", 0),
+        ("timed-out", 5),
+        ("wrong-code", 6),
+        ("wrong-code", 7),
+        ("", 8),
+        ("approved", 9),
+        ("declined", 10),
+    ] {
+        let (service, rhost) = match last {
+            0 => ("sudo", "device=".to_owned()),
+            4 => ("sshd", "rhost=\"stranger.example\"".to_owned()),
+            _ => ("sshd", format!("rhost=\"127.0.0.{last}\"")),
+        };
+        for word in ["ringing", word]
+            .into_iter()
+            .filter(|word| !word.is_empty())
+        {
+            expected.push(format!(
+                "pam_logonbox({service}:auth): {word} user=\"lee\" account=\"lee\" {rhost}"
+            ));
+        }
+    }
+    expected.push(
+        "pam_logonbox(sshd:auth): limit user=\"lee\" account=\"lee\" rhost=\"127.0.0.11\""
+            .to_owned(),
+    );
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    logged(&expected);
+    found(&[2, 6, 10]);
     // fail2ban's own jail ignores these lines, except in its strictest modes.
     let own = |filter| found_in(filter, "/var/log/auth.log", &[]);
     assert_eq!(own("sshd"), Vec::<String>::new());

@@ -5,9 +5,10 @@ use std::fs;
 
 use tenant::Press;
 
-use super::{enter, ring, wrong_then_right};
+use super::{approve_and_type, ring, wrong_then_right};
 use crate::TestCase;
-use crate::machine::{KEY, Machine, OTHER_ID, PASSWORD, USER_ID, configure, terminal};
+use crate::machine::{KEY, Machine, OTHER_ID, PASSWORD, USER_ID, terminal};
+use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
 
 pub const CASES: &[TestCase] = &[
@@ -53,8 +54,8 @@ fn sshd(machine: &mut Machine) {
     let _sshd = Sshd::start("00-logonbox.conf");
     let mut client = ssh(&["lee@localhost"]);
     wrong_then_right(machine, &client, "Password:");
-    let ring = enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     client.answer("echo in-$((40+2))");
     client.see("in-42");
     client.answer("exit");
@@ -63,8 +64,9 @@ fn sshd(machine: &mut Machine) {
     let mut client = ssh(&["lee@localhost"]);
     client.see("Password:");
     client.answer(PASSWORD);
-    let ring = enter(machine, &client);
+    let ring = super::ring(machine, &client);
     machine.phone.press(&ring, Press::Decline);
+    client.answer(&Phone::code(&ring));
     client.see("Login denied on the phone.");
     assert!(!client.end().success());
     assert_eq!(machine.phone.rings(), 2);
@@ -75,8 +77,8 @@ fn sshd_publickey(machine: &mut Machine) {
     fs::copy("/etc/pam.d/sshd-publickey", "/etc/pam.d/sshd").expect("a stack");
     let _sshd = Sshd::start("00-logonbox-publickey.conf");
     let mut client = ssh(&["-i", KEY, "lee@localhost", "id -un"]);
-    let ring = enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     assert!(client.end().success(), "{}", client.screen());
     assert!(client.has_line("lee"), "{}", client.screen());
     assert_eq!(machine.phone.rings(), 1);
@@ -87,11 +89,10 @@ fn sshd_publickey(machine: &mut Machine) {
 
 fn sudo(machine: &mut Machine) {
     install();
-    configure("[conversation]\nannounce = \"enter\"");
     let mut terminal = terminal(USER_ID, "sudo", &["id", "-un"]);
     wrong_then_right(machine, &terminal, "password for lee:");
-    let ring = enter(machine, &terminal);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = ring(machine, &terminal);
+    approve_and_type(machine, &terminal, &ring);
     assert!(terminal.end().success(), "{}", terminal.screen());
     assert!(terminal.has_line("root"), "{}", terminal.screen());
     assert_eq!(machine.phone.rings(), 1);
@@ -109,7 +110,7 @@ fn su(machine: &mut Machine) {
     machine.phone.is_left_alone();
     let mut terminal = become_lee(PASSWORD);
     let ring = ring(machine, &terminal);
-    machine.phone.press(&ring, Press::Authorize);
+    approve_and_type(machine, &terminal, &ring);
     assert!(terminal.end().success(), "{}", terminal.screen());
     assert!(terminal.has_line("lee"), "{}", terminal.screen());
 }
@@ -122,7 +123,9 @@ fn login(machine: &mut Machine) {
     terminal.see("Password:");
     terminal.answer(PASSWORD);
     let ring = ring(machine, &terminal);
-    machine.phone.press(&ring, Press::Authorize);
+    approve_and_type(machine, &terminal, &ring);
+    // Text that is typed before the shell starts is lost.
+    terminal.see("$ ");
     terminal.answer("echo in-$((40+2))");
     terminal.see("in-42");
 }

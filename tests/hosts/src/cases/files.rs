@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use tenant::{Account, Press};
+use tenant::Account;
 
 use super::airlock::{answer_with_token, only_the_module};
 use super::pins::pin;
-use super::{password, ring};
+use super::{approve_and_type, password, ring};
 use crate::TestCase;
 use crate::machine::{
     Machine, PASSWORD, USER, configure, configure_airlock, edit_stack, stack, terminal, wait_until,
@@ -64,7 +64,7 @@ const MAY: &[&str] = &[
     "read /proc/sys/kernel/ngroups_max",
     // If login has not read it yet.
     "connect /dev/log",
-    // The check for free ports.
+    // The question whether there is a route to the tenant. No packet is sent.
     "bind 0.0.0.0:0",
 ];
 
@@ -78,7 +78,7 @@ fn push(machine: &mut Machine) {
     let with = calls(|terminal| {
         password(machine, terminal, "Password:", PASSWORD);
         let ring = ring(machine, terminal);
-        machine.phone.press(&ring, Press::Authorize);
+        approve_and_type(machine, terminal, &ring);
     });
     edit_stack("login", "pam_logonbox.so", "pam_permit.so");
     let without = calls(|terminal| {

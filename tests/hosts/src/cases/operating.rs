@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 
 use tenant::Press;
 
 use super::fail2ban::{from, start_journald, stop_rsyslog};
-use super::{enter, password};
+use super::{BY_HAND, PROMPT, password, ring, type_nothing, wrong_code};
 use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
     Machine, PASSWORD, USER_ID, command, configure, piped, stack, tenant_goes_down,
 };
+use crate::phone::Phone;
 use crate::sshd::Sshd;
 use crate::terminal::Terminal;
 
@@ -85,8 +87,9 @@ fn logins(machine: &Machine) -> Sshd {
         let mut client = from(2, "lee");
         client.see("Password:");
         client.answer(PASSWORD);
-        let ring = enter(machine, &client);
+        let ring = ring(machine, &client);
         machine.phone.press(&ring, press);
+        client.answer(&Phone::code(&ring));
         match press {
             Press::Authorize => is_in(&mut client),
             _ => assert!(!client.end().success()),
@@ -95,10 +98,10 @@ fn logins(machine: &Machine) -> Sshd {
     let mut client = from(3, "lee");
     client.see("Password:");
     client.answer(PASSWORD);
-    client.see("Press Enter to send it:");
-    client.answer("");
-    client.see_times("Password:", 2);
-    client.give_up();
+    client.see(PROMPT);
+    thread::sleep(BY_HAND);
+    client.answer("123456");
+    assert!(!client.end().success());
     // The line that sudo logs is not the module's.
     let forged = "pam_logonbox(sshd:auth): exempt user=\"lee\" account=\"lee\" reason=\"x; ignored by \
                   on_unavailable\" hint=\"cannot be counted\"";
@@ -121,15 +124,16 @@ fn logins(machine: &Machine) -> Sshd {
     let mut client = from(5, "lee");
     client.see("Password:");
     client.answer(PASSWORD);
-    let ring = enter(machine, &client);
-    machine.phone.press(&ring, Press::Decline);
+    let ring = ring(machine, &client);
+    machine.phone.press(&ring, Press::Authorize);
+    client.answer(&wrong_code(&ring));
     assert!(!client.end().success());
     tenant_goes_down();
     let mut client = from(6, "lee");
     client.see("Password:");
     client.answer(PASSWORD);
-    client.see("Press Enter to send it:");
-    client.answer("");
+    client.see(PROMPT);
+    type_nothing(&client);
     is_in(&mut client);
     sshd
 }
@@ -171,7 +175,9 @@ fn queries(machine: &mut Machine, lines: &str) {
         lines,
         "# How often which word.",
         &[
-            "2 declined",
+            "3 ringing",
+            "1 declined",
+            "1 wrong-code",
             "1 approved",
             "1 limit",
             "1 exempt",
@@ -190,17 +196,19 @@ fn queries(machine: &mut Machine, lines: &str) {
     ask(
         lines,
         "# Where pushes are not",
-        &[": declined user=\"lee\""],
+        &[": wrong-code user=\"lee\""],
     );
     ask(
         lines,
         "pam_logonbox_last_day",
         &[
             "{service=\"sshd\",word=\"approved\"} 1",
-            "{service=\"sshd\",word=\"declined\"} 2",
+            "{service=\"sshd\",word=\"declined\"} 1",
             "{service=\"sshd\",word=\"exempt\"} 1",
             "{service=\"sshd\",word=\"limit\"} 1",
+            "{service=\"sshd\",word=\"ringing\"} 3",
             "{service=\"sshd\",word=\"unreachable\"} 1",
+            "{service=\"sshd\",word=\"wrong-code\"} 1",
         ],
     );
 }

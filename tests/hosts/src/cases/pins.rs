@@ -1,13 +1,15 @@
 //! Pinned keys in the real /etc.
 
 use std::fs;
+use std::thread;
 
 use tenant::{Account, Press};
 
-use super::{enter, password};
+use super::{BY_HAND, PROMPT, approve_and_type, password, ring};
 use crate::TestCase;
-use crate::log::{decisions, logged};
+use crate::log::{logged, logged_with};
 use crate::machine::{Machine, PASSWORD, USER, command, stack};
+use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
 
@@ -21,6 +23,8 @@ pub const CASES: &[TestCase] = &[
 const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
     TestCase::new(name, "/usr/sbin/sshd", run)
 }
+
+const RINGING: &str = "pam_logonbox(sshd:auth): ringing user=\"lee\"";
 
 const DIRECTORY: &str = "/etc/security/pam_logonbox.keys";
 
@@ -46,23 +50,22 @@ fn log_in(machine: &Machine, pins: &str) -> (Sshd, Terminal) {
 fn approve(machine: &mut Machine) {
     pin(&Account::new(USER));
     let (_sshd, mut client) = log_in(machine, "required");
-    client.see("Press Enter to send it:");
-    machine.phone.is_left_alone();
-    let ring = enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     client.answer("exit");
     assert!(client.end().success(), "{}", client.screen());
     let account = machine.phone.account();
     assert!(account.starts_with("push to \"lee\""), "{account}");
-    logged(&["pam_logonbox(sshd:auth): approved user=\"lee\""]);
+    logged(&[RINGING, "pam_logonbox(sshd:auth): approved user=\"lee\""]);
 }
 
 /// The tenant knows the pinned key, but signs with another one.
 fn published_by_a_stranger(machine: &mut Machine) {
     pin(&Account::new(USER));
     let (_sshd, mut client) = log_in(machine, "if-present");
-    let ring = enter(machine, &client);
+    let ring = ring(machine, &client);
     machine.phone.press(&ring, Press::WrongKey);
+    client.answer(&Phone::code(&ring));
     client.see("Login refused.");
     assert!(!client.end().success());
     // The tenant publishes a key that is not the pinned one.
@@ -70,35 +73,32 @@ fn published_by_a_stranger(machine: &mut Machine) {
     let mut client = ssh(&["lee@localhost"]);
     client.see("Password:");
     client.answer(PASSWORD);
-    client.see("Press Enter to send it:");
-    client.answer("");
-    client.see("Login refused.");
+    // No phone has this key, so that there is no code to read.
+    client.see(PROMPT);
+    thread::sleep(BY_HAND);
+    client.answer("123456");
+    client.see("The code is wrong. Login refused.");
     assert!(!client.end().success());
     let account = machine.phone.account();
     assert!(!account.contains("keys of"), "{account}");
     logged(&[
+        RINGING,
         "pam_logonbox(sshd:auth): bad-signature user=\"lee\"",
-        "pam_logonbox(sshd:auth): refused user=\"lee\"",
+        RINGING,
+        "pam_logonbox(sshd:auth): wrong-code user=\"lee\"",
     ]);
 }
 
-/// sshd asks three times. The user sees the same as a user without a phone.
+/// The user sees the same as a user without a phone. sshd does not ask again.
 fn required_and_missing(machine: &mut Machine) {
     let (_sshd, mut client) = log_in(machine, "required");
-    for times in 1..=3 {
-        client.see_times("Press Enter to send it:", times);
-        client.answer("");
-        client.see_times("Login refused.", times);
-        if times < 3 {
-            client.see_times("Password:", times + 1);
-            client.answer(PASSWORD);
-        }
-    }
+    client.see(PROMPT);
+    client.answer("123456");
+    client.see("The code is wrong. Login refused.");
     assert!(!client.end().success());
     machine.phone.is_left_alone();
-    logged(&["pam_logonbox(sshd:auth): no-key user=\"lee\""; 3]);
-    let file = "there is no /etc/security/pam_logonbox.keys/lee: run logonbox pin lee\"";
-    assert!(decisions().concat().contains(file), "{}", crate::log::all());
+    logged(&["pam_logonbox(sshd:auth): no-key user=\"lee\""]);
+    logged_with("there is no /etc/security/pam_logonbox.keys/lee: run logonbox pin lee\"");
 }
 
 /// A user who can write to the directory could move the file away. The tenant's list must not be
@@ -112,9 +112,5 @@ fn writable_by_others(machine: &mut Machine) {
     drop(client);
     let expected = format!("{DIRECTORY}: can be written to by others (mode 757)");
     logged(&["pam_logonbox(sshd:auth): configuration user=\"lee\""]);
-    assert!(
-        decisions().concat().contains(&expected),
-        "{:?}",
-        decisions()
-    );
+    logged_with(&expected);
 }

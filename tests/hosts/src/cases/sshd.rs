@@ -1,33 +1,61 @@
 //! sshd: password or key, then the phone, with several clients.
 
 use std::fs;
+use std::thread;
+use std::time::Instant;
 
 use tenant::{Press, Waiting};
 
-use super::{enter, password, wrong_then_right};
-use crate::TestCase;
-use crate::log::{decisions, logged};
-use crate::machine::{
-    KEY, Machine, PASSWORD, command, configure, stack, tenant_goes_down, terminal,
+use super::{
+    BY_HAND, NO_LIMIT, PROMPT, SHORTEST_HOLD, SHOW, approve_and_type, is_held, nothing_rang,
+    password, prompt_comes_first, ring, ring_on_enter, type_nothing, wrong_then_right,
 };
+use crate::TestCase;
+use crate::log::{lines, logged, logged_with};
+use crate::machine::{
+    KEY, Machine, PASSWORD, command, configure, counts, piped, stack, tenant_goes_down, terminal,
+};
+use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
 
 pub const CASES: &[TestCase] = &[
     case("sshd/approve", approve),
+    case("sshd/prompt-first", prompt_first),
+    case("sshd/prompt-first-command", prompt_first_command),
+    case("sshd/prompt-first-scp", prompt_first_scp),
+    case("sshd/prompt-first-c-locale", prompt_first_c_locale),
+    case("sshd/code-first", code_first),
+    case("sshd/wrong-code", wrong_code),
+    case("sshd/wrong-code-unapproved", wrong_code_unapproved),
+    case("sshd/wrong-code-declined", wrong_code_declined),
     case("sshd/decline", decline),
+    case("sshd/decline-with-code", decline_with_code),
     case("sshd/forged", forged),
     case("sshd/no-answer", no_answer),
+    case("sshd/enter", enter),
     case("sshd/tenant-down", tenant_down),
     case("sshd/unknown-user", unknown_user),
+    case("sshd/unknown-user-types", unknown_user_types),
     case("sshd/wrong-password-first", wrong_password_first),
     case("sshd/key-approve", key_approve),
     case("sshd/key-decline", key_decline),
     case("sshd/key-missing", key_missing),
     case("sshd/key-not-asked-for", key_not_asked_for),
     case("sshd/key-and-password", key_and_password),
-    case("sshd/password-method-approve", password_method_approve),
-    case("sshd/password-method-decline", password_method_decline),
+    case("sshd/password-method-type", password_method_type),
+    case("sshd/password-method-hidden", password_method_hidden),
+    case("sshd/password-method-show", password_method_show),
+    case(
+        "sshd/password-method-show-decline",
+        password_method_show_decline,
+    ),
+    case("sshd/show", show),
+    case("sshd/nobody-to-ask", nobody_to_ask),
+    case("sshd/client-gone", client_gone),
+    case("sshd/root-without-password", root_without_password),
+    case("sshd/denied-user", denied_user),
+    case("sshd/user-not-allowed", user_not_allowed),
     case("sshd/quiet-approve", quiet_approve),
     case("sshd/quiet-decline", quiet_decline),
     case("sshd/c-locale", c_locale),
@@ -36,6 +64,9 @@ pub const CASES: &[TestCase] = &[
     case("sshd/expired-account", expired_account),
     case("sshd/pam-auth-update", pam_auth_update),
 ];
+
+const RINGING: &str = "pam_logonbox(sshd:auth): ringing user=\"lee\"";
+const DECLINED: &str = "pam_logonbox(sshd:auth): declined user=\"lee\"";
 
 const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
     TestCase::new(name, "/usr/sbin/sshd", run)
@@ -62,10 +93,11 @@ fn password_method() -> Sshd {
     )
 }
 
-/// Types the password, reads the announcement and presses Enter.
-fn password_and_enter(machine: &Machine, client: &Terminal) -> Waiting {
+/// Types the password, and waits for the prompt for the code and for the phone.
+#[track_caller]
+fn password_and_ring(machine: &Machine, client: &Terminal) -> Waiting {
     password(machine, client, "Password:", PASSWORD);
-    enter(machine, client)
+    ring(machine, client)
 }
 
 /// Expects that the user is in: the shell runs a command.
@@ -87,7 +119,7 @@ fn is_out(machine: &Machine, client: &mut Terminal, rings: usize) {
 fn approve(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let mut client = ssh(&["lee@localhost"]);
-    let ring = password_and_enter(machine, &client);
+    let ring = password_and_ring(machine, &client);
     let local = ["::1", "127.0.0.1"].into_iter().find(|address| {
         let asks = format!(
             "lee wants to log in to {} (sshd) from {address}. Code: ",
@@ -96,16 +128,116 @@ fn approve(machine: &mut Machine) {
         ring.text.starts_with(&asks)
     });
     let address = local.unwrap_or_else(|| panic!("{}", ring.text));
-    machine.phone.press(&ring, Press::Authorize);
+    approve_and_type(machine, &client, &ring);
     is_in(&mut client);
     assert_eq!(machine.phone.rings(), 1);
-    logged(&[&format!(
-        "pam_logonbox(sshd:auth): approved user=\"lee\" account=\"lee\" rhost=\"{address}\" \
-         device=\"LogonBox Key\" key=\"SHA256:"
-    )]);
+    assert_eq!(counts(), 0, "an approved login counts no longer");
+    let line = |word: &str| {
+        format!(
+            "pam_logonbox(sshd:auth): {word} user=\"lee\" account=\"lee\" rhost=\"{address}\" \
+             device=\"LogonBox Key\" key=\"SHA256:"
+        )
+    };
+    logged(&[&line("ringing"), &line("approved")]);
+    // Neither the code nor the question is in the log.
+    assert!(!crate::log::all().contains(&Phone::code(&ring)));
 }
 
+fn prompt_first(machine: &mut Machine) {
+    prompt_first_with(machine, || ssh(&["lee@localhost"]));
+}
+
+fn prompt_first_command(machine: &mut Machine) {
+    prompt_first_with(machine, || ssh(&["lee@localhost", "id"]));
+}
+
+fn prompt_first_scp(machine: &mut Machine) {
+    prompt_first_with(machine, || {
+        terminal(0, "scp", &["/etc/hosts", "lee@localhost:copied"])
+    });
+}
+
+fn prompt_first_c_locale(machine: &mut Machine) {
+    prompt_first_with(machine, || {
+        Terminal::start(0, "C", "ssh", &["lee@localhost"])
+    });
+}
+
+#[track_caller]
+fn prompt_first_with(machine: &Machine, start: impl Fn() -> Terminal) {
+    configure(NO_LIMIT);
+    let _sshd = password_then_phone();
+    prompt_comes_first(machine, || {
+        let client = start();
+        client.see("Password:");
+        client.answer(PASSWORD);
+        client
+    });
+}
+
+/// The code is typed before the phone is picked up, in two groups.
+fn code_first(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    for between in [" ", "-"] {
+        let mut client = ssh(&["lee@localhost"]);
+        client.see("Password:");
+        client.answer(PASSWORD);
+        let ring = ring(machine, &client);
+        let code = Phone::code(&ring);
+        let (start, end) = code.split_at(3);
+        client.answer(&format!("{start}{between}{end}"));
+        client.see(&format!("{start}{between}{end}"));
+        machine.phone.press(&ring, Press::Authorize);
+        is_in(&mut client);
+    }
+}
+
+/// Somebody has approved a stranger's request.
+fn wrong_code(machine: &mut Machine) {
+    wrong(machine, Some(Press::Authorize), "the phone had approved");
+}
+
+fn wrong_code_unapproved(machine: &mut Machine) {
+    wrong(machine, None, "the phone had not approved");
+}
+
+fn wrong_code_declined(machine: &mut Machine) {
+    wrong(machine, Some(Press::Decline), "the phone had declined");
+}
+
+/// sshd does not ask again after a wrong code.
+fn wrong(machine: &mut Machine, press: Option<Press>, reason: &str) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    let ring = password_and_ring(machine, &client);
+    if let Some(press) = press {
+        machine.phone.press(&ring, press);
+    }
+    let typed = Instant::now();
+    client.answer(&super::wrong_code(&ring));
+    is_held(&mut client, typed);
+    client.see("The code is wrong. Login refused.");
+    assert_eq!(machine.phone.rings(), 1);
+    assert_eq!(counts(), 1, "also if the phone has approved");
+    logged(&[RINGING, "pam_logonbox(sshd:auth): wrong-code user=\"lee\""]);
+    logged_with(&format!("reason=\"{reason}\""));
+}
+
+/// Who has declined has no code to type, and presses Enter.
 fn decline(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    let ring = password_and_ring(machine, &client);
+    machine.phone.press(&ring, Press::Decline);
+    let typed = Instant::now();
+    type_nothing(&client);
+    is_held(&mut client, typed);
+    client.see("Login denied on the phone.");
+    is_out(machine, &mut client, 1);
+    logged(&[RINGING, DECLINED]);
+}
+
+fn decline_with_code(machine: &mut Machine) {
     refused(
         machine,
         Press::Decline,
@@ -118,24 +250,45 @@ fn forged(machine: &mut Machine) {
     refused(machine, Press::WrongKey, "Login refused.", "bad-signature");
 }
 
+/// The code is right, but the phone does not approve.
 fn refused(machine: &mut Machine, press: Press, words: &str, word: &str) {
     let _sshd = password_then_phone();
     let mut client = ssh(&["lee@localhost"]);
-    let ring = password_and_enter(machine, &client);
+    let ring = password_and_ring(machine, &client);
     machine.phone.press(&ring, press);
+    client.answer(&Phone::code(&ring));
     client.see(words);
     is_out(machine, &mut client, 1);
-    logged(&[&format!("pam_logonbox(sshd:auth): {word} user=\"lee\"")]);
+    let decision = format!("pam_logonbox(sshd:auth): {word} user=\"lee\"");
+    logged(&[RINGING, &decision]);
 }
 
+/// The right code, but no approval.
 fn no_answer(machine: &mut Machine) {
     configure("[wait]\nlogin_seconds = 5");
     let _sshd = password_then_phone();
     let mut client = ssh(&["lee@localhost"]);
-    password_and_enter(machine, &client);
+    let ring = password_and_ring(machine, &client);
+    client.answer(&Phone::code(&ring));
     client.see("No answer from the phone within 5 s.");
     is_out(machine, &mut client, 1);
-    logged(&["pam_logonbox(sshd:auth): timed-out user=\"lee\""]);
+    logged(&[RINGING, "pam_logonbox(sshd:auth): timed-out user=\"lee\""]);
+}
+
+/// The phone stays silent, and the user presses Enter.
+fn enter(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    password_and_ring(machine, &client);
+    let typed = Instant::now();
+    client.answer("");
+    is_held(&mut client, typed);
+    assert!(client.screen().contains("Login refused."));
+    assert!(!client.screen().contains("code is wrong"));
+    is_out(machine, &mut client, 1);
+    logged(&[RINGING, "pam_logonbox(sshd:auth): wrong-code user=\"lee\""]);
+    logged_with("reason=\"no code was typed; the phone had not approved\"");
+    machine.phone.hung_up();
 }
 
 /// sshd asks three times. No phone rings.
@@ -146,11 +299,16 @@ fn tenant_down(machine: &mut Machine) {
     for times in 1..=3 {
         client.see_times("Password:", times);
         client.answer(PASSWORD);
-        client.see_times("Press Enter to send it:", times);
-        client.answer("");
+        client.see_times(PROMPT, times);
+        if times == 1 {
+            client.answer("123456");
+        } else {
+            type_nothing(&client);
+        }
     }
     client.see("The login service cannot be reached.");
     is_out(machine, &mut client, 0);
+    nothing_rang(machine);
     logged(&["pam_logonbox(sshd:auth): unreachable user=\"lee\""; 3]);
 }
 
@@ -171,12 +329,46 @@ fn unknown_user(machine: &mut Machine) {
     logged(&[]);
 }
 
+/// Behind a stack that asks for no password, an unknown user sees the same as a user with a wrong
+/// code.
+fn unknown_user_types(machine: &mut Machine) {
+    super::airlock::only_the_module("sshd");
+    let _sshd = Sshd::start("00-logonbox.conf");
+    let mut screens = Vec::new();
+    for user in ["nobody-such", "other", "lee"] {
+        let mut client = ssh(&[&format!("{user}@localhost")]);
+        client.see(PROMPT);
+        if user == "lee" {
+            machine.phone.ring();
+        } else {
+            thread::sleep(BY_HAND);
+        }
+        let typed = Instant::now();
+        client.answer("12345");
+        is_held(&mut client, typed);
+        screens.push(client.screen().replace(user, "USER"));
+    }
+    let [unknown, no_account, lee] = &screens[..] else {
+        panic!("three");
+    };
+    assert_eq!(unknown, lee);
+    assert_eq!(no_account, lee);
+    assert!(lee.contains("The code is wrong. Login refused."), "{lee}");
+    assert_eq!(machine.phone.rings(), 1);
+    logged(&[
+        "pam_logonbox(sshd:auth): unknown-user user=\"nobody-such\"",
+        "pam_logonbox(sshd:auth): no-account user=\"other\"",
+        RINGING,
+        "pam_logonbox(sshd:auth): wrong-code user=\"lee\"",
+    ]);
+}
+
 fn wrong_password_first(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let mut client = ssh(&["lee@localhost"]);
     wrong_then_right(machine, &client, "Password:");
-    let ring = enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     is_in(&mut client);
     assert_eq!(machine.phone.rings(), 1);
 }
@@ -184,8 +376,8 @@ fn wrong_password_first(machine: &mut Machine) {
 fn key_approve(machine: &mut Machine) {
     let _sshd = key_then_phone();
     let mut client = ssh(&["-i", KEY, "lee@localhost"]);
-    let ring = enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     is_in(&mut client);
     assert!(!client.screen().contains("assword"), "{}", client.screen());
     assert_eq!(machine.phone.rings(), 1);
@@ -194,17 +386,23 @@ fn key_approve(machine: &mut Machine) {
 fn key_decline(machine: &mut Machine) {
     let _sshd = key_then_phone();
     let mut client = ssh(&["-i", KEY, "lee@localhost"]);
-    let ring = enter(machine, &client);
+    let ring = ring(machine, &client);
     machine.phone.press(&ring, Press::Decline);
+    client.answer(&Phone::code(&ring));
     client.see("Login denied on the phone.");
-    // sshd offers no other method. The client then tries its own methods, with its own prompt.
+    tries_passwords(&client);
+    is_out(machine, &mut client, 1);
+}
+
+/// sshd offers no other method. The client then tries its own methods, with its own prompt.
+#[track_caller]
+fn tries_passwords(client: &Terminal) {
     for times in 1..=3 {
         client.see_times_or_end("password:", times);
         if client.screen().matches("password:").count() >= times {
             client.answer(PASSWORD);
         }
     }
-    is_out(machine, &mut client, 1);
 }
 
 fn key_missing(machine: &mut Machine) {
@@ -237,15 +435,40 @@ fn key_and_password(machine: &mut Machine) {
         let mut client = ssh(&[key, &["lee@localhost"]].concat());
         client.see("Password:");
         client.answer(PASSWORD);
-        let ring = enter(machine, &client);
-        machine.phone.press(&ring, Press::Authorize);
+        let ring = ring(machine, &client);
+        approve_and_type(machine, &client, &ring);
         is_in(&mut client);
         assert_eq!(machine.phone.rings(), before + 1);
     }
 }
 
-/// This method cannot show a message in time. It has to work nevertheless, with one ring.
-fn password_method_approve(machine: &mut Machine) {
+/// This method cannot ask for the code: no push, and no count. sshd asks for the password again.
+fn password_method_type(machine: &mut Machine) {
+    password_method_asks_in_vain(machine, "");
+}
+
+/// With a hidden prompt, this method answers with the password.
+fn password_method_hidden(machine: &mut Machine) {
+    password_method_asks_in_vain(machine, "[conversation]\necho = false");
+}
+
+fn password_method_asks_in_vain(machine: &mut Machine, more: &str) {
+    configure(more);
+    let _sshd = password_method();
+    let mut client = ssh(&["-o", "PreferredAuthentications=password", "lee@localhost"]);
+    for times in 1..=3 {
+        client.see_times("lee@localhost's password:", times);
+        client.answer(PASSWORD);
+    }
+    is_out(machine, &mut client, 0);
+    nothing_rang(machine);
+    logged(&["pam_logonbox(sshd:auth): conversation user=\"lee\""; 3]);
+    logged_with("use keyboard-interactive");
+}
+
+/// With code = "show", this method works, with one ring, although it shows no message in time.
+fn password_method_show(machine: &mut Machine) {
+    configure(SHOW);
     let _sshd = password_method();
     let mut client = ssh(&["lee@localhost"]);
     client.see("lee@localhost's password:");
@@ -254,15 +477,12 @@ fn password_method_approve(machine: &mut Machine) {
     machine.phone.press(&ring, Press::Authorize);
     is_in(&mut client);
     assert_eq!(machine.phone.rings(), 1);
-    logged(&["pam_logonbox(sshd:auth): approved user=\"lee\""]);
-    assert!(
-        decisions().concat().contains("keyboard-interactive"),
-        "{}",
-        crate::log::all()
-    );
+    logged(&[RINGING, "pam_logonbox(sshd:auth): approved user=\"lee\""]);
+    logged_with("keyboard-interactive");
 }
 
-fn password_method_decline(machine: &mut Machine) {
+fn password_method_show_decline(machine: &mut Machine) {
+    configure(SHOW);
     let _sshd = password_method();
     let mut client = ssh(&["lee@localhost"]);
     client.see("lee@localhost's password:");
@@ -270,13 +490,124 @@ fn password_method_decline(machine: &mut Machine) {
     let ring = machine.phone.ring();
     machine.phone.press(&ring, Press::Decline);
     is_out(machine, &mut client, 1);
+    logged(&[RINGING, DECLINED]);
+}
+
+fn show(machine: &mut Machine) {
+    configure(SHOW);
+    let _sshd = password_then_phone();
+    for (counted, press) in [(1, Press::Decline), (2, Press::Authorize)] {
+        let mut client = ssh(&["lee@localhost"]);
+        client.see("Password:");
+        client.answer(PASSWORD);
+        client.see("Press Enter to send it:");
+        assert_eq!(counts(), counted, "who has seen a code has used an attempt");
+        let ring = ring_on_enter(machine, &client);
+        machine.phone.press(&ring, press);
+        if press == Press::Authorize {
+            is_in(&mut client);
+        } else {
+            client.see("Login denied on the phone.");
+            assert!(!client.end().success());
+        }
+    }
+    assert_eq!(machine.phone.rings(), 2);
+    logged(&[
+        RINGING,
+        DECLINED,
+        RINGING,
+        "pam_logonbox(sshd:auth): approved user=\"lee\"",
+    ]);
+}
+
+/// Clients that cannot ask cost no push and no count.
+fn nobody_to_ask(machine: &mut Machine) {
+    let _sshd = key_then_phone();
+    let key = ["-i", KEY, "-o", "IdentitiesOnly=yes"];
+    let batch = [&["-o", "BatchMode=yes"], &key[..], &["lee@localhost"]].concat();
+    let mut client = ssh(&batch);
+    is_out(machine, &mut client, 0);
+    machine.phone.is_left_alone();
+    logged(&[]);
+    // No terminal and no askpass: ssh answers each prompt with nothing.
+    let arguments = [&key[..], &["lee@localhost", "id"]].concat();
+    let output = piped(0, "ssh", &arguments, "").end();
+    assert!(!output.status.success(), "{output:?}");
+    nothing_rang(machine);
+    let lines = lines();
+    assert!(!lines.is_empty(), "{}", crate::log::all());
+    // On a busy machine, the empty answer may come later than a program's.
+    let in_vain = |line: &String| {
+        line.starts_with("pam_logonbox(sshd:auth): conversation user=\"lee\"")
+            || line.contains("reason=\"no code was typed; no push was sent\"")
+    };
+    assert!(lines.iter().all(in_vain), "{lines:#?}");
+}
+
+/// The client ends while the phone rings. sshd ends the module without telling it.
+fn client_gone(machine: &mut Machine) {
+    let _sshd = password_then_phone();
+    let mut client = ssh(&["lee@localhost"]);
+    password_and_ring(machine, &client);
+    client.give_up();
+    machine.phone.hung_up();
+    assert_eq!(counts(), 1);
+    logged(&[RINGING]);
+}
+
+/// sshd does not pass on the answers of users that it will refuse.
+fn root_without_password(machine: &mut Machine) {
+    configure("[accounts]\nroot = \"lee\"");
+    stack("sshd", "sshd-publickey");
+    command("install", &["-d", "-m", "0700", "/root/.ssh"]);
+    command(
+        "cp",
+        &[
+            "/home/lee/.ssh/authorized_keys",
+            "/root/.ssh/authorized_keys",
+        ],
+    );
+    let _sshd = Sshd::start_changed("00-logonbox-publickey.conf", |text| {
+        format!("PermitRootLogin prohibit-password\n{text}")
+    });
+    not_let_in(machine, &["-i", KEY, "root@localhost"], "root");
+}
+
+fn denied_user(machine: &mut Machine) {
+    super::airlock::only_the_module("sshd");
+    let _sshd = Sshd::start_changed("00-logonbox.conf", |text| format!("DenyUsers lee\n{text}"));
+    not_let_in(machine, &["lee@localhost"], "lee");
+}
+
+fn user_not_allowed(machine: &mut Machine) {
+    super::airlock::only_the_module("sshd");
+    let _sshd = Sshd::start_changed("00-logonbox.conf", |text| {
+        format!("AllowUsers other\n{text}")
+    });
+    not_let_in(machine, &["lee@localhost"], "lee");
+}
+
+/// The approval and the right code do not help.
+#[track_caller]
+fn not_let_in(machine: &mut Machine, arguments: &[&str], user: &str) {
+    let mut client = ssh(arguments);
+    let ring = ring(machine, &client);
+    let typed = Instant::now();
+    approve_and_type(machine, &client, &ring);
+    client.see("The code is wrong. Login refused.");
+    assert!(typed.elapsed() >= SHORTEST_HOLD);
+    tries_passwords(&client);
+    is_out(machine, &mut client, 1);
+    let line = |word: &str| format!("pam_logonbox(sshd:auth): {word} user=\"{user}\"");
+    logged(&[&line("ringing"), &line("refused")]);
+    logged_with("reason=\"sshd does not let this user in; the phone had approved\"");
 }
 
 fn quiet_approve(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let mut client = ssh(&["-q", "lee@localhost"]);
-    let ring = password_and_enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = password_and_ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     is_in(&mut client);
     assert_eq!(machine.phone.rings(), 1);
 }
@@ -284,17 +615,19 @@ fn quiet_approve(machine: &mut Machine) {
 fn quiet_decline(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let mut client = ssh(&["-q", "lee@localhost"]);
-    let ring = password_and_enter(machine, &client);
+    let ring = password_and_ring(machine, &client);
     machine.phone.press(&ring, Press::Decline);
+    client.answer(&Phone::code(&ring));
     is_out(machine, &mut client, 1);
-    logged(&["pam_logonbox(sshd:auth): declined user=\"lee\""]);
+    logged(&[RINGING, DECLINED]);
 }
 
 fn c_locale(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let mut client = Terminal::start(0, "C", "ssh", &["lee@localhost"]);
-    let ring = password_and_enter(machine, &client);
+    let ring = password_and_ring(machine, &client);
     machine.phone.press(&ring, Press::Decline);
+    client.answer(&Phone::code(&ring));
     client.see("Login denied on the phone.");
     is_out(machine, &mut client, 1);
     let seen = client.raw();
@@ -314,8 +647,8 @@ fn command_only(machine: &mut Machine) {
             "ssh lee@localhost 'echo hello; exit 7' >/tmp/out 2>/tmp/err",
         ],
     );
-    let ring = password_and_enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = password_and_ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     assert_eq!(client.end().code(), Some(7));
     assert_eq!(
         fs::read_to_string("/tmp/out").unwrap_or_default(),
@@ -327,8 +660,8 @@ fn command_only(machine: &mut Machine) {
 fn scp(machine: &mut Machine) {
     let _sshd = password_then_phone();
     let mut client = terminal(0, "scp", &["/etc/hosts", "lee@localhost:copied"]);
-    let ring = password_and_enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = password_and_ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     assert!(client.end().success(), "{}", client.screen());
     assert_eq!(
         fs::read_to_string("/home/lee/copied").unwrap_or_default(),
@@ -342,8 +675,8 @@ fn expired_account(machine: &mut Machine) {
     command("chage", &["--expiredate", "1", "lee"]);
     let _sshd = password_then_phone();
     let mut client = ssh(&["lee@localhost"]);
-    let ring = password_and_enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = password_and_ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     is_out(machine, &mut client, 1);
 }
 
@@ -353,16 +686,17 @@ fn pam_auth_update(machine: &mut Machine) {
     let _sshd = Sshd::start("00-logonbox.conf");
     let mut client = ssh(&["lee@localhost"]);
     wrong_then_right(machine, &client, "Password:");
-    let ring = enter(machine, &client);
+    let ring = ring(machine, &client);
     machine.phone.press(&ring, Press::Decline);
+    client.answer(&Phone::code(&ring));
     client.see("Login denied on the phone.");
     is_out(machine, &mut client, 1);
 
     let mut client = ssh(&["lee@localhost"]);
     client.see("Password:");
     client.answer(PASSWORD);
-    let ring = enter(machine, &client);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = super::ring(machine, &client);
+    approve_and_type(machine, &client, &ring);
     is_in(&mut client);
     assert_eq!(machine.phone.rings(), 2);
 }

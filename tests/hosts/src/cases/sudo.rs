@@ -1,21 +1,28 @@
 //! sudo and sudo-rs: the caller's password, then the caller's phone.
 //!
-//! Both keep modules silent except for prompts. So the announcement is a prompt here, as the README
-//! recommends, and only the log has the reason of a refusal.
+//! Both keep modules silent except for prompts. The code is asked for in a prompt, and only the log
+//! has the reason of a refusal.
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::thread;
 use std::time::Instant;
 
 use tenant::Press;
 
-use super::{enter, password, ring, wrong_then_right};
+use super::airlock::only_the_module;
+use super::{
+    BY_HAND, NO_LIMIT, PROMPT, SHOW, approve_and_type, is_held, nothing_rang, password,
+    prompt_comes_first, ring, ring_on_enter, ring_shown, type_nothing, wrong_code,
+    wrong_then_right,
+};
 use crate::TestCase;
-use crate::log::logged;
+use crate::log::{lines, logged, logged_with};
 use crate::machine::{
-    Machine, PASSWORD, PROMPTLY, USER_ID, append, configure, piped, stack, sudo_version,
+    Machine, PASSWORD, PROMPTLY, USER_ID, append, configure, counts, piped, stack, sudo_version,
     tenant_goes_down, terminal,
 };
+use crate::phone::Phone;
 use crate::terminal::Terminal;
 
 const SUDO: &str = "/usr/bin/sudo";
@@ -23,28 +30,46 @@ const SUDO_RS: &str = "/usr/bin/sudo-rs";
 
 pub const CASES: &[TestCase] = &[
     TestCase::new("sudo/approve", SUDO, approve),
+    TestCase::new("sudo/prompt-first", SUDO, prompt_first),
+    TestCase::new("sudo/wrong-code", SUDO, wrong_code_typed),
     TestCase::new("sudo/decline", SUDO, decline),
     TestCase::new("sudo/no-answer", SUDO, no_answer),
     TestCase::new("sudo/tenant-down", SUDO, tenant_down),
     TestCase::new("sudo/wrong-password", SUDO, wrong_password),
     TestCase::new("sudo/ctrl-c", SUDO, ctrl_c),
+    TestCase::new("sudo/ctrl-c-at-the-prompt", SUDO, ctrl_c_at_the_prompt),
     TestCase::new("sudo/no-terminal", SUDO, no_terminal),
+    TestCase::new("sudo/non-interactive", SUDO, non_interactive),
     TestCase::new("sudo/password-from-stdin", SUDO, from_stdin),
     TestCase::new("sudo/login-shell", SUDO, login_shell),
+    TestCase::new("sudo/show", SUDO, show),
     TestCase::new("sudo/environment", SUDO, environment),
     speaking("sudo/speaking-approve", speaking_approve),
     speaking("sudo/speaking-decline", speaking_decline),
+    speaking("sudo/speaking-show", speaking_show),
     TestCase::new("sudo-rs/approve", SUDO_RS, approve),
+    TestCase::new("sudo-rs/prompt-first", SUDO_RS, prompt_first),
+    TestCase::new("sudo-rs/wrong-code", SUDO_RS, wrong_code_typed),
     TestCase::new("sudo-rs/decline", SUDO_RS, decline),
     TestCase::new("sudo-rs/no-answer", SUDO_RS, no_answer),
     TestCase::new("sudo-rs/tenant-down", SUDO_RS, tenant_down),
     TestCase::new("sudo-rs/wrong-password", SUDO_RS, wrong_password),
     TestCase::new("sudo-rs/ctrl-c", SUDO_RS, ctrl_c),
+    TestCase::new(
+        "sudo-rs/ctrl-c-at-the-prompt",
+        SUDO_RS,
+        ctrl_c_at_the_prompt,
+    ),
     TestCase::new("sudo-rs/no-terminal", SUDO_RS, no_terminal),
+    TestCase::new("sudo-rs/non-interactive", SUDO_RS, non_interactive),
     TestCase::new("sudo-rs/password-from-stdin", SUDO_RS, from_stdin),
     TestCase::new("sudo-rs/login-shell", SUDO_RS, login_shell),
+    TestCase::new("sudo-rs/show", SUDO_RS, show),
     TestCase::new("sudo-rs/environment", SUDO_RS, environment),
 ];
+
+const RINGING: &str = "pam_logonbox(sudo:auth): ringing user=\"lee\"";
+const DECLINED: &str = "pam_logonbox(sudo:auth): declined user=\"lee\"";
 
 /// A case for versions of sudo that have the setting `pam_silent`.
 const fn speaking(name: &'static str, run: fn(&mut Machine)) -> TestCase {
@@ -60,7 +85,7 @@ const fn speaking(name: &'static str, run: fn(&mut Machine)) -> TestCase {
 fn set_up(more: &str) {
     stack("sudo", "sudo");
     stack("sudo-i", "sudo-i");
-    configure(&format!("[conversation]\nannounce = \"enter\"\n{more}"));
+    configure(more);
 }
 
 /// Starts sudo and types the right password.
@@ -88,33 +113,66 @@ fn is_out(machine: &Machine, terminal: &mut Terminal, rings: usize) {
 fn approve(machine: &mut Machine) {
     set_up("");
     let mut terminal = with_password(machine, &["id", "-un"]);
-    let ring = enter(machine, &terminal);
+    let ring = ring(machine, &terminal);
     assert!(
         ring.text.contains(" (sudo) from /dev/pts/"),
         "{}",
         ring.text
     );
-    machine.phone.press(&ring, Press::Authorize);
+    approve_and_type(machine, &terminal, &ring);
     is_in(machine, &mut terminal);
-    logged(&["pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\""]);
+    assert_eq!(counts(), 0);
+    logged(&[
+        RINGING,
+        "pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\"",
+    ]);
+}
+
+fn prompt_first(machine: &mut Machine) {
+    set_up(NO_LIMIT);
+    prompt_comes_first(machine, || {
+        let terminal = terminal(USER_ID, machine.program, &["id", "-un"]);
+        terminal.see("assword");
+        terminal.answer(PASSWORD);
+        terminal
+    });
 }
 
 /// sudo would ask three times; the phone rings once.
+fn wrong_code_typed(machine: &mut Machine) {
+    set_up("");
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    let ring = ring(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    let typed = Instant::now();
+    terminal.answer(&wrong_code(&ring));
+    is_held(&mut terminal, typed);
+    is_out(machine, &mut terminal, 1);
+    assert_eq!(counts(), 1);
+    logged(&[RINGING, "pam_logonbox(sudo:auth): wrong-code user=\"lee\""]);
+    logged_with("reason=\"the phone had approved\"");
+}
+
 fn decline(machine: &mut Machine) {
     set_up("");
     let mut terminal = with_password(machine, &["id", "-un"]);
-    let ring = enter(machine, &terminal);
+    let ring = ring(machine, &terminal);
     machine.phone.press(&ring, Press::Decline);
+    let typed = Instant::now();
+    type_nothing(&terminal);
+    is_held(&mut terminal, typed);
     is_out(machine, &mut terminal, 1);
-    logged(&["pam_logonbox(sudo:auth): declined user=\"lee\""]);
+    logged(&[RINGING, DECLINED]);
 }
 
+/// The right code, but no approval.
 fn no_answer(machine: &mut Machine) {
     set_up("[wait]\nlogin_seconds = 5");
     let mut terminal = with_password(machine, &["id", "-un"]);
-    enter(machine, &terminal);
+    let ring = ring(machine, &terminal);
+    terminal.answer(&Phone::code(&ring));
     is_out(machine, &mut terminal, 1);
-    logged(&["pam_logonbox(sudo:auth): timed-out user=\"lee\""]);
+    logged(&[RINGING, "pam_logonbox(sudo:auth): timed-out user=\"lee\""]);
 }
 
 /// sudo asks three times, sudo-rs once. No phone rings.
@@ -126,10 +184,11 @@ fn tenant_down(machine: &mut Machine) {
     for times in 1..=tries {
         terminal.see_times("assword", times);
         terminal.answer(PASSWORD);
-        terminal.see_times("Press Enter to send it:", times);
-        terminal.answer("");
+        terminal.see_times(PROMPT, times);
+        type_nothing(&terminal);
     }
     is_out(machine, &mut terminal, 0);
+    nothing_rang(machine);
     logged(&["pam_logonbox(sudo:auth): unreachable user=\"lee\""].repeat(tries));
 }
 
@@ -145,38 +204,104 @@ fn wrong_password(machine: &mut Machine) {
     logged(&[]);
 }
 
+/// Ctrl-C ends the wait for the phone at once.
 fn ctrl_c(machine: &mut Machine) {
     set_up("");
     let mut terminal = with_password(machine, &["id", "-un"]);
-    enter(machine, &terminal);
+    let ring = ring(machine, &terminal);
+    let code = Phone::code(&ring);
+    terminal.answer(&code);
+    terminal.see(&code);
+    // The terminal shows the code before the program has read it.
+    thread::sleep(BY_HAND);
     let pressed = Instant::now();
     terminal.press("\x03");
     is_out(machine, &mut terminal, 1);
     let took = pressed.elapsed();
     assert!(took < PROMPTLY, "{took:?} from Ctrl-C to the end");
     machine.phone.hung_up();
-    logged(&["pam_logonbox(sudo:auth): interrupted user=\"lee\""]);
+    logged(&[RINGING, "pam_logonbox(sudo:auth): interrupted user=\"lee\""]);
 }
 
+/// Ctrl-C at the prompt. sudo tells the module, which holds the refusal; sudo-rs ends at once.
+fn ctrl_c_at_the_prompt(machine: &mut Machine) {
+    set_up("");
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    ring(machine, &terminal);
+    let pressed = Instant::now();
+    terminal.press("\x03");
+    is_out(machine, &mut terminal, 1);
+    let took = pressed.elapsed();
+    assert!(took < PROMPTLY, "{took:?} from Ctrl-C to the end");
+    machine.phone.hung_up();
+    assert_eq!(counts(), 1);
+    if machine.program == SUDO {
+        logged(&[
+            RINGING,
+            "pam_logonbox(sudo:auth): conversation user=\"lee\"",
+        ]);
+        logged_with("reason=\"the person broke off; the phone had not approved\"");
+    } else {
+        logged(&[RINGING]);
+    }
+}
+
+/// A program without a terminal cannot ask: no push, and no count.
 fn no_terminal(machine: &mut Machine) {
     set_up("");
     let output = piped(USER_ID, machine.program, &["id", "-un"], "").end();
     assert!(!output.status.success(), "{output:?}");
     machine.phone.is_left_alone();
-    // With one, the login works.
+    logged(&[]);
+    // A stack that asks for no password comes to the module.
+    only_the_module("sudo");
+    let output = piped(USER_ID, machine.program, &["id", "-un"], "").end();
+    assert!(!output.status.success(), "{output:?}");
+    nothing_rang(machine);
+    let before = lines();
+    let conversation = "pam_logonbox(sudo:auth): conversation user=\"lee\"";
+    assert!(!before.is_empty(), "{}", crate::log::all());
+    assert!(
+        before.iter().all(|line| line.starts_with(conversation)),
+        "{before:#?}"
+    );
+    // With a terminal, the login works.
+    set_up("");
     let mut terminal = with_password(machine, &["id", "-un"]);
-    let ring = enter(machine, &terminal);
-    machine.phone.press(&ring, Press::Authorize);
+    let ring = ring(machine, &terminal);
+    approve_and_type(machine, &terminal, &ring);
     is_in(machine, &mut terminal);
+}
+
+/// `sudo -n` asks nothing: no push, and no count.
+fn non_interactive(machine: &mut Machine) {
+    for asks_password in [true, false] {
+        set_up("");
+        if !asks_password {
+            only_the_module("sudo");
+            // From 1.9.10 on, sudo -n can ask PAM.
+            if machine.program == SUDO && sudo_version() >= (1, 9, 10) {
+                append("/etc/sudoers.d/lee", "Defaults noninteractive_auth\n");
+            }
+        }
+        let mut terminal = terminal(USER_ID, machine.program, &["-n", "id", "-un"]);
+        is_out(machine, &mut terminal, 0);
+        nothing_rang(machine);
+    }
 }
 
 /// A script that knows the password still needs the phone.
 fn from_stdin(machine: &mut Machine) {
     set_up("");
-    let answers = format!("{PASSWORD}\n\n");
-    let running = piped(USER_ID, machine.program, &["-S", "id", "-un"], &answers);
+    let password = format!("{PASSWORD}\n");
+    let start = || piped(USER_ID, machine.program, &["-S", "id", "-un"], &password);
+    let output = start().end();
+    assert!(!output.status.success(), "{output:?}");
+    nothing_rang(machine);
+    let mut running = start();
     let ring = machine.phone.ring();
     machine.phone.press(&ring, Press::Authorize);
+    running.write(&format!("{}\n", Phone::code(&ring)));
     let output = running.end();
     assert_eq!(output.stdout, b"root\n", "{output:?}");
     assert_eq!(machine.phone.rings(), 1);
@@ -187,10 +312,22 @@ fn login_shell(machine: &mut Machine) {
     set_up("");
     let mut terminal = terminal(USER_ID, machine.program, &["-i", "id", "-un"]);
     wrong_then_right(machine, &terminal, "assword");
-    let ring = enter(machine, &terminal);
+    let ring = ring(machine, &terminal);
     machine.phone.press(&ring, Press::Decline);
+    terminal.answer(&Phone::code(&ring));
     is_out(machine, &mut terminal, 1);
-    logged(&["pam_logonbox(sudo"]);
+    logged(&["pam_logonbox(sudo"; 2]);
+    logged_with(":auth): declined ");
+}
+
+/// The announcement is a prompt, because sudo asks modules for silence.
+fn show(machine: &mut Machine) {
+    set_up(SHOW);
+    let mut terminal = with_password(machine, &["id", "-un"]);
+    let ring = ring_on_enter(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(machine, &mut terminal);
+    logged(&[RINGING, "pam_logonbox(sudo:auth): approved user=\"lee\""]);
 }
 
 /// The caller's variables point to this directory.
@@ -262,8 +399,8 @@ fn environment(machine: &mut Machine) {
         let mut terminal = terminal(USER_ID, "/usr/bin/env", &arguments);
         terminal.see("assword");
         terminal.answer(PASSWORD);
-        let ring = enter(machine, &terminal);
-        machine.phone.press(&ring, Press::Authorize);
+        let ring = ring(machine, &terminal);
+        approve_and_type(machine, &terminal, &ring);
         assert!(terminal.end().success(), "{}", terminal.screen());
         assert!(terminal.has_line("root"), "{}", terminal.screen());
         if variables.is_empty() {
@@ -277,7 +414,8 @@ fn environment(machine: &mut Machine) {
     assert_eq!(all, twice);
     let written: Vec<_> = fs::read_dir(LIES).expect(LIES).collect();
     assert!(written.is_empty(), "{written:?}");
-    logged(&["pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\""; 2]);
+    let approved = "pam_logonbox(sudo:auth): approved user=\"lee\" account=\"lee\"";
+    logged(&[RINGING, approved].repeat(2));
 }
 
 /// With `Defaults !pam_silent`, sudo shows all messages.
@@ -290,7 +428,7 @@ fn let_speak(machine: &Machine) -> Terminal {
 fn speaking_approve(machine: &mut Machine) {
     let mut terminal = let_speak(machine);
     let ring = ring(machine, &terminal);
-    machine.phone.press(&ring, Press::Authorize);
+    approve_and_type(machine, &terminal, &ring);
     is_in(machine, &mut terminal);
 }
 
@@ -298,6 +436,16 @@ fn speaking_decline(machine: &mut Machine) {
     let mut terminal = let_speak(machine);
     let ring = ring(machine, &terminal);
     machine.phone.press(&ring, Press::Decline);
+    terminal.answer(&Phone::code(&ring));
     terminal.see("Login denied on the phone.");
     is_out(machine, &mut terminal, 1);
+}
+
+/// The announcement is information here, and the phone rings without Enter.
+fn speaking_show(machine: &mut Machine) {
+    configure(SHOW);
+    let mut terminal = let_speak(machine);
+    let ring = ring_shown(machine, &terminal);
+    machine.phone.press(&ring, Press::Authorize);
+    is_in(machine, &mut terminal);
 }
