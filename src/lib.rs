@@ -32,14 +32,13 @@ impl PamHooks for PamLogonbox {
     fn sm_authenticate(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
         silence_panics();
         let mut host = PamHost::new(handle, flags);
-        let log = Arc::new(Syslog::new(&host.service()));
+        let log: Arc<dyn Log> = Arc::new(Syslog::new(&host.service()));
         let system = Arc::new(ThisMachine::new(auxv::is_setuid()));
         // Dropped at the end of this function, after the log line. The drop unblocks signals, and a
         // pending signal may end the host.
         let mut clock = SystemClock::new();
         let code = catch_unwind(AssertUnwindSafe(|| {
-            let log = log.clone();
-            login::run(&args, &mut host, system, &mut clock, log, &mut Unobserved)
+            login::run(&args, &mut host, system, &mut clock, &log, &mut Unobserved)
         }));
         in_c(code.unwrap_or_else(|panic| {
             // Dropping the payload could panic again.

@@ -49,7 +49,7 @@ pub fn run(
     host: &mut dyn Host,
     system: Arc<dyn System>,
     clock: &mut dyn Clock,
-    log: Arc<dyn Log>,
+    log: &Arc<dyn Log>,
     observer: &mut dyn Observer,
 ) -> Code {
     let started = clock.now();

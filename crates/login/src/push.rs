@@ -210,17 +210,17 @@ impl Login<'_, '_> {
         match end {
             Some(Ok((approval, attempt))) if is_right => {
                 attempt.succeeded();
-                return Ok(approval);
+                Ok(approval)
             }
             Some(Err(End::Refused(refusal))) if refusal.reason == Reason::Interrupted => {
-                return Err(refusal.after_sending());
+                Err(refusal.after_sending())
             }
             // A task that ended before a push left decides, whatever was typed.
             Some(Err(End::Refused(refusal)))
                 if (is_right || (typed.is_some() && !refusal.request_sent))
                     && !refusal.is_about_the_account() =>
             {
-                return Err(refusal);
+                Err(refusal)
             }
             end => self.wrong_code(typed, after, answered, end, ticket),
         }
@@ -451,13 +451,12 @@ fn names(keys: &[PublicKey]) -> Vec<String> {
     keys.iter()
         .map(|key| {
             let alike = keys.iter().filter(|other| name(other) == name(key));
-            for_terminal(&match alike.count() {
-                1 => name(key),
-                _ => {
-                    let fingerprint: String = key.fingerprint().chars().take(SHORT).collect();
-                    format!("{} ({fingerprint})", name(key))
-                }
-            })
+            let mut name = name(key);
+            if alike.count() > 1 {
+                let fingerprint: String = key.fingerprint().chars().take(SHORT).collect();
+                name = format!("{name} ({fingerprint})");
+            }
+            for_terminal(&name)
         })
         .collect()
 }

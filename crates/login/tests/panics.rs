@@ -84,7 +84,7 @@ impl Person<'_> {
     fn code(&self) -> String {
         let rings = self
             .tenant
-            .wait_for_sign_requests(self.pushes + 1, Duration::from_secs(2));
+            .wait_for_sign_requests(self.pushes.saturating_add(1), Duration::from_secs(2));
         let requests = self.tenant.sign_requests();
         let text = requests.last().filter(|_| rings).map(|push| &*push.text);
         let code = text.and_then(|text| text.rsplit(' ').next());
@@ -258,11 +258,11 @@ fn log_in(setup: &Setup, number: u32) -> (Arc<Trigger>, Option<Code>) {
         pushes: setup.tenant.sign_requests().len(),
     };
     let (mut host, mut observer) = (person(), person());
-    let log = Arc::new(Lines(trigger.clone()));
+    let log: Arc<dyn Log> = Arc::new(Lines(trigger.clone()));
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let conf = format!("conf={}", setup.configuration().display());
         let conf = CString::new(conf).unwrap();
-        login::run(&[&conf], &mut host, system, &mut clock, log, &mut observer)
+        login::run(&[&conf], &mut host, system, &mut clock, &log, &mut observer)
     }));
     let code = match ended {
         Ok(code) => Some(code),

@@ -62,7 +62,7 @@ pub fn settings(text: &str, service: Option<&str>) -> Result<Vec<Setting>, Wrong
                 for (key, value) in given.into_iter().flatten() {
                     match value.get_ref().as_table() {
                         Some(keys) => {
-                            tables.push((format!("{section}.{}", key.get_ref()), Some(keys)))
+                            tables.push((format!("{section}.{}", key.get_ref()), Some(keys)));
                         }
                         None => settings.push(setting(&section, key.get_ref(), "", Some(value))),
                     }

@@ -85,6 +85,7 @@ impl Template {
     }
 
     /// Whether this placeholder is in the text.
+    #[must_use]
     pub fn has(&self, placeholder: Placeholder) -> bool {
         self.parts.iter().any(|(_, part)| *part == placeholder)
     }

@@ -107,7 +107,7 @@ mod tests {
             assert_eq!(code.compare(wrong.as_bytes()), Typed::Wrong, "{wrong:?}");
         }
         assert_eq!(code.compare(b"\xff43009"), Typed::Wrong);
-        assert_eq!(code.compare(&[b'8'; 100_000]), Typed::Wrong);
+        assert_eq!(code.compare(&vec![b'8'; 100_000]), Typed::Wrong);
         for empty in ["", " ", "-", "\r"] {
             assert_eq!(code.compare(empty.as_bytes()), Typed::Empty, "{empty:?}");
         }

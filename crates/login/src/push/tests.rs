@@ -122,7 +122,7 @@ impl Script {
             text.push_str("pins = \"required\"\n");
             self.system.pins_directory = pins.path().to_owned();
         }
-        text.push_str(&format!("[conversation]\n{}\n", self.conversation));
+        text = format!("{text}[conversation]\n{}\n", self.conversation);
         let config = Arc::new(Config::parse(Path::new("test"), &text, "").unwrap());
         let Mode::Push(tenant) = &config.mode else {
             panic!("not push");

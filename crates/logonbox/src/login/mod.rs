@@ -52,7 +52,7 @@ pub fn run(conf: &Path, args: &cli::Login, out: &mut dyn Write) -> Result<End, F
         &mut host,
         machine,
         &mut clock,
-        log.clone(),
+        &(log.clone() as Arc<dyn Log>),
         &mut steps,
     );
     let total = clock.now().saturating_duration_since(started);
