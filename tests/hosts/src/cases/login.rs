@@ -1,5 +1,6 @@
 //! login on the console.
 
+use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
@@ -137,13 +138,25 @@ fn ctrl_c(machine: &mut Machine) {
     is_out(machine, &terminal, 1);
 }
 
+/// util-linux's login, as in Debian 13, ignores Ctrl-C at a prompt. shadow's login ends.
 fn ctrl_c_at_the_prompt(machine: &mut Machine) {
+    let version = Command::new("login").arg("--version").output();
+    let version = String::from_utf8(version.expect("login").stdout).expect("text");
+    let goes_on = version.contains("util-linux");
     let terminal = with_password(machine, PASSWORD);
     ring(machine, &terminal);
     terminal.press("\x03");
+    if goes_on {
+        terminal.answer("");
+        terminal.see("Login refused.");
+    }
     machine.phone.hung_up();
     is_out(machine, &terminal, 1);
     assert_eq!(counts(), 1);
+    let decision = "pam_logonbox(login:auth): wrong-code user=\"lee\"";
+    let both = [RINGING, decision];
+    let lines = if goes_on { &both[..] } else { &[RINGING] };
+    logged(lines);
 }
 
 fn show(machine: &mut Machine) {
