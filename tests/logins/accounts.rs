@@ -18,7 +18,7 @@ fn options() -> Options {
 
 #[test]
 fn the_tenant_the_phone_and_the_log_get_the_account_of_the_table() {
-    let prompt = "prompt = \"{user}|{account}\"";
+    let prompt = "prompt = \"{user}|{account}|Code: {code}\"";
     for (table, account) in [("", "root@"), (OTHERS, "root@"), (OURS, "lee@")] {
         let account = format!("{account}acme.com");
         let setup = Setup::with(options(), "{user}@acme.com", prompt, table);
@@ -27,7 +27,8 @@ fn the_tenant_the_phone_and_the_log_get_the_account_of_the_table() {
         assert_eq!(setup.tenant.key_requests()[0].principal, account);
         let asked = setup.tenant.sign_requests().remove(0);
         assert_eq!(asked.username, account);
-        assert_eq!(asked.text, format!("root|{account}"));
+        let code = asked.code().unwrap();
+        assert_eq!(asked.text, format!("root|{account}|Code: {code}"));
         assert_eq!(value(login.log(), "user"), Some("root"));
         assert_eq!(value(login.log(), "account"), Some(&*account));
     }
@@ -80,7 +81,7 @@ fn an_account_is_the_same_however_the_user_is_written() {
         assert_eq!(setup.tenant.key_requests().len(), 0);
         // If the database knows only one way to write the name, the other names no user.
         let login = setup.start_as("ROOT", "sshd", &[&keys], &[]).finish();
-        login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+        login.assert_refused("PAM_MAXTRIES", "unknown-user");
     }
 }
 

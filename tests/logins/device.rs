@@ -1,17 +1,23 @@
 //! `device = "ask"`: the user chooses between several phones.
 
-use crate::setup::{Login, Setup, value};
+use crate::setup::{Login, SHOWN, Setup, TYPE_THE_CODE, value};
 use tenant::{Account, KeyType, Listing, Options, Phone, Reaction};
+
+type Start = fn(Options, &str, &str, &str) -> Setup;
 
 /// A host whose user has these phones.
 fn setup(phones: &[(&str, KeyType)], more: &str) -> Setup {
+    with(phones, more, Setup::with)
+}
+
+fn with(phones: &[(&str, KeyType)], more: &str, start: Start) -> Setup {
     let phones = phones.iter().map(|(name, key)| Phone::new(*name, *key));
     let lee = Account::new("lee").phones(phones);
     let options = Options {
         accounts: [lee].into_iter().collect(),
         ..Options::default()
     };
-    Setup::with(options, "lee", &format!("device = \"ask\"\n{more}"), "")
+    start(options, "lee", &format!("device = \"ask\"\n{more}"), "")
 }
 
 /// A login in which the user types these lines.
@@ -27,7 +33,11 @@ fn typing(setup: &Setup, service: &str, lines: &[&str]) -> (Login, Vec<String>) 
     (running.finish(), prompts)
 }
 
-const TWO: [(&str, KeyType); 2] = [("Pixel 8", KeyType::Ed25519), ("Old phone", KeyType::Rsa)];
+const TWO: [(&str, KeyType); 3] = [
+    ("Pixel 8", KeyType::Ed25519),
+    ("Legacy RSA", KeyType::Rsa),
+    ("Old phone", KeyType::Ed25519),
+];
 
 #[test]
 fn the_chosen_phone_rings_and_is_named() {
@@ -39,8 +49,9 @@ fn the_chosen_phone_rings_and_is_named() {
             ["Which device?\n  1. Pixel 8\n  2. Old phone\nDevice (1-2): "]
         );
         assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-        let told = format!("Approve the request on your phone on {phone}. Code: ");
-        assert!(login.one("info").text.starts_with(&told));
+        let told =
+            format!("Approve the request on your phone on {phone}, then type the code it shows: ");
+        assert_eq!(login.screen()[1], told);
         assert_eq!(value(login.log(), "device"), Some(phone));
         let asked = setup.tenant.sign_requests().remove(0);
         assert_eq!(value(login.log(), "key"), Some(&*asked.fingerprint));
@@ -49,7 +60,7 @@ fn the_chosen_phone_rings_and_is_named() {
 
 #[test]
 fn in_sshd_the_announcement_follows_the_choice() {
-    let setup = setup(&TWO, "");
+    let setup = with(&TWO, "", Setup::showing);
     let (login, prompts) = typing(&setup, "sshd", &["2", ""]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     assert!(prompts[1].starts_with("Approve the request on your phone on Old phone. Code: "));
@@ -58,14 +69,17 @@ fn in_sshd_the_announcement_follows_the_choice() {
 
 #[test]
 fn a_user_with_one_phone_is_not_asked() {
-    for (phones, more) in [(&TWO[1..], ""), (&TWO[..], "algorithms = [\"ssh-rsa\"]")] {
+    // A phone has a key of each algorithm, and only the better one is offered.
+    for (phones, more, device) in [
+        (&TWO[2..], "", "Old phone"),
+        (&TWO[..2], "", "Pixel 8"),
+        (&TWO[..], "algorithms = [\"ssh-rsa\"]", "Legacy RSA"),
+    ] {
         let setup = setup(phones, more);
         let login = setup.login("login", &[]);
         assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
-        assert!(login.all("visible").is_empty());
-        let told = "Approve the request on your phone. Code: ";
-        assert!(login.one("info").text.starts_with(told));
-        assert_eq!(value(login.log(), "device"), Some("Old phone"));
+        assert_eq!(login.screen(), [TYPE_THE_CODE]);
+        assert_eq!(value(login.log(), "device"), Some(device));
     }
 }
 
@@ -117,7 +131,7 @@ fn the_list_of_devices_is_limited() {
 }
 
 #[test]
-fn a_user_without_a_phone_sees_the_announcement_and_waits() {
+fn a_user_without_a_phone_sees_the_usual_prompt_and_waits() {
     let account = Account::new("lee")
         .listing(Listing::None)
         .reaction(Reaction::Approve);
@@ -126,12 +140,14 @@ fn a_user_without_a_phone_sees_the_announcement_and_waits() {
         ..Options::default()
     };
     for account in ["lee", "kim"] {
-        let setup = Setup::with(options.clone(), account, "device = \"ask\"", "");
-        let login = setup.login("login", &[]);
-        assert_eq!(login.code(), "PAM_AUTH_ERR");
-        assert!(login.took().as_secs() >= 2);
-        let told = "Approve the request on your phone. Code: ";
-        assert!(login.one("info").text.starts_with(told));
-        assert_eq!(login.one("error").text, "Login refused.");
+        let both: [(Start, &str); 2] = [(Setup::with, TYPE_THE_CODE), (Setup::showing, SHOWN)];
+        for (start, told) in both {
+            let setup = start(options.clone(), account, "device = \"ask\"", "");
+            let login = setup.login("login", &[]);
+            assert_eq!(login.code(), "PAM_MAXTRIES");
+            assert!(login.took().as_secs() >= 2);
+            assert!(login.screen()[0].starts_with(told));
+            assert_eq!(login.screen()[1..], ["Login refused."]);
+        }
     }
 }

@@ -114,7 +114,7 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
                 // Ed25519 has only one kind of signature.
                 Reaction::Sha1 if key == KeyType::Ed25519 => continue,
                 Reaction::Decline => "declined",
-                Reaction::Unreachable | Reaction::Refuse | Reaction::HostileReason => "refused",
+                Reaction::Unreachable | Reaction::Refuse => "refused",
                 Reaction::Never
                 | Reaction::Drip
                 | Reaction::Cut
@@ -164,8 +164,9 @@ fn every_key_list_without_a_good_key_rings_nobody() {
                 assert_eq!(login.code(), "PAM_SUCCESS", "{listing}");
                 continue;
             }
-            Listing::Rsa1024 | Listing::WeakEd25519 | Listing::None => ("PAM_AUTH_ERR", "no-key"),
-            Listing::NotFound => ("PAM_AUTH_ERR", "no-account"),
+            Listing::Rsa1024 | Listing::WeakEd25519 | Listing::None => ("PAM_MAXTRIES", "no-key"),
+            Listing::NotFound => ("PAM_MAXTRIES", "no-account"),
+            Listing::Forbidden403 => ("PAM_MAXTRIES", "refused"),
             Listing::Never | Listing::Drip => ("PAM_AUTHINFO_UNAVAIL", "timed-out"),
             Listing::Cut | Listing::Error500 | Listing::Unavailable503 => {
                 ("PAM_AUTHINFO_UNAVAIL", "unreachable")
@@ -278,10 +279,11 @@ fn a_tenant_that_is_down_is_unreachable() {
 
 #[test]
 fn a_kept_connection_that_was_closed_is_replaced() {
-    let setup = setup(Options {
+    let options = Options {
         close_after_keys: Some(Duration::ZERO),
         ..account(Listing::Normal, Reaction::Approve, KeyType::Ed25519)
-    });
+    };
+    let setup = Setup::showing(options, "lee", "", &waits(PATIENT));
     let mut running = setup.start("sshd", &[]);
     running.wait_for("visible");
     // The connection has ended before the user presses Enter.

@@ -425,6 +425,15 @@ CAN_FAIL(int, -1, getgrouplist, (const char *user, gid_t group, gid_t *groups, i
 
 static long caller = -1;
 
+/* As the kernel writes it for a setuid program of that caller. */
+unsigned long getauxval(unsigned long kind)
+{
+    static unsigned long (*real_function)(unsigned long);
+    if (!real_function)
+        *(void **)&real_function = real("getauxval");
+    return kind == AT_UID && caller >= 0 ? (unsigned long)caller : real_function(kind);
+}
+
 uid_t getuid(void)
 {
     static uid_t (*real_function)(void);

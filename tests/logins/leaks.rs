@@ -52,7 +52,8 @@ fn push_with(
     rest: &str,
 ) -> End {
     let rest = format!("{WAITS}[policy]\n{NO_LIMIT}{rest}");
-    let setup = Setup::with(options, account, "", &rest);
+    // The logins of a series do not read stdin, so no user could type a code.
+    let setup = Setup::showing(options, account, "", &rest);
     End {
         name: format!("push {account}"),
         word,
@@ -60,6 +61,18 @@ fn push_with(
         setup,
         user: "root",
         options: Vec::new(),
+    }
+}
+
+/// With `code = "type"`. `pam_host` answers at once, or after `pause=MILLISECONDS`.
+fn typed(word: &'static str, code: &'static str, user: &'static str, options: &[&str]) -> End {
+    let rest = format!("{WAITS}[policy]\n{NO_LIMIT}");
+    End {
+        name: format!("type {}", options.join(" ")),
+        setup: Setup::with(Options::default(), "approve", "", &rest),
+        user,
+        options: options.iter().map(|&option| option.to_owned()).collect(),
+        ..push(word, code, "approve")
     }
 }
 
@@ -168,9 +181,9 @@ fn ends() -> Vec<End> {
         }),
         push("timed-out", "PAM_AUTHINFO_UNAVAIL", "keys-never").waiting("connect_seconds = 1"),
         push_with("tls", "PAM_AUTHINFO_UNAVAIL", "approve", bad, ""),
-        push("no-account", "PAM_AUTH_ERR", "nobody-here"),
-        push("no-key", "PAM_AUTH_ERR", "keys-none"),
-        push("unknown-user", "PAM_AUTH_ERR", "approve").of("no-such-user"),
+        push("no-account", "PAM_MAXTRIES", "nobody-here"),
+        push("no-key", "PAM_MAXTRIES", "keys-none"),
+        push("unknown-user", "PAM_MAXTRIES", "approve").of("no-such-user"),
         push_with(
             "exempt",
             "PAM_IGNORE",
@@ -187,7 +200,7 @@ fn ends() -> Vec<End> {
                 setup.configure(setup.tenant.authority(), "approve", "", &enter);
             })
             .with("answers=none"),
-        push("limit", "PAM_AUTH_ERR", "decline").configured(|setup| {
+        push("limit", "PAM_MAXTRIES", "decline").configured(|setup| {
             let limit = format!("{WAITS}[policy]\nfailed_attempts_per_10_minutes = 1\n");
             setup.configure(setup.tenant.authority(), "decline", "", &limit);
             setup.login("login", &[]);
@@ -199,6 +212,21 @@ fn ends() -> Vec<End> {
             .with("block")
             .with("catch")
             .with("interrupt"),
+        typed("conversation", "PAM_CONV_ERR", "root", &["answers=none"]),
+        typed("conversation", "PAM_CONV_ERR", "no-such-user", &["types="]),
+        typed("wrong-code", "PAM_MAXTRIES", "root", &["types=early"]),
+        typed(
+            "wrong-code",
+            "PAM_MAXTRIES",
+            "root",
+            &["types=late", "pause=100"],
+        ),
+        typed(
+            "unknown-user",
+            "PAM_MAXTRIES",
+            "no-such-user",
+            &["types=late", "pause=100"],
+        ),
         airlock("approved", "PAM_SUCCESS", "password-only", right, ""),
         airlock("approved", "PAM_SUCCESS", "otp", right, "A1b2C3"),
         airlock("wrong-password", "PAM_MAXTRIES", "nobody-here", "wrong", ""),

@@ -46,7 +46,7 @@ fn six_by_default_from_wherever_they_come_and_the_next_rings_nobody() {
             let setup = &setup;
             scope.spawn(move || {
                 let login = setup.login("sshd", &[&format!("rhost={rhost}")]);
-                login.assert_refused("PAM_AUTH_ERR", "limit");
+                login.assert_refused("PAM_MAXTRIES", "limit");
                 assert_refused_after_a_hold(&login);
                 let reason = value(login.log(), "reason").unwrap();
                 assert!(
@@ -83,7 +83,7 @@ fn an_approval_clears_the_count() {
     }
     setup
         .login("login", &[])
-        .assert_refused("PAM_AUTH_ERR", "limit");
+        .assert_refused("PAM_MAXTRIES", "limit");
     assert_eq!(setup.pushes(), 8);
 }
 
@@ -97,13 +97,13 @@ fn a_login_that_was_killed_has_rung() {
     running.child.wait().unwrap();
     setup
         .login("su", &[])
-        .assert_refused("PAM_AUTH_ERR", "limit");
+        .assert_refused("PAM_MAXTRIES", "limit");
     assert_eq!(setup.pushes(), 1);
 }
 
 #[test]
 fn of_many_at_once_no_more_ring_than_may() {
-    let setup = setup("decline", 3);
+    let setup = Setup::showing(Options::default(), "decline", "", &policy(3));
     let words: Vec<String> = thread::scope(|scope| {
         let logins: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| setup.login("login", &[]).log().to_owned()))

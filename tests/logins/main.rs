@@ -17,6 +17,7 @@
 mod accounts;
 mod airlock;
 mod caller;
+mod code;
 mod cost;
 mod device;
 mod faults;

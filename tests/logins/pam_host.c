@@ -40,6 +40,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -69,9 +70,9 @@ static const char usage[] =
     "  answers=nobody              there is no conversation function\n"
     "  answers=password            fail visible prompts, as sshd's password method does\n"
     "  types=TEXT                  answer every prompt with this\n"
+    "  pause=MILLISECONDS          before each answer\n"
     "  otp=TEXT                    answer visible prompts with this, where others have types=\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
-    "  slow                        messages take until a line comes in, as after Ctrl-S\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
@@ -95,6 +96,7 @@ static const char usage[] =
     "  calls                       print how often the module has called each function\n"
     "  jump=SECONDS                what SIGUSR1 adds to the time of day\n"
     "  speed=N                     all clocks but the time of day run N times as fast\n"
+    "  monotonic                   print the time of CLOCK_MONOTONIC, not since the start\n"
     "  marks                       look for /pam_host/before and /pam_host/after, around PAM\n"
     "  times=N                     N logins in one process, quietly; prints the last, and `state`\n"
     "                              after a tenth, half-way and at the end\n";
@@ -103,9 +105,9 @@ static struct timespec started;
 static const char *rhost, *tty, *ruser;
 static const char *answers = "";
 static const char *rename_to, *types, *otp;
-static int silent, fail_messages, slow_messages;
-static int blocks, interrupts, marks, counts_calls;
-static long times = 1;
+static int silent, fail_messages;
+static int blocks, interrupts, marks, counts_calls, is_monotonic;
+static long times = 1, pause_before_answer;
 static int quiet;
 static int log_reader = -1;
 static pam_handle_t *pamh;
@@ -187,6 +189,7 @@ static char *answer(int style)
 {
     char line[262144];
     int visible = style == PAM_PROMPT_ECHO_ON;
+    usleep((useconds_t)pause_before_answer * 1000);
     if (!strcmp(answers, "none") || (!strcmp(answers, "password") && visible))
         return NULL;
     if (otp && visible)
@@ -219,11 +222,8 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
             free(given);
             return PAM_CONV_ERR;
         }
-        if (!prompt) {
-            if (slow_messages && getchar() < 0)
-                slow_messages = 0;
+        if (!prompt)
             continue;
-        }
         if (!strcmp(answers, "nothing")) {
             free(given);
             *responses = NULL;
@@ -392,14 +392,15 @@ static const struct {
     {.name = "lookup", .number = &lookup_takes},
     {.name = "speed", .number = &speed},
     {.name = "times", .number = &times},
+    {.name = "pause", .number = &pause_before_answer},
     {.name = "silent", .is_on = &silent},
     {.name = "silence", .is_on = &fail_messages},
-    {.name = "slow", .is_on = &slow_messages},
     {.name = "block", .is_on = &blocks},
     {.name = "interrupt", .is_on = &interrupts},
     {.name = "anycase", .is_on = &any_case},
     {.name = "calls", .is_on = &counts_calls},
     {.name = "marks", .is_on = &marks},
+    {.name = "monotonic", .is_on = &is_monotonic},
 };
 
 /* Options with a function of their own. Returns 0 if there is no such option. */
@@ -516,6 +517,8 @@ int main(int argc, char **argv)
         }
     if (!log_address_length)
         open_log();
+    if (is_monotonic)
+        started = (struct timespec){0, 0};
     /* A single arena, because a random choice of arenas would look like a leak. */
     if (times > 1)
         mallopt(M_ARENA_MAX, 1);

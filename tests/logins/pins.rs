@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::setup::{Login, Setup, unused_address, value};
+use crate::setup::{Login, Setup, TYPE_THE_CODE, unused_address, value};
 use tenant::{Account, KeyType, Options, Phone, Reaction};
 
 /// A host with a directory for pinned keys. The user's account has a `Pixel 8` and an `Old phone`,
@@ -69,7 +69,7 @@ fn where_keys_are_pinned_nobody_asks_for_those_that_are_published() {
             assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
             continue;
         }
-        login.assert_refused("PAM_AUTH_ERR", "no-key");
+        login.assert_refused("PAM_MAXTRIES", "no-key");
         let reason = value(login.log(), "reason").unwrap();
         assert_eq!(
             reason,
@@ -77,8 +77,8 @@ fn where_keys_are_pinned_nobody_asks_for_those_that_are_published() {
              pin lee"
         );
         // The refusal looks the same as for a user without a phone.
-        let (told, refused) = (login.one("info"), login.one("error"));
-        assert!(told.text.starts_with("Approve the request on your phone. "));
+        let (told, refused) = (login.one("visible"), login.one("error"));
+        assert_eq!(told.text, TYPE_THE_CODE);
         assert_eq!(refused.text, "Login refused.");
         assert!(refused.at - told.at >= 1900);
         assert_eq!(setup.tenant.connections(), 0);
@@ -89,7 +89,7 @@ fn where_keys_are_pinned_nobody_asks_for_those_that_are_published() {
 fn device_and_algorithms_choose_among_pinned_keys() {
     let lee = account("lee");
     for (logonbox, device) in [
-        ("", Ok("Old phone")),
+        ("", Ok("Pixel 8")),
         ("algorithms = [\"ssh-ed25519\"]", Ok("Pixel 8")),
         ("device = \"Pixel 8\"", Ok("Pixel 8")),
         ("device = \"Tablet\"", Err("none is named 'Tablet'")),
@@ -121,7 +121,7 @@ fn device_and_algorithms_choose_among_pinned_keys() {
 
 #[track_caller]
 fn assert_no_key(setup: &Setup, login: &Login, why: &str) {
-    login.assert_refused("PAM_AUTH_ERR", "no-key");
+    login.assert_refused("PAM_MAXTRIES", "no-key");
     let reason = value(login.log(), "reason").unwrap();
     let file = "no usable key is pinned in /etc/security/pam_logonbox.keys/lee: ";
     assert!(
@@ -133,8 +133,11 @@ fn assert_no_key(setup: &Setup, login: &Login, why: &str) {
 }
 
 #[test]
-fn the_announcement_does_not_wait_for_the_tenant_and_a_person_can_choose() {
-    let lee = account("lee");
+fn the_prompt_does_not_wait_for_the_tenant_and_a_person_can_choose() {
+    let lee = Account::new("lee").phones([
+        Phone::new("Pixel 8", KeyType::Ed25519),
+        Phone::new("Old phone", KeyType::Ed25519),
+    ]);
     let setup = setup(&lee, "pins = \"required\"\ndevice = \"ask\"", "");
     setup.write("keys/lee", &lines(&lee, &[PIXEL, OLD]));
     let keys = format!("keys={}", setup.path("keys").display());
@@ -146,9 +149,8 @@ fn the_announcement_does_not_wait_for_the_tenant_and_a_person_can_choose() {
     );
     running.type_line(b"2");
     let told = running.wait_for("visible").text;
-    assert!(told.starts_with("Approve the request on your phone on Old phone. "));
+    assert!(told.starts_with("Approve the request on your phone on Old phone, then type "));
     assert_eq!(setup.tenant.connections(), 0);
-    running.type_line(b"");
     let login = running.finish();
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     assert_eq!(setup.tenant.requests().len(), 1);
@@ -231,7 +233,7 @@ fn account_names_in_file_names_are_encoded() {
         setup.write("lee", "no key\n");
         let Some(file) = file else {
             let login = login(&setup, "login");
-            login.assert_refused("PAM_AUTH_ERR", "no-key");
+            login.assert_refused("PAM_MAXTRIES", "no-key");
             let reason = value(login.log(), "reason").unwrap();
             assert!(reason.starts_with("no keys can be pinned for this account: "));
             assert_eq!(setup.tenant.connections(), 0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::setup::{PROMPTLY, Setup, TIMEOUT, USER, unused_address, value};
+use crate::setup::{PROMPTLY, SHOWN, Setup, TIMEOUT, TYPE_THE_CODE, USER, unused_address, value};
 use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Press};
 
 #[test]
@@ -15,15 +15,13 @@ fn an_approved_push_is_a_login() {
 
     assert_eq!(login.code(), "PAM_SUCCESS");
     assert_eq!(login.one("setcred").text, "PAM_SUCCESS");
-    let announcement = &login.one("info").text;
-    let code = announcement
-        .strip_prefix("Approve the request on your phone. Code: ")
-        .expect(announcement);
-    assert!(code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()));
+    assert_eq!(login.one("visible").text, TYPE_THE_CODE);
     assert_eq!(login.screen().len(), 1, "{:?}", login.screen());
 
     let asked = setup.tenant.sign_requests();
     assert_eq!(asked.len(), 1);
+    let code = asked[0].code().unwrap();
+    assert!(code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()));
     assert_eq!(asked[0].problem, None);
     assert_eq!(asked[0].username, "approve");
     assert_eq!(asked[0].payload.len(), 128);
@@ -35,14 +33,17 @@ fn an_approved_push_is_a_login() {
     );
 
     let log = login.log();
-    assert!(
-        log.starts_with(&format!(
-            "pam_logonbox(login:auth): approved user=\"{USER}\" account=\"approve\" \
-             rhost=\"192.0.2.7\" device=\""
-        )),
-        "{log}"
-    );
-    assert_eq!(value(log, "key"), Some(&*asked[0].fingerprint));
+    let ringing = login.ringing()[0];
+    for (line, word) in [(ringing, "ringing"), (log, "approved")] {
+        let begins = format!(
+            "pam_logonbox(login:auth): {word} user=\"{USER}\" account=\"approve\" \
+             rhost=\"192.0.2.7\" device=\"LogonBox Key\" key=\""
+        );
+        assert!(line.starts_with(&begins), "{line}");
+        assert_eq!(value(line, "key"), Some(&*asked[0].fingerprint));
+    }
+    // authpriv.info
+    assert!(login.all("log")[0].starts_with("<86>"), "{ringing}");
     assert!(value(log, "seconds").is_some_and(|seconds| seconds.contains('.')));
 }
 
@@ -77,13 +78,29 @@ fn a_declined_push_says_so_and_is_not_tried_again() {
 }
 
 #[test]
+fn a_code_that_is_shown_is_on_both_screens() {
+    let setup = showing("approve", "");
+    let login = setup.login("login", &["rhost=192.0.2.7"]);
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    let code = login.one("info").text.strip_prefix(SHOWN).unwrap();
+    assert!(code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()));
+    assert_eq!(login.screen().len(), 1, "{:?}", login.screen());
+    let asked = setup.tenant.sign_requests();
+    assert!(asked[0].text.ends_with(&format!(". Code: {code}")));
+    assert_eq!(login.ringing().len(), 1);
+}
+
+fn showing(account: &str, rest: &str) -> Setup {
+    Setup::showing(Options::default(), account, "", rest)
+}
+
+#[test]
 fn sshd_announces_in_a_prompt_and_rings_only_after_enter() {
-    let setup = Setup::new("approve");
+    let setup = showing("approve", "");
     let mut running = setup.start("sshd", &["rhost=192.0.2.7"]);
     let prompt = running.wait_for("visible").text;
     assert!(
-        prompt.starts_with("Approve the request on your phone. Code: ")
-            && prompt.ends_with("\\x0aPress Enter to send it: "),
+        prompt.starts_with(SHOWN) && prompt.ends_with("\\x0aPress Enter to send it: "),
         "{prompt}"
     );
     // The keys are fetched while the user reads. The phone does not ring yet.
@@ -97,15 +114,10 @@ fn sshd_announces_in_a_prompt_and_rings_only_after_enter() {
 
 #[test]
 fn where_sshd_refuses_visible_prompts_the_push_goes_out_all_the_same() {
-    let setup = Setup::new("approve");
+    let setup = showing("approve", "");
     let login = setup.login("sshd", &["answers=password"]);
     assert_eq!(login.code(), "PAM_SUCCESS");
-    assert!(
-        login
-            .one("info")
-            .text
-            .starts_with("Approve the request on your phone. Code: ")
-    );
+    assert!(login.one("info").text.starts_with(SHOWN));
     assert!(
         login.log().contains("keyboard-interactive"),
         "{}",
@@ -113,12 +125,7 @@ fn where_sshd_refuses_visible_prompts_the_push_goes_out_all_the_same() {
     );
 
     // Only with `auto`, and only in sshd: elsewhere a failed prompt ends the login.
-    let setup = Setup::with(
-        Options::default(),
-        "approve",
-        "",
-        "[conversation]\nannounce = \"enter\"",
-    );
+    let setup = showing("approve", "[conversation]\nannounce = \"enter\"");
     for service in ["sshd", "login"] {
         let login = setup.login(service, &["answers=password"]);
         login.assert_refused("PAM_CONV_ERR", "conversation");
@@ -128,12 +135,7 @@ fn where_sshd_refuses_visible_prompts_the_push_goes_out_all_the_same() {
 
 #[test]
 fn a_prompt_without_an_answer_rings_nobody() {
-    let setup = Setup::with(
-        Options::default(),
-        "approve",
-        "",
-        "[conversation]\nannounce = \"enter\"",
-    );
+    let setup = showing("approve", "[conversation]\nannounce = \"enter\"");
     for answers in ["answers=none", "answers=null"] {
         let login = setup.login("login", &[answers]);
         login.assert_refused("PAM_CONV_ERR", "conversation");
@@ -142,9 +144,9 @@ fn a_prompt_without_an_answer_rings_nobody() {
 }
 
 #[test]
-fn what_is_typed_at_the_prompt_does_not_matter() {
+fn what_is_typed_at_the_announcement_does_not_matter() {
     for typed in [&b"hunter2"[..], b"\xff\xfe\x1b[2J", &b"x".repeat(100_000)] {
-        let setup = Setup::new("approve");
+        let setup = showing("approve", "");
         let mut running = setup.start("sshd", &[]);
         running.wait_for("visible");
         running.type_line(typed);
@@ -156,7 +158,6 @@ fn what_is_typed_at_the_prompt_does_not_matter() {
 
 #[test]
 fn every_announce_mode_shows_what_it_says() {
-    let line = "Approve the request on your phone. Code: ";
     for (announce, options, expected) in [
         ("info", &[][..], &["info"][..]),
         ("enter", &[], &["visible"]),
@@ -168,13 +169,13 @@ fn every_announce_mode_shows_what_it_says() {
         ("info", &["silence"], &["info"]),
     ] {
         let more = format!("[conversation]\nannounce = {announce:?}");
-        let setup = Setup::with(Options::default(), "approve", "", &more);
+        let setup = showing("approve", &more);
         let login = setup.login("sshd", options);
         assert_eq!(login.code(), "PAM_SUCCESS");
         let shown: Vec<_> = login
             .events
             .iter()
-            .filter(|event| event.text.starts_with(line))
+            .filter(|event| event.text.starts_with(SHOWN))
             .map(|event| event.kind.as_str())
             .collect();
         assert_eq!(shown, expected, "{announce} {options:?}");
@@ -186,14 +187,21 @@ fn silence_also_covers_the_refusal() {
     let setup = Setup::new("decline");
     let login = setup.login("login", &["silent"]);
     login.assert_refused("PAM_MAXTRIES", "declined");
-    assert_eq!(login.screen(), [""; 0]);
+    assert_eq!(login.screen(), [TYPE_THE_CODE], "a prompt is no message");
+
+    // With `announce = "auto"`, the code that is shown must be seen: it is in a prompt, too.
+    let setup = showing("decline", "");
+    let login = setup.login("login", &["silent"]);
+    login.assert_refused("PAM_MAXTRIES", "declined");
+    assert!(login.one("visible").text.starts_with(SHOWN));
+    assert_eq!(login.screen().len(), 1);
 }
 
 #[test]
 fn the_texts_are_filled_in_and_made_harmless() {
     let more = r#"
         remote_name = "{hostname}/{service}"
-        prompt = "{user}|{account}|{tenant}|{rhost}|{tty}|{code}"
+        prompt = "{user}|{account}|{tenant}|{rhost}|{tty}|Code: {code}"
         button = "Let {user} in"
     "#;
     let setup = Setup::with(Options::default(), "approve", more, "");
@@ -235,7 +243,7 @@ fn accounts_that_would_walk_up_the_path_do_not_exist() {
     for account in [".", ".."] {
         let setup = Setup::new(account);
         let login = setup.login("login", &[]);
-        login.assert_refused("PAM_AUTH_ERR", "no-account");
+        login.assert_refused("PAM_MAXTRIES", "no-account");
         assert_eq!(setup.tenant.requests().len(), 0);
     }
 }
@@ -252,9 +260,9 @@ fn two_phones() -> Options {
 }
 
 #[test]
-fn the_first_allowed_key_is_asked_unless_a_device_is_named() {
+fn the_best_allowed_key_is_asked_unless_a_device_is_named() {
     for (more, device) in [
-        ("", "Old phone"),
+        ("", "Pixel 8"),
         ("algorithms = [\"ssh-ed25519\"]", "Pixel 8"),
         ("algorithms = [\"ssh-rsa\"]", "Old phone"),
         ("device = \"Pixel 8\"", "Pixel 8"),
@@ -264,12 +272,11 @@ fn the_first_allowed_key_is_asked_unless_a_device_is_named() {
         assert_eq!(login.code(), "PAM_SUCCESS", "{more}");
         assert_eq!(value(login.log(), "device"), Some(device), "{more}");
         let named = more.starts_with("device");
+        let prompt = &login.one("visible").text;
         assert_eq!(
-            login
-                .one("info")
-                .text
-                .starts_with("Approve the request on your phone on Pixel 8. Code: "),
-            named
+            prompt.starts_with("Approve the request on your phone on Pixel 8, then type"),
+            named,
+            "{prompt}"
         );
     }
     for more in [
@@ -278,7 +285,7 @@ fn the_first_allowed_key_is_asked_unless_a_device_is_named() {
     ] {
         let setup = Setup::with(two_phones(), "approve", more, "");
         let login = setup.login("login", &[]);
-        login.assert_refused("PAM_AUTH_ERR", "no-key");
+        login.assert_refused("PAM_MAXTRIES", "no-key");
         assert_eq!(setup.pushes(), 0);
     }
 }
@@ -288,7 +295,7 @@ fn nobody_learns_whether_a_name_is_known() {
     // Unknown to the system, unknown to the tenant, known without a key.
     let setup = Setup::new("approve");
     let login = setup.start_as("no-such-user", "sshd", &[], &[]).finish();
-    login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+    login.assert_refused("PAM_MAXTRIES", "unknown-user");
     assert_eq!(setup.tenant.connections(), 0, "the tenant is not asked");
     assert_refused_after_a_hold(&login);
 
@@ -300,7 +307,7 @@ fn nobody_learns_whether_a_name_is_known() {
         };
         let setup = Setup::with(options, account, "", "");
         let login = setup.login("sshd", &[]);
-        login.assert_refused("PAM_AUTH_ERR", word);
+        login.assert_refused("PAM_MAXTRIES", word);
         assert_eq!(setup.pushes(), 0);
         assert_refused_after_a_hold(&login);
     }
@@ -309,7 +316,7 @@ fn nobody_learns_whether_a_name_is_known() {
 pub fn assert_refused_after_a_hold(login: &crate::setup::Login) {
     let screen = login.screen();
     assert_eq!(screen.len(), 2, "{screen:?}");
-    assert!(screen[0].starts_with("Approve the request on your phone. Code: "));
+    assert_eq!(screen[0], TYPE_THE_CODE);
     assert_eq!(screen[1], "Login refused.");
     let (shown, refused) = (login.one("visible").at, login.one("error").at);
     let held = Duration::from_millis(refused - shown);
@@ -321,12 +328,7 @@ pub fn assert_refused_after_a_hold(login: &crate::setup::Login) {
 
 #[test]
 fn a_user_name_that_is_no_name_is_unknown() {
-    let setup = Setup::with(
-        Options::default(),
-        "{user}",
-        "",
-        "[conversation]\nannounce = \"none\"",
-    );
+    let setup = Setup::with(Options::default(), "{user}", "", "");
     let long = "x".repeat(10_000);
     let names = ["", "../approve", "{user}", "a\nb", "\u{202e}root", &long];
     // In parallel, because each login is held for some seconds.
@@ -335,7 +337,7 @@ fn a_user_name_that_is_no_name_is_unknown() {
             let setup = &setup;
             scope.spawn(move || {
                 let login = setup.start_as(name, "login", &[], &[]).finish();
-                login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+                login.assert_refused("PAM_MAXTRIES", "unknown-user");
             });
         }
     });
@@ -364,6 +366,7 @@ fn a_person_at_the_page_decides() {
     ] {
         let setup = Setup::new("page");
         let running = setup.start("login", &[]);
+        // The phone rings while the prompt is open.
         assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
         assert!(setup.tenant.answer(setup.tenant.waiting()[0].id, press));
         assert_eq!(running.finish().code(), code, "{press:?}");
@@ -406,7 +409,7 @@ fn debug_says_more_but_no_secrets() {
     setup.service("login", "debug");
     let login = setup.login("login", &[]);
     let logs = login.all("log");
-    assert!(logs.len() > 1, "{logs:?}");
+    assert!(logs.len() > 2, "{logs:?}");
     let payload = URL_SAFE.encode(&setup.tenant.sign_requests()[0].payload);
     let beginning = payload.get(..20).unwrap();
     for line in logs {

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -19,6 +20,15 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// that the test rules out takes longer than this.
 pub const PROMPTLY: Duration = Duration::from_secs(15);
 
+/// The prompt of `code = "type"`.
+pub const TYPE_THE_CODE: &str = "Approve the request on your phone, then type the code it shows: ";
+
+/// The line of `code = "show"`, before the code.
+pub const SHOWN: &str = "Approve the request on your phone. Code: ";
+
+/// An answer that comes sooner is not a user's.
+const NOT_EARLY: Duration = Duration::from_millis(300);
+
 /// A user that exists on every system.
 pub const USER: &str = "root";
 
@@ -27,8 +37,19 @@ pub const IGNORED: &str = "PAM_ACCT_EXPIRED";
 
 /// A tenant, and a host that is configured for it.
 pub struct Setup {
-    pub tenant: Tenant,
+    pub tenant: Arc<Tenant>,
     pub dir: TempDir,
+    shows: bool,
+    watched: Arc<Watched>,
+}
+
+/// Tells whether the pushes that the tenant has received are those of one login.
+#[derive(Default)]
+struct Watched {
+    started: AtomicUsize,
+    running: AtomicUsize,
+    /// The configuration names this tenant, and not another server.
+    is_own: AtomicBool,
 }
 
 impl Setup {
@@ -37,12 +58,30 @@ impl Setup {
         Self::with(Options::default(), account, "", "")
     }
 
-    /// Adds lines to `[logonbox]`, and then to `[tls]` and further sections.
+    /// Adds lines to `[logonbox]`, and then to `[tls]` and further sections. `code` is not set, so
+    /// that these are logins with `code = "type"`.
     pub fn with(options: Options, account: &str, logonbox: &str, rest: &str) -> Self {
-        let tenant = Tenant::start(options).expect("a tenant on loopback");
+        Self::start_tenant(options, account, logonbox, rest, false)
+    }
+
+    /// With `code = "show"`. The large tables use it: the phone rings at once and no user types, so
+    /// each row tests the server or the host alone, and fast.
+    pub fn showing(options: Options, account: &str, logonbox: &str, rest: &str) -> Self {
+        Self::start_tenant(options, account, logonbox, rest, true)
+    }
+
+    fn start_tenant(
+        options: Options,
+        account: &str,
+        logonbox: &str,
+        rest: &str,
+        shows: bool,
+    ) -> Self {
         let setup = Self {
-            tenant,
+            tenant: Arc::new(Tenant::start(options).expect("a tenant on loopback")),
             dir: tempfile::tempdir().expect("a directory"),
+            shows,
+            watched: Arc::default(),
         };
         setup.write("ca.pem", setup.tenant.ca_pem());
         let tenant = setup.tenant.authority().to_owned();
@@ -57,12 +96,22 @@ impl Setup {
 
     /// Replaces the configuration.
     pub fn configure(&self, tenant: &str, account: &str, logonbox: &str, rest: &str) {
+        let mut rest = rest.to_owned();
+        if self.shows {
+            let section = "[conversation]\n";
+            if !rest.contains(section) {
+                rest = format!("{rest}\n{section}");
+            }
+            rest = rest.replace(section, &format!("{section}code = \"show\"\n"));
+        }
         let text = format!(
             "[logonbox]\ntenant = {tenant:?}\naccount = {account:?}\n{logonbox}\n\
              [tls]\nca_file = {:?}\n{rest}\n",
             self.path("ca.pem").display().to_string()
         );
         self.write("pam_logonbox.toml", &text);
+        let is_own = tenant == self.tenant.authority();
+        self.watched.is_own.store(is_own, SeqCst);
     }
 
     /// Writes the PAM service `name`. `arguments` are added to the module's.
@@ -81,6 +130,10 @@ impl Setup {
 
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
+        // Another configuration may name another server.
+        if name == "pam_logonbox.toml" {
+            self.watched.is_own.store(false, SeqCst);
+        }
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
@@ -108,7 +161,9 @@ impl Setup {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Running {
-        Running::start(self.command(user, service, options, environment))
+        let mut running = Running::start(self.command(user, service, options, environment));
+        running.user = Some(Person::new(self));
+        running
     }
 
     /// The command that [`start_as`](Self::start_as) runs.
@@ -130,7 +185,7 @@ impl Setup {
         command
     }
 
-    /// Logs [`USER`] in. Every prompt is answered with Enter.
+    /// Logs [`USER`] in. See [`Running::finish`] for the answers.
     pub fn login(&self, service: &str, options: &[&str]) -> Login {
         self.start(service, options).finish()
     }
@@ -148,6 +203,85 @@ pub struct Running {
     lines: Receiver<Event>,
     stderr: Receiver<String>,
     seen: Vec<Event>,
+    /// Prompts without an answer. Below zero if answers were typed before their prompts.
+    unanswered: isize,
+    user: Option<Person>,
+    /// Reads the code on the phone of another server.
+    other_phone: Option<Box<dyn Fn() -> Option<String>>>,
+}
+
+/// The user with the phone.
+struct Person {
+    tenant: Arc<Tenant>,
+    watched: Arc<Watched>,
+    /// The pushes before this login.
+    pushes: usize,
+    /// The requests to Airlock before this login.
+    airlock_requests: usize,
+    /// The number of this login.
+    number: usize,
+    /// No other login ran when this one started.
+    alone: bool,
+}
+
+impl Person {
+    fn new(setup: &Setup) -> Self {
+        let watched = setup.watched.clone();
+        Self {
+            pushes: setup.pushes(),
+            airlock_requests: setup.tenant.airlock_requests().len(),
+            number: watched.started.fetch_add(1, SeqCst),
+            alone: watched.running.fetch_add(1, SeqCst) == 0,
+            tenant: setup.tenant.clone(),
+            watched,
+        }
+    }
+
+    /// The code of the first push since the login started.
+    fn code(&self) -> Option<String> {
+        let pushes = self.tenant.sign_requests();
+        let push = pushes.get(self.pushes)?;
+        Some(
+            push.code()
+                .unwrap_or_else(|| panic!("no code: {}", push.text)),
+        )
+    }
+
+    /// Each push has its line `ringing`, and no other login has one.
+    fn check(&self, login: &Login) {
+        let ringing = login.ringing().len();
+        let alone = self.alone && self.watched.started.load(SeqCst) == self.number + 1;
+        let only_push = self.tenant.airlock_requests().len() == self.airlock_requests;
+        let is_own = self.watched.is_own.load(SeqCst);
+        let logs = login.all("log");
+        // Only the last login of a series prints its log.
+        let (Some(code), 1) = (login.all("result").pop(), login.all("state").len()) else {
+            return;
+        };
+        if logs.is_empty() || !alone || !only_push || !is_own {
+            return;
+        }
+        assert!(ringing <= 1, "{:#?}", login.events);
+        if ringing == 1 {
+            let mut lines = logs.iter().filter(|line| !line.contains(": debug "));
+            let first = lines.next().unwrap();
+            assert!(first.contains("): ringing "), "{:#?}", login.events);
+        }
+        let pushes = self.tenant.sign_requests().len() - self.pushes;
+        // The line comes first. If the connection then fails, no push leaves.
+        let may_miss = matches!(code, "PAM_AUTHINFO_UNAVAIL" | IGNORED | "PAM_ABORT");
+        assert!(
+            pushes == ringing || (may_miss && pushes < ringing),
+            "{pushes} pushes: {:#?}",
+            login.events
+        );
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        self.watched.running.fetch_sub(1, SeqCst);
+    }
 }
 
 /// An event that the host has printed.
@@ -160,10 +294,20 @@ pub struct Event {
     pub text: String,
 }
 
+impl Event {
+    fn is_prompt(&self) -> bool {
+        ["visible", "hidden"].contains(&&*self.kind)
+    }
+}
+
 impl Running {
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::with_stdin(command, Stdio::piped())
+    }
+
+    pub fn with_stdin(mut command: Command, stdin: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -198,7 +342,20 @@ impl Running {
             lines,
             stderr: errors,
             seen: Vec::new(),
+            unanswered: 0,
+            user: None,
+            other_phone: None,
         }
+    }
+
+    /// The user reads codes with `phone`.
+    pub fn reads(&mut self, phone: impl Fn() -> Option<String> + 'static) {
+        self.other_phone = Some(Box::new(phone));
+    }
+
+    fn note(&mut self, event: Event) {
+        self.unanswered += isize::from(event.is_prompt());
+        self.seen.push(event);
     }
 
     /// Waits for an event of this kind.
@@ -208,7 +365,7 @@ impl Running {
                 .lines
                 .recv_timeout(TIMEOUT)
                 .unwrap_or_else(|_| panic!("no {kind}; seen: {:#?}", self.seen));
-            self.seen.push(event.clone());
+            self.note(event.clone());
             if event.kind == kind {
                 return event;
             }
@@ -216,9 +373,17 @@ impl Running {
     }
 
     pub fn type_line(&mut self, line: &[u8]) {
-        let stdin = self.stdin.as_mut().unwrap();
-        let _ = stdin.write_all(line);
-        let _ = stdin.write_all(b"\n");
+        self.unanswered -= 1;
+        if let Some(stdin) = &mut self.stdin {
+            let _ = stdin.write_all(line);
+            let _ = stdin.write_all(b"\n");
+        }
+    }
+
+    /// The user closes the terminal, which ends the standard input of the host.
+    pub fn hang_up(&mut self) {
+        self.unanswered -= 1;
+        self.stdin = None;
     }
 
     /// Sends the signal `name` to the host.
@@ -230,7 +395,17 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Answers all prompts with Enter and waits for the end. The stderr of the host must be empty.
+    /// The code on the phone, as soon as the push is there.
+    pub fn code(&self) -> String {
+        let user = self.user.as_ref().expect("a login of a setup");
+        let pushed = user.pushes + 1;
+        assert!(user.tenant.wait_for_sign_requests(pushed, TIMEOUT));
+        user.code().unwrap()
+    }
+
+    /// Answers all prompts and waits for the end: the prompt for the code with the code of the push,
+    /// and the others with Enter. If no push can come any more, Enter is the answer there, too. The
+    /// stderr of the host must be empty.
     pub fn finish(self) -> Login {
         let login = self.end();
         assert_eq!(
@@ -247,16 +422,22 @@ impl Running {
 
     /// Waits for the end of many logins in a row.
     pub fn end_within(mut self, timeout: Duration) -> Login {
-        if let Some(mut stdin) = self.stdin.take() {
-            let _ = stdin.write_all(b"\n\n\n\n");
-        }
         let deadline = Instant::now() + timeout;
-        while let Ok(event) = self
-            .lines
-            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            self.seen.push(event);
+        loop {
+            while self.unanswered > 0 {
+                self.answer();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(event) => self.note(event),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let _ = self.child.kill();
+                    panic!("no end: {:#?}", self.seen);
+                }
+            }
         }
+        self.stdin = None;
         let status = self.child.wait().expect("pam_host ends");
         let login = Login {
             events: self.seen,
@@ -268,7 +449,50 @@ impl Running {
         if let [after] = login.all("process")[..] {
             assert_eq!(after, login.one("before-process").text);
         }
+        if let Some(user) = &self.user {
+            user.check(&login);
+        }
         login
+    }
+
+    /// Answers the last prompt.
+    fn answer(&mut self) {
+        let asked = self.seen.iter().rfind(|event| event.is_prompt());
+        let is_for_code =
+            asked.is_some_and(|event| event.text.ends_with("type the code it shows: "));
+        let answer = if is_for_code { self.read_phone() } else { None };
+        self.type_line(answer.unwrap_or_default().as_bytes());
+    }
+
+    /// The code on the phone. `None` if the phone does not ring and will not: the thread of the
+    /// module has ended, or the host has.
+    fn read_phone(&mut self) -> Option<String> {
+        let begun = Instant::now();
+        loop {
+            let ended = match self.lines.recv_timeout(Duration::from_millis(10)) {
+                Ok(event) => {
+                    self.note(event);
+                    // The host has not waited for the answer.
+                    return None;
+                }
+                Err(why) => why == RecvTimeoutError::Disconnected,
+            };
+            let waited = begun.elapsed();
+            let nothing_runs = self.threads() <= 1 && waited > NOT_EARLY;
+            // Asked last: the push may have come, and the thread ended, in the meantime.
+            let code = match (&self.other_phone, &self.user) {
+                (Some(phone), _) => phone(),
+                (None, user) => user.as_ref().and_then(Person::code),
+            };
+            if code.is_some() || ended || nothing_runs || waited > TIMEOUT {
+                return code;
+            }
+        }
+    }
+
+    /// The threads of the host.
+    fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, Iterator::count)
     }
 }
 
@@ -306,11 +530,23 @@ impl Login {
         }
     }
 
-    /// The only log line, from the module's name on.
+    /// The decision: the only log line besides `ringing`, from the module's name on.
     pub fn log(&self) -> &str {
-        let line = &self.one("log").text;
-        let start = line.find("pam_logonbox(").expect("the module's name");
-        line.split_at(start).1
+        let all = self.all("log");
+        let mut decisions = all
+            .iter()
+            .filter(|line| line.contains("pam_logonbox(") && !line.contains("): ringing "));
+        match (decisions.next(), decisions.next()) {
+            (Some(line), None) => from_module(line),
+            _ => panic!("not exactly one decision: {:#?}", self.events),
+        }
+    }
+
+    /// The lines that were logged before a push left.
+    pub fn ringing(&self) -> Vec<&str> {
+        let all = self.all("log").into_iter();
+        let ringing = all.filter(|line| line.contains("): ringing "));
+        ringing.map(from_module).collect()
     }
 
     /// The messages and prompts that the user saw, in order.
@@ -339,6 +575,11 @@ impl Login {
     }
 }
 
+fn from_module(line: &str) -> &str {
+    let start = line.find("pam_logonbox(").expect("the module's name");
+    line.split_at(start).1
+}
+
 /// An event `before` or `state` without its memory: descriptors, threads and signal mask.
 pub fn without_memory(state: &str) -> (&str, &str) {
     let (counts, rest) = state.split_once(" kilobytes=").unwrap();
@@ -359,7 +600,15 @@ fn build_module() -> PathBuf {
     // This program is `debug/deps/logins-…` in the target directory.
     let exe = std::env::current_exe().unwrap();
     let target = exe.ancestors().nth(3).unwrap();
-    let built = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // ring is compiled anew, with all that needs it, when these change.
+    for (name, _) in std::env::vars_os() {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    let built = cargo
         .args(["build", "--quiet", "--locked", "--package=pam_logonbox"])
         .arg("--target-dir")
         .arg(target)

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::setup::{Login, Setup, USER, value};
+use crate::setup::{Login, Setup, TYPE_THE_CODE, USER, value};
 use tenant::{Account, Accounts, Options, Reaction};
 
 /// A user of every system. The primary group has the same name.
@@ -76,7 +76,7 @@ fn the_caller_is_asked_in_su_alone_and_only_where_that_is_configured() {
 
 #[test]
 fn texts_accounts_and_pinned_keys_are_the_caller_s() {
-    let texts = "prompt = \"{user}|{account}|{service}\"\npins = \"required\"";
+    let texts = "prompt = \"{user}|{account}|{service}|Code: {code}\"\npins = \"required\"";
     let accounts = "[accounts]\ndaemon = \"root@acme.com\"\nroot = \"nobody\"";
     let setup = with(ASKS_CALLER, texts, accounts);
     setup.directory("keys");
@@ -87,7 +87,11 @@ fn texts_accounts_and_pinned_keys_are_the_caller_s() {
     approved(&login, &setup, "root@acme.com");
     assert_eq!(value(login.log(), "key"), Some(&*key.fingerprint()));
     let asked = &setup.tenant.sign_requests()[0];
-    assert_eq!(asked.text, "daemon|root@acme.com|su to root");
+    assert!(
+        asked
+            .text
+            .starts_with("daemon|root@acme.com|su to root|Code: ")
+    );
 }
 
 #[test]
@@ -184,11 +188,11 @@ fn unknown_callers_and_unknown_targets_are_refused_alike() {
     ] {
         let setup = setup(&format!("{ASKS_CALLER}\n{policy}"));
         let login = setup.start_as(user, "su", &[caller], &[]).finish();
-        login.assert_refused("PAM_AUTH_ERR", "unknown-user");
+        login.assert_refused("PAM_MAXTRIES", "unknown-user");
         assert_eq!(value(login.log(), "user"), Some(user));
         assert_eq!(value(login.log(), "caller"), Some(said));
-        let (told, refused) = (login.one("info"), login.one("error"));
-        assert!(told.text.starts_with("Approve the request on your phone. "));
+        let (told, refused) = (login.one("visible"), login.one("error"));
+        assert_eq!(told.text, TYPE_THE_CODE);
         assert!(refused.at - told.at >= 1900);
         assert_eq!(setup.tenant.connections(), 0);
     }
@@ -196,9 +200,8 @@ fn unknown_callers_and_unknown_targets_are_refused_alike() {
 
 #[test]
 fn a_host_that_changes_the_target_on_the_way_gets_nothing() {
-    let enter = "[conversation]\nannounce = \"enter\"";
     for to in [CALLER, "nobody"] {
-        let setup = with(ASKS_CALLER, "", enter);
+        let setup = with(ASKS_CALLER, "", "");
         let rename = format!("rename={to}");
         let login = setup.login("su", &[&called_by(CALLER), &rename]);
         login.assert_refused("PAM_MAXTRIES", "conversation");

@@ -5,6 +5,7 @@ mod approved;
 mod password;
 mod refused;
 
+pub use self::password::assert_begun_and_abandoned;
 use crate::setup::{Login, Running, Setup};
 use tenant::{Airlock, Options, Token, User};
 

@@ -41,7 +41,7 @@ fn the_caller_s_environment_decides_nothing() {
         ("PAM_USER", "daemon"),
         ("PATH", "/nonexistent"),
     ];
-    let setup = Setup::new("approve");
+    let setup = Setup::showing(Options::default(), "approve", "", "");
     let plain = setup.login("sudo", &[]);
     let dressed = setup.start_as(USER, "sudo", &[], &variables).finish();
     same(&setup, &plain, &dressed);
@@ -123,7 +123,7 @@ const LATE: &[(&str, &str)] = &[
 
 #[test]
 fn nothing_that_a_caller_can_set_changes_a_byte_or_writes_a_file() {
-    let setup = Setup::new("approve");
+    let setup = Setup::showing(Options::default(), "approve", "", "");
     let dir = tempfile::tempdir().unwrap();
     let there = dir.path().display().to_string();
     let plain = setup.login("sudo", &[]);
@@ -159,7 +159,7 @@ fn what_a_person_may_change_about_themselves_is_not_read() {
         accounts: [account, Account::new("evil")].into_iter().collect(),
         ..Options::default()
     };
-    let setup = Setup::with(options, "{user}", "", "");
+    let setup = Setup::showing(options, "{user}", "", "");
     let plain = setup.login("sudo", &[]);
     let home = tempfile::tempdir().unwrap();
     let files = [

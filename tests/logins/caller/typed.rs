@@ -38,7 +38,8 @@ fn whatever_is_typed_at_any_prompt_is_no_crash_and_no_way_in() {
         ..Options::default()
     };
     let no_limit = "[policy]\nfailed_attempts_per_10_minutes = 0";
-    let choice = Setup::with(options, "lee", "device = \"ask\"", no_limit);
+    let choice = Setup::showing(options, "lee", "device = \"ask\"", no_limit);
+    let at_phone = Setup::with(Options::default(), "approve", "", no_limit);
     let at_airlock = airlock::patient_setup(no_limit);
     let password = format!("types={}", airlock::PASSWORD);
     for line in typed() {
@@ -50,6 +51,13 @@ fn whatever_is_typed_at_any_prompt_is_no_crash_and_no_way_in() {
         } else {
             login.assert_refused("PAM_CONV_ERR", "conversation");
         }
+        // The code of the phone. Lines that are typed ahead ring no phone.
+        let login = types(at_phone.start("login", &["speed=20"]), &line);
+        match line.first() {
+            None | Some(0) => login.assert_refused("PAM_CONV_ERR", "conversation"),
+            Some(_) => login.assert_refused("PAM_MAXTRIES", "wrong-code"),
+        }
+        assert_eq!(at_phone.pushes(), 0, "{shown:?}");
         // Airlock's password and OTP.
         let login = types(at_airlock.start("login", &["speed=20"]), &line);
         assert_ne!(login.code(), "PAM_SUCCESS", "{shown:?}");
@@ -73,7 +81,7 @@ fn whatever_is_typed_at_any_prompt_is_no_crash_and_no_way_in() {
         assert_eq!(airlock::paths(&at_airlock).len(), checked);
     }
     // The announcement in a prompt.
-    let enter = Setup::with(
+    let enter = Setup::showing(
         Options::default(),
         "approve",
         "",

@@ -120,7 +120,7 @@ fn break_at(kind: &Kind, positions: fn(&Whole, Direction) -> Vec<u64>) {
 impl Kind {
     /// A login through `authority`. The user approves or types the OTP at once.
     fn log_in(&self, tenant: &Tenant, authority: &str, wait: u64) -> Login {
-        let setup = Setup::with(Options::default(), "lee", "", "");
+        let setup = Setup::showing(Options::default(), "lee", "", "");
         setup.write("ca.pem", tenant.ca_pem());
         let rest = format!(
             "[wait]\nconnect_seconds = {wait}\nlogin_seconds = {wait}\n\

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tenant::{Asked, KeyType, Wire};
 
-use super::table::Code::{AuthErr, Ignorable, Unavail};
+use super::table::Code::{Ignorable, NoPush, Unavail};
 use super::table::{End, Row, Sends, bytes, does, key, key_list, run, signed};
 
 #[test]
@@ -18,7 +18,7 @@ fn http_that_lies_is_a_refusal() {
 
 const BAD: End = (Unavail, "bad-answer");
 const CUT: End = (Unavail, "unreachable");
-const REFUSED: End = (AuthErr, "refused");
+const REFUSED: End = (NoPush, "refused");
 const LATE: End = (Ignorable, "timed-out");
 
 /// A row with the same word in both places, except that a phone does not answer if the connection
@@ -184,7 +184,7 @@ pub fn rows() -> Vec<Row> {
         Row::in_both_places(
             "404",
             status("HTTP/1.1 404 Not Found"),
-            (AuthErr, "no-account"),
+            (NoPush, "no-account"),
             "bad-answer",
         ),
         Row::in_both_places(

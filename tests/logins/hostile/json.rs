@@ -127,22 +127,22 @@ pub fn rows() -> Vec<Row> {
         row(
             "response-no-and-bytes-behind",
             says("\"response\":\"AAAAAANCeWVtb3Jl\""),
-            "declined",
+            "refused",
         ),
         row(
             "response-no-with-escape-sequences",
             says("\"response\":\"AAAAAAkbWzMxbQ0KBwA=\""),
-            "declined",
+            "refused",
         ),
         row(
             "response-no-that-is-no-utf-8",
             says("\"response\":\"AAAAAAT__v38\""),
-            "declined",
+            "refused",
         ),
         row(
             "response-no-that-turns-the-text",
             says("\"response\":\"AAAAAAbigK5hYmM=\""),
-            "declined",
+            "refused",
         ),
         // Refusals of a tenant.
         row(

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE};
 use tenant::{KeyType, ed25519_blob};
 
-use super::table::Code::{AuthErr, Unavail};
+use super::table::Code::{NoPush, Unavail};
 use super::table::{At, Row, base64, hexadecimal, key, key_list, run, text};
 
 #[test]
@@ -270,7 +270,7 @@ pub fn rows() -> Vec<Row> {
 
 /// Begins like a list, but has no usable key.
 fn no_key(name: &'static str, list: impl Into<Vec<u8>>) -> Row {
-    Row::new(name, At::Keys, text(list), (AuthErr, "no-key"))
+    Row::new(name, At::Keys, text(list), (NoPush, "no-key"))
 }
 
 /// Not a list.

@@ -21,7 +21,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tenant::{Asked, Hash, KeyPair, KeyType, Options, Scripted, Wire};
 
-use crate::setup::{Login, Setup, without_memory};
+use crate::setup::{Login, SHOWN, Setup, TYPE_THE_CODE, without_memory};
 
 /// A misbehaviour.
 pub struct Row {
@@ -93,8 +93,8 @@ pub enum Code {
     Unavail,
     /// `PAM_AUTHINFO_UNAVAIL`, or `PAM_IGNORE` with `on_unavailable = "ignore"`.
     Ignorable,
-    /// `PAM_AUTH_ERR`, after a hold of 2 to 5 s.
-    AuthErr,
+    /// `PAM_MAXTRIES`, and no phone has rung.
+    NoPush,
     /// `PAM_MAXTRIES`: a phone may have rung.
     MaxTries,
 }
@@ -104,8 +104,7 @@ impl Code {
         match self {
             Self::Ignorable if ignore => "PAM_IGNORE",
             Self::Unavail | Self::Ignorable => "PAM_AUTHINFO_UNAVAIL",
-            Self::AuthErr => "PAM_AUTH_ERR",
-            Self::MaxTries => "PAM_MAXTRIES",
+            Self::NoPush | Self::MaxTries => "PAM_MAXTRIES",
         }
     }
 }
@@ -215,14 +214,44 @@ pub const IGNORE: &str = "on_unavailable = \"ignore\"";
 pub const DENY: &str = "on_unavailable = \"deny\"";
 
 /// A login on a host that is configured for this server.
-pub fn log_in(server: &Scripted, (connect, person): (u64, u64), policy: &str) -> Login {
-    let setup = Setup::with(Options::default(), "lee", "", "");
+pub fn log_in(server: &Scripted, waits: (u64, u64), policy: &str) -> Login {
+    host(Setup::showing, server, waits, policy).login("login", &[])
+}
+
+/// The same with `code = "type"`. The user types the code of the push.
+fn log_in_typing(server: &Arc<Scripted>, waits: (u64, u64), policy: &str) -> Login {
+    let setup = host(Setup::with, server, waits, policy);
+    let mut running = setup.start("login", &[]);
+    let server = server.clone();
+    running.reads(move || {
+        let asked = server.asked();
+        let push = asked.iter().find(|asked| asked.is_for_a_signature())?;
+        code(&push.body)
+    });
+    running.finish()
+}
+
+/// The code in a form: `Code: 123456`, encoded.
+fn code(form: &[u8]) -> Option<String> {
+    let form = String::from_utf8_lossy(form);
+    let form = form.replace("%3A", ":").replace("%20", "+");
+    let (_, after) = form.rsplit_once("Code:+")?;
+    after.get(..6).map(str::to_owned)
+}
+
+fn host(
+    start: fn(Options, &str, &str, &str) -> Setup,
+    server: &Scripted,
+    (connect, person): (u64, u64),
+    policy: &str,
+) -> Setup {
+    let setup = start(Options::default(), "lee", "", "");
     setup.write("ca.pem", server.ca_pem());
     let rest = format!(
         "[wait]\nconnect_seconds = {connect}\nlogin_seconds = {person}\n[policy]\n{policy}"
     );
     setup.configure(&server.authority(), "lee", "", &rest);
-    setup.login("login", &[])
+    setup
 }
 
 /// The peak memory of a good login, in kilobytes.
@@ -254,10 +283,26 @@ fn peak(login: &Login) -> u64 {
     rest.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Runs all rows and lists those that end wrongly.
+/// Runs all rows with `code = "show"`, some of them also with `code = "type"`, and lists those that
+/// end wrongly.
 pub fn run(rows: &[Row]) {
-    let waits = |row: &Row| row.end.0 == Code::AuthErr || row.end.1 == "timed-out";
-    run_all(rows, |row| &row.name, waits, check);
+    let waits = |row: &Row| row.end.0 == Code::NoPush || row.end.1 == "timed-out";
+    run_all(
+        rows,
+        |row| &row.name,
+        waits,
+        |row| check(row, log_in_showing),
+    );
+    let answers = rows.iter().filter(|row| row.at != At::Connection);
+    let some: Vec<&Row> = answers.step_by(8).collect();
+    let typed = |row: &&Row| check(row, log_in_typing);
+    run_all(&some, |row| &row.name, |row| waits(row), typed);
+}
+
+type LogIn = fn(&Arc<Scripted>, (u64, u64), &str) -> Login;
+
+fn log_in_showing(server: &Arc<Scripted>, waits: (u64, u64), policy: &str) -> Login {
+    log_in(server, waits, policy)
 }
 
 /// Checks the rows in parallel, and more of them at a time if they mostly wait.
@@ -292,7 +337,7 @@ pub fn run_all<R: Sync>(
     );
 }
 
-fn check(row: &Row) {
+fn check(row: &Row, log_in: LogIn) {
     let (code, word) = row.end;
     let waits = match (word, row.at) {
         ("timed-out", At::Sign(_)) => SLOW_SIGN,
@@ -307,16 +352,17 @@ fn check(row: &Row) {
     for policy in policies {
         let (at, sends) = (row.at, row.sends.clone());
         let script = move |wire: &mut Wire| play(wire, at, &sends);
-        let server = Scripted::start(script).unwrap();
+        let server = Arc::new(Scripted::start(script).unwrap());
         let login = log_in(&server, waits, policy);
         let longest = match code {
-            Code::AuthErr => HELD,
+            Code::NoPush => HELD,
             Code::MaxTries => waits.1,
             Code::Unavail | Code::Ignorable => waits.0,
         };
         let code = code.name(*policy == IGNORE);
         assert_row(&row.name, &login, code, word, longest);
         let pushes = pushes(&server);
+        assert!(pushes <= login.ringing().len(), "{}: not logged", row.name);
         assert!(
             pushes <= most_pushes,
             "{}: {pushes} sign requests",
@@ -391,13 +437,15 @@ pub fn is_harmless(c: char) -> bool {
 /// Whether the text is one of the module's own.
 fn is_own(line: &str) -> bool {
     let announced = line
-        .strip_prefix("Approve the request on your phone. Code: ")
+        .strip_prefix(SHOWN)
         .is_some_and(|code| code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()));
     let said = [
         "Login denied on the phone.",
         "No answer from the phone within 2 s.",
+        // A connection that ends while the phone rings.
+        "No answer from the phone within 10 s.",
         "Login refused.",
         "The login service cannot be reached.",
     ];
-    announced || said.contains(&line)
+    announced || line == TYPE_THE_CODE || said.contains(&line)
 }

@@ -42,7 +42,7 @@ fn vanish(tenant: Tenant) {
 
 /// A host that is configured for this tenant.
 fn setup(tenant: &Tenant, airlock: Option<&str>) -> Setup {
-    let setup = Setup::with(Options::default(), "lee", "", "");
+    let setup = Setup::showing(Options::default(), "lee", "", "");
     setup.write("ca.pem", tenant.ca_pem());
     match airlock {
         None => setup.configure(tenant.authority(), "lee", "", REST),
