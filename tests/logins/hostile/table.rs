@@ -337,7 +337,7 @@ pub fn run_all<R: Sync>(
     );
 }
 
-fn check(row: &Row, log_in: LogIn) {
+fn check(row: &Row, run: LogIn) {
     let (code, word) = row.end;
     let waits = match (word, row.at) {
         ("timed-out", At::Sign(_)) => SLOW_SIGN,
@@ -353,7 +353,7 @@ fn check(row: &Row, log_in: LogIn) {
         let (at, sends) = (row.at, row.sends.clone());
         let script = move |wire: &mut Wire| play(wire, at, &sends);
         let server = Arc::new(Scripted::start(script).unwrap());
-        let login = log_in(&server, waits, policy);
+        let login = run(&server, waits, policy);
         let longest = match code {
             Code::NoPush => HELD,
             Code::MaxTries => waits.1,
