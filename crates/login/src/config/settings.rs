@@ -59,11 +59,10 @@ settings! {
 
         /// Time limits.
         ///
-        /// The time that a user takes to answer a prompt does not count. Only the code from the phone
-        /// has a limit of its own: 5 minutes. The host program limits the whole login. `login(1)` ends
-        /// after 60 seconds
-        /// (`LOGIN_TIMEOUT` in `login.defs(5)`), and sshd after 120 (`LoginGraceTime` in
-        /// `sshd_config(5)`).
+        /// The time that a user takes to answer a prompt does not count. Only the code from the
+        /// phone, and Enter with `code = "show"`, have a limit of their own: 5 minutes. The host
+        /// program limits the whole login. `login(1)` ends after 60 seconds (`LOGIN_TIMEOUT` in
+        /// `login.defs(5)`), and sshd after 120 (`LoginGraceTime` in `sshd_config(5)`).
         pub wait: Wait = {},
 
         /// The terminal.
@@ -307,7 +306,7 @@ settings! {
         pub qr_background: Background = "dark",
 
         /// Whether the terminal shows a code while it is typed: the code from the phone, and a
-        /// one-time code. Screen lockers that can only ask for a password need `false`. Some programs
+        /// one-time code. Programs that can show only hidden prompts need `false`. Some programs
         /// answer a hidden prompt with the password. With `false`, an answer counts as a failed
         /// conversation if it is the password, or if it comes within 250 ms.
         pub echo: bool = true,
