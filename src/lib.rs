@@ -15,7 +15,7 @@ use std::sync::{Arc, Once};
 
 use login::clock::SystemClock;
 use login::host::Host;
-use login::log::{Line, Log, Severity, Syslog};
+use login::log::{Line, Log, PATIENCE, Severity, Syslog};
 use login::outcome::{Code, Reason};
 use login::progress::Unobserved;
 use login::system::ThisMachine;
@@ -48,6 +48,7 @@ impl PamHooks for PamLogonbox {
                 &Line::new(Reason::Panic.as_str())
                     .with("reason", "the module panicked")
                     .finish(),
+                PATIENCE,
             );
             Code::Abort
         }))

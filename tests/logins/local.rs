@@ -293,6 +293,38 @@ fn a_log_that_is_not_there_or_does_not_read_holds_up_nobody() {
     }
 }
 
+/// Any user can fill the log for a moment. That must not hide a push or a login.
+#[test]
+fn lines_wait_for_room_in_the_log() {
+    let setup = Setup::new("approve");
+    let path = setup.path("log");
+    let log = UnixDatagram::bind(&path).unwrap();
+    log.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let writer = UnixDatagram::unbound().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.send_to(b"full", &path).is_ok() {}
+    let full = format!("log={}", path.display());
+    let mut running = setup.start("login", &[&full]);
+    running.wait_for("visible");
+    // The module finds it full, and then there is room.
+    std::thread::sleep(Duration::from_millis(900));
+    let mut buffer = [0; 2000];
+    for word in ["ringing", "approved"] {
+        let line = loop {
+            let length = log.recv(&mut buffer).unwrap();
+            if &buffer[..length] != b"full" {
+                break String::from_utf8_lossy(&buffer[..length]).into_owned();
+            }
+        };
+        assert!(line.contains(&format!("(login:auth): {word} ")), "{line}");
+        if word == "ringing" {
+            let code = running.code();
+            running.type_line(code.as_bytes());
+        }
+    }
+    assert_eq!(running.finish().code(), "PAM_SUCCESS");
+}
+
 /// NTP, an administrator or an empty battery may change the clock.
 #[test]
 fn a_clock_that_is_set_in_the_middle_changes_no_deadline() {

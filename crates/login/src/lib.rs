@@ -36,7 +36,7 @@ use crate::args::Args;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::host::Host;
-use crate::log::{Log, LogFields, Severity};
+use crate::log::{LONG_PATIENCE, Log, LogFields, PATIENCE, Severity};
 use crate::outcome::{Code, Outcome, Proof, Reason, Refusal};
 use crate::policy::Exemption;
 use crate::progress::{Observer, Progress};
@@ -67,7 +67,11 @@ pub fn run(
     let outcome = authenticate(arguments, context, &mut login_seconds);
     let seconds = clock.now().saturating_duration_since(started);
     let (severity, line) = line(&outcome, &fields, seconds);
-    log.write(severity, &line);
+    let patience = match outcome {
+        Outcome::Refused(_) => PATIENCE,
+        _ => LONG_PATIENCE,
+    };
+    log.write(severity, &line, patience);
     if let Some(message) = outcome.message(login_seconds) {
         host.show_error(&message);
     }

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
 use logonbox_authenticator::PublicKey;
 use nix::errno::Errno;
@@ -11,6 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, send, socket,
 };
+use nix::time::{ClockId, clock_gettime};
 
 use crate::clean::for_log;
 
@@ -31,9 +34,14 @@ pub enum Severity {
 
 /// A log.
 pub trait Log: Send + Sync {
-    /// Writes one line. If the log does not accept it, the login must not wait long.
-    fn write(&self, severity: Severity, line: &str);
+    /// Writes one line. While the log is full, tries again for `patience`.
+    fn write(&self, severity: Severity, line: &str, patience: Duration);
 }
+
+/// For most lines. Any user can fill the log's socket for a moment, to hide what happens.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// For the line of a login that goes on.
+pub const LONG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The fields of a login's log line, as they become known.
 #[derive(Debug, Clone, Default)]
@@ -126,8 +134,10 @@ pub struct Syslog {
 const SOCKET: &str = "/dev/log";
 /// Facility 10 of RFC 5424, section 6.2.1. syslog(3) calls it `LOG_AUTHPRIV`.
 const AUTHPRIV: u8 = 10 << 3;
-/// How long a line waits for a full socket, in milliseconds. Debug lines do not wait.
-const PATIENCE: u8 = 100;
+/// The longest wait for room in the socket, in milliseconds. Others may take the room first.
+const SLICE: u8 = 20;
+/// The pause after others took the room.
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Syslog {
     /// For the module in `service`: `sshd[4711]: pam_logonbox(sshd:auth)`.
@@ -147,7 +157,7 @@ impl Syslog {
         }
     }
 
-    fn try_write(&self, severity: Severity, line: &str) -> io::Result<()> {
+    fn try_write(&self, severity: Severity, line: &str, patience: Duration) -> io::Result<()> {
         let priority = AUTHPRIV | severity as u8;
         let mut message = format!("<{priority}>{}: {line}", self.ident);
         let address = UnixAddr::new(SOCKET)?;
@@ -162,28 +172,35 @@ impl Syslog {
                 }
                 other => other?,
             }
-            let mut ready = [PollFd::new(log.as_fd(), PollFlags::POLLOUT)];
-            let patience = match severity {
-                Severity::Debug => 0,
-                _ => PATIENCE,
-            };
-            // A signal may end this wait early. If the socket is still full then, the line is lost.
-            let _ = poll(&mut ready, PollTimeout::from(patience));
-            send(
-                log.as_raw_fd(),
-                message.as_bytes(),
-                MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
-            )?;
-            break;
+            return send_within(patience, &log, message.as_bytes());
         }
         Ok(())
     }
 }
 
+/// Sends a message. While the socket is full, tries again for `patience`.
+fn send_within(patience: Duration, log: &OwnedFd, message: &[u8]) -> io::Result<()> {
+    let now = || clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
+    let mut until = None;
+    loop {
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        match send(log.as_raw_fd(), message, flags) {
+            Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::EINTR)
+                if now()? < *until.get_or_insert(now()?.saturating_add(patience)) =>
+            {
+                let mut room = [PollFd::new(log.as_fd(), PollFlags::POLLOUT)];
+                let _ = poll(&mut room, PollTimeout::from(SLICE));
+                thread::park_timeout(PAUSE);
+            }
+            sent => return Ok(sent.map(drop)?),
+        }
+    }
+}
+
 impl Log for Syslog {
-    fn write(&self, severity: Severity, line: &str) {
+    fn write(&self, severity: Severity, line: &str, patience: Duration) {
         // If the log fails, the error cannot be logged.
-        let _ = self.try_write(severity, line);
+        let _ = self.try_write(severity, line, patience);
     }
 }
 
@@ -205,7 +222,7 @@ pub fn debug_to(service: &str) {
                 && let Some(service) = DEBUGGING.with_borrow(Clone::clone)
             {
                 let line = Line::new("debug").with("message", &record.args().to_string());
-                Syslog::new(&service).write(Severity::Debug, &line.finish());
+                Syslog::new(&service).write(Severity::Debug, &line.finish(), Duration::ZERO);
             }
         }
 

@@ -251,6 +251,7 @@ impl Login<'_, '_> {
         let phone = match &end {
             Some(Ok(_)) => "the phone had approved",
             Some(Err(End::NotSent)) => "no push was sent",
+            Some(Err(End::Refused(refusal))) if !refusal.request_sent => "no push was sent",
             Some(Err(End::Refused(refusal))) if refusal.reason == Reason::Declined => {
                 "the phone had declined"
             }

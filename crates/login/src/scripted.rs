@@ -167,7 +167,7 @@ impl Host for ScriptedHost {
 pub struct NoLog;
 
 impl Log for NoLog {
-    fn write(&self, _: Severity, _: &str) {}
+    fn write(&self, _: Severity, _: &str, _: Duration) {}
 }
 
 /// Something that happens while the caller has stopped this process. It may set the uptime.

@@ -233,7 +233,7 @@ impl Clock for Machine {
 }
 
 impl Log for Lines {
-    fn write(&self, _: Severity, line: &str) {
+    fn write(&self, _: Severity, line: &str, _: Duration) {
         let is_ringing = line.starts_with("ringing ");
         self.0
             .passes(if is_ringing { "log of the push" } else { "log" });

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{client, patience, prompts};
 use crate::config::{AirlockDevice, Config};
 use crate::io_thread::Line;
-use crate::log::{self, Log, LogFields, Severity};
+use crate::log::{self, Log, LogFields, PATIENCE, Severity};
 use crate::outcome::{Reason, Refusal};
 use crate::policy::{Attempt, Limit};
 use crate::progress::Progress;
@@ -280,7 +280,7 @@ impl Flow<'_> {
     async fn one_touch(&mut self, mut step: OneTouchStep) -> Result<Next, Refusal> {
         self.fields.device.clone_from(&self.device);
         let ringing = self.fields.line("ringing").finish();
-        self.log.write(Severity::Info, &ringing);
+        self.log.write(Severity::Info, &ringing, PATIENCE);
         let device = Some(&*self.device).filter(|name| !name.is_empty());
         match self.ask(Event::Announce(texts::approve(device))).await {
             Answer::Announced => {}

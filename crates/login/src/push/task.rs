@@ -12,7 +12,7 @@ use super::gate::Gate;
 use super::{configured_key, trusting};
 use crate::config::{Code, Config, Device};
 use crate::io_thread::Line;
-use crate::log::{self, Log, LogFields, Severity};
+use crate::log::{self, Log, LogFields, PATIENCE, Severity};
 use crate::outcome::{Reason, Refusal};
 use crate::pins::Pinned;
 use crate::policy::{Attempt, Limit};
@@ -108,7 +108,8 @@ impl Task {
         )
         .await?;
         let mut key = keys.chosen.clone();
-        let order = line.ask(Event::Keys(keys), wait.connect_seconds).await;
+        let patience = wait.connect_seconds.saturating_add(PATIENCE);
+        let order = line.ask(Event::Keys(keys), patience).await;
         if let Some(chosen) = order.key {
             key = chosen;
         }
@@ -126,8 +127,8 @@ impl Task {
             return Err(End::NotSent);
         }
         self.fields.chosen(&key);
-        self.log
-            .write(Severity::Info, &self.fields.line("ringing").finish());
+        let ringing = self.fields.line("ringing").finish();
+        self.log.write(Severity::Info, &ringing, PATIENCE);
         // With `code = "show"`, the hint was told before.
         let hint = if is_shown {
             String::new()

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use login::clean::for_log;
 use login::clock::{Blocked, Clock as _, ENDING};
@@ -102,7 +103,7 @@ fn wants_password_of_stack(path: &Path, service: &str) -> bool {
 struct Lines(Mutex<Vec<(Severity, String)>>);
 
 impl Log for Lines {
-    fn write(&self, severity: Severity, line: &str) {
+    fn write(&self, severity: Severity, line: &str, _: Duration) {
         if let Ok(mut lines) = self.0.lock() {
             lines.push((severity, line.to_owned()));
         }
