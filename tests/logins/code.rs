@@ -210,7 +210,8 @@ fn a_conversation_that_fails_at_once_rings_no_phone() {
         for answers in ["none", "null", "nothing", "nobody", "password"] {
             assert_not_held(|| {
                 let answers = format!("answers={answers}");
-                let login = setup.start_as(user, "login", &[&answers], &[]).finish();
+                let options = [&*answers, "types=x"];
+                let login = setup.start_as(user, "login", &options, &[]).finish();
                 assert_nothing_sent(&login);
                 login
             });

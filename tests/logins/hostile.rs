@@ -114,12 +114,14 @@ fn every_answer_to_a_sign_request_but_the_right_signature_is_a_refusal() {
                 // Ed25519 has only one kind of signature.
                 Reaction::Sha1 if key == KeyType::Ed25519 => continue,
                 Reaction::Decline => "declined",
-                Reaction::Unreachable | Reaction::Refuse => "refused",
+                Reaction::Unreachable | Reaction::Refuse | Reaction::TooMany429 => "refused",
                 Reaction::Never
                 | Reaction::Drip
                 | Reaction::Cut
                 | Reaction::HangUp
-                | Reaction::Unavailable503 => "timed-out",
+                | Reaction::BadGateway502
+                | Reaction::Unavailable503
+                | Reaction::GatewayTimeout504 => "timed-out",
                 Reaction::WrongKey
                 | Reaction::WrongPayload
                 | Reaction::Sha1
@@ -166,7 +168,7 @@ fn every_key_list_without_a_good_key_rings_nobody() {
             }
             Listing::Rsa1024 | Listing::WeakEd25519 | Listing::None => ("PAM_MAXTRIES", "no-key"),
             Listing::NotFound => ("PAM_MAXTRIES", "no-account"),
-            Listing::Forbidden403 => ("PAM_MAXTRIES", "refused"),
+            Listing::Forbidden403 | Listing::TooMany429 => ("PAM_MAXTRIES", "refused"),
             Listing::Never | Listing::Drip => ("PAM_AUTHINFO_UNAVAIL", "timed-out"),
             Listing::Cut | Listing::Error500 | Listing::Unavailable503 => {
                 ("PAM_AUTHINFO_UNAVAIL", "unreachable")

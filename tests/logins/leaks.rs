@@ -212,8 +212,19 @@ fn ends() -> Vec<End> {
             .with("block")
             .with("catch")
             .with("interrupt"),
-        typed("conversation", "PAM_CONV_ERR", "root", &["answers=none"]),
-        typed("conversation", "PAM_CONV_ERR", "no-such-user", &["types="]),
+        // At the usual speed, 250 ms are enough for a busy machine.
+        typed(
+            "conversation",
+            "PAM_CONV_ERR",
+            "root",
+            &["answers=none", "speed=1"],
+        ),
+        typed(
+            "conversation",
+            "PAM_CONV_ERR",
+            "no-such-user",
+            &["types=", "speed=1"],
+        ),
         typed("wrong-code", "PAM_MAXTRIES", "root", &["types=early"]),
         typed(
             "wrong-code",
