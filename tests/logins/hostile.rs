@@ -167,8 +167,8 @@ fn every_key_list_without_a_good_key_rings_nobody() {
                 continue;
             }
             Listing::Rsa1024 | Listing::WeakEd25519 | Listing::None => ("PAM_MAXTRIES", "no-key"),
-            Listing::NotFound => ("PAM_MAXTRIES", "no-account"),
-            Listing::Forbidden403 | Listing::TooMany429 => ("PAM_MAXTRIES", "refused"),
+            Listing::NotFound | Listing::Forbidden403 => ("PAM_MAXTRIES", "no-account"),
+            Listing::TooMany429 => ("PAM_MAXTRIES", "refused"),
             Listing::Never | Listing::Drip => ("PAM_AUTHINFO_UNAVAIL", "timed-out"),
             Listing::Cut | Listing::Error500 | Listing::Unavailable503 => {
                 ("PAM_AUTHINFO_UNAVAIL", "unreachable")

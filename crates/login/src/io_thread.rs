@@ -158,7 +158,7 @@ impl<E: Send + 'static, A: Send + 'static> Ticket<E, A> {
     pub(crate) fn next(&mut self, clock: &mut dyn Clock) -> Result<E, Stopped> {
         let until = later(later(clock.now(), self.patience), GRACE);
         loop {
-            if let Some(event) = self.event()? {
+            if let Some(event) = self.try_next()? {
                 return Ok(event);
             }
             match clock.wait(Some(self.shared.bell.as_fd()), until) {
@@ -169,12 +169,17 @@ impl<E: Send + 'static, A: Send + 'static> Ticket<E, A> {
                 Woken::Event => {}
                 Woken::Interrupted(signal) => return Err(Stopped::Interrupted(signal)),
                 // An event that came at the last moment counts.
-                Woken::Deadline => return self.event()?.ok_or(Stopped::Deadline),
+                Woken::Deadline => return self.try_next()?.ok_or(Stopped::Deadline),
             }
         }
     }
 
-    fn event(&mut self) -> Result<Option<E>, Stopped> {
+    /// The next event, if there is one already.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped::Panicked`].
+    pub(crate) fn try_next(&mut self) -> Result<Option<E>, Stopped> {
         let mut events = lock(&self.shared.events);
         match events.queue.pop_front() {
             Some((event, patience)) => {

@@ -106,6 +106,7 @@ pub fn login(
             Device::Named(name) if !name.starts_with("SHA256:") => Some(name.clone()),
             Device::Named(_) | Device::First | Device::Ask => None,
         },
+        is_asking: false,
         context,
     };
     let task = known.and_then(|_| login.start(builder, debug));
@@ -121,6 +122,8 @@ struct Login<'l, 'c> {
     texts: &'l PhoneTexts<'l>,
     /// The comment of the key, if it was configured or chosen.
     phone: Option<String>,
+    /// The task waits for the key list of the tenant.
+    is_asking: bool,
     context: Context<'c>,
 }
 
@@ -204,7 +207,7 @@ impl Login<'_, '_> {
         let is_right = typed == Some(Typed::Right) && !is_early && after < CODE_TIME;
         let (end, ticket) = match task {
             Err(refusal) => (Some(Err(End::Refused(refusal))), None),
-            Ok(ticket) if is_right || !is_sent => (Some(self.end(ticket)), None),
+            Ok(ticket) if is_right || !is_sent => (Some(self.end(ticket, is_sent)), None),
             Ok(ticket) => (None, Some(ticket)),
         };
         match end {
@@ -244,6 +247,9 @@ impl Login<'_, '_> {
             Some(Err(End::Refused(refusal)))
                 if typed.is_some() && !refusal.request_sent && !refusal.is_about_the_account() =>
             {
+                return Err(refusal);
+            }
+            Some(Err(End::Refused(refusal))) if refusal.reason == Reason::Panic => {
                 return Err(refusal);
             }
             end => end,
@@ -296,7 +302,7 @@ impl Login<'_, '_> {
     fn shown_code(&mut self, mut task: Started, code: &Code) -> Result<Approval, Refusal> {
         // A person who sees a code has used an attempt.
         if let Ok(ticket) = &mut task {
-            match ticket.next(self.context.clock)? {
+            match self.next(ticket)? {
                 Event::Counted(hint) => self.context.fields.add_hint(&hint),
                 Event::Done(Err(End::Refused(refusal))) => task = Err(refusal),
                 _ => return Err(Stopped::Panicked.into()),
@@ -327,7 +333,7 @@ impl Login<'_, '_> {
                 gate.open_from(announced);
                 let order = Order { key, gate };
                 ticket.answer(self.context.clock, order);
-                self.end(ticket)
+                self.end(ticket, true)
             }
         };
         match end {
@@ -353,7 +359,7 @@ impl Login<'_, '_> {
             Err(refusal) if !refusal.is_about_the_account() => return Err(refusal),
             task => return Ok((task, None)),
         };
-        let offered = match ticket.next(self.context.clock)? {
+        let offered = match self.next(&mut ticket)? {
             Event::Keys(mut keys) => {
                 let offered = std::mem::take(&mut keys.offered);
                 self.note(Event::Keys(keys));
@@ -374,8 +380,27 @@ impl Login<'_, '_> {
         Ok((Ok(ticket), key))
     }
 
-    /// Waits for the end of the task.
-    fn end(&mut self, mut ticket: PushTicket) -> Result<(Approval, Attempt), End> {
+    /// Waits for the next event that is not for [`note`](Self::note) alone.
+    fn next(&mut self, ticket: &mut PushTicket) -> Result<Event, Refusal> {
+        loop {
+            match ticket.next(self.context.clock) {
+                Ok(Event::Asking) => self.is_asking = true,
+                Ok(event) => return Ok(event),
+                Err(why) => return Err(self.stopped(why)),
+            }
+        }
+    }
+
+    /// A tenant that was asked and is silent cannot be reached.
+    fn stopped(&self, why: Stopped) -> Refusal {
+        Refusal {
+            unavailable: why == Stopped::Deadline && self.is_asking,
+            ..why.into()
+        }
+    }
+
+    /// Waits for the end of the task. `may_send`: the gate is open, or was passed.
+    fn end(&mut self, mut ticket: PushTicket, may_send: bool) -> Result<(Approval, Attempt), End> {
         let mut is_sent = false;
         loop {
             let why = match ticket.next(self.context.clock) {
@@ -390,12 +415,12 @@ impl Login<'_, '_> {
             };
             // The push may have left in the meantime, or may still leave.
             let rest = ticket.cancel();
-            is_sent |= rest.is_none();
+            is_sent |= may_send && rest.is_none();
             for event in rest.into_iter().flatten() {
                 is_sent |= matches!(event, Event::Ringing(..));
                 self.note(event);
             }
-            let refusal = Refusal::from(why);
+            let refusal = self.stopped(why);
             return Err(End::Refused(if is_sent {
                 refusal.after_sending()
             } else {
@@ -405,7 +430,18 @@ impl Login<'_, '_> {
     }
 
     /// The end of the task, if it has ended. Cancels it otherwise.
-    fn last_look(&mut self, ticket: PushTicket) -> Option<Result<(Approval, Attempt), End>> {
+    fn last_look(&mut self, mut ticket: PushTicket) -> Option<Result<(Approval, Attempt), End>> {
+        loop {
+            match ticket.try_next() {
+                Ok(Some(event)) => {
+                    if let Some(end) = self.note(event) {
+                        return Some(end);
+                    }
+                }
+                Ok(None) => break,
+                Err(why) => return Some(Err(End::Refused(Refusal::from(why).after_sending()))),
+            }
+        }
         let rest = ticket.cancel();
         let mut events = rest.into_iter().flatten();
         events.find_map(|event| self.note(event))
@@ -415,7 +451,9 @@ impl Login<'_, '_> {
     fn note(&mut self, event: Event) -> Option<Result<(Approval, Attempt), End>> {
         match event {
             Event::Counted(hint) => self.context.fields.add_hint(&hint),
+            Event::Asking => self.is_asking = true,
             Event::Keys(keys) => {
+                self.is_asking = false;
                 self.context.fields.chosen(&keys.chosen);
                 let pinned = keys.pinned;
                 self.context.progress(Progress::Listed { pinned });

@@ -180,7 +180,12 @@ pub fn rows() -> Vec<Row> {
             status("HTTP/1.1 429 Too Many Requests\r\nretry-after: 0"),
             REFUSED,
         ),
-        case("403", status("HTTP/1.1 403 Forbidden"), REFUSED),
+        Row::in_both_places(
+            "403",
+            status("HTTP/1.1 403 Forbidden"),
+            (NoPush, "no-account"),
+            "refused",
+        ),
         Row::in_both_places(
             "404",
             status("HTTP/1.1 404 Not Found"),

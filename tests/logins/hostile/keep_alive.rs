@@ -81,7 +81,8 @@ pub fn rows() -> Vec<Row> {
         connection(
             "the second connection silent",
             silent_then,
-            Ignorable,
+            // Only a timeout of the key list is an outage.
+            Unavail,
             "timed-out",
         ),
         connection(

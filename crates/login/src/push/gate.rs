@@ -69,8 +69,8 @@ impl Gate {
 mod tests {
     use super::*;
 
-    #[test]
     #[expect(clippy::disallowed_methods, reason = "any time")]
+    #[test]
     fn a_push_leaves_only_while_the_gate_is_open() {
         let now = Instant::now();
         let gate = Gate::default();

@@ -28,6 +28,8 @@ const MOST_TIME: Duration = Duration::from_secs(10);
 pub(super) enum Event {
     /// With `code = "show"`: the attempt is counted, possibly with a hint for the log.
     Counted(String),
+    /// The task asks the tenant for the keys.
+    Asking,
     /// The keys of the account. The task waits for an [`Order`].
     Keys(Keys),
     /// The phone may ring from here on. The attempt is counted, possibly with a hint for the log.
@@ -100,6 +102,9 @@ impl Task {
         let client = trusting(self.builder, &self.config.tls).and_then(ClientBuilder::build)?;
         // Reading the CA certificates can take long on a network file system.
         line.stop_if_cancelled().await;
+        if self.pinned.is_none() {
+            line.tell(Event::Asking, wait.connect_seconds);
+        }
         let keys = keys(
             &client,
             &self.config,

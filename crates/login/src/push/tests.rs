@@ -512,3 +512,16 @@ fn the_server_s_failure_decides_before_a_push_left() {
         }
     }
 }
+
+/// The I/O thread may still read CA certificates from a dead network file system. The tenant is not
+/// silent then.
+#[test]
+fn a_slow_host_does_not_make_the_tenant_unavailable() {
+    let stalled = Script {
+        stalled: true,
+        ..typing(without_ring(3000, Some("000000")))
+    };
+    let refusal = stalled.run().refusal;
+    assert_eq!(refusal.reason, Reason::TimedOut);
+    assert!(!refusal.unavailable && !refusal.request_sent);
+}
