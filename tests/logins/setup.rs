@@ -604,7 +604,8 @@ fn build_module() -> PathBuf {
     // ring is compiled anew, with all that needs it, when these change.
     for (name, _) in std::env::vars_os() {
         let shown = name.to_string_lossy();
-        if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
+        let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
+        if ours.iter().any(|begin| shown.starts_with(begin)) {
             cargo.env_remove(&name);
         }
     }
