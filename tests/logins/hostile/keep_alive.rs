@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tenant::KeyType::Ed25519;
 use tenant::{Asked, Scripted, Wire};
 
-use super::table::Code::{Ignorable, MaxTries, Unavail};
+use super::table::Code::{MaxTries, Unavail};
 use super::table::{
     DENY, QUICK, Row, assert_row, base64, connection, key, key_list, log_in, run, signed,
 };
