@@ -156,6 +156,8 @@ fn ignore_in_sshd(machine: &mut Machine) {
 
 #[track_caller]
 fn opens(machine: &Machine, terminal: &Terminal, service: &str) {
+    // The ssh client looks its host up before.
+    terminal.see("Password:");
     configure(IGNORE);
     tenant_goes_down();
     password(machine, terminal, "Password:", PASSWORD);
