@@ -30,7 +30,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 const PROBE: Duration = Duration::from_secs(15);
 const PROBES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
-/// hyper's default, for servers.
+/// For servers: the default of hyper.
 const SERVER_HEADER_LINES: usize = 100;
 /// For proxies: as many as curl accepts.
 const PROXY_HEADER_LINES: usize = 5000;

@@ -191,7 +191,7 @@ impl Login<'_, '_> {
             // sshd's password method, and some lockers, answer each hidden prompt with the password.
             echo == Echo::On || (!is_early && Some(answer) != self.context.host.authtok().as_ref())
         });
-        // A place for other codes: they are compared here, and nothing else looks at the answer.
+        // The answer is compared here alone. It is not kept.
         let typed = answer.map(|answer| code.compare(&answer));
         if is_early && matches!(typed, None | Some(Typed::Empty)) {
             self.context.hint_at_password_method();
