@@ -442,8 +442,9 @@ uid_t getuid(void)
     return caller >= 0 ? (uid_t)caller : real_function();
 }
 
-/* Files. The state under /run and the pinned keys belong to the whole machine, so they are moved. */
-static const char *state_directory, *keys;
+/* Files. The state under /run and the pinned keys belong to the whole machine, so they are moved.
+ * The sources of the user database differ from machine to machine. */
+static const char *state_directory, *keys, *sources;
 
 static const char *place_of(const char *path)
 {
@@ -451,6 +452,8 @@ static const char *place_of(const char *path)
         return state_directory;
     if (keys && !strcmp(path, "/etc/security/pam_logonbox.keys"))
         return keys;
+    if (sources && !strcmp(path, "/etc/nsswitch.conf"))
+        return sources;
     return path;
 }
 

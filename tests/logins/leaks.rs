@@ -189,7 +189,7 @@ fn ends() -> Vec<End> {
             "PAM_IGNORE",
             "approve",
             Options::default(),
-            "exempt_users = [\"root\"]\n",
+            "[[policy.exempt]]\nusers = [\"root\"]\n",
         ),
         push("configuration", "PAM_SERVICE_ERR", "approve")
             .configured(|setup| setup.write("pam_logonbox.toml", "[logonbox]\n")),

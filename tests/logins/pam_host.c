@@ -77,6 +77,7 @@ static const char usage[] =
     "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
+    "  sources=PATH                the file at PATH is /etc/nsswitch.conf, for the module\n"
     "  owner=UID                   whose all files are\n"
     "  hostname=NAME               of this machine\n"
     "  anycase                     the user database knows names in upper case, too\n"
@@ -383,6 +384,7 @@ static const struct {
     {.name = "rename", .text = &rename_to},
     {.name = "run", .text = &state_directory},
     {.name = "keys", .text = &keys},
+    {.name = "sources", .text = &sources},
     {.name = "hostname", .text = &host_name},
     {.name = "gecos", .text = &gecos},
     {.name = "home", .text = &home},

@@ -1,6 +1,6 @@
 //! The exemptions of `[policy]`, with the real user database.
 
-use crate::setup::{Login, Setup, USER, value};
+use crate::setup::{Login, SOURCES, Setup, USER, value};
 use tenant::Options;
 
 const EXEMPT: &str = "PAM_IGNORE";
@@ -31,55 +31,110 @@ fn login(policy: &str, options: &[&str]) -> Login {
 }
 
 #[test]
-fn groups_and_users() {
-    for (policy, code, why) in [
-        ("exempt_users = [\"root\"]", EXEMPT, "exempt_users"),
-        ("exempt_users = [\"toor\", \"Root\"]", ASKED, ""),
+fn groups_users_and_services() {
+    let exempt = |condition: &str| format!("[[policy.exempt]]\n{condition}");
+    let (first, only) = ("[[policy.exempt]] number 1", "in none of only_groups");
+    for (policy, why) in [
+        (exempt("users = [\"toor\", \"root\"]"), first),
+        (exempt("users = [\"toor\", \"Root\"]"), ""),
+        (exempt("groups = [\"daemon\", \"root\"]"), first),
+        (exempt("groups = [\"daemon\"]"), ""),
+        (exempt("services = [\"login\"]"), first),
+        (exempt("services = [\"sshd\"]"), ""),
         (
-            "exempt_groups = [\"daemon\", \"root\"]",
-            EXEMPT,
-            "exempt_groups: root",
+            exempt("users = [\"root\"]\nservices = [\"login\"]\nreason = \"lost phone\""),
+            "lost phone",
         ),
-        ("exempt_groups = [\"daemon\"]", ASKED, ""),
-        ("only_groups = [\"daemon\", \"root\"]", ASKED, ""),
+        (exempt("users = [\"root\"]\ngroups = [\"daemon\"]"), ""),
+        ("only_groups = [\"daemon\", \"root\"]".to_owned(), ""),
+        ("only_groups = [\"daemon\"]".to_owned(), only),
+        ("only_groups = []".to_owned(), ""),
         (
-            "only_groups = [\"daemon\"]",
-            EXEMPT,
-            "in none of only_groups",
+            format!("only_groups = [\"root\"]\n{}", exempt("users = [\"root\"]")),
+            first,
         ),
-        ("only_groups = []", ASKED, ""),
+    ] {
+        let login = login(&policy, &[]);
+        let (code, word) = if why.is_empty() {
+            (ASKED, ": approved user=")
+        } else {
+            (EXEMPT, ": exempt user=")
+        };
+        assert_eq!(login.code(), code, "{policy}: {:#?}", login.events);
+        assert!(login.log().contains(word), "{}", login.log());
+        assert_eq!(value(login.log(), "reason").unwrap_or(""), why);
+        assert_eq!(value(login.log(), "hint"), None, "{policy}");
+    }
+    for (policy, hint) in [
         (
-            "only_groups = [\"root\"]\nexempt_users = [\"root\"]",
-            EXEMPT,
-            "exempt_users",
+            "[[policy.exempt]]\ngroups = [\"no-such-group\"]",
+            "groups: there is no group no-such-group",
         ),
-        // A group that does not exist has no members.
+        // Its members are not known, so all users are asked.
         (
-            "only_groups = [\"no-such-group\"]",
-            EXEMPT,
-            "in none of only_groups; there is no group no-such-group",
+            "only_groups = [\"no-such-group\", \"daemon\"]",
+            "only_groups: there is no group no-such-group",
         ),
     ] {
         let login = login(policy, &[]);
-        assert_eq!(login.code(), code, "{policy}: {:#?}", login.events);
-        let word = if code == EXEMPT {
-            ": exempt user="
-        } else {
-            ": approved user="
-        };
-        assert!(login.log().contains(word), "{}", login.log());
-        assert_eq!(value(login.log(), "reason").unwrap_or(""), why);
+        let asked = (login.code(), value(login.log(), "hint"));
+        assert_eq!(asked, (ASKED, Some(hint)));
     }
-    let asked = login("exempt_groups = [\"no-such-group\"]", &[]);
-    assert_eq!(
-        (asked.code(), value(asked.log(), "hint")),
-        (ASKED, Some("there is no group no-such-group"))
-    );
+}
+
+/// A directory that does not answer hides groups. No directory knows root, so there is no witness.
+#[test]
+fn without_a_witness_the_user_is_asked() {
+    let setup = setup("only_groups = [\"daemon\"]");
+    for (sources, code) in [
+        ("group: files\n", EXEMPT),
+        ("group: files sss\n", ASKED),
+        ("group: sss files\n", ASKED),
+        ("group: files\ninitgroups: sss files\n", ASKED),
+        ("", ASKED),
+    ] {
+        setup.write(SOURCES, sources);
+        let login = setup.login("login", &[]);
+        assert_eq!(login.code(), code, "{sources}: {:#?}", login.events);
+        let hint = "only_groups: no directory has reported a group of this user";
+        let expected = (code == ASKED).then_some(hint);
+        assert_eq!(value(login.log(), "hint"), expected, "{sources}");
+    }
+    // A user that this host does not know could have the group as the primary group.
+    for (sources, code) in [
+        ("passwd: files\ngroup: files\n", EXEMPT),
+        ("passwd: files sss\ngroup: files\n", "PAM_MAXTRIES"),
+    ] {
+        setup.write(SOURCES, sources);
+        let login = setup.start_as("no-such-user", "login", &[], &[]).finish();
+        assert_eq!(login.code(), code, "{sources}: {:#?}", login.events);
+    }
+}
+
+#[test]
+fn an_exemption_ends_in_utc_whatever_the_time_zone_of_the_caller() {
+    // Today in UTC, or tomorrow if the day ends during this test.
+    let now = time::OffsetDateTime::now_utc().date();
+    for (until, code) in [
+        (now.next_day().unwrap(), EXEMPT),
+        (now.previous_day().unwrap(), ASKED),
+    ] {
+        let policy = format!("[[policy.exempt]]\nusers = [\"root\"]\nuntil = {until}");
+        let setup = setup(&policy);
+        for zone in ["UTC-24", "UTC+24", ":/nonexistent"] {
+            let environment = [("TZ", zone)];
+            let login = setup.start_as(USER, "su", &[], &environment).finish();
+            assert_eq!(login.code(), code, "{until} {zone}: {:#?}", login.events);
+            let ended = format!("the exemption has ended on {until}: [[policy.exempt]] number 1");
+            let hint = (code == ASKED).then_some(&*ended);
+            assert_eq!(value(login.log(), "hint"), hint);
+        }
+    }
 }
 
 #[test]
 fn networks() {
-    let policy = "exempt_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]";
+    let policy = "[[policy.exempt]]\nnetworks = [\"192.0.2.0/24\", \"2001:db8::/32\"]";
     for (rhost, code) in [
         ("192.0.2.7", EXEMPT),
         ("::ffff:192.0.2.7", EXEMPT),
@@ -106,7 +161,7 @@ fn networks() {
         assert_eq!(login.code(), ASKED, "{rhost}");
         assert_eq!(
             value(login.log(), "hint"),
-            Some("exempt_networks: a name, or an address with a zone, is never exempt")
+            Some("networks: a name, or an address with a zone, is never exempt")
         );
     }
     assert_eq!(value(login(policy, &[]).log(), "hint"), None);
@@ -115,24 +170,24 @@ fn networks() {
 /// The caller of sudo can limit its descriptors and memory. The user database then returns fewer
 /// groups.
 #[test]
-fn nobody_gets_out_of_a_group_by_starving_the_host() {
+fn starving_the_host_takes_no_user_out_of_a_group() {
     for (policy, enough) in [
         ("only_groups = [\"root\"]", ASKED),
         ("only_groups = [\"daemon\"]", EXEMPT),
     ] {
         let setup = setup(policy);
-        let mut refused = 0;
+        let mut others = 0;
         for limit in 4..40 {
             let login = setup.login("sudo", &[&format!("files={limit}")]);
             if login.code() == EXEMPT {
                 assert_eq!(enough, EXEMPT, "{limit}: {:#?}", login.events);
                 // The database is believed only if it could look.
                 assert!(limit >= 20, "{limit}: {:#?}", login.events);
-            } else if login.code() != ASKED {
-                refused += 1;
+            } else if login.code() != enough {
+                others += 1;
             }
         }
-        assert!(refused > 0, "{policy}: {refused}");
+        assert!(others > 0, "{policy}: {others}");
         for megabytes in [16, 24, 32] {
             let login = setup.login("sudo", &[&format!("memory={megabytes}")]);
             assert_ne!(login.code(), EXEMPT, "{megabytes} MB: {:#?}", login.events);
@@ -142,24 +197,26 @@ fn nobody_gets_out_of_a_group_by_starving_the_host() {
 
 /// Some NSS modules obey these variables even in sudo and su.
 #[test]
-fn nobody_gets_out_of_a_group_by_the_environment() {
+fn the_environment_takes_no_user_out_of_a_group() {
     for (variable, text) in [
         ("_SSS_LOOPS", "NO"),
         ("_NO_WINBINDD", "1"),
         ("SYSTEMD_BYPASS_USERDB", "1"),
         ("SYSTEMD_ONLY_USERDB", "none"),
     ] {
-        for (group, code) in [("daemon", "PAM_AUTHINFO_UNAVAIL"), ("root", ASKED)] {
+        for (group, hint) in [
+            (
+                "daemon",
+                Some("only_groups: the environment changes how groups are looked up"),
+            ),
+            ("root", None),
+        ] {
             let setup = setup(&format!("only_groups = [{group:?}]"));
             let login = setup
                 .start_as(USER, "su", &[], &[(variable, text)])
                 .finish();
-            assert_eq!(login.code(), code, "{variable}: {:#?}", login.events);
-            if code != ASKED {
-                let reason = value(login.log(), "reason");
-                let why = "the environment changes how groups are looked up";
-                assert_eq!(reason, Some(why));
-            }
+            assert_eq!(login.code(), ASKED, "{variable}: {:#?}", login.events);
+            assert_eq!(value(login.log(), "hint"), hint);
         }
     }
 }

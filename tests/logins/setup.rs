@@ -32,6 +32,9 @@ const NOT_EARLY: Duration = Duration::from_millis(300);
 /// A user that exists on every system.
 pub const USER: &str = "root";
 
+/// The file that the module takes for nsswitch.conf(5).
+pub const SOURCES: &str = "nsswitch.conf";
+
 /// The result of these stacks when the module returns `PAM_IGNORE`.
 pub const IGNORED: &str = "PAM_ACCT_EXPIRED";
 
@@ -84,6 +87,7 @@ impl Setup {
             watched: Arc::default(),
         };
         setup.write("ca.pem", setup.tenant.ca_pem());
+        setup.write(SOURCES, "passwd: files\ngroup: files systemd\n");
         let tenant = setup.tenant.authority().to_owned();
         setup.configure(&tenant, account, logonbox, rest);
         for service in ["login", "sshd", "sudo", "sudo-i", "su", "su-l"] {
@@ -180,6 +184,7 @@ impl Setup {
             .arg(service)
             .arg(user)
             .arg(format!("run={}", self.path("run").display()))
+            .arg(format!("sources={}", self.path(SOURCES).display()))
             .args(options)
             .envs(environment.iter().copied());
         command

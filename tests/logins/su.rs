@@ -98,15 +98,15 @@ fn texts_accounts_and_pinned_keys_are_the_caller_s() {
 fn exemptions_apply_to_the_user_who_is_asked() {
     let by_daemon = called_by(CALLER);
     for (policy, exempt_by_default, exempt_as_caller) in [
-        ("exempt_users = [\"root\"]", true, false),
-        ("exempt_users = [\"daemon\"]", false, true),
-        ("exempt_groups = [\"root\"]", true, false),
-        ("exempt_groups = [\"daemon\"]", false, true),
+        ("[[policy.exempt]]\nusers = [\"root\"]", true, false),
+        ("[[policy.exempt]]\nusers = [\"daemon\"]", false, true),
+        ("[[policy.exempt]]\ngroups = [\"root\"]", true, false),
+        ("[[policy.exempt]]\ngroups = [\"daemon\"]", false, true),
         ("only_groups = [\"root\"]", false, true),
         ("only_groups = [\"daemon\"]", true, false),
     ] {
         for (asks, exempt) in [("", exempt_by_default), (ASKS_CALLER, exempt_as_caller)] {
-            let setup = setup(&format!("{policy}\n{asks}"));
+            let setup = setup(&format!("{asks}\n{policy}"));
             let login = setup.login("su", &[&by_daemon]);
             let code = if exempt { "PAM_IGNORE" } else { "PAM_SUCCESS" };
             assert_eq!(login.code(), code, "{policy} {asks}: {:#?}", login.events);

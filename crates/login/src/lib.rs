@@ -114,7 +114,8 @@ fn authenticate_or_refuse(
     if person.becomes.is_some() {
         person.user.shown().clone_into(&mut fields.caller);
     }
-    match policy::exemption(&config.policy, &*system, &person.user, &host.rhost())? {
+    let rhost = host.rhost();
+    match policy::exemption(&config.policy, &*system, &person.user, &service, &rhost) {
         Exemption::Exempt(why) => return Ok(Outcome::Exempt(why)),
         Exemption::Asked(hint) => fields.add_hint(&hint),
     }

@@ -1,4 +1,4 @@
-//! Networks in CIDR notation, for `exempt_networks`.
+//! Networks in CIDR notation, for exemptions.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -11,10 +11,12 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use time::Date;
+
 use crate::clock::{Clock, Woken, later};
 use crate::host::{ConversationError, Echo, Host, Secret, User};
 use crate::log::{Log, Severity};
-use crate::system::{Membership, System};
+use crate::system::{Group, System, UserGroups};
 
 /// The scripted time, and whether a signal is pending. The host's person and the clock share it.
 #[derive(Clone)]
@@ -179,7 +181,14 @@ pub struct ScriptedSystem {
     /// Other names of these users.
     pub aliases: &'static [(&'static str, &'static str)],
     pub caller: fn() -> io::Result<User>,
-    pub membership: fn(&str) -> Membership,
+    /// The groups that the database knows.
+    pub groups: Vec<Group>,
+    /// The groups of every user.
+    pub groups_of: Option<UserGroups>,
+    /// The text of /etc/group. `None` if it cannot be read.
+    pub group_file: Option<String>,
+    pub name_services: String,
+    pub today: Date,
     pub state_directory: PathBuf,
     pub pins_directory: PathBuf,
     pub uptime: Mutex<Duration>,
@@ -197,7 +206,11 @@ impl Default for ScriptedSystem {
             users: &["lee"],
             aliases: &[],
             caller: || Ok(User::Named("lee".to_owned())),
-            membership: |_| Membership::Other,
+            groups: Vec::new(),
+            groups_of: None,
+            group_file: Some(String::new()),
+            name_services: "passwd: files\ngroup: files\n".to_owned(),
+            today: Date::from_calendar_date(2027, time::Month::March, 31).unwrap(),
             state_directory: "/nowhere/pam_logonbox".into(),
             pins_directory: "/nowhere/pam_logonbox.keys".into(),
             uptime: Mutex::new(Duration::from_secs(100_000)),
@@ -220,9 +233,26 @@ impl System for ScriptedSystem {
         (self.caller)()
     }
 
-    fn membership(&self, user: &str, group: &str) -> io::Result<Membership> {
+    fn groups_of(&self, user: &str) -> io::Result<Option<UserGroups>> {
         assert!(user.len() <= 256, "some databases crash on such a name");
-        Ok((self.membership)(group))
+        Ok(self.groups_of.clone())
+    }
+
+    fn group(&self, name: &str) -> io::Result<Option<Group>> {
+        let found = self.groups.iter().find(|group| group.name == name);
+        Ok(found.cloned())
+    }
+
+    fn group_file(&self) -> io::Result<String> {
+        self.group_file.clone().ok_or(io::ErrorKind::Other.into())
+    }
+
+    fn name_services(&self) -> io::Result<String> {
+        Ok(self.name_services.clone())
+    }
+
+    fn today(&self) -> Date {
+        self.today
     }
 
     fn hostname(&self) -> String {

@@ -1,6 +1,7 @@
 //! This machine: users, groups, directories, the boot clock, random bytes.
 
 use std::ffi::CString;
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -8,22 +9,44 @@ use std::time::Duration;
 use logonbox_authenticator::{RandomSource, SystemRandom};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{Group, getgrouplist};
+use nix::unistd::{Gid, getgrouplist};
+use time::{Date, OffsetDateTime};
 
 use crate::host::User;
 
-/// The relation of a user to a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Membership {
-    /// The group is the user's primary group or one of the supplementary groups.
-    Member,
-    /// The user is not in the group, or does not exist.
-    Other,
-    /// The group does not exist.
-    NoSuchGroup,
-    /// The group does not exist, or its database does not answer. getgrnam(3) has one error for
-    /// both.
-    NoGroupFound,
+/// A group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its group id.
+    pub id: u32,
+    /// The members that the group lists. Members with this primary group are often missing.
+    pub members: Vec<String>,
+}
+
+/// The groups of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserGroups {
+    /// The name of the user in the user database.
+    pub name: String,
+    /// The primary group.
+    pub primary: u32,
+    /// All groups that getgrouplist(3) returns. A directory that does not answer hides groups.
+    pub all: Vec<u32>,
+}
+
+impl UserGroups {
+    /// Whether the user is in the group `id`.
+    #[must_use]
+    pub fn has(&self, id: u32) -> bool {
+        self.primary == id || self.all.contains(&id)
+    }
+
+    /// The groups without the primary group.
+    pub fn supplementary(&self) -> impl Iterator<Item = u32> {
+        self.all.iter().copied().filter(|id| *id != self.primary)
+    }
 }
 
 /// This machine. The I/O thread uses it, too.
@@ -44,12 +67,36 @@ pub trait System: Send + Sync {
     /// The user database does not answer.
     fn caller(&self) -> io::Result<User>;
 
-    /// Whether `user` is in `group`.
+    /// The groups of `user`. `None` if the user database knows no such user.
     ///
     /// # Errors
     ///
     /// The user database does not answer.
-    fn membership(&self, user: &str, group: &str) -> io::Result<Membership>;
+    fn groups_of(&self, user: &str) -> io::Result<Option<UserGroups>>;
+
+    /// The group `name`. `None` if the user database knows no such group.
+    ///
+    /// # Errors
+    ///
+    /// The user database does not answer.
+    fn group(&self, name: &str) -> io::Result<Option<Group>>;
+
+    /// The text of /etc/group.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    fn group_file(&self) -> io::Result<String>;
+
+    /// The text of /etc/nsswitch.conf, which names the sources of the user database.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    fn name_services(&self) -> io::Result<String>;
+
+    /// The day in UTC.
+    fn today(&self) -> Date;
 
     /// The name of this host.
     fn hostname(&self) -> String;
@@ -98,6 +145,10 @@ fn found<T>(answer: nix::Result<Option<T>>) -> io::Result<Option<T>> {
     }
 }
 
+fn read_lossy(path: &str) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+}
+
 /// The machine that this runs on.
 #[derive(Debug, Clone, Copy)]
 pub struct ThisMachine {
@@ -126,34 +177,39 @@ impl System for ThisMachine {
         })
     }
 
-    fn membership(&self, user: &str, group: &str) -> io::Result<Membership> {
-        let mut heard = true;
-        let find = |name: &str| {
-            let found = Group::from_name(name);
-            heard = found.is_ok();
-            found
-        };
-        let Some(group) = look_up(group, find)? else {
-            return Ok(if heard {
-                Membership::NoSuchGroup
-            } else {
-                Membership::NoGroupFound
-            });
-        };
+    fn groups_of(&self, user: &str) -> io::Result<Option<UserGroups>> {
         let Some(user) = look_up(user, nix::unistd::User::from_name)? else {
-            return Ok(Membership::Other);
+            return Ok(None);
         };
-        // Both ways: getgrouplist(3) finds members that the group's own list lacks, but it cannot
-        // report a failure.
         let name = CString::new(user.name.as_str())?;
-        let is_member = user.gid == group.gid
-            || group.mem.contains(&user.name)
-            || getgrouplist(&name, user.gid)?.contains(&group.gid);
-        Ok(if is_member {
-            Membership::Member
-        } else {
-            Membership::Other
-        })
+        let all = getgrouplist(&name, user.gid)?;
+        Ok(Some(UserGroups {
+            name: user.name,
+            primary: user.gid.as_raw(),
+            all: all.into_iter().map(Gid::as_raw).collect(),
+        }))
+    }
+
+    fn group(&self, name: &str) -> io::Result<Option<Group>> {
+        let group = look_up(name, nix::unistd::Group::from_name)?;
+        Ok(group.map(|group| Group {
+            name: group.name,
+            id: group.gid.as_raw(),
+            members: group.mem,
+        }))
+    }
+
+    fn group_file(&self) -> io::Result<String> {
+        read_lossy("/etc/group")
+    }
+
+    fn name_services(&self) -> io::Result<String> {
+        read_lossy("/etc/nsswitch.conf")
+    }
+
+    fn today(&self) -> Date {
+        // Not the local time: the caller of su chooses its time zone.
+        OffsetDateTime::now_utc().date()
     }
 
     fn hostname(&self) -> String {

@@ -32,9 +32,10 @@ use login::host::{ConversationError, Echo, Host, Secret, User};
 use login::log::{Log, Severity};
 use login::outcome::Code;
 use login::progress::{Observer, Progress};
-use login::system::{Membership, System, ThisMachine};
+use login::system::{Group, System, ThisMachine, UserGroups};
 use tempfile::TempDir;
 use tenant::{Options, Tenant};
+use time::Date;
 
 const OTP: &str = "A1b2C3";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -168,9 +169,29 @@ impl System for Machine {
         Ok(User::Named("lee".to_owned()))
     }
 
-    fn membership(&self, _: &str, _: &str) -> io::Result<Membership> {
-        self.trigger.passes("membership");
-        Ok(Membership::Other)
+    fn groups_of(&self, _: &str) -> io::Result<Option<UserGroups>> {
+        self.trigger.passes("groups_of");
+        Ok(None)
+    }
+
+    fn group(&self, _: &str) -> io::Result<Option<Group>> {
+        self.trigger.passes("group");
+        Ok(None)
+    }
+
+    fn group_file(&self) -> io::Result<String> {
+        self.trigger.passes("group_file");
+        Ok("push:x:500:\n".to_owned())
+    }
+
+    fn name_services(&self) -> io::Result<String> {
+        self.trigger.passes("name_services");
+        Ok(String::new())
+    }
+
+    fn today(&self) -> Date {
+        self.trigger.passes("today");
+        Date::MAX
     }
 
     fn hostname(&self) -> String {
@@ -287,7 +308,8 @@ impl Setup {
         };
         let ca = setup.write("ca.pem", setup.tenant.ca_pem());
         let text = text(&setup.tenant);
-        let limit = "[policy]\nexempt_groups = [\"nobody\"]\nfailed_attempts_per_10_minutes = 1000";
+        let limit = "[policy]\nfailed_attempts_per_10_minutes = 1000\nonly_groups = [\"push\"]\n\
+                     [[policy.exempt]]\nusers = [\"lee\"]\nuntil = 2020-01-01\n";
         setup.write(
             "pam_logonbox.toml",
             &format!("{text}\n{limit}\n[tls]\nca_file = \"{}\"\n", ca.display()),
@@ -386,7 +408,11 @@ fn a_panic_at_any_place_is_no_login_and_leaves_nothing() {
         "user",
         "service",
         "name_of",
-        "membership",
+        "groups_of",
+        "group",
+        "group_file",
+        "name_services",
+        "today",
         "uptime",
         "state_directory",
         "pins_directory",

@@ -25,11 +25,16 @@ pub fn run(conf: &Path, args: &cli::Config, out: &mut dyn Write) -> Result<End, 
     let path = absolute(conf)?;
     let loaded = Config::load_with_settings(&path, args.service.as_deref());
     let (_, settings) = loaded.map_err(|error| unreadable(&path, &error))?;
-    let mut section = String::new();
+    let mut current = (String::new(), None);
     for setting in settings {
-        if setting.section != section {
-            setting.section.clone_into(&mut section);
-            writeln!(out, "\n{HEADING}[{section}]{HEADING:#}")?;
+        let place = (setting.section.clone(), setting.entry);
+        if place != current {
+            let heading = match place {
+                (ref section, None) => format!("[{section}]"),
+                (ref section, Some(_)) => format!("[[{section}]]"),
+            };
+            writeln!(out, "\n{HEADING}{heading}{HEADING:#}")?;
+            current = place;
         }
         let (style, origin) = match setting.line {
             None => (FAINT, "default".to_owned()),

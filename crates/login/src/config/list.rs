@@ -13,6 +13,8 @@ use crate::clean::for_phone;
 pub struct Setting {
     /// The section, such as `policy` or `service.sudo.wait`. Empty at the top of the file.
     pub section: String,
+    /// Which of the sections with this name, from 1, if there can be many: `[[policy.exempt]]`.
+    pub entry: Option<usize>,
     /// The key, or the user in `[accounts]`.
     pub key: String,
     /// The value as TOML.
@@ -40,6 +42,7 @@ pub fn settings(text: &str, service: Option<&str>) -> Result<Vec<Setting>, Wrong
     let top = merged.get_ref().as_table();
     let setting = |section: &str, key: &str, default: &str, given: Option<&Given<'_>>| Setting {
         section: section.to_owned(),
+        entry: None,
         key: key.to_owned(),
         value: given.map_or(default.to_owned(), |given| literal(given.get_ref())),
         line: given.map(|given| line(text, given.span().start)),
@@ -52,9 +55,28 @@ pub fn settings(text: &str, service: Option<&str>) -> Result<Vec<Setting>, Wrong
             continue;
         }
         let given = given.and_then(|given| given.get_ref().as_table());
-        for Row { key, default, .. } in row.keys {
+        for Row {
+            key, default, keys, ..
+        } in row.keys
+        {
             let given = given.and_then(|keys| keys.get(*key));
-            settings.push(setting(row.key, key, default, given));
+            if keys.is_empty() {
+                settings.push(setting(row.key, key, default, given));
+                continue;
+            }
+            let section = format!("{}.{key}", row.key);
+            let entries = given.and_then(|given| given.get_ref().as_array());
+            for (entry, number) in entries.into_iter().flatten().zip(1..) {
+                let given = entry.get_ref().as_table();
+                let given = |key| given.and_then(|given| given.get(key));
+                settings.extend(keys.iter().filter_map(|row| {
+                    let given = given(row.key)?;
+                    Some(Setting {
+                        entry: Some(number),
+                        ..setting(&section, row.key, "", Some(given))
+                    })
+                }));
+            }
         }
         if row.keys.is_empty() && !(row.key == "service" && service.is_some()) {
             let mut tables = vec![(row.key.to_owned(), given)];
@@ -84,7 +106,8 @@ fn literal(value: &DeValue<'_>) -> String {
             let items: Vec<_> = items.iter().map(|item| literal(item.get_ref())).collect();
             format!("[{}]", items.join(", "))
         }
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => String::new(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Float(_) | DeValue::Table(_) => String::new(),
     }
 }
 

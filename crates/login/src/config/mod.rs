@@ -17,7 +17,7 @@ use logonbox_authenticator::TenantAddress;
 
 pub use list::Setting;
 pub use settings::{
-    Airlock, AirlockDevice, Announce, Code, Conversation, Device, LogonBox, OnUnavailable,
+    Airlock, AirlockDevice, Announce, Code, Conversation, Device, Exempt, LogonBox, OnUnavailable,
     Password, Pins, Policy, SuAsks, Tls, Wait,
 };
 pub use table::{Choice, ConfigError, Row};

@@ -28,18 +28,21 @@ impl Value for Services {
         let mut names = Vec::new();
         for (name, keys) in table(value)? {
             let about = |wrong: Wrong| wrong.about(name.get_ref()).at(name.span().start);
-            let is_possible = !name.get_ref().is_empty()
-                // libpam changes the names of services to lower case (pam_start.c).
-                && !name.get_ref().contains(|c: char| c == '/' || c == '\0' || c.is_uppercase());
-            if !is_possible {
-                let wrong = "no PAM service has this name; names are in lower case";
-                return Err(about(wrong.into()));
-            }
+            service_name(name.get_ref()).map_err(about)?;
             check(keys).map_err(about)?;
             names.push((name.get_ref().to_string(), name.span().start));
         }
         Ok(Self(names))
     }
+}
+
+/// Checks the name of a PAM service.
+pub fn service_name(name: &str) -> Result<&str, Wrong> {
+    // libpam changes the names of services to lower case (pam_start.c).
+    if name.is_empty() || name.contains(|c: char| c == '/' || c == '\0' || c.is_uppercase()) {
+        return Err("no PAM service has this name; names are in lower case".into());
+    }
+    Ok(name)
 }
 
 fn check(keys: &Given<'_>) -> Result<(), Wrong> {

@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use airlock_iam::BaseUrl;
 use logonbox_authenticator::{Algorithm, TenantAddress};
+use time::Date;
 
 use super::service::Services;
 use super::table::{Choice, Given, Row, Value, Wrong, get, text, with_defaults};
 use super::template::Template;
 use super::values::{
     absolute_path, account_template, application, base_url, count, list, name, network, optional,
-    phone_text, proxy, seconds, tenant,
+    phone_text, proxy, reason, seconds, service, tenant, until,
 };
 use crate::network::Network;
 use crate::qr::{Background, Style};
@@ -377,26 +378,12 @@ settings! {
     /// `[policy]`.
     #[derive(Debug, Clone)]
     pub struct Policy {
-        /// If this list is not empty, only members of these groups are asked. All other users are
-        /// exempt, also users that this host does not know. Use it to roll out in stages. A group that
-        /// does not exist has no members, and the log says so. If no group in the list exists, all
-        /// users are exempt.
+        /// If this list is not empty, only members of these groups are asked, also if the group is their
+        /// primary group. A user is exempt if it is certain that the user is in none of them. If it is
+        /// not certain, or if one of the groups does not exist, the user is asked, and the log says why.
+        /// Use this key to roll out in stages. See `EXEMPTIONS`.
         /// List of names.
         pub only_groups: Vec<String> = [] => list(name),
-
-        /// These users are exempt. Write them exactly as they log in.
-        /// List of names.
-        pub exempt_users: Vec<String> = [] => list(name),
-
-        /// The members of these groups are exempt, also if the group is their primary group. A group
-        /// that does not exist has no members, and the log says so.
-        /// List of names.
-        pub exempt_groups: Vec<String> = [] => list(name),
-
-        /// Users who log in from these networks are exempt. The module compares networks with the
-        /// address in `PAM_RHOST`, and never with a name. So sshd needs `UseDNS no`.
-        /// List of networks, such as `192.0.2.0/24` or `2001:db8::/32`, and single addresses.
-        pub exempt_networks: Vec<Network> = [] => list(network),
 
         /// What happens while the server cannot be reached.
         pub on_unavailable: OnUnavailable = "deny",
@@ -411,6 +398,44 @@ settings! {
         /// The user who is asked by the services su and su-l. Other services do not use this key. See
         /// `CALLERS OF SU`.
         pub su_asks: SuAsks = "user",
+
+        /// An exemption. There can be any number of them, below all other keys of `[policy]`. An
+        /// exemption has at least one of `users`, `groups`, `networks` and `services`. It exempts a
+        /// login if all that it has match. See `EXEMPTIONS`.
+        pub exempt: Vec<Exempt> = [],
+    }
+}
+
+settings! {
+    /// One `[[policy.exempt]]`.
+    #[derive(Debug, Clone)]
+    pub struct Exempt {
+        /// Users. Write them exactly as they log in.
+        /// List of at least one.
+        pub users: Vec<String> = [] => list(name),
+
+        /// Groups, also if the group is the primary group of the user. If it is not certain that the
+        /// user is a member, the exemption does not match.
+        /// List of at least one.
+        pub groups: Vec<String> = [] => list(name),
+
+        /// The networks from which users log in, such as `192.0.2.0/24` or `2001:db8::/32`, and single
+        /// addresses. The module compares them with the address in `PAM_RHOST`, and never with a name.
+        /// So sshd needs `UseDNS no`.
+        /// List of at least one.
+        pub networks: Vec<Network> = [] => list(network),
+
+        /// PAM services, such as sshd.
+        /// List of at least one.
+        pub services: Vec<String> = [] => list(service),
+
+        /// The last day, such as `2027-03-31`, without quotes. The exemption ends when this day ends in
+        /// UTC. An exemption without this key does not end.
+        pub until: Option<Date> = "" => until,
+
+        /// Why the exemption exists. The log shows it at each login that it exempts.
+        /// At most 200 characters.
+        pub reason: String = "" => reason,
     }
 }
 

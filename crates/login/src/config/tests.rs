@@ -184,16 +184,40 @@ fn errors_name_file_line_and_key() {
             "line 4, policy.only_groups: must be a list of strings, not string",
         ),
         (
-            "[policy]\nexempt_users = [\n\"lee\",\n\"\"]",
-            "line 6, policy.exempt_users: not a valid user or group name: \"\"",
+            "[[policy.exempt]]\nusers = [\n\"lee\",\n\"\"]",
+            "line 6, policy.exempt.users: not a valid user or group name: \"\"",
         ),
         (
-            "[policy]\nexempt_groups = [\"a,b\"]",
-            "policy.exempt_groups: not a valid user or group name: \"a,b\"",
+            "[[policy.exempt]]\ngroups = [\"a,b\"]",
+            "line 4, policy.exempt.groups: not a valid user or group name: \"a,b\"",
         ),
         (
-            "[policy]\nexempt_networks = [\"192.0.2.7/24\"]",
-            "policy.exempt_networks: \"192.0.2.7/24\" has bits beyond its prefix: write 192.0.2.0/24",
+            "[[policy.exempt]]\nservices = [\"Sshd\"]",
+            "line 4, policy.exempt.services: no PAM service has this name; names are in lower case",
+        ),
+        (
+            "[[policy.exempt]]\nusers = [\"lee\"]\nnetworks = []",
+            "line 5, policy.exempt.networks: must not be empty; leave the key out, or name at least one",
+        ),
+        (
+            "[[policy.exempt]]\nreason = \"all\"",
+            "line 3, policy.exempt: needs at least one of users, groups, networks, services",
+        ),
+        (
+            "[policy.exempt]\nusers = [\"lee\"]",
+            "line 3, policy.exempt: must begin with [[policy.exempt]]",
+        ),
+        (
+            "[[policy.exempt]]\nuser = [\"lee\"]",
+            "line 4, policy.exempt.user: unknown key; did you mean \"users\"? known here: users, groups,",
+        ),
+        (
+            "[[policy.exempt]]\nusers = [\"lee\"]\nreason = \"a\\nb\"",
+            "line 5, policy.exempt.reason: must not hold control characters",
+        ),
+        (
+            "[[policy.exempt]]\nnetworks = [\"192.0.2.7/24\"]",
+            "line 4, policy.exempt.networks: \"192.0.2.7/24\" has bits beyond its prefix: write 192.0.2.0/24",
         ),
         (
             "[policy]\nfailed_attempts_per_10_minutes = 1001",
@@ -401,7 +425,9 @@ fn settings_are_listed_with_their_lines() {
     let text = format!(
         "{MINIMAL}device = '''a \"b\" \\ \u{202e}'''\nalgorithms = [\n \"ssh-rsa\",\n]\n\
          [accounts]\n\"kim.w\" = 'k'\nlee = \"l\"\n\
-         [wait]\nlogin_seconds = 0x20\n[conversation]\necho = false\n"
+         [wait]\nlogin_seconds = 0x20\n[conversation]\necho = false\n\
+         [[policy.exempt]]\nuntil = 2027-03-31\nusers = [\"kim\"]\n\
+         [[policy.exempt]]\nservices = [\"su\"]\n"
     );
     std::fs::write(&path, text).unwrap();
     let (_, settings) = Config::load_with_settings(&path, None).unwrap();
@@ -417,6 +443,9 @@ fn settings_are_listed_with_their_lines() {
         ("accounts", "lee = \"l\"", 9),
         ("wait", "login_seconds = 32", 11),
         ("conversation", "echo = false", 13),
+        ("policy.exempt", "users = [\"kim\"]", 16),
+        ("policy.exempt", "until = 2027-03-31", 15),
+        ("policy.exempt", "services = [\"su\"]", 18),
     ];
     let expected = expected.map(|(section, setting, line)| (section, setting.to_owned(), line));
     assert_eq!(set, expected);
@@ -558,4 +587,31 @@ fn settings_are_listed_as_a_service_gets_them() {
         "6 [service.sudo.wait] login_seconds = 9",
     ];
     assert_eq!(set(None), [tenant, mode, wait]);
+}
+
+#[test]
+fn an_exemption_ends_on_a_day_alone() {
+    let until = |value: &str| {
+        parse(&format!(
+            "{MINIMAL}[[policy.exempt]]\nusers = [\"lee\"]\nuntil = {value}\n"
+        ))
+    };
+    let config = until("2028-02-29").unwrap();
+    let date = config.policy.exempt[0].until.unwrap();
+    assert_eq!(date.to_string(), "2028-02-29");
+    for value in [
+        "2027-02-29",
+        "\"2027-03-31\"",
+        "2027-03-31T12:00:00",
+        "2027-03-31T12:00:00Z",
+        "12:00:00",
+        "2027",
+        "[2027-03-31]",
+    ] {
+        let error = until(value).unwrap_err();
+        assert!(error.contains("line 5"), "{value}: {error}");
+    }
+    let error = until("\"2027-03-31\"").unwrap_err();
+    let expected = "policy.exempt.until: must be a day without quotes, such as 2027-03-31";
+    assert!(error.ends_with(expected), "{error}");
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use airlock_iam::BaseUrl;
 use logonbox_authenticator::{Algorithm, TenantAddress};
+use time::{Date, Month};
 use toml::de::DeValue;
 
-use super::table::{Choice, Given, Value, Wrong, table, text, wrong_type};
+use super::service::service_name;
+use super::settings::Exempt;
+use super::table::{Choice, Given, Row, Value, Wrong, table, text, wrong_type};
 use super::template::{self, Template};
 use crate::network::Network;
 
@@ -17,6 +20,8 @@ const TEXT_LIMIT: usize = 500;
 /// The longest account, in characters. The module cuts off longer values in phone texts and in the
 /// log.
 const ACCOUNT_LIMIT: usize = 256;
+/// The longest reason of an exemption, in characters.
+const REASON_LIMIT: usize = 200;
 
 impl Value for bool {
     fn read(value: &Given<'_>) -> Result<Self, Wrong> {
@@ -77,6 +82,75 @@ fn checked_name(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains([':', ',', '/']) || text.contains(char::is_control) {
         return Err(format!("not a valid user or group name: {text:?}"));
     }
+    Ok(text.to_owned())
+}
+
+/// A PAM service.
+pub fn service(value: &Given<'_>) -> Result<String, Wrong> {
+    Ok(service_name(text(value)?)?.to_owned())
+}
+
+/// Exemptions. A list that is empty would leave its condition out.
+impl Value for Vec<Exempt> {
+    const ROWS: &'static [Row] = Exempt::ROWS;
+
+    fn read(value: &Given<'_>) -> Result<Self, Wrong> {
+        let list = value.get_ref().as_array();
+        let list = list.ok_or("must begin with [[policy.exempt]]")?;
+        list.iter()
+            .map(|item| exempt(item).map_err(|wrong| wrong.at(item.span().start)))
+            .collect()
+    }
+}
+
+fn exempt(value: &Given<'_>) -> Result<Exempt, Wrong> {
+    for (key, value) in table(value)? {
+        if value
+            .get_ref()
+            .as_array()
+            .is_some_and(|list| list.is_empty())
+        {
+            let wrong = Wrong::from("must not be empty; leave the key out, or name at least one");
+            return Err(wrong.about(key.get_ref()).at(value.span().start));
+        }
+    }
+    let exempt = Exempt::read(value)?;
+    let Exempt {
+        users,
+        groups,
+        networks,
+        services,
+        until: _,
+        reason: _,
+    } = &exempt;
+    if users.is_empty() && groups.is_empty() && networks.is_empty() && services.is_empty() {
+        return Err("needs at least one of users, groups, networks, services".into());
+    }
+    Ok(exempt)
+}
+
+/// The last day of an exemption.
+pub fn until(value: &Given<'_>) -> Result<Option<Date>, Wrong> {
+    let date = match value.get_ref() {
+        DeValue::String(text) if text.is_empty() => return Ok(None),
+        DeValue::Datetime(given) if given.time.is_none() && given.offset.is_none() => given.date,
+        _ => None,
+    };
+    date.and_then(|date| {
+        let month = Month::try_from(date.month).ok()?;
+        Date::from_calendar_date(date.year.into(), month, date.day).ok()
+    })
+    .map(Some)
+    .ok_or_else(|| "must be a day without quotes, such as 2027-03-31".into())
+}
+
+/// Why an exemption exists.
+pub fn reason(value: &Given<'_>) -> Result<String, Wrong> {
+    let text = text(value)?;
+    if text.contains(char::is_control) {
+        return Err("must not hold control characters".into());
+    }
+    at_most(REASON_LIMIT, text)?;
     Ok(text.to_owned())
 }
 

@@ -1,133 +1,112 @@
-//! Exemptions: users, groups and networks that are not asked.
+//! Exemptions: logins in which the user is not asked.
 
-use std::env;
 use std::net::IpAddr;
 
-use super::{LONGEST_NAME, enough_memory, has_spare_files};
-use crate::config::Policy;
+use super::LONGEST_NAME;
+use super::groups::{Membership, membership};
+use crate::config::{Exempt, Policy};
 use crate::host::User;
-use crate::outcome::{Reason, Refusal};
-use crate::system::{Membership, System};
+use crate::system::System;
 
-/// Whether a person is exempt.
+/// Whether a login is exempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Exemption {
     /// Exempt; the text says why.
     Exempt(String),
-    /// Asked; the text is a hint for the administrator, or empty.
+    /// The user is asked; the text is a hint for the administrator, or empty.
     Asked(String),
 }
 
-/// Whether `user`, who comes from `rhost`, is exempt.
-///
-/// # Errors
-///
-/// [`Reason::LocalFailure`]: this is not known. Exhausting file descriptors must not bypass group
-/// checks.
+/// Whether the login of `user` to `service` from `rhost` is exempt. If that cannot be known, the user
+/// is asked.
 pub fn exemption(
     policy: &Policy,
     system: &dyn System,
     user: &User,
+    service: &str,
     rhost: &str,
-) -> Result<Exemption, Refusal> {
-    let mut hint = String::new();
-    if !policy.exempt_networks.is_empty() && !rhost.is_empty() {
-        match rhost.parse::<IpAddr>() {
-            Ok(address) => {
-                let mut networks = policy.exempt_networks.iter();
-                if let Some(network) = networks.find(|network| network.holds(address)) {
-                    return Ok(Exemption::Exempt(format!("exempt_networks: {network}")));
-                }
+) -> Exemption {
+    let login = Login {
+        system,
+        // Other names belong to no user, and are refused later.
+        user: match user {
+            User::Named(name) if name.len() <= LONGEST_NAME => Some(name),
+            _ => None,
+        },
+        service,
+        rhost,
+    };
+    let mut hints = Vec::new();
+    for (exempt, number) in policy.exempt.iter().zip(1..) {
+        if !login.matches(exempt, &mut hints) {
+            continue;
+        }
+        let why = match &*exempt.reason {
+            "" => format!("[[policy.exempt]] number {number}"),
+            reason => reason.to_owned(),
+        };
+        match exempt.until {
+            Some(until) if system.today() > until => {
+                hints.push(format!("the exemption has ended on {until}: {why}"));
             }
+            _ => return Exemption::Exempt(why),
+        }
+    }
+    if let (Some(user), false) = (login.user, policy.only_groups.is_empty()) {
+        match membership(system, user, &policy.only_groups) {
+            Membership::Member(_) => {}
+            Membership::None => return Exemption::Exempt("in none of only_groups".to_owned()),
+            Membership::Unknown(why) => hints.push(format!("only_groups: {why}")),
+        }
+    }
+    hints.dedup();
+    Exemption::Asked(hints.join("; "))
+}
+
+struct Login<'a> {
+    system: &'a dyn System,
+    user: Option<&'a str>,
+    service: &'a str,
+    rhost: &'a str,
+}
+
+impl Login<'_> {
+    /// Whether all conditions match. The groups come last, because they ask a directory.
+    fn matches(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {
+        let Exempt {
+            users,
+            groups,
+            networks,
+            services,
+            until: _,
+            reason: _,
+        } = exempt;
+        let is_named = |name: &&str| users.iter().any(|user| user == name);
+        (services.is_empty() || services.iter().any(|name| name == self.service))
+            && (users.is_empty() || self.user.as_ref().is_some_and(is_named))
+            && (networks.is_empty() || self.comes_from(exempt, hints))
+            && (groups.is_empty() || self.is_in_one_of(groups, hints))
+    }
+
+    fn comes_from(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {
+        match self.rhost.parse::<IpAddr>() {
+            Ok(address) => exempt.networks.iter().any(|network| network.holds(address)),
+            Err(_) if self.rhost.is_empty() => false,
             // The owner of a DNS zone chooses its names.
             Err(_) => {
-                "exempt_networks: a name, or an address with a zone, is never exempt"
-                    .clone_into(&mut hint);
+                let hint = "networks: a name, or an address with a zone, is never exempt";
+                hints.push(hint.to_owned());
+                false
             }
         }
     }
-    // Other names belong to no user, and are refused later.
-    let name = match user {
-        User::Named(name) if name.len() <= LONGEST_NAME => name,
-        _ => return Ok(Exemption::Asked(hint)),
-    };
-    if policy.exempt_users.contains(name) {
-        return Ok(Exemption::Exempt("exempt_users".to_owned()));
-    }
-    let groups = Groups { system, user: name };
-    for group in &policy.exempt_groups {
-        if groups.contain(group, &mut hint)? == Some(true) {
-            return Ok(Exemption::Exempt(format!("exempt_groups: {group}")));
-        }
-    }
-    if policy.only_groups.is_empty() {
-        return Ok(Exemption::Asked(hint));
-    }
-    let refuse = |what: String| Err(Refusal::new(Reason::LocalFailure, what));
-    let mut unknown = None;
-    for group in &policy.only_groups {
-        match groups.contain(group, &mut hint)? {
-            Some(true) => return Ok(Exemption::Asked(hint)),
-            Some(false) => {}
-            None => unknown = Some(group),
-        }
-    }
-    if let Some(group) = unknown {
-        return refuse(format!(
-            "not every database could be asked for the group {group}"
-        ));
-    }
-    if env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_for_groups)) {
-        return refuse("the environment changes how groups are looked up".to_owned());
-    }
-    // Without file descriptors, the user database reports fewer groups and no error.
-    if !has_spare_files() {
-        return refuse("few descriptors left, so that groups cannot be told".to_owned());
-    }
-    enough_memory()?;
-    let separator = if hint.is_empty() { "" } else { "; " };
-    Ok(Exemption::Exempt(format!(
-        "in none of only_groups{separator}{hint}"
-    )))
-}
 
-/// Variables that make a user database answer "not found". `libnss_sss` and `libnss_winbind` obey
-/// theirs in setuid programs, too (measured with su and sssd 2.8); `libnss_systemd` may.
-fn is_for_groups(name: &str) -> bool {
-    matches!(
-        name,
-        "_SSS_LOOPS" | "_NO_WINBINDD" | "SYSTEMD_BYPASS_USERDB" | "SYSTEMD_ONLY_USERDB"
-    )
-}
-
-struct Groups<'a> {
-    system: &'a dyn System,
-    user: &'a str,
-}
-
-impl Groups<'_> {
-    /// Whether the user is in `group`. `None` if that is not known. A missing group has no members,
-    /// and `hint` reports it.
-    fn contain(&self, group: &str, hint: &mut String) -> Result<Option<bool>, Refusal> {
-        let membership = self.system.membership(self.user, group).map_err(|error| {
-            let what = format!("the group {group} cannot be looked up: {error}");
-            Refusal::new(Reason::LocalFailure, what)
-        })?;
-        if matches!(
-            membership,
-            Membership::NoSuchGroup | Membership::NoGroupFound
-        ) {
-            if !hint.is_empty() {
-                hint.push_str("; ");
-            }
-            hint.push_str("there is no group ");
-            hint.push_str(group);
+    fn is_in_one_of(&self, groups: &[String], hints: &mut Vec<String>) -> bool {
+        let membership = self.user.map(|user| membership(self.system, user, groups));
+        if let Some(Membership::Unknown(why)) = &membership {
+            hints.push(format!("groups: {why}"));
         }
-        Ok(match membership {
-            Membership::Member => Some(true),
-            Membership::Other | Membership::NoSuchGroup => Some(false),
-            Membership::NoGroupFound => None,
-        })
+        matches!(membership, Some(Membership::Member(_)))
     }
 }
 
@@ -138,48 +117,116 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::scripted::ScriptedSystem;
+    use crate::system::{Group, UserGroups};
+
+    /// `lee` is in the group `ops`, and in no other group.
+    fn system() -> ScriptedSystem {
+        ScriptedSystem {
+            groups: vec![Group {
+                name: "ops".to_owned(),
+                id: 600,
+                members: Vec::new(),
+            }],
+            groups_of: Some(UserGroups {
+                name: "lee".to_owned(),
+                primary: 100,
+                all: vec![100, 600],
+            }),
+            group_file: Some("ops:x:600:\nother:x:700:\n".to_owned()),
+            ..ScriptedSystem::default()
+        }
+    }
+
+    fn exemption_of(policy: &str, user: &str, service: &str, rhost: &str) -> Exemption {
+        let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy}");
+        let config = Config::parse(Path::new("test"), &text, "").unwrap();
+        let user = User::Named(user.to_owned());
+        exemption(&config.policy, &system(), &user, service, rhost)
+    }
+
+    fn lee(policy: &str) -> Exemption {
+        exemption_of(policy, "lee", "sshd", "192.0.2.7")
+    }
+
+    fn exempt(why: &str) -> Exemption {
+        Exemption::Exempt(why.to_owned())
+    }
+
+    fn asked(hint: &str) -> Exemption {
+        Exemption::Asked(hint.to_owned())
+    }
 
     #[test]
-    fn a_group_that_no_database_denies_exempts_no_one() {
-        // One database knows every user, the next one does not answer.
-        let half = ScriptedSystem {
-            membership: |group| match group {
-                "there" => Membership::Other,
-                "none" => Membership::NoSuchGroup,
-                _ => Membership::NoGroupFound,
-            },
-            ..ScriptedSystem::default()
-        };
-        let exemption = |policy: &str| {
-            let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy}");
-            let config = Config::parse(Path::new("test"), &text, "").unwrap();
-            let lee = User::Named("lee".to_owned());
-            exemption(&config.policy, &half, &lee, "")
-        };
-        let exempt = |why: &str| Ok(Exemption::Exempt(format!("in none of only_groups{why}")));
-        assert_eq!(exemption("only_groups = [\"there\"]"), exempt(""));
-        assert_eq!(
-            exemption("only_groups = [\"none\"]"),
-            exempt("; there is no group none")
-        );
-        for groups in ["[\"absent\"]", "[\"absent\", \"there\"]"] {
-            let refusal = exemption(&format!("only_groups = {groups}")).unwrap_err();
-            assert_eq!(refusal.reason, Reason::LocalFailure);
+    fn an_exemption_needs_all_of_its_conditions() {
+        let conditions = [
+            ("users = [\"kim\", \"lee\"]", "users = [\"kim\", \"Lee\"]"),
+            ("groups = [\"other\", \"ops\"]", "groups = [\"other\"]"),
+            (
+                "networks = [\"192.0.2.0/24\"]",
+                "networks = [\"192.0.3.0/24\"]",
+            ),
+            ("services = [\"sudo\", \"sshd\"]", "services = [\"sudo\"]"),
+        ];
+        for matching in 0..16_u32 {
+            for given in 1..16_u32 {
+                let lines = conditions.iter().zip(0..).filter_map(|((yes, no), place)| {
+                    let is = |bits: u32| bits >> place & 1 == 1;
+                    is(given).then_some(if is(matching) { *yes } else { *no })
+                });
+                let lines = lines.collect::<Vec<_>>().join("\n");
+                let expected = if given & !matching == 0 {
+                    exempt("nightly backup")
+                } else {
+                    asked("")
+                };
+                let policy = format!("[[policy.exempt]]\nreason = \"nightly backup\"\n{lines}");
+                assert_eq!(lee(&policy), expected, "{policy}");
+            }
         }
-        assert_eq!(
-            exemption("exempt_groups = [\"absent\"]"),
-            Ok(Exemption::Asked("there is no group absent".to_owned()))
-        );
+    }
+
+    #[test]
+    fn one_exemption_is_enough_and_the_log_says_which() {
+        let policy = "[[policy.exempt]]\nusers = [\"kim\"]\n[[policy.exempt]]\nusers = [\"lee\"]";
+        assert_eq!(lee(policy), exempt("[[policy.exempt]] number 2"));
+        let without_rhost = exemption_of(policy, "lee", "su", "");
+        assert_eq!(without_rhost, exempt("[[policy.exempt]] number 2"));
+    }
+
+    #[test]
+    fn an_exemption_ends_after_its_last_day() {
+        let until = |day: &str| {
+            lee(&format!(
+                "[[policy.exempt]]\nservices = [\"sshd\"]\nuntil = {day}\nreason = \"audit\""
+            ))
+        };
+        // Today is 2027-03-31.
+        assert_eq!(until("2027-04-01"), exempt("audit"));
+        assert_eq!(until("2027-03-31"), exempt("audit"));
+        let ended = asked("the exemption has ended on 2027-03-30: audit");
+        assert_eq!(until("2027-03-30"), ended);
+    }
+
+    #[test]
+    fn groups_that_are_not_known_exempt_no_one() {
+        let exempt_group = "[[policy.exempt]]\ngroups = [\"absent\"]";
+        assert_eq!(lee(exempt_group), asked("groups: there is no group absent"));
+        let only = lee("only_groups = [\"absent\"]");
+        assert_eq!(only, asked("only_groups: there is no group absent"));
+        assert_eq!(lee("only_groups = [\"ops\"]"), asked(""));
+        let other = lee("only_groups = [\"other\"]");
+        assert_eq!(other, exempt("in none of only_groups"));
     }
 
     #[test]
     fn impossible_names_are_not_looked_up_and_not_exempt() {
-        for policy in ["only_groups", "exempt_groups"] {
-            let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy} = [\"staff\"]");
-            let config = Config::parse(Path::new("test"), &text, "").unwrap();
-            let endless = User::Named("x".repeat(257));
-            let asked = exemption(&config.policy, &ScriptedSystem::default(), &endless, "");
-            assert_eq!(asked, Ok(Exemption::Asked(String::new())), "{policy}");
+        let endless = "x".repeat(257);
+        for policy in [
+            "only_groups = [\"ops\"]",
+            "[[policy.exempt]]\ngroups = [\"ops\"]",
+        ] {
+            let asked_about = exemption_of(policy, &endless, "sshd", "");
+            assert_eq!(asked_about, asked(""), "{policy}");
         }
     }
 }

@@ -2,11 +2,13 @@
 
 mod exempt;
 mod fails_open;
+mod groups;
 mod limit;
 mod person;
 
 pub use exempt::{Exemption, exemption};
 pub use fails_open::fails_open;
+pub use groups::{Membership, membership};
 pub use limit::{Attempt, Limit, attempt_of};
 pub use person::{Person, known_user, person};
 

@@ -25,6 +25,11 @@ const ACCOUNTS: &str = "lee = \"lee.smith@acme.com\"\n\
 const SERVICE: &str = "[service.i3lock.conversation]\n\
                        code = \"show\"\n\
                        announce = \"info\"";
+const EXEMPT: &str = "[[policy.exempt]]\n\
+                      users = [\"backup\"]\n\
+                      networks = [\"192.0.2.0/24\"]\n\
+                      until = 2027-03-31\n\
+                      reason = \"nightly backup\"";
 
 /// The label of the choice that is not a word.
 const OTHER: &str = "any other text";
@@ -67,6 +72,7 @@ fn example_of(row: &Row) -> &'static str {
         "url" => URL,
         "accounts" => ACCOUNTS,
         "service" => SERVICE,
+        "exempt" => EXEMPT,
         _ => "",
     }
 }
@@ -77,14 +83,28 @@ fn example_key(lines: &mut Vec<String>, row: &Row) {
         lines.extend((place > 0).then(|| "#".to_owned()));
         comment(lines, "# ", "# ", paragraph);
     }
-    let labels = || row.choices.iter().map(|choice| label(choice.word));
-    let width = labels().map(|label| label.len()).max().unwrap_or(0);
-    for (label, choice) in labels().zip(row.choices) {
+    let choices = row
+        .choices
+        .iter()
+        .map(|choice| (label(choice.word), choice.text));
+    let keys = row.keys.iter().map(|key| (key.key.to_owned(), key.text));
+    let items: Vec<_> = choices.chain(keys).collect();
+    let width = items
+        .iter()
+        .map(|(label, _)| label.len())
+        .max()
+        .unwrap_or(0);
+    for (label, text) in items {
         let (first, rest) = (
             format!("#   {label:width$}   "),
             format!("#   {:width$}   ", ""),
         );
-        comment(lines, &first, &rest, &paragraphs(choice.text).join(" "));
+        comment(lines, &first, &rest, &paragraphs(text).join(" "));
+    }
+    if !row.keys.is_empty() {
+        lines.push("#".to_owned());
+        lines.extend(example_of(row).lines().map(|line| format!("#   {line}")));
+        return;
     }
     let value = match example_of(row) {
         "" => row.default,
@@ -136,7 +156,11 @@ pub fn manual() -> String {
 fn manual_keys<'r>(lines: &mut Vec<String>, keys: impl IntoIterator<Item = &'r Row>) {
     lines.push(".Bl -tag -width Ds".to_owned());
     for row in keys {
-        if example_of(row).is_empty() {
+        if !row.keys.is_empty() {
+            lines.push(format!(".It Ic [[policy.{}]]", row.key));
+        } else if is_condition(row) {
+            lines.push(format!(".It Ic {}", row.key));
+        } else if example_of(row).is_empty() {
             lines.push(format!(".It Ic {} = {}", row.key, arguments(row.default)));
         } else {
             lines.push(format!(".It Ic {}", row.key));
@@ -144,6 +168,14 @@ fn manual_keys<'r>(lines: &mut Vec<String>, keys: impl IntoIterator<Item = &'r R
         for (place, paragraph) in paragraphs(row.text).iter().enumerate() {
             lines.extend((place > 0).then(|| ".Pp".to_owned()));
             mdoc(lines, paragraph);
+        }
+        if !row.keys.is_empty() {
+            manual_keys(lines, row.keys);
+            lines.push(".Pp".to_owned());
+            lines.push("For example:".to_owned());
+            lines.push(".Bd -literal -offset indent".to_owned());
+            lines.extend(example_of(row).lines().map(escaped));
+            lines.push(".Ed".to_owned());
         }
         if row.choices.is_empty() {
             continue;
@@ -157,6 +189,12 @@ fn manual_keys<'r>(lines: &mut Vec<String>, keys: impl IntoIterator<Item = &'r R
         lines.push(".El".to_owned());
     }
     lines.push(".El".to_owned());
+}
+
+/// Whether this is a key of an exemption. Such a key is given or left out, and has no default.
+fn is_condition(row: &Row) -> bool {
+    let keys = table().iter().flat_map(|section| section.keys);
+    keys.flat_map(|row| row.keys).any(|key| key.key == row.key)
 }
 
 fn label(word: &str) -> String {
@@ -243,6 +281,7 @@ fn styled(literal: &str) -> (&'static str, String) {
         table()
             .iter()
             .flat_map(|row| iter::once(row).chain(row.keys))
+            .flat_map(|row| iter::once(row).chain(row.keys))
     };
     let page = literal
         .strip_suffix(')')
@@ -315,7 +354,8 @@ fn words_that_mdoc_would_interpret_are_escaped() {
 #[test]
 fn literals_in_explanations_are_words_of_their_own() {
     let sections = table().iter();
-    for row in sections.flat_map(|row| iter::once(row).chain(row.keys)) {
+    let rows = sections.flat_map(|row| iter::once(row).chain(row.keys));
+    for row in rows.flat_map(|row| iter::once(row).chain(row.keys)) {
         let choices = row.choices.iter().map(|choice| choice.text);
         for text in choices.chain([row.text]) {
             let parts: Vec<_> = text.split('`').collect();

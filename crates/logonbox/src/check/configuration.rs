@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use login::clean::for_log;
 use login::config::{Config, Mode, Pins, Setting};
 use login::pins;
-use login::system::{Membership, System};
+use login::system::System;
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
 use super::directories::open_to_others;
+use super::exemptions;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Place;
 use super::server::certificate::usable;
@@ -63,7 +64,7 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             report.checked(Area::Configuration, format!("{what}{where_named}"));
             above(path, &config, report);
             certificates(path, &config, &settings, report);
-            names(path, &config, &settings, &THIS_MACHINE, report);
+            exemptions::check(path, &config, &settings, &THIS_MACHINE, report);
             accounts(
                 path,
                 &config,
@@ -335,68 +336,6 @@ fn pinned(config: &Config, directory: &Path, report: &mut Report) {
     report.checked(Area::Configuration, directory.display().to_string());
 }
 
-/// Reports users and groups that this system does not know.
-fn names(
-    path: &Path,
-    config: &Config,
-    settings: &[Setting],
-    system: &dyn System,
-    report: &mut Report,
-) {
-    let policy = &config.policy;
-    for (key, names) in [
-        ("only_groups", &policy.only_groups),
-        ("exempt_users", &policy.exempt_users),
-        ("exempt_groups", &policy.exempt_groups),
-    ] {
-        for name in names {
-            let known = match key {
-                "exempt_users" => system
-                    .name_of(name)
-                    .map(|known| (known.is_some(), "unknown-user", "user")),
-                // Whether the group exists does not depend on the user.
-                _ => system.membership("root", name).map(|membership| {
-                    let known = matches!(membership, Membership::Member | Membership::Other);
-                    (known, "unknown-group", "group")
-                }),
-            };
-            let shown = for_log(name);
-            let (id, kind) = match known {
-                Ok((true, ..)) => continue,
-                Ok((false, id, kind)) => (id, kind),
-                Err(error) => {
-                    report.skipped(
-                        Area::Configuration,
-                        format!("policy.{key}: {shown}"),
-                        format!("the user database cannot be asked: {error}"),
-                    );
-                    continue;
-                }
-            };
-            let why = match key {
-                "only_groups" => {
-                    "It holds nobody: where no other group is named, nobody is asked for their phone."
-                }
-                _ => "Nobody is exempt by it; whoever was meant to be is asked for their phone.",
-            };
-            report.add(
-                Area::Configuration,
-                Finding::new(
-                    Severity::Error,
-                    id,
-                    format!("policy.{key}: there is no {kind} {shown}"),
-                    why,
-                    format!(
-                        "Correct the name, or make the {kind}; `getent {} {shown}` tells.",
-                        if kind == "user" { "passwd" } else { "group" }
-                    ),
-                )
-                .in_file(path, line(settings, key)),
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -446,7 +385,7 @@ mod tests {
         for (second, differ) in [
             (format!("{FIRST}[conversation]\nannounce = \"enter\"\n"), ""),
             (
-                format!("{FIRST}pins = \"required\"\n[policy]\nexempt_users = [\"lee\"]\n"),
+                format!("{FIRST}pins = \"required\"\n[policy]\non_unavailable = \"ignore\"\n"),
                 "pins, [policy]",
             ),
             (FIRST.replace("acme", "other"), "the server"),
@@ -507,13 +446,14 @@ mod tests {
             (
                 format!(
                     "{TENANT}[policy]\nonly_groups = [\"root\", \"no-such-group\"]\n\
-                     exempt_users = [\"root\",\n\"no-such-user\"]\nexempt_groups = [\"no-such-group\"]\n"
+                     [[policy.exempt]]\nusers = [\"root\",\n\"no-such-user\"]\n\
+                     [[policy.exempt]]\ngroups = [\"no-such-group\"]\n"
                 ),
                 0o600,
                 vec![
                     ("unknown-group", Some(4)),
-                    ("unknown-user", Some(5)),
-                    ("unknown-group", Some(7)),
+                    ("unknown-user", Some(6)),
+                    ("unknown-group", Some(9)),
                 ],
             ),
         ] {

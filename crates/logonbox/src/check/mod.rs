@@ -5,6 +5,7 @@
 mod configuration;
 mod directories;
 mod dispatch;
+mod exemptions;
 mod files;
 mod finding;
 mod machine;

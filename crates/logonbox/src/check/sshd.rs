@@ -545,12 +545,13 @@ impl Checker<'_> {
                 "Raise LoginGraceTime (120 is the default), or lower login_seconds.",
             );
         }
-        if !config.policy.exempt_networks.is_empty() && self.settings.on("usedns") {
+        let mut exempt = config.policy.exempt.iter();
+        if exempt.any(|exempt| !exempt.networks.is_empty()) && self.settings.on("usedns") {
             self.say(
                 Warning,
                 "sshd-usedns-on",
-                "UseDNS is on, and exempt_networks compares addresses only",
-                "sshd tells PAM a name in place of the address, so that nobody is exempt by their network.",
+                "UseDNS is on, and exemptions compare addresses only",
+                "sshd passes a name to PAM in place of the address, so no network is exempt.",
                 "Set UseDNS no.",
             );
         }

@@ -245,10 +245,7 @@ fn situation(service: &Service, phone: &Module, context: &Context<'_>) -> Situat
     Situation {
         airlock,
         password_from_stack,
-        exempts: !(policy.only_groups.is_empty()
-            && policy.exempt_users.is_empty()
-            && policy.exempt_groups.is_empty()
-            && policy.exempt_networks.is_empty()),
+        exempts: !(policy.only_groups.is_empty() && policy.exempt.is_empty()),
         goes_on_without: policy.on_unavailable == OnUnavailable::Ignore,
         after_key,
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use login::host::User;
-use login::system::{Membership, System};
+use login::system::{Group, System, UserGroups};
+use time::Date;
 
 use crate::cli;
 use crate::setup::THIS_MACHINE;
@@ -39,8 +40,24 @@ impl System for Machine {
         }
     }
 
-    fn membership(&self, user: &str, group: &str) -> io::Result<Membership> {
-        THIS_MACHINE.membership(user, group)
+    fn groups_of(&self, user: &str) -> io::Result<Option<UserGroups>> {
+        THIS_MACHINE.groups_of(user)
+    }
+
+    fn group(&self, name: &str) -> io::Result<Option<Group>> {
+        THIS_MACHINE.group(name)
+    }
+
+    fn group_file(&self) -> io::Result<String> {
+        THIS_MACHINE.group_file()
+    }
+
+    fn name_services(&self) -> io::Result<String> {
+        THIS_MACHINE.name_services()
+    }
+
+    fn today(&self) -> Date {
+        THIS_MACHINE.today()
     }
 
     fn hostname(&self) -> String {

@@ -109,7 +109,7 @@ fn every_end_has_its_code_and_its_exit_status() {
         (
             "approve",
             "su",
-            "[policy]\nexempt_users = [\"root\"]",
+            "[[policy.exempt]]\nusers = [\"root\"]",
             "exempt",
             "PAM_IGNORE",
             3,

@@ -188,6 +188,7 @@ fn as_it_is(text: &str) -> String {
 
 const KEYS_SKIP: &str = "sshd-key-skips-phone";
 const SUDO_SILENT: &str = "sudo-shows-no-code";
+const IGNORES: &str = "on-unavailable-ignore";
 
 fn shipped(_: &mut Machine) {
     let clean = Clean::save();
@@ -205,9 +206,9 @@ fn shipped(_: &mut Machine) {
     configure("[conversation]\ncode = \"show\"\nannounce = \"info\"");
     is_fine("all services, and no prompts", &[SUDO_SILENT]);
     configure(
-        "[policy]\nonly_groups = [\"sudo\"]\nexempt_users = [\"root\"]\non_unavailable = \"ignore\"",
+        "[policy]\nonly_groups = [\"sudo\"]\non_unavailable = \"ignore\"\n[[policy.exempt]]\nusers = [\"root\"]",
     );
-    is_fine("all services, and people who are exempt", &[]);
+    is_fine("all services, and users who are exempt", &[IGNORES]);
 
     clean.restore();
     for (short, long) in [("su", "su-l"), ("sudo", "sudo-i")] {
@@ -387,7 +388,7 @@ const IN_STACKS: &[Plant] = &[
         "stack-exempt-refused",
         || {
             edit_stack("sshd", "ignore=ignore default=die", "default=bad");
-            configure("[policy]\nexempt_users = [\"lee\"]");
+            configure("[[policy.exempt]]\nusers = [\"lee\"]");
         },
     ),
     ("nothing left", "error", "stack-exempt-nothing-left", || {
@@ -398,7 +399,7 @@ const IN_STACKS: &[Plant] = &[
             "auth     required                                     pam_permit.so\n",
             "",
         );
-        configure("[policy]\nexempt_users = [\"lee\"]");
+        configure("[[policy.exempt]]\nusers = [\"lee\"]");
     }),
     ("twice", "error", "stack-rings-twice", || {
         edit_stack("sshd", LINE, &LINE.repeat(2));
@@ -532,14 +533,14 @@ fn airlock(_: &mut Machine) {
                     "auth     requisite  pam_deny.so",
                     "auth required pam_permit.so",
                 );
-                configure_airlock("[policy]\nexempt_users = [\"lee\"]");
+                configure_airlock("[[policy.exempt]]\nusers = [\"lee\"]");
             },
         ),
         (
             "who is exempt is locked out",
             "error",
             "stack-exempt-nothing-left",
-            || configure_airlock("[policy]\nexempt_users = [\"lee\"]"),
+            || configure_airlock("[[policy.exempt]]\nusers = [\"lee\"]"),
         ),
         (
             "a stack for Airlock, with a phone",
@@ -655,7 +656,7 @@ fn sshd(_: &mut Machine) {
         finds(&lines, severity, id);
     }
     with(good);
-    configure("[policy]\nexempt_networks = [\"192.0.2.0/24\"]");
+    configure("[[policy.exempt]]\nnetworks = [\"192.0.2.0/24\"]");
     append("/etc/ssh/sshd_config.d/00-test.conf", "UseDNS yes\n");
     finds("UseDNS", "warning", "sshd-usedns-on");
     with("Nonsense yes\n");
@@ -702,7 +703,7 @@ fn configuration(_: &mut Machine) {
     let clean = Clean::save();
     let plants: [Plant; 8] = [
         ("an unknown key", "error", "config-invalid", || {
-            configure("[policy]\nexempt_user = []");
+            configure("[policy]\nexempt_users = []");
         }),
         (
             "a file that others can write",
@@ -720,7 +721,7 @@ fn configuration(_: &mut Machine) {
             configure("[tls]\nca_file = \"/etc/gone.pem\"");
         }),
         ("an unknown user", "error", "unknown-user", || {
-            configure("[policy]\nexempt_users = [\"leee\"]");
+            configure("[[policy.exempt]]\nusers = [\"leee\"]");
         }),
         ("an unknown group", "error", "unknown-group", || {
             configure("[policy]\nonly_groups = [\"pussh\"]");

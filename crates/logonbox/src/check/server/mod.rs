@@ -368,8 +368,9 @@ impl Server<'_> {
             return;
         }
         let mut is_exempt = false;
-        match exemption(&self.config.policy, &THIS_MACHINE, &user, "") {
-            Ok(Exemption::Exempt(why)) => {
+        let policy = &self.config.policy;
+        match exemption(policy, &THIS_MACHINE, &user, "", "") {
+            Exemption::Exempt(why) => {
                 is_exempt = true;
                 report.add(
                     Area::Server,
@@ -383,19 +384,28 @@ impl Server<'_> {
                     .in_file(self.path, None),
                 );
             }
-            Ok(Exemption::Asked(_)) => {
+            Exemption::Asked(hint) => {
                 let file = self.path.display();
                 report.checked(Area::Server, format!("{shown}: not exempt by {file}"));
+                let mut exempt = policy.exempt.iter();
+                if exempt.any(|one| !one.services.is_empty() || !one.networks.is_empty()) {
+                    let what = format!("{shown}: exemptions for services and networks");
+                    report.skipped(Area::Server, what, "they depend on the login");
+                }
+                if !hint.is_empty() {
+                    report.add(
+                        Area::Server,
+                        Finding::new(
+                            Severity::Note,
+                            "user-unclear",
+                            format!("{shown}: {}", for_log(&hint)),
+                            "The user is asked, because it is not certain that the user is exempt.",
+                            "See EXEMPTIONS in pam_logonbox.toml(5).",
+                        )
+                        .in_file(self.path, None),
+                    );
+                }
             }
-            Err(refusal) => report.add(
-                Area::Server,
-                self.error(
-                    "user-unclear",
-                    format!("{shown}: {}", for_log(&refusal.detail)),
-                    "Where it cannot be told who is exempt, the login is refused.",
-                    "Look at the databases of users and groups (nsswitch.conf).",
-                ),
-            ),
         }
         let Mode::Push(tenant) = &self.config.mode else {
             let what = format!("{shown} in Airlock");

@@ -196,13 +196,15 @@ fn a_person() {
     assert_eq!(checked(&account, "root").0, ["user-no-account"]);
     let device = PUSH.replace("[tls]", "device = \"Other phone\"\n[tls]");
     assert_eq!(checked(&device, "root").0, ["user-no-key"]);
-    let exempt = format!("{PUSH}[policy]\nexempt_users = [\"root\"]\n");
+    let exempt = format!("{PUSH}[[policy.exempt]]\nusers = [\"root\"]\n");
     assert_eq!(checked(&exempt, "root").0, ["user-exempt"]);
     // Exempt users need no account.
-    let early = format!("{account}[policy]\nonly_groups = [\"no-such-group\"]\n");
+    let early = format!("{account}[[policy.exempt]]\nusers = [\"root\"]\n");
     let report = stage.found(&early, Some("root"), now());
     assert_eq!(report.count(Severity::Error), 0, "{report:#?}");
     assert!(ids(&report).contains(&"user-no-account"), "{report:#?}");
+    let unclear = format!("{PUSH}[policy]\nonly_groups = [\"no-such-group\"]\n");
+    assert_eq!(checked(&unclear, "root").0, ["user-unclear"]);
     // No phone has rung.
     assert_eq!(stage.tenant.sign_requests().len(), 0);
 }

@@ -156,7 +156,7 @@ fn the_configuration_of_the_stack_counts() {
         found(&sshd(alone), PUSH, false),
         ["error stack-no-first-factor /etc/pam.d/sshd:1"]
     );
-    let exempt = format!("{PUSH}[policy]\nexempt_users = [\"kim\"]\n");
+    let exempt = format!("{PUSH}[[policy.exempt]]\nusers = [\"kim\"]\n");
     let dies = "@include common-auth\nauth [success=ok default=die] pam_logonbox.so\n";
     assert_eq!(
         found(&sshd(dies), PUSH, false),

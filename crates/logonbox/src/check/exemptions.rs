@@ -1,0 +1,149 @@
+//! Who is exempt: users and groups that this host does not know, users whose groups it cannot prove,
+//! and failing open.
+
+use std::path::Path;
+
+use login::clean::for_log;
+use login::config::{Config, Setting};
+use login::policy::{Membership, membership};
+use login::system::System;
+
+use super::finding::{Area, Finding, Report, Severity};
+
+/// Reports what `[policy]` names and the host does not know.
+pub fn check(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+    system: &dyn System,
+    report: &mut Report,
+) {
+    let policy = &config.policy;
+    let line = |section: &str, entry, key| {
+        let is_it = |setting: &&Setting| {
+            setting.section == section && setting.entry == entry && setting.key == key
+        };
+        settings.iter().find(is_it).and_then(|setting| setting.line)
+    };
+    let mut names = Names {
+        path,
+        system,
+        report,
+    };
+    let only_line = line("policy", None, "only_groups");
+    let asks_all = "The module cannot know who is in it, so it asks all users.";
+    names.groups(
+        "policy.only_groups",
+        &policy.only_groups,
+        asks_all,
+        only_line,
+    );
+    for (exempt, number) in policy.exempt.iter().zip(1..) {
+        let line = |key| line("policy.exempt", Some(number), key);
+        names.users(&exempt.users, line("users"));
+        let fails_closed = "The exemption does not match: its users are asked.";
+        names.groups(
+            "policy.exempt.groups",
+            &exempt.groups,
+            fails_closed,
+            line("groups"),
+        );
+    }
+    if !policy.only_groups.is_empty()
+        && !policy
+            .exempt
+            .iter()
+            .any(|exempt| exempt.users.iter().any(|user| user == "root"))
+        && let Membership::Unknown(why) = membership(system, "root", &policy.only_groups)
+    {
+        let finding = Finding::new(
+            Severity::Warning,
+            "only-groups-witness",
+            format!("policy.only_groups: root is asked, too: {why}"),
+            "A user is exempt only if this host can prove that the user is in none of these groups. \
+             A directory that is silent hides groups, so local users such as root have no proof.",
+            "Give root an exemption of its own: [[policy.exempt]] with users = [\"root\"]. Or ask all \
+             users, and exempt the members of a group: that fails closed.",
+        );
+        report.add(Area::Configuration, finding.in_file(path, only_line));
+    }
+    let ignores = |setting: &&Setting| {
+        setting.key == "on_unavailable"
+            && setting.value.contains("ignore")
+            && setting.line.is_some()
+    };
+    if let Some(setting) = settings.iter().find(ignores) {
+        let finding = Finding::new(
+            Severity::Note,
+            "on-unavailable-ignore",
+            "on_unavailable = \"ignore\" protects against an outage, and not against an attacker who \
+             has an account on this host",
+            "Such an attacker, or a neighbour on the network, can cause an outage. sshd and login then \
+             ask for the password alone. sudo and su always refuse.",
+            "If you need a way in during an outage, prefer a local exemption: [[policy.exempt]].",
+        );
+        report.add(Area::Configuration, finding.in_file(path, setting.line));
+    }
+}
+
+/// Looks names up, and reports those that the host does not know.
+struct Names<'a> {
+    path: &'a Path,
+    system: &'a dyn System,
+    report: &'a mut Report,
+}
+
+impl Names<'_> {
+    fn users(&mut self, users: &[String], line: Option<usize>) {
+        for user in users {
+            let why = "The exemption does not match this name.";
+            match self.system.name_of(user) {
+                Ok(Some(_)) => {}
+                Ok(None) => self.unknown("policy.exempt.users", "user", "passwd", user, why, line),
+                Err(error) => self.skip("policy.exempt.users", user, &error),
+            }
+        }
+    }
+
+    fn groups(&mut self, key: &str, groups: &[String], why: &str, line: Option<usize>) {
+        for group in groups {
+            match self.system.group(group) {
+                Ok(Some(_)) => {}
+                Ok(None) => self.unknown(key, "group", "group", group, why, line),
+                Err(error) => self.skip(key, group, &error),
+            }
+        }
+    }
+
+    fn unknown(
+        &mut self,
+        key: &str,
+        kind: &str,
+        database: &str,
+        name: &str,
+        why: &str,
+        line: Option<usize>,
+    ) {
+        let id = if kind == "user" {
+            "unknown-user"
+        } else {
+            "unknown-group"
+        };
+        let name = for_log(name);
+        let finding = Finding::new(
+            Severity::Error,
+            id,
+            format!("{key}: there is no {kind} {name}"),
+            why,
+            format!("Correct the name, or add the {kind}. `getent {database} {name}` looks it up."),
+        );
+        self.report
+            .add(Area::Configuration, finding.in_file(self.path, line));
+    }
+
+    fn skip(&mut self, key: &str, name: &str, error: &std::io::Error) {
+        let why = format!("the user database cannot be asked: {error}");
+        let what = format!("{key}: {}", for_log(name));
+        self.report.skipped(Area::Configuration, what, why);
+    }
+}
