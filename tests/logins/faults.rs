@@ -51,6 +51,7 @@ const FAULTS: &[(&str, &[i32])] = &[
     ),
     ("getgrouplist", &[ENOMEM]),
     ("gethostname", &[EPERM]),
+    ("getifaddrs", &[EMFILE, ENOBUFS, ENOMEM]),
     ("getpeername", &[ENOBUFS, ENOTCONN]),
     (
         "getpwnam_r",
@@ -127,6 +128,8 @@ const CANNOT_FAIL: &[&str] = &[
     "realloc",
     // User and process.
     "dirfd",
+    // Only for the text of an error.
+    "eaccess",
     "getauxval",
     "getenv",
     "geteuid",
@@ -144,6 +147,7 @@ const CANNOT_FAIL: &[&str] = &[
     // Functions that free or rewind.
     "closedir",
     "freeaddrinfo",
+    "freeifaddrs",
     "rewinddir",
     // Only for glibc before 2.26.
     "__res_init",

@@ -361,6 +361,36 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     return real_(node, service, hints, found);
 }
 
+/* What getifaddrs finds, if set: `lo` alone, or another interface. */
+static const char *interface;
+
+int getifaddrs(struct ifaddrs **found)
+{
+    STANDS_IN(int, getifaddrs, struct ifaddrs **)
+    static struct sockaddr_in address = {.sin_family = AF_INET};
+    static struct ifaddrs only;
+    if (fault_) {
+        errno = fault_;
+        return -1;
+    }
+    if (!interface)
+        return real_(found);
+    only.ifa_name = (char *)interface;
+    only.ifa_addr = (struct sockaddr *)&address;
+    only.ifa_flags = strcmp(interface, "lo") ? 0 : IFF_LOOPBACK;
+    *found = &only;
+    return 0;
+}
+
+void freeifaddrs(struct ifaddrs *found)
+{
+    static void (*real_function)(struct ifaddrs *);
+    if (!real_function)
+        *(void **)&real_function = real("freeifaddrs");
+    if (!interface)
+        real_function(found);
+}
+
 static const char *host_name;
 
 int gethostname(char *name, size_t size)

@@ -145,13 +145,56 @@ fn where_nothing_can_be_kept_the_login_goes_on_and_the_log_says_so() {
     assert_eq!(login.code(), "PAM_SUCCESS");
     let hint = value(login.log(), "hint").unwrap();
     assert!(
-        hint.starts_with("tries cannot be counted: /run/pam_logonbox: Not a directory"),
+        hint.starts_with("attempts cannot be counted: /run/pam_logonbox: Not a directory"),
         "{hint}"
     );
     // Without a limit, no count is kept.
     setup.configure(setup.tenant.authority(), "approve", "", &policy(0));
     let login = setup.login("login", &[]);
     assert_eq!(value(login.log(), "hint"), None);
+}
+
+/// A screen locker runs as the user, who can read the configuration and cannot keep a count.
+#[test]
+#[expect(clippy::print_stderr, reason = "says that it tests less")]
+fn a_program_that_runs_as_the_user_works_and_its_pushes_are_not_limited() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("NOT TESTED: a program that runs as another user, because this is not root");
+        return;
+    }
+    let setup = Setup::showing(Options::default(), "approve", "", &policy(1));
+    setup.directory("run");
+    for (name, mode) in [("", 0o755), ("run", 0o700)] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(setup.path(name), permissions).unwrap();
+    }
+    // The user may not be able to read the directory of the build.
+    let module = setup.path("pam_logonbox.so");
+    std::fs::copy(crate::setup::module(), &module).unwrap();
+    let line = format!(
+        "auth [success=done ignore=ignore default=die] {} conf={}\n",
+        module.display(),
+        setup.path("pam_logonbox.toml").display()
+    );
+    setup.write("pam.d/i3lock", &line);
+    let user = ["uid=65534", "silence"];
+    for _ in 0..3 {
+        let login = setup.login("i3lock", &user);
+        assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
+        let hint = value(login.log(), "hint").unwrap();
+        let reason = "pushes are not limited, because this program runs as uid 65534: ";
+        assert!(hint.starts_with(reason), "{hint}");
+    }
+    // The file was 0600 once: the log says what to do.
+    let secret = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(setup.path("pam_logonbox.toml"), secret).unwrap();
+    let login = setup.login("i3lock", &user);
+    login.assert_refused("PAM_SERVICE_ERR", "configuration");
+    let reason = value(login.log(), "reason").unwrap();
+    assert!(
+        reason.ends_with("run chmod 644, because this program runs as uid 65534"),
+        "{reason}"
+    );
 }
 
 /// The limit comes before Airlock would lock the account.

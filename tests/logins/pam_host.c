@@ -22,12 +22,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <ifaddrs.h>
 #include <limits.h>
 #include <link.h>
 #include <linux/futex.h>
 #include <linux/netlink.h>
 #include <locale.h>
 #include <malloc.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -84,6 +86,7 @@ static const char usage[] =
     "  gecos=TEXT  home=PATH       what the user database says of everybody\n"
     "  env=NAME=VALUE              in the environment, but only once the program runs\n"
     "  caller=UID                  the real user id, as in a setuid program of that caller\n"
+    "  uid=UID                     run as this user, and with no rights of root\n"
     "  slack=N                     timers may be N nanoseconds late\n"
     "  umask=MODE                  the file mode creation mask, in octal\n"
     "  files=N  memory=N  write=N  allow N open files, N megabytes of address space, files of N bytes\n"
@@ -91,6 +94,7 @@ static const char usage[] =
     "  clock=N                     the Nth reading of the clock fails, which makes Rust panic\n"
     "  threads=N                   only N threads can be started\n"
     "  lookup=SECONDS              a name look-up takes that long, and then fails\n"
+    "  interface=NAME              the only network interface, which may be lo\n"
     "  fault=FUNCTION:FIRST:COUNT:ERROR   calls of the module to this function fail, FIRST of them\n"
     "                              (from 0) and COUNT; ERROR is errno or what the function returns,\n"
     "                              or `short`: one byte at a time. Four times at most\n"
@@ -385,6 +389,7 @@ static const struct {
     {.name = "run", .text = &state_directory},
     {.name = "keys", .text = &keys},
     {.name = "sources", .text = &sources},
+    {.name = "interface", .text = &interface},
     {.name = "hostname", .text = &host_name},
     {.name = "gecos", .text = &gecos},
     {.name = "home", .text = &home},
@@ -412,7 +417,10 @@ static int does(const char *name, char *value)
         signal(SIGINT, caught);
     else if (!value)
         return 0;
-    else if (!strcmp(name, "env"))
+    else if (!strcmp(name, "uid")) {
+        uid_t uid = (uid_t)strtoul(value, NULL, 10);
+        return !setgroups(0, NULL) && !setresgid(uid, uid, uid) && !setresuid(uid, uid, uid);
+    } else if (!strcmp(name, "env"))
         putenv(value);
     else if (!strcmp(name, "log"))
         use_log(value);

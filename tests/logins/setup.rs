@@ -90,7 +90,9 @@ impl Setup {
         setup.write(SOURCES, "passwd: files\ngroup: files systemd\n");
         let tenant = setup.tenant.authority().to_owned();
         setup.configure(&tenant, account, logonbox, rest);
-        for service in ["login", "sshd", "sudo", "sudo-i", "su", "su-l"] {
+        for service in [
+            "login", "sshd", "sudo", "sudo-i", "su", "su-l", "polkit-1", "i3lock",
+        ] {
             setup.service(service, "");
         }
         // Without this file, libpam writes to the system log and keeps the log open.

@@ -23,6 +23,7 @@ use crate::error::{Error, ErrorKind, Unreachable};
 use crate::failure::{Failure, is_local};
 use crate::proxy::Proxy;
 use crate::resolve::lookup;
+use crate::sandbox::or_without_network;
 
 /// RFC 8305, section 8: the next address is tried after this time, beside the earlier ones.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -154,6 +155,7 @@ impl Connector {
 
     /// The error of a failure before the tunnel. With a proxy, it says nothing about the server.
     fn failed(&self, failure: Failure) -> Error {
+        let failure = or_without_network(failure);
         if self.proxy.is_none() || failure.kind == ErrorKind::Local {
             return failure.into();
         }

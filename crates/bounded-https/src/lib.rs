@@ -24,6 +24,8 @@ mod proxy;
 #[cfg(feature = "https")]
 mod resolve;
 #[cfg(feature = "https")]
+mod sandbox;
+#[cfg(feature = "https")]
 mod tls;
 
 /// The crate of the requests and answers in this API.

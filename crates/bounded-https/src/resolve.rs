@@ -28,9 +28,7 @@ pub(crate) async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fai
             let found = (host, port)
                 .to_socket_addrs()
                 .map(|found| with_a_route(found, has_route))
-                .map_err(|error| {
-                    no_internet().map_or_else(|| told_apart(error), |error| of_this_host(&error))
-                });
+                .map_err(told_apart);
             // The request may have ended in the meantime.
             let _ = sender.send(found);
         })
@@ -79,18 +77,6 @@ fn has_route(address: &SocketAddr) -> bool {
     let socket = Socket::new(Domain::for_address(target), Type::DGRAM, None);
     let asked = socket.and_then(|socket| socket.connect(&target.into()));
     !asked.is_err_and(|error| means_no_route(&error))
-}
-
-/// The error if this process may not use the Internet at all, as in a sandbox with
-/// `RestrictAddressFamilies=AF_UNIX` (systemd.exec(5)). A look-up then fails like that of an unknown
-/// name.
-fn no_internet() -> Option<io::Error> {
-    let socket = |domain| Socket::new(domain, Type::DGRAM, None).err();
-    let error = socket(Domain::IPV4)?;
-    socket(Domain::IPV6)?;
-    Some(io::Error::other(format!(
-        "no Internet sockets (a sandbox?): {error}"
-    )))
 }
 
 /// Whether an error means that there is no route. Local users can cause other errors, such as too

@@ -148,7 +148,7 @@ fn hints_add_up() {
     let answers = [types(PASSWORD), Answer::default()];
     let ended = log_in(&tenant(), "lee", "token.image-not-png", &answers);
     let hints = ended.fields.hints();
-    assert!(hints.contains("tries cannot be counted"), "{hints}");
+    assert!(hints.contains("attempts cannot be counted"), "{hints}");
     assert!(hints.contains("QR code could not be drawn"), "{hints}");
 }
 

@@ -14,6 +14,8 @@ use std::path::Path;
 
 use airlock_iam::BaseUrl;
 use logonbox_authenticator::TenantAddress;
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, Uid, eaccess};
 
 pub use list::Setting;
 pub use settings::{
@@ -184,7 +186,16 @@ impl Config {
 fn read(path: &Path) -> Result<String, ConfigError> {
     read_trusted(path, Symlinks::Refuse, FILE_LIMIT)
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()))
-        .map_err(|complaint| ConfigError::new(path, "", complaint))
+        .map_err(|complaint| ConfigError::new(path, "", format!("{complaint}{}", advice(path))))
+}
+
+/// Screen lockers run as the user, who must be able to read the file.
+fn advice(path: &Path) -> String {
+    let user = Uid::effective();
+    if user.is_root() || eaccess(path, AccessFlags::R_OK) != Err(Errno::EACCES) {
+        return String::new();
+    }
+    format!("; run chmod 644, because this program runs as uid {user}")
 }
 
 impl Tls {

@@ -111,7 +111,7 @@ impl Limit {
                 if let Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) = errno {
                     return Err(Refusal::new(Reason::LocalFailure, what));
                 }
-                attempt.hint = format!("tries cannot be counted: {what}");
+                attempt.hint = not_counted(&what, errno);
                 return Ok(attempt);
             }
         };
@@ -221,6 +221,22 @@ impl Attempt {
         if let Some((directory, own)) = &self.file {
             let _ = remove(directory, own);
         }
+    }
+}
+
+/// The hint that attempts cannot be counted.
+fn not_counted(what: &str, errno: Option<Errno>) -> String {
+    match errno {
+        // A screen locker, for instance. Only root may write the counts.
+        Some(Errno::EACCES | Errno::EPERM) if !Uid::effective().is_root() => {
+            let uid = Uid::effective();
+            format!("pushes are not limited, because this program runs as uid {uid}: {what}")
+        }
+        Some(Errno::EROFS) => format!(
+            "attempts cannot be counted: {what}; a service with ProtectSystem=strict needs \
+             ReadWritePaths=-/run/pam_logonbox"
+        ),
+        _ => format!("attempts cannot be counted: {what}"),
     }
 }
 

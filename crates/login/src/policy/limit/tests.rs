@@ -234,7 +234,7 @@ fn if_counting_is_impossible_the_login_goes_on_with_a_hint() {
             let limit = lee();
             let counted = machine.count(&limit).unwrap();
             let start = format!(
-                "tries cannot be counted: {}: ",
+                "attempts cannot be counted: {}: ",
                 machine.directory().display()
             );
             assert!(counted.hint.starts_with(&start), "{}", counted.hint);
