@@ -15,6 +15,7 @@
 
 mod camera;
 mod cases;
+mod directory;
 mod log;
 mod machine;
 mod phone;

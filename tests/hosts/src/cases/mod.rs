@@ -7,6 +7,7 @@ mod controls;
 mod fail2ban;
 mod fedora;
 mod files;
+mod groups;
 mod login;
 mod operating;
 mod pins;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<TestCase> {
         login::CASES,
         controls::CASES,
         policy::CASES,
+        groups::CASES,
         pins::CASES,
         fedora::CASES,
         files::CASES,
