@@ -46,6 +46,10 @@ const FAULTS: &[(&str, &[i32])] = &[
     ("getaddrinfo", &[EMFILE, ENOMEM, EIO]),
     ("getcwd", &[ENOENT]),
     (
+        "getgrgid_r",
+        &[EIO, EMFILE, ENFILE, ENOMEM, EINTR, ENOENT, ERANGE],
+    ),
+    (
         "getgrnam_r",
         &[EIO, EMFILE, ENFILE, ENOMEM, EINTR, ENOENT, ERANGE],
     ),

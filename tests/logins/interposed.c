@@ -450,6 +450,16 @@ int getgrnam_r(const char *name, struct group *entry, char *buffer, size_t size,
     return real_(name, entry, buffer, size, found);
 }
 
+int getgrgid_r(gid_t id, struct group *entry, char *buffer, size_t size, struct group **found)
+{
+    STANDS_IN(int, getgrgid_r, gid_t, struct group *, char *, size_t, struct group **)
+    if (fault_) {
+        *found = NULL;
+        return fault_;
+    }
+    return real_(id, entry, buffer, size, found);
+}
+
 CAN_FAIL(int, -1, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *count), user, group,
          groups, count)
 

@@ -183,6 +183,7 @@ pub struct ScriptedSystem {
     pub caller: fn() -> io::Result<User>,
     /// The groups that the database knows.
     pub groups: Vec<Group>,
+    pub group_names: &'static [(u32, &'static str)],
     /// The groups of every user.
     pub groups_of: Option<UserGroups>,
     /// The text of /etc/group. `None` if it cannot be read.
@@ -207,6 +208,7 @@ impl Default for ScriptedSystem {
             aliases: &[],
             caller: || Ok(User::Named("lee".to_owned())),
             groups: Vec::new(),
+            group_names: &[],
             groups_of: None,
             group_file: Some(String::new()),
             name_services: "passwd: files\ngroup: files\n".to_owned(),
@@ -241,6 +243,11 @@ impl System for ScriptedSystem {
     fn group(&self, name: &str) -> io::Result<Option<Group>> {
         let found = self.groups.iter().find(|group| group.name == name);
         Ok(found.cloned())
+    }
+
+    fn group_name(&self, id: u32) -> io::Result<Option<String>> {
+        let found = self.group_names.iter().find(|(known, _)| *known == id);
+        Ok(found.map(|(_, name)| (*name).to_owned()))
     }
 
     fn group_file(&self) -> io::Result<String> {

@@ -81,6 +81,13 @@ pub trait System: Send + Sync {
     /// The user database does not answer.
     fn group(&self, name: &str) -> io::Result<Option<Group>>;
 
+    /// The name of the group with this id. `None` if the user database knows no such group.
+    ///
+    /// # Errors
+    ///
+    /// The user database does not answer.
+    fn group_name(&self, id: u32) -> io::Result<Option<String>>;
+
     /// The text of /etc/group.
     ///
     /// # Errors
@@ -197,6 +204,11 @@ impl System for ThisMachine {
             id: group.gid.as_raw(),
             members: group.mem,
         }))
+    }
+
+    fn group_name(&self, id: u32) -> io::Result<Option<String>> {
+        let group = found(nix::unistd::Group::from_gid(Gid::from_raw(id)))?;
+        Ok(group.map(|group| group.name))
     }
 
     fn group_file(&self) -> io::Result<String> {

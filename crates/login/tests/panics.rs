@@ -179,6 +179,10 @@ impl System for Machine {
         Ok(None)
     }
 
+    fn group_name(&self, _: u32) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     fn group_file(&self) -> io::Result<String> {
         self.trigger.passes("group_file");
         Ok("push:x:500:\n".to_owned())

@@ -35,7 +35,7 @@ fn find(system: &dyn System, user: &str, groups: &[String]) -> Result<Membership
     let file = system
         .group_file()
         .map_err(|error| format!("/etc/group cannot be read: {error}"))?;
-    let in_file = local_groups(&file);
+    let in_file = local_groups(&file)?;
     let mut all_in_file = true;
     let mut unknown = None;
     for group in groups {
@@ -70,15 +70,11 @@ fn find(system: &dyn System, user: &str, groups: &[String]) -> Result<Membership
         && is_local(&sources, "initgroups") != Some(false)
         // A user that this host does not know could have one of the groups as the primary group.
         && (of_user.is_some() || is_local(&sources, "passwd") == Some(true));
-    // The second witness: the directory has just reported a group of this user.
-    let has_answered = || {
-        let is_in_file = |id| in_file.iter().any(|local| local.id == id);
-        let mut groups = of_user.iter().flat_map(UserGroups::supplementary);
-        groups.any(|id| !is_in_file(id))
-    };
-    let has_witness = all_in_file && names_no_directory || has_answered();
-    if !has_witness {
-        return Err("no directory has reported a group of this user".to_owned());
+    if !(all_in_file && names_no_directory) {
+        let of_user = of_user.as_ref();
+        if let Some(group) = answered(system, of_user, &in_file, groups)? {
+            return Ok(Membership::Member(group));
+        }
     }
     if env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_for_groups)) {
         return Err("the environment changes how groups are looked up".to_owned());
@@ -91,6 +87,33 @@ fn find(system: &dyn System, user: &str, groups: &[String]) -> Result<Membership
     Ok(Membership::None)
 }
 
+/// The second witness: the directory has just reported a group of this user. Returns one of `groups`
+/// if the user is in it.
+fn answered(
+    system: &dyn System,
+    of_user: Option<&UserGroups>,
+    in_file: &[Group],
+    groups: &[String],
+) -> Result<Option<String>, String> {
+    let is_in_file = |id: &u32| in_file.iter().any(|local| local.id == *id);
+    let of_directory = of_user.into_iter().flat_map(UserGroups::supplementary);
+    let of_directory: Vec<_> = of_directory.filter(|id| !is_in_file(id)).collect();
+    if of_directory.is_empty() {
+        return Err("no directory has reported a group of this user".to_owned());
+    }
+    // A local group hides a group of the directory that has the same name.
+    let primary = of_user.map(|of_user| of_user.primary);
+    for id in of_directory.into_iter().chain(primary) {
+        match system.group_name(id) {
+            Ok(Some(name)) if groups.contains(&name) => return Ok(Some(name)),
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(format!("the group {id} of this user has no name")),
+            Err(error) => return Err(format!("the group {id} cannot be looked up: {error}")),
+        }
+    }
+    Ok(None)
+}
+
 /// Variables that make a user database answer "not found". `libnss_sss` and `libnss_winbind` obey
 /// theirs in setuid programs, too (measured with su and sssd 2.8); `libnss_systemd` may.
 fn is_for_groups(name: &str) -> bool {
@@ -100,8 +123,9 @@ fn is_for_groups(name: &str) -> bool {
     )
 }
 
-/// The groups in a text such as /etc/group (group(5)).
-fn local_groups(file: &str) -> Vec<Group> {
+/// The groups in a text such as /etc/group (group(5)). The C library accepts more than this reader,
+/// so a line that is not understood is an error.
+fn local_groups(file: &str) -> Result<Vec<Group>, String> {
     let group = |line: &str| {
         let mut fields = line.split(':');
         let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
@@ -112,29 +136,47 @@ fn local_groups(file: &str) -> Vec<Group> {
             members: members.map(|name| name.trim().to_owned()).collect(),
         })
     };
-    file.lines().filter_map(group).collect()
+    let lines = file
+        .lines()
+        .zip(1..)
+        .map(|(line, number)| (line.trim_start(), number));
+    lines
+        .filter(|(line, _)| !line.is_empty() && !line.starts_with(['#', '+', '-']))
+        .map(|(line, number)| {
+            group(line).ok_or_else(|| format!("/etc/group line {number} is not understood"))
+        })
+        .collect()
 }
 
 /// Whether the file has lines for NIS, which the source `compat` obeys (nsswitch.conf(5)).
 fn has_nis_lines(file: &str) -> bool {
-    file.lines().any(|line| line.starts_with(['+', '-']))
+    file.lines()
+        .any(|line| line.trim_start().starts_with(['+', '-']))
 }
 
 /// Whether the sources of `database` in nsswitch.conf(5) are on this host alone. `None` if there is
 /// no such line.
 fn is_local(sources: &str, database: &str) -> Option<bool> {
     let lines = sources.lines().filter_map(|line| {
-        let line = line.split('#').next().unwrap_or_default();
-        let (name, sources) = line.split_once(':')?;
-        (name.trim() == database).then_some(sources)
+        let line = line.split('#').next().unwrap_or_default().trim_start();
+        // glibc also accepts a blank in place of the colon (nss_database.c).
+        let (name, sources) = line.split_once(|c: char| c.is_whitespace() || c == ':')?;
+        (name == database).then_some(sources)
     });
     lines
         .map(|sources| {
-            let names = sources.split_whitespace();
-            // Actions, such as [NOTFOUND=return] and [SUCCESS=merge], cannot add a source.
+            // Actions such as [NOTFOUND=return] cannot add a source. Blanks around them are optional.
+            let parts = sources
+                .split('[')
+                .enumerate()
+                .map(|(place, part)| match place {
+                    0 => part,
+                    _ => part.split_once(']').map_or("[", |(_, names)| names),
+                });
+            let names = parts.flat_map(|part| part.split(|c: char| c.is_whitespace() || c == ':'));
             names
-                .into_iter()
-                .all(|name| matches!(name, "files" | "systemd" | "compat") || name.starts_with('['))
+                .filter(|name| !name.is_empty())
+                .all(|name| matches!(name, "files" | "systemd" | "compat"))
         })
         .reduce(|all, line| all && line)
 }
@@ -167,6 +209,7 @@ mod tests {
     fn system(file: &str, sources: &str, of_user: Option<UserGroups>) -> ScriptedSystem {
         ScriptedSystem {
             groups: vec![group("push", 500, &[]), group("staff", 600, &[])],
+            group_names: &[(100, "users"), (600, "staff"), (700, "local"), (800, "eng")],
             groups_of: of_user,
             group_file: Some(file.to_owned()),
             name_services: sources.to_owned(),
@@ -199,7 +242,12 @@ mod tests {
             (file, ""),
             ("root:x:0:\n", LOCAL),
             ("push:x:500:\n+\n", "group: compat\n"),
-            ("push:x:500:\n+:::\n", "group: compat\n"),
+            ("push:x:500:\n +:::\n", "group: compat\n"),
+            (file, "group: files [SUCCESS=merge]sss\n"),
+            (file, "group: files[SUCCESS=merge] sss\n"),
+            (file, "group: files [SUCCESS=merge\n"),
+            (file, "group: files\ninitgroups sss\n"),
+            (file, " group\tfiles\n\tinitgroups :sss\n"),
         ] {
             let unknown = unknown(NOT_REPORTED);
             assert_eq!(
@@ -231,6 +279,32 @@ mod tests {
             assert_eq!(of_user(ids), unknown(NOT_REPORTED), "{ids:?}");
         }
         assert_eq!(of_user(&[800, 600]), Membership::Member("staff".to_owned()));
+    }
+
+    /// A local group hides a group of the directory that has the same name.
+    #[test]
+    fn groups_of_the_directory_count_by_their_names() {
+        let of_user = |names| {
+            let mut system = system("push:x:900:\n", DIRECTORY, Some(lee(&[800])));
+            system.groups = vec![group("push", 900, &[])];
+            system.group_names = names;
+            of(&system, &["push"])
+        };
+        assert_eq!(of_user(&[(800, "staff"), (100, "users")]), Membership::None);
+        let member = Membership::Member("push".to_owned());
+        assert_eq!(of_user(&[(800, "push"), (100, "users")]), member);
+        assert_eq!(of_user(&[(800, "staff"), (100, "push")]), member);
+        let nameless = unknown("the group 800 of this user has no name");
+        assert_eq!(of_user(&[(100, "users")]), nameless);
+    }
+
+    /// The C library accepts a blank before the number, and uses the line.
+    #[test]
+    fn a_line_that_is_not_understood_is_no_witness() {
+        let file = "# a comment\n\npush:x:500:\ntools:x: 700:lee\n";
+        let not_understood = unknown("/etc/group line 4 is not understood");
+        let system = system(file, DIRECTORY, Some(lee(&[700])));
+        assert_eq!(of(&system, &["push"]), not_understood);
     }
 
     #[test]

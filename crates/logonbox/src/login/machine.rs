@@ -48,6 +48,10 @@ impl System for Machine {
         THIS_MACHINE.group(name)
     }
 
+    fn group_name(&self, id: u32) -> io::Result<Option<String>> {
+        THIS_MACHINE.group_name(id)
+    }
+
     fn group_file(&self) -> io::Result<String> {
         THIS_MACHINE.group_file()
     }

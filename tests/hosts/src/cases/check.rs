@@ -234,7 +234,7 @@ fn shipped(_: &mut Machine) {
     sshd_config("00-logonbox.conf", as_it_is);
     is_fine("sshd-airlock", &[KEYS_SKIP]);
     configure_airlock("[policy]\non_unavailable = \"ignore\"");
-    is_fine("sshd-airlock, which ignores nothing", &[KEYS_SKIP]);
+    is_fine("sshd-airlock, which ignores nothing", &[IGNORES, KEYS_SKIP]);
 }
 
 fn shipped_fedora(_: &mut Machine) {

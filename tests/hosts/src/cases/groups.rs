@@ -130,6 +130,11 @@ fn directory_answers(machine: &mut Machine) {
             is_asked(machine, user, NOT_REPORTED);
         }
     }
+    // A local group hides the group of the directory that has the same name, but not its members.
+    directory.begin("files sss", false);
+    command("groupadd", &["push"]);
+    is_asked(machine, "member", "");
+    is_exempt(machine, "stranger");
     configure(&policy("only_groups = [\"push\", \"absent\"]"));
     is_asked(machine, "stranger", "only_groups: there is no group absent");
 }
