@@ -93,6 +93,7 @@ const FAULTS: &[(&str, &[i32])] = &[
     ("recv", &[EIO, EINTR, ENOMEM]),
     ("sched_getaffinity", &[EINVAL]),
     ("send", &[EPIPE, EIO, EINTR, ENOBUFS, SHORT]),
+    ("sendmsg", &[EPERM, EPIPE, EIO, EINTR, ENOBUFS]),
     ("setsockopt", &[ENOMEM]),
     ("shutdown", &[ENOTCONN]),
     ("sigaltstack", &[ENOMEM]),
@@ -128,6 +129,7 @@ const CANNOT_FAIL: &[&str] = &[
     // User and process.
     "dirfd",
     "getauxval",
+    "getegid",
     "getenv",
     "geteuid",
     "getpid",
