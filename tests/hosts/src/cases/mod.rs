@@ -7,6 +7,7 @@ mod controls;
 mod fail2ban;
 mod fedora;
 mod files;
+mod journal;
 mod login;
 mod operating;
 mod pins;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<TestCase> {
         fedora::CASES,
         files::CASES,
         fail2ban::CASES,
+        journal::CASES,
         operating::CASES,
         camera::CASES,
         airlock::CASES,
