@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::fail2ban::{start_journald, stop_rsyslog};
+use super::fail2ban::{JOURNALD, start_journald, stop_rsyslog};
 use crate::TestCase;
 use crate::machine::{Machine, OTHER_ID, Piped, USER_ID, command, configure, piped, wait_until};
 
@@ -11,8 +11,6 @@ pub const CASES: &[TestCase] = &[
     TestCase::new("journal/flood", JOURNALD, journal),
     TestCase::new("journal/flood-syslog", "/usr/bin/python3", syslog),
 ];
-
-const JOURNALD: &str = "/lib/systemd/systemd-journald";
 
 /// Sends as fast as it can, and half of the time without waiting for room. It ends with its stdin.
 const FLOOD: &str = "

@@ -6,7 +6,7 @@ use std::thread;
 
 use tenant::Press;
 
-use super::fail2ban::{from, start_journald, stop_rsyslog};
+use super::fail2ban::{JOURNALD, from, start_journald, stop_rsyslog};
 use super::{BY_HAND, PROMPT, password, ring, type_nothing, wrong_code};
 use crate::TestCase;
 use crate::log::logged;
@@ -23,16 +23,8 @@ const PAGE: &str = include_str!("../../../../docs/operating.md");
 pub const CASES: &[TestCase] = &[
     TestCase::new("operating/go-back", "/usr/sbin/sshd", go_back),
     TestCase::new("operating/queries", "/usr/sbin/rsyslogd", of_the_file),
-    TestCase::new(
-        "operating/queries-journal",
-        "/lib/systemd/systemd-journald",
-        of_the_journal,
-    ),
-    TestCase::new(
-        "operating/queries-programs",
-        "/lib/systemd/systemd-journald",
-        of_all_programs,
-    ),
+    TestCase::new("operating/queries-journal", JOURNALD, of_the_journal),
+    TestCase::new("operating/queries-programs", JOURNALD, of_all_programs),
 ];
 
 /// A single step turns the module off for everybody.
@@ -92,7 +84,7 @@ fn of_the_journal(machine: &mut Machine) {
     );
     ask(
         "",
-        "# Who has seen which word",
+        "# Who declined, as JSON",
         &["\"PAM_LOGONBOX_RHOST\":\"127.0.0.2\""],
     );
     ask(
