@@ -212,9 +212,9 @@ impl SystemLog {
 /// for one datagram. While the socket is full, waits until this time.
 fn send(path: &str, kind: SockType, message: &str, until: Duration) -> nix::Result<()> {
     let log = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)?;
-    // The kernel queues those who wait. A program that tries again and again cannot pass them.
+    // The kernel queues those who wait, and wakes one of them for each place that is free.
     let wait_until = || {
-        let left = until.saturating_sub(now()).as_millis();
+        let left = until.saturating_sub(now()).min(LONG_PATIENCE).as_millis();
         // Zero would wait for ever.
         let left = TimeVal::milliseconds(i64::try_from(left).unwrap_or_default().max(1));
         setsockopt(&log, SendTimeout, &left)
