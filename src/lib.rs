@@ -15,7 +15,7 @@ use std::sync::{Arc, Once};
 
 use login::clock::SystemClock;
 use login::host::Host;
-use login::log::{Line, Log, PATIENCE, Severity, Syslog};
+use login::log::{Line, Log, PATIENCE, Severity, SystemLog};
 use login::outcome::{Code, Reason};
 use login::progress::Unobserved;
 use login::system::ThisMachine;
@@ -32,7 +32,7 @@ impl PamHooks for PamLogonbox {
     fn sm_authenticate(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
         silence_panics();
         let mut host = PamHost::new(handle, flags);
-        let log: Arc<dyn Log> = Arc::new(Syslog::new(&host.service()));
+        let log: Arc<dyn Log> = Arc::new(SystemLog::new(&host.service()));
         let system = Arc::new(ThisMachine::new(auxv::is_setuid()));
         // Dropped at the end of this function, after the log line. The drop unblocks signals, and a
         // pending signal may end the host.
@@ -45,9 +45,7 @@ impl PamHooks for PamLogonbox {
             std::mem::forget(panic);
             log.write(
                 Severity::Error,
-                &Line::new(Reason::Panic.as_str())
-                    .with("reason", "the module panicked")
-                    .finish(),
+                &Line::new(Reason::Panic.as_str()).with("reason", "the module panicked"),
                 PATIENCE,
             );
             Code::Abort

@@ -9,6 +9,7 @@
 
 mod dependencies;
 mod fuzzing;
+mod message_ids;
 mod pages;
 
 use std::fs;

@@ -98,6 +98,7 @@ const FAULTS: &[(&str, &[i32])] = &[
     ("recv", &[EIO, EINTR, ENOMEM]),
     ("sched_getaffinity", &[EINVAL]),
     ("send", &[EPIPE, EIO, EINTR, ENOBUFS, SHORT]),
+    ("sendmsg", &[EPERM, EPIPE, EIO, EINTR, ENOBUFS]),
     ("setsockopt", &[ENOMEM]),
     ("shutdown", &[ENOTCONN]),
     ("sigaltstack", &[ENOMEM]),
@@ -135,6 +136,7 @@ const CANNOT_FAIL: &[&str] = &[
     // Only for the text of an error.
     "eaccess",
     "getauxval",
+    "getegid",
     "getenv",
     "geteuid",
     "getpid",

@@ -615,8 +615,15 @@ MOVES(writev, (int fd, const struct iovec *parts, int count), count, (fd, parts,
       (fd, &(struct iovec){parts->iov_base, parts->iov_len ? 1 : 0}, 1))
 
 /* Sockets. The messages for the system log are redirected. */
-static struct sockaddr_un log_address;
-static socklen_t log_address_length;
+struct log {
+    const char *path;
+    struct sockaddr_un address;
+    /* 0 if this log is not there. */
+    socklen_t length;
+};
+
+static struct log syslog_socket = {.path = "/dev/log"};
+static struct log journal = {.path = "/run/systemd/journal/socket"};
 
 int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
@@ -625,9 +632,17 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
         errno = fault_;
         return -1;
     }
-    if (log_address_length && address->sa_family == AF_UNIX
-        && strcmp(((const struct sockaddr_un *)address)->sun_path, "/dev/log") == 0)
-        return real_(fd, (struct sockaddr *)&log_address, log_address_length);
+    struct log *const logs[] = {&syslog_socket, &journal};
+    for (size_t i = 0; i < 2; i++) {
+        if (address->sa_family != AF_UNIX
+            || strcmp(((const struct sockaddr_un *)address)->sun_path, logs[i]->path) != 0)
+            continue;
+        if (!logs[i]->length) {
+            errno = ENOENT;
+            return -1;
+        }
+        return real_(fd, (struct sockaddr *)&logs[i]->address, logs[i]->length);
+    }
     return real_(fd, address, length);
 }
 
@@ -645,6 +660,7 @@ int socket(int domain, int type, int protocol)
     return real_(domain, type, protocol);
 }
 
+CAN_FAIL(ssize_t, -1, sendmsg, (int fd, const struct msghdr *message, int flags), fd, message, flags)
 CAN_FAIL(int, -1, bind, (int fd, const struct sockaddr *address, socklen_t length), fd, address, length)
 CAN_FAIL(int, -1, getsockname, (int fd, struct sockaddr *address, socklen_t *length), fd, address, length)
 CAN_FAIL(int, -1, getpeername, (int fd, struct sockaddr *address, socklen_t *length), fd, address, length)

@@ -3,6 +3,7 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::airlock;
@@ -310,56 +311,87 @@ fn a_host_that_is_short_of_memory_refuses_and_lives() {
     }
 }
 
+/// A log that is full, because its daemon does not read.
+fn full(path: &Path) -> UnixDatagram {
+    let log = UnixDatagram::bind(path).unwrap();
+    log.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let writer = UnixDatagram::unbound().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.send_to(b"full", path).is_ok() {}
+    log
+}
+
 #[test]
 fn a_log_that_is_not_there_or_does_not_read_holds_up_nobody() {
     let setup = Setup::new("approve");
     let nowhere = format!("log={}", setup.path("nowhere").display());
     let login = setup.login("login", &[&nowhere]);
     assert_eq!(login.code(), "PAM_SUCCESS");
-    // This log is not read, and its queue is full.
-    let path = setup.path("log");
-    let _log = UnixDatagram::bind(&path).unwrap();
-    let writer = UnixDatagram::unbound().unwrap();
-    writer.set_nonblocking(true).unwrap();
-    while writer.send_to(b"full", &path).is_ok() {}
+    let _log = full(&setup.path("log"));
     for service in ["login", "sudo"] {
-        let full = format!("log={}", path.display());
+        let full = format!("log={}", setup.path("log").display());
         let login = setup.login(service, &[&full]);
         assert_eq!(login.code(), "PAM_SUCCESS");
         assert!(login.took() < PROMPTLY, "{:?}", login.took());
     }
 }
 
+/// The journal and the syslog daemon get the same line. `Login` compares it with the fields.
+#[test]
+fn the_journal_gets_the_line_and_without_it_the_syslog_daemon() {
+    let setup = Setup::new("decline");
+    let line = |options: &[&str], fields: usize| {
+        let login = setup.login("sudo", &[&["rhost=192.0.2.7"], options].concat());
+        login.assert_refused("PAM_ABORT", "declined");
+        assert_eq!(login.all("fields").len(), fields, "{:#?}", login.events);
+        let line = login.all("log").pop().unwrap();
+        assert!(line.starts_with("<85>pam_host["), "{line}");
+        let (line, _) = login.log().split_once(" seconds=").unwrap();
+        line.to_owned()
+    };
+    // `ringing` and the decision.
+    let expected = line(&[], 2);
+    assert_eq!(line(&["syslog"], 0), expected);
+    // The journal is stuck.
+    let _stuck = full(&setup.path("stuck"));
+    let stuck = format!("journal={}", setup.path("stuck").display());
+    assert_eq!(line(&[&stuck], 0), expected);
+    let dead = format!("journal={}", setup.path("ca.pem").display());
+    assert_eq!(line(&[&dead], 0), expected);
+    // Some user namespaces allow no credentials.
+    assert_eq!(line(&["fault=sendmsg:0:1:1"], 2), expected);
+}
+
 /// Any user can fill the log for a moment. That must not hide a push or a login.
 #[test]
 fn lines_wait_for_room_in_the_log() {
     let setup = Setup::new("approve");
-    let path = setup.path("log");
-    let log = UnixDatagram::bind(&path).unwrap();
-    log.set_read_timeout(Some(TIMEOUT)).unwrap();
-    let writer = UnixDatagram::unbound().unwrap();
-    writer.set_nonblocking(true).unwrap();
-    while writer.send_to(b"full", &path).is_ok() {}
-    let full = format!("log={}", path.display());
-    let mut running = setup.start("login", &[&full]);
-    running.wait_for("visible");
-    // The module finds it full, and then there is room.
-    std::thread::sleep(Duration::from_millis(900));
-    let mut buffer = [0; 2000];
-    for word in ["ringing", "approved"] {
-        let line = loop {
-            let length = log.recv(&mut buffer).unwrap();
-            if &buffer[..length] != b"full" {
-                break String::from_utf8_lossy(&buffer[..length]).into_owned();
+    for (option, words) in [
+        ("log", ["(login:auth): ringing ", "(login:auth): approved "]),
+        ("journal", ["_WORD=ringing\n", "_WORD=approved\n"]),
+    ] {
+        let path = setup.path(option);
+        let log = full(&path);
+        let mut running = setup.start("login", &[&format!("{option}={}", path.display())]);
+        running.wait_for("visible");
+        // The module finds it full, and then there is room.
+        std::thread::sleep(Duration::from_millis(900));
+        let mut buffer = [0; 2000];
+        for word in words {
+            let line = loop {
+                let length = log.recv(&mut buffer).unwrap();
+                if &buffer[..length] != b"full" {
+                    break String::from_utf8_lossy(&buffer[..length]).into_owned();
+                }
+            };
+            assert!(line.contains(word), "{line}");
+            if word.contains("ringing") {
+                let code = running.code();
+                running.type_line(code.as_bytes());
             }
-        };
-        assert!(line.contains(&format!("(login:auth): {word} ")), "{line}");
-        if word == "ringing" {
-            let code = running.code();
-            running.type_line(code.as_bytes());
         }
+        assert_eq!(running.finish().code(), "PAM_SUCCESS");
     }
-    assert_eq!(running.finish().code(), "PAM_SUCCESS");
 }
 
 /// NTP, an administrator or an empty battery may change the clock.

@@ -7,8 +7,8 @@
  *     MILLISECONDS KIND TEXT
  *
  * where KIND is info, error, visible or hidden (a message to the person; the two prompts then
- * take one line of stdin as the answer), log (a line that the module wrote to /dev/log), result
- * (the name of the PAM code), setcred, before or state (descriptors, threads, resident kilobytes,
+ * take one line of stdin as the answer), log (a line that the module wrote to the log), fields
+ * (before it, the same line as the journal got it), result (the name of the PAM code), setcred, before or state (descriptors, threads, resident kilobytes,
  * bytes of the heap in use, peak of the resident kilobytes, signal mask), before-process or process
  * (the rest of the state that a login must not change), changed (a login in a row ended differently
  * from the previous one), caught or jumped (a signal has arrived), calls (how often the module
@@ -76,7 +76,9 @@ static const char usage[] =
     "  otp=TEXT                    answer visible prompts with this, where others have types=\n"
     "  silence                     fail also messages that want no answer, as sudo-rs does\n"
     "  rename=USER                 change PAM_USER while a prompt is answered\n"
-    "  log=PATH                    the socket at PATH is /dev/log, instead of printing\n"
+    "  log=PATH                    the socket at PATH is /dev/log, instead of printing; no journal\n"
+    "  journal=PATH                the socket at PATH is the journal's, instead of printing\n"
+    "  syslog                      there is no journal\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
     "  sources=PATH                the file at PATH is /etc/nsswitch.conf, for the module\n"
@@ -111,7 +113,7 @@ static const char *rhost, *tty, *ruser;
 static const char *answers = "";
 static const char *rename_to, *types, *otp;
 static int silent, fail_messages;
-static int blocks, interrupts, marks, counts_calls, is_monotonic;
+static int blocks, interrupts, marks, counts_calls, is_monotonic, no_journal;
 static long times = 1, pause_before_answer;
 static int quiet;
 static int log_reader = -1;
@@ -158,35 +160,57 @@ static const char *name(int code)
 static void open_log(void)
 {
     /* The kernel chooses an abstract name. */
-    socklen_t length = sizeof log_address;
+    struct log *log = &syslog_socket;
+    log->length = sizeof log->address;
     log_reader = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    log_address.sun_family = AF_UNIX;
+    log->address.sun_family = AF_UNIX;
     if (log_reader < 0
-        || bind(log_reader, (struct sockaddr *)&log_address, sizeof(sa_family_t))
-        || getsockname(log_reader, (struct sockaddr *)&log_address, &length)) {
+        || bind(log_reader, (struct sockaddr *)&log->address, sizeof(sa_family_t))
+        || getsockname(log_reader, (struct sockaddr *)&log->address, &log->length)) {
         perror("pam_host: the log's socket");
         exit(2);
     }
-    log_address_length = length;
 }
 
-static void use_log(const char *path)
+static void use_log(struct log *log, const char *path)
 {
-    log_address.sun_family = AF_UNIX;
-    strncpy(log_address.sun_path, path, sizeof log_address.sun_path - 1);
-    log_address_length = sizeof log_address;
+    log->address.sun_family = AF_UNIX;
+    strncpy(log->address.sun_path, path, sizeof log->address.sun_path - 1);
+    log->length = sizeof log->address;
+}
+
+/* The value of a field of a message for the journal, up to the end of the line. */
+static const char *field(const char *message, const char *name, int *length)
+{
+    const char *start = strstr(message, name);
+    start = start ? start + strlen(name) : "";
+    *length = (int)strcspn(start, "\n");
+    return start;
 }
 
 static void print_log(void)
 {
     if (log_reader < 0)
         return;
-    char line[65536];
+    static char message[65536], line[65536];
     ssize_t length;
-    while ((length = recv(log_reader, line, sizeof line - 1, 0)) >= 0) {
-        line[length] = 0;
-        if (!quiet)
-            say("log", line);
+    while ((length = recv(log_reader, message, sizeof message - 1, 0)) >= 0) {
+        message[length] = 0;
+        if (quiet)
+            continue;
+        if (strncmp(message, "MESSAGE=", 8) != 0) {
+            say("log", message);
+            continue;
+        }
+        say("fields", message);
+        int lengths[4];
+        const char *level = field(message, "\nPRIORITY=", &lengths[0]);
+        const char *program = field(message, "\nSYSLOG_IDENTIFIER=", &lengths[1]);
+        const char *pid = field(message, "\nSYSLOG_PID=", &lengths[2]);
+        const char *text = field(message, "MESSAGE=", &lengths[3]);
+        snprintf(line, sizeof line, "<%d>%.*s[%.*s]: %.*s", 10 << 3 | atoi(level), lengths[1],
+                 program, lengths[2], pid, lengths[3], text);
+        say("log", line);
     }
 }
 
@@ -407,6 +431,7 @@ static const struct {
     {.name = "anycase", .is_on = &any_case},
     {.name = "calls", .is_on = &counts_calls},
     {.name = "marks", .is_on = &marks},
+    {.name = "syslog", .is_on = &no_journal},
     {.name = "monotonic", .is_on = &is_monotonic},
 };
 
@@ -423,7 +448,9 @@ static int does(const char *name, char *value)
     } else if (!strcmp(name, "env"))
         putenv(value);
     else if (!strcmp(name, "log"))
-        use_log(value);
+        use_log(&syslog_socket, value);
+    else if (!strcmp(name, "journal"))
+        use_log(&journal, value);
     else if (!strcmp(name, "umask"))
         umask((mode_t)strtoul(value, NULL, 8));
     else if (!strcmp(name, "slack"))
@@ -525,8 +552,13 @@ int main(int argc, char **argv)
             fprintf(stderr, "pam_host: unknown option %s\n%s", argv[i], usage);
             return 2;
         }
-    if (!log_address_length)
+    if (!syslog_socket.length) {
         open_log();
+        if (!journal.length && !no_journal) {
+            journal.address = syslog_socket.address;
+            journal.length = syslog_socket.length;
+        }
+    }
     if (is_monotonic)
         started = (struct timespec){0, 0};
     /* A single arena, because a random choice of arenas would look like a leak. */

@@ -456,6 +456,7 @@ impl Running {
         if let [after] = login.all("process")[..] {
             assert_eq!(after, login.one("before-process").text);
         }
+        login.check_fields();
         if let Some(user) = &self.user {
             user.check(&login);
         }
@@ -546,6 +547,41 @@ impl Login {
         match (decisions.next(), decisions.next()) {
             (Some(line), None) => from_module(line),
             _ => panic!("not exactly one decision: {:#?}", self.events),
+        }
+    }
+
+    /// The journal's fields say the same as the line.
+    fn check_fields(&self) {
+        for pair in self.events.windows(2) {
+            let [fields, line] = pair else { continue };
+            if fields.kind != "fields" {
+                continue;
+            }
+            let (module, rest) = from_module(&line.text).split_once(": ").unwrap();
+            let (word, values) = rest.split_once(' ').unwrap_or((rest, ""));
+            let service = module.trim_start_matches("pam_logonbox(");
+            let mut expected = vec![
+                format!("MESSAGE_ID={:032x}", login::log::message_id(word)),
+                format!("WORD={word}"),
+                format!("SERVICE={}", service.trim_end_matches(":auth)")),
+            ];
+            // Values hold no quotes.
+            for value in values.split_terminator('"').collect::<Vec<_>>().chunks(2) {
+                let name = value[0].trim_matches([' ', '=']).to_uppercase();
+                expected.push(format!("{name}={}", value[1]));
+            }
+            expected.sort();
+            let mut found: Vec<String> = fields
+                .text
+                .split("\\x0a")
+                .filter(|field| {
+                    field.starts_with("PAM_LOGONBOX_") || field.starts_with("MESSAGE_ID=")
+                })
+                .map(|field| field.trim_start_matches("PAM_LOGONBOX_").to_owned())
+                .collect();
+            found.sort();
+            assert_eq!(found, expected, "{fields:#?}");
+            assert!(fields.text.contains("\\x0aSYSLOG_FACILITY=10\\x0a"));
         }
     }
 

@@ -36,7 +36,7 @@ use crate::args::Args;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::host::Host;
-use crate::log::{LONG_PATIENCE, Log, LogFields, PATIENCE, Severity};
+use crate::log::{LONG_PATIENCE, Line, Log, LogFields, PATIENCE, Severity};
 use crate::outcome::{Code, Outcome, Proof, Reason, Refusal};
 use crate::policy::Exemption;
 use crate::progress::{Observer, Progress};
@@ -160,7 +160,7 @@ fn authenticate_or_refuse(
     Ok(outcome)
 }
 
-fn line(outcome: &Outcome, fields: &LogFields, time: Duration) -> (Severity, String) {
+fn line(outcome: &Outcome, fields: &LogFields, time: Duration) -> (Severity, Line) {
     let (severity, word, reason) = match outcome {
         Outcome::Approved(proof) => {
             let reason = match proof {
@@ -185,8 +185,7 @@ fn line(outcome: &Outcome, fields: &LogFields, time: Duration) -> (Severity, Str
         .line(word)
         .with("seconds", &seconds(time))
         .with("reason", &reason)
-        .with("hint", fields.hints())
-        .finish();
+        .with("hint", fields.hints());
     (severity, line)
 }
 

@@ -2,18 +2,22 @@
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::IoSlice;
+use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
 
 use logonbox_authenticator::PublicKey;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::libc::ucred;
+use nix::sys::socket::sockopt::SendTimeout;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, send, socket,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials,
+    connect, sendmsg, setsockopt, socket,
 };
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{getegid, geteuid, getpid};
 
 use crate::clean::for_log;
 
@@ -35,7 +39,7 @@ pub enum Severity {
 /// A log.
 pub trait Log: Send + Sync {
     /// Writes one line. While the log is full, tries again for `patience`.
-    fn write(&self, severity: Severity, line: &str, patience: Duration);
+    fn write(&self, severity: Severity, line: &Line, patience: Duration);
 }
 
 /// For most lines. Any user can fill the log's socket for a moment, to hide what happens.
@@ -95,51 +99,77 @@ impl LogFields {
     }
 }
 
-/// A log line in the making: a first word, then `name="value"` pairs.
+/// A log line in the making: a first word, then `name="value"` pairs. The same values are fields
+/// for the journal.
 #[derive(Debug)]
-pub struct Line(String);
+pub struct Line {
+    text: String,
+    fields: String,
+}
 
 impl Line {
     /// Begins with the word for the decision.
     #[must_use]
     pub fn new(word: &str) -> Self {
-        Self(word.to_owned())
+        Self {
+            text: word.to_owned(),
+            fields: format!(
+                "MESSAGE_ID={:032x}\nPAM_LOGONBOX_WORD={word}\n",
+                message_id(word)
+            ),
+        }
     }
 
     /// Adds a value from outside, cleaned. An empty value is left out.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         if !value.is_empty() {
-            let _ = write!(self.0, " {name}=\"{}\"", for_log(value));
+            let value = for_log(value);
+            let _ = write!(self.text, " {name}=\"{value}\"");
+            // A cleaned value has no line break, so the short form of the protocol is enough.
+            let field = name.to_ascii_uppercase();
+            let _ = writeln!(self.fields, "PAM_LOGONBOX_{field}={value}");
         }
         self
     }
 
-    /// The finished line.
+    /// The line as text.
     #[must_use]
-    pub fn finish(self) -> String {
-        self.0
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
-/// The local syslog daemon, with the facility authpriv.
+/// The journal's `MESSAGE_ID` of the lines with this word: FNV-1a, from a random start that keeps
+/// it apart from the ids of other programs. It must not change: administrators search for it.
+#[must_use]
+pub fn message_id(word: &str) -> u128 {
+    const START: u128 = 0xd67b_7d79_8bb7_c971_2a61_cb79_107f_c368;
+    const PRIME: u128 = (1 << 88) + 0x13b;
+    word.bytes().fold(START, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(PRIME)
+    })
+}
+
+/// The log of this system, with the facility authpriv: the journal, or else the syslog daemon.
 ///
 /// syslog(3), and crates for the same protocol, block while the daemon does not read, and they take
 /// the time zone from the caller's environment. Here the daemon adds the time.
 #[derive(Debug)]
-pub struct Syslog {
-    ident: String,
+pub struct SystemLog {
+    program: String,
+    service: String,
 }
 
-const SOCKET: &str = "/dev/log";
+/// systemd's documentation describes the protocol: "Native Journal Protocol".
+const JOURNAL: &str = "/run/systemd/journal/socket";
+const SYSLOG: &str = "/dev/log";
 /// Facility 10 of RFC 5424, section 6.2.1. syslog(3) calls it `LOG_AUTHPRIV`.
-const AUTHPRIV: u8 = 10 << 3;
-/// The longest wait for room in the socket, in milliseconds. Others may take the room first.
-const SLICE: u8 = 20;
-/// The pause after others took the room.
+const AUTHPRIV: u8 = 10;
+/// The pause after the kernel had no memory, or after a signal.
 const PAUSE: Duration = Duration::from_millis(2);
 
-impl Syslog {
+impl SystemLog {
     /// For the module in `service`: `sshd[4711]: pam_logonbox(sshd:auth)`.
     #[must_use]
     pub fn new(service: &str) -> Self {
@@ -148,57 +178,78 @@ impl Syslog {
             .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
             .unwrap_or_else(|| "pam".to_owned());
         Self {
-            ident: format!(
-                "{}[{}]: pam_logonbox({}:auth)",
-                for_log(&program),
-                std::process::id(),
-                for_log(service)
-            ),
+            program: for_log(&program),
+            service: for_log(service),
         }
     }
 
-    fn try_write(&self, severity: Severity, line: &str, patience: Duration) -> io::Result<()> {
-        let priority = AUTHPRIV | severity as u8;
-        let mut message = format!("<{priority}>{}: {line}", self.ident);
-        let address = UnixAddr::new(SOCKET)?;
-        for kind in [SockType::Datagram, SockType::Stream] {
-            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let log = socket(AddressFamily::Unix, kind, flags, None)?;
-            match connect(log.as_raw_fd(), &address) {
-                // The daemon has the other kind of socket.
-                Err(Errno::EPROTOTYPE) if kind == SockType::Datagram => {
-                    message.push('\0');
-                    continue;
-                }
-                other => other?,
-            }
-            return send_within(patience, &log, message.as_bytes());
+    fn try_write(&self, severity: Severity, line: &Line, patience: Duration) -> nix::Result<()> {
+        let (program, service) = (&self.program, &self.service);
+        let (level, pid) = (severity as u8, std::process::id());
+        let text = format!("pam_logonbox({service}:auth): {}", line.text);
+        let until = now().saturating_add(patience);
+        let fields = format!(
+            "MESSAGE={text}\nPRIORITY={level}\nSYSLOG_FACILITY={AUTHPRIV}\n\
+             SYSLOG_IDENTIFIER={program}\nSYSLOG_PID={pid}\nPAM_LOGONBOX_SERVICE={service}\n{}",
+            line.fields
+        );
+        if send(JOURNAL, SockType::Datagram, &fields, until).is_ok() {
+            return Ok(());
         }
-        Ok(())
+        let mut text = format!("<{}>{program}[{pid}]: {text}", AUTHPRIV << 3 | level);
+        match send(SYSLOG, SockType::Datagram, &text, until) {
+            // The daemon has the other kind of socket.
+            Err(Errno::EPROTOTYPE) => {
+                text.push('\0');
+                send(SYSLOG, SockType::Stream, &text, until)
+            }
+            sent => sent,
+        }
     }
 }
 
-/// Sends a message. While the socket is full, tries again for `patience`.
-fn send_within(patience: Duration, log: &OwnedFd, message: &[u8]) -> io::Result<()> {
-    let now = || clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
-    let mut until = None;
+/// Sends a message, whole. At most ten values of 256 characters are far below the kernel's limit
+/// for one datagram. While the socket is full, waits until this time.
+fn send(path: &str, kind: SockType, message: &str, until: Duration) -> nix::Result<()> {
+    let log = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None)?;
+    // The kernel queues those who wait, and wakes one of them for each place that is free.
+    let wait_until = || {
+        let left = until.saturating_sub(now()).min(LONG_PATIENCE).as_millis();
+        // Zero would wait for ever.
+        let left = TimeVal::milliseconds(i64::try_from(left).unwrap_or_default().max(1));
+        setsockopt(&log, SendTimeout, &left)
+    };
+    wait_until()?;
+    connect(log.as_raw_fd(), &UnixAddr::new(path)?)?;
+    // Without this, the log would take a setuid program for one of its caller.
+    let own = UnixCredentials::from(ucred {
+        pid: getpid().as_raw(),
+        uid: geteuid().as_raw(),
+        gid: getegid().as_raw(),
+    });
+    let mut control: &[ControlMessage<'_>] = &[ControlMessage::ScmCredentials(&own)];
     loop {
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        match send(log.as_raw_fd(), message, flags) {
-            Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::EINTR)
-                if now()? < *until.get_or_insert(now()?.saturating_add(patience)) =>
-            {
-                let mut room = [PollFd::new(log.as_fd(), PollFlags::POLLOUT)];
-                let _ = poll(&mut room, PollTimeout::from(SLICE));
+        let parts = [IoSlice::new(message.as_bytes())];
+        let flags = MsgFlags::MSG_NOSIGNAL;
+        match sendmsg::<()>(log.as_raw_fd(), &parts, control, flags, None) {
+            // In a user namespace that lacks these ids.
+            Err(Errno::EPERM | Errno::EINVAL) if !control.is_empty() => control = &[],
+            Err(Errno::ENOBUFS | Errno::EINTR) if now() < until => {
                 thread::park_timeout(PAUSE);
+                wait_until()?;
             }
-            sent => return Ok(sent.map(drop)?),
+            sent => return sent.map(drop),
         }
     }
 }
 
-impl Log for Syslog {
-    fn write(&self, severity: Severity, line: &str, patience: Duration) {
+/// The time of a clock that starts anywhere. It never fails on Linux.
+fn now() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
+}
+
+impl Log for SystemLog {
+    fn write(&self, severity: Severity, line: &Line, patience: Duration) {
         // If the log fails, the error cannot be logged.
         let _ = self.try_write(severity, line, patience);
     }
@@ -222,7 +273,7 @@ pub fn debug_to(service: &str) {
                 && let Some(service) = DEBUGGING.with_borrow(Clone::clone)
             {
                 let line = Line::new("debug").with("message", &record.args().to_string());
-                Syslog::new(&service).write(Severity::Debug, &line.finish(), Duration::ZERO);
+                SystemLog::new(&service).write(Severity::Debug, &line, Duration::ZERO);
             }
         }
 
@@ -251,8 +302,13 @@ mod tests {
             .with("rhost", "")
             .with("reason", "no\n\" user=\"root");
         assert_eq!(
-            line.finish(),
+            line.text(),
             r#"declined user="lee" reason="no?' user='root""#
+        );
+        assert_eq!(
+            line.fields.split_once('\n').unwrap().1,
+            "PAM_LOGONBOX_WORD=declined\nPAM_LOGONBOX_USER=lee\n\
+             PAM_LOGONBOX_REASON=no?' user='root\n"
         );
     }
 }

@@ -15,7 +15,7 @@ use time::Date;
 
 use crate::clock::{Clock, Woken, later};
 use crate::host::{ConversationError, Echo, Host, Secret, User};
-use crate::log::{Log, Severity};
+use crate::log::{Line, Log, Severity};
 use crate::system::{Group, System, UserGroups};
 
 /// The scripted time, and whether a signal is pending. The host's person and the clock share it.
@@ -169,7 +169,7 @@ impl Host for ScriptedHost {
 pub struct NoLog;
 
 impl Log for NoLog {
-    fn write(&self, _: Severity, _: &str, _: Duration) {}
+    fn write(&self, _: Severity, _: &Line, _: Duration) {}
 }
 
 /// Something that happens while the caller has stopped this process. It may set the uptime.

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use login::clock::{Clock, SystemClock, Woken};
 use login::host::{ConversationError, Echo, Host, Secret, User};
-use login::log::{Log, Severity};
+use login::log::{Line, Log, Severity};
 use login::outcome::Code;
 use login::progress::{Observer, Progress};
 use login::system::{Group, System, ThisMachine, UserGroups};
@@ -258,8 +258,8 @@ impl Clock for Machine {
 }
 
 impl Log for Lines {
-    fn write(&self, _: Severity, line: &str, _: Duration) {
-        let is_ringing = line.starts_with("ringing ");
+    fn write(&self, _: Severity, line: &Line, _: Duration) {
+        let is_ringing = line.text().starts_with("ringing ");
         self.0
             .passes(if is_ringing { "log of the push" } else { "log" });
     }

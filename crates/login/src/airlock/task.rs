@@ -279,7 +279,7 @@ impl Flow<'_> {
     /// Waits until the phone has answered.
     async fn one_touch(&mut self, mut step: OneTouchStep) -> Result<Next, Refusal> {
         self.fields.device.clone_from(&self.device);
-        let ringing = self.fields.line("ringing").finish();
+        let ringing = self.fields.line("ringing");
         self.log.write(Severity::Info, &ringing, PATIENCE);
         let device = Some(&*self.device).filter(|name| !name.is_empty());
         match self.ask(Event::Announce(texts::approve(device))).await {

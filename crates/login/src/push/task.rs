@@ -132,7 +132,7 @@ impl Task {
             return Err(End::NotSent);
         }
         self.fields.chosen(&key);
-        let ringing = self.fields.line("ringing").finish();
+        let ringing = self.fields.line("ringing");
         self.log.write(Severity::Info, &ringing, PATIENCE);
         // With `code = "show"`, the hint was told before.
         let hint = if is_shown {

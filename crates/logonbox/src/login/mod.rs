@@ -15,7 +15,7 @@ use std::time::Duration;
 use login::clean::for_log;
 use login::clock::{Blocked, Clock as _, ENDING};
 use login::config::{Config, Mode, Password};
-use login::log::{Log, Severity};
+use login::log::{Line, Log, Severity};
 use login::outcome::Code;
 
 use self::machine::Machine;
@@ -103,9 +103,9 @@ fn wants_password_of_stack(path: &Path, service: &str) -> bool {
 struct Lines(Mutex<Vec<(Severity, String)>>);
 
 impl Log for Lines {
-    fn write(&self, severity: Severity, line: &str, _: Duration) {
+    fn write(&self, severity: Severity, line: &Line, _: Duration) {
         if let Ok(mut lines) = self.0.lock() {
-            lines.push((severity, line.to_owned()));
+            lines.push((severity, line.text().to_owned()));
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
 
 const REGEX: &str = "/usr/bin/fail2ban-regex";
+pub const JOURNALD: &str = "/lib/systemd/systemd-journald";
 
 pub const CASES: &[TestCase] = &[
     TestCase::new("fail2ban/phone", REGEX, phone),
@@ -424,7 +425,7 @@ impl Drop for Journald {
 pub fn start_journald() -> Journald {
     command("systemd-machine-id-setup", &[]);
     fs::create_dir_all("/run/systemd/journal").expect("/run/systemd/journal");
-    let journald = Command::new("/lib/systemd/systemd-journald")
+    let journald = Command::new(JOURNALD)
         .stdin(Stdio::null())
         .spawn()
         .expect("journald");

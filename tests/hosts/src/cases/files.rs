@@ -64,6 +64,7 @@ const MAY: &[&str] = &[
     // The groups of the user.
     "read /etc/group",
     "read /proc/sys/kernel/ngroups_max",
+    "connect /run/systemd/journal/socket",
     // If login has not read it yet.
     "connect /dev/log",
     // The question whether there is a route to the tenant. No packet is sent.

@@ -8,6 +8,7 @@ mod fail2ban;
 mod fedora;
 mod files;
 mod groups;
+mod journal;
 mod login;
 mod operating;
 mod pins;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<TestCase> {
         fedora::CASES,
         files::CASES,
         fail2ban::CASES,
+        journal::CASES,
         operating::CASES,
         camera::CASES,
         airlock::CASES,

@@ -6,11 +6,14 @@ use std::thread;
 
 use tenant::Press;
 
-use super::fail2ban::{from, start_journald, stop_rsyslog};
+use super::fail2ban::{JOURNALD, from, start_journald, stop_rsyslog};
 use super::{BY_HAND, PROMPT, password, ring, type_nothing, wrong_code};
 use crate::TestCase;
 use crate::log::logged;
-use crate::machine::{Machine, PASSWORD, USER_ID, configure, piped, stack, tenant_goes_down};
+use crate::machine::{
+    Machine, PASSWORD, USER_ID, command, configure, piped, stack, tenant_goes_down, terminal,
+    wait_until,
+};
 use crate::phone::Phone;
 use crate::sshd::Sshd;
 use crate::terminal::Terminal;
@@ -20,11 +23,8 @@ const PAGE: &str = include_str!("../../../../docs/operating.md");
 pub const CASES: &[TestCase] = &[
     TestCase::new("operating/go-back", "/usr/sbin/sshd", go_back),
     TestCase::new("operating/queries", "/usr/sbin/rsyslogd", of_the_file),
-    TestCase::new(
-        "operating/queries-journal",
-        "/lib/systemd/systemd-journald",
-        of_the_journal,
-    ),
+    TestCase::new("operating/queries-journal", JOURNALD, of_the_journal),
+    TestCase::new("operating/queries-programs", JOURNALD, of_all_programs),
 ];
 
 /// A single step turns the module off for all users.
@@ -66,13 +66,179 @@ fn code(what: &str) -> &'static str {
 }
 
 fn of_the_file(machine: &mut Machine) {
-    queries(machine, code("/var/log/auth.log"));
+    queries(machine, code("# From rsyslog's file"));
 }
 
 fn of_the_journal(machine: &mut Machine) {
     stop_rsyslog();
     let _journald = start_journald();
-    queries(machine, code("journalctl"));
+    // Another user can write any field, but not the user id.
+    for word in ["wrong-code", "exempt", "declined", "approved"] {
+        forge(word);
+    }
+    queries(machine, code("# From the journal."));
+    ask(
+        "",
+        "# All decisions with one word",
+        &[": wrong-code user=\"lee\""],
+    );
+    ask(
+        "",
+        "# The same as the first",
+        &[": wrong-code user=\"lee\""],
+    );
+    ask(
+        "",
+        "# Who declined, as JSON",
+        &["\"PAM_LOGONBOX_RHOST\":\"127.0.0.2\""],
+    );
+    ask(
+        "",
+        "# All lines of one user",
+        &[
+            ": ringing user=\"lee\" account=\"lee\" rhost=\"127.0.0.2\"",
+            ": ringing user=\"lee\" account=\"lee\" rhost=\"127.0.0.2\"",
+            ": ringing user=\"lee\" account=\"lee\" rhost=\"127.0.0.5\"",
+            ": approved ",
+            ": declined ",
+            ": limit ",
+            ": exempt ",
+            ": wrong-code ",
+            ": unreachable ",
+        ],
+    );
+}
+
+/// An ordinary user writes a line of the module into the log, with fields and as text.
+fn forge(word: &str) {
+    let text = format!("pam_logonbox(sshd:auth): {word} user=\"lee\" account=\"lee\"");
+    let (_, id) = PAGE.split_once(&format!("| `{word}` | `")).expect(word);
+    let (id, _) = id.split_once('`').expect("its end");
+    let fields = format!(
+        "MESSAGE={text}\nPRIORITY=6\nSYSLOG_FACILITY=10\nSYSLOG_IDENTIFIER=sshd\n_UID=0\n\
+         PAM_LOGONBOX_WORD={word}\nPAM_LOGONBOX_USER=lee\nMESSAGE_ID={id}\n"
+    );
+    for (arguments, input) in [
+        (&["--journald"][..], &*fields),
+        (&["-t", "sshd[14]", "-p", "authpriv.info", &*text], ""),
+    ] {
+        let output = piped(USER_ID, "logger", arguments, input).end();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// Real lines of programs with all kinds of names, and forged ones.
+fn of_all_programs(_: &mut Machine) {
+    stop_rsyslog();
+    let _journald = start_journald();
+    // rsyslog as the page says.
+    let (_, filter) = PAGE.split_once("```rsyslog\n").expect("the filter");
+    let (filter, _) = filter.split_once("```").expect("its end");
+    let path = "/etc/rsyslog.conf";
+    let text = fs::read_to_string(path).expect(path);
+    let input = "module(load=\"imuxsock\")";
+    assert!(text.contains(input), "{text}");
+    fs::write(path, text.replace(input, filter)).expect(path);
+    command("rsyslogd", &[]);
+
+    configure("[[policy.exempt]]\nusers = [\"lee\", \"other\"]");
+    for service in ["chsh", "login", "su", "sudo"] {
+        let path = format!("/etc/pam.d/{service}");
+        let text = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n\
+                    auth required pam_permit.so\naccount required pam_permit.so\n\
+                    session required pam_permit.so\n";
+        fs::write(&path, text).expect(&path);
+    }
+    stack("sshd", "sshd");
+    let _sshd = Sshd::start("00-logonbox.conf");
+    let mut client = from(4, "lee");
+    client.see("Password:");
+    client.answer(PASSWORD);
+    is_in(&mut client);
+    let mut terminal = terminal(0, "login", &["lee"]);
+    is_in(&mut terminal);
+    for (program, arguments) in [
+        ("su", &["other", "-c", "id"][..]),
+        ("sudo", &["id"]),
+        ("chsh", &["-s", "/bin/sh"]),
+    ] {
+        let output = piped(USER_ID, program, arguments, "").end();
+        assert!(output.status.success(), "{output:?}");
+    }
+    // The name of polkit's helper, which has a digit.
+    let helper = "/usr/local/bin/polkit-agent-helper-1";
+    fs::copy("/usr/bin/chsh", helper).expect(helper);
+    command("chmod", &["4755", helper]);
+    let output = piped(USER_ID, helper, &["-s", "/bin/sh"], "").end();
+    assert!(output.status.success(), "{output:?}");
+    // gdm renames itself.
+    let line = "pam_logonbox(gdm-password:auth): exempt user=\"lee\"";
+    command(
+        "logger",
+        &[
+            "--id=77",
+            "-t",
+            "gdm-password]",
+            "-p",
+            "authpriv.info",
+            line,
+        ],
+    );
+    let own = [
+        ("sshd", 1),
+        ("login", 1),
+        ("su", 1),
+        ("sudo", 1),
+        ("chsh", 2),
+        ("gdm-password", 1),
+    ]
+    .map(|(service, lines)| format!("{{service=\"{service}\",word=\"exempt\"}} {lines}"));
+    let own = own.each_ref().map(String::as_str);
+
+    forge("approved");
+    let journal = code("# From the journal.");
+    let filtered = code("# From the file of the filter");
+    let file = code("# From rsyslog's file");
+    for lines in [journal, filtered, file] {
+        wait_for(lines, "(gdm-password:auth)");
+    }
+    wait_for(file, "): approved ");
+    for lines in [journal, filtered] {
+        ask(lines, "pam_logonbox_last_day", &own);
+    }
+    let forged = "{service=\"sshd\",word=\"approved\"} 2";
+    ask(
+        file,
+        "pam_logonbox_last_day",
+        &[&own[..], &[forged]].concat(),
+    );
+    // The user finds the forged lines alone in the user's own journal.
+    let output = Command::new("journalctl")
+        .args([
+            "--quiet",
+            "--output=cat",
+            &format!("_UID={USER_ID}"),
+            "PAM_LOGONBOX_WORD=exempt",
+        ])
+        .output()
+        .expect("journalctl");
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+}
+
+/// Waits until the log has this text. The daemon writes later.
+#[track_caller]
+fn wait_for(lines: &str, text: &str) {
+    wait_until("the log has the last line", || {
+        let script = format!("{lines}\nlines");
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .output()
+            .expect("bash");
+        String::from_utf8_lossy(&output.stdout).contains(text)
+    });
 }
 
 /// Makes logins of each kind that the queries find, and a line that another user has caused. The
@@ -147,6 +313,7 @@ fn logins(machine: &Machine) -> Sshd {
 fn ask(lines: &str, what: &str, texts: &[&str]) {
     let script = format!("set -eu\n{lines}\n{}\n", code(what));
     let file = "/root/pam_logonbox.prom";
+    let _ = fs::remove_file(file);
     let output = Command::new("bash")
         .args(["-c", &script])
         .env("OUT", file)
@@ -156,24 +323,17 @@ fn ask(lines: &str, what: &str, texts: &[&str]) {
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.push_str(&fs::read_to_string(file).unwrap_or_default());
     assert_eq!(said.lines().count(), texts.len(), "{said}");
+    let mut left: Vec<&str> = said.lines().collect();
     for text in texts {
-        let found = said.lines().filter(|line| line.contains(text)).count();
-        assert_eq!(found, 1, "{text}: {said}");
+        let found = left.iter().position(|line| line.contains(text));
+        left.remove(found.unwrap_or_else(|| panic!("{text}: {said}")));
     }
 }
 
 /// Each query finds its lines, and no text that a user has typed.
 fn queries(machine: &mut Machine, lines: &str) {
     let _sshd = logins(machine);
-    // Wait for the last line of the log, which the daemon writes later.
-    crate::machine::wait_until("the log has the last line", || {
-        let script = format!("{lines}\nlines");
-        let output = Command::new("bash")
-            .args(["-c", &script])
-            .output()
-            .expect("bash");
-        String::from_utf8_lossy(&output.stdout).contains("ignored by on_unavailable\"")
-    });
+    wait_for(lines, "ignored by on_unavailable\"");
     ask(
         lines,
         "# How often which word.",
