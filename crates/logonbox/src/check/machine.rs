@@ -19,7 +19,8 @@ use super::walk::Stack;
 const EVERYWHERE: [&str; 2] = ["pam_deny.so", "pam_permit.so"];
 const SUDOERS: &str = "/etc/sudoers";
 const SUDOERS_DIRECTORY: &str = "/etc/sudoers.d";
-const LOG: &str = "/dev/log";
+/// The journal's socket, and that of other daemons.
+const LOGS: [&str; 2] = ["/run/systemd/journal/socket", "/dev/log"];
 const LOGIN_DEFS: &str = "/etc/login.defs";
 /// The default of login(1).
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -195,32 +196,34 @@ fn shows_all(line: &str) -> bool {
 
 /// Checks that a daemon receives the module's log lines.
 pub fn log(root: &Root, report: &mut Report) {
-    let socket = root
-        .metadata(Path::new(LOG))
-        .is_some_and(|metadata| metadata.file_type().is_socket());
-    // Connects as the module does. A daemon that has ended may leave its socket behind.
-    let heard = socket
+    if let Some(log) = LOGS.into_iter().find(|log| listens(root, Path::new(log))) {
+        report.checked(Area::Host, log);
+        return;
+    }
+    let [journal, syslog] = LOGS;
+    report.add(
+        Area::Host,
+        Finding::new(
+            Severity::Warning,
+            "log-missing",
+            format!("No program listens at {journal} or {syslog}"),
+            "The module's lines are lost, and with them the reasons why it refuses logins.",
+            "Start the system's log: systemd-journald, rsyslog or syslog-ng.",
+        )
+        .in_file(Path::new(syslog), None),
+    );
+}
+
+/// Connects as the module does. A daemon that has ended may leave its socket behind.
+fn listens(root: &Root, log: &Path) -> bool {
+    let metadata = root.metadata(log);
+    metadata.is_some_and(|metadata| metadata.file_type().is_socket())
         && std::os::unix::net::UnixDatagram::unbound()
-            .and_then(|socket| socket.connect(root.path(Path::new(LOG))))
+            .and_then(|socket| socket.connect(root.path(log)))
             .map_or_else(
                 |error| error.raw_os_error() == Some(nix::libc::EPROTOTYPE),
                 |()| true,
-            );
-    if heard {
-        report.checked(Area::Host, LOG);
-    } else {
-        report.add(
-            Area::Host,
-            Finding::new(
-                Severity::Warning,
-                "log-missing",
-                format!("Nobody listens at {LOG}"),
-                "The module's line about each login goes nowhere, and so does why it refused.",
-                "Start the system's log: systemd-journald, rsyslog or syslog-ng.",
             )
-            .in_file(Path::new(LOG), None),
-        );
-    }
 }
 
 /// `SELinux`: without the package's policy, the module cannot connect to a server.
