@@ -1,6 +1,8 @@
 //! The client, and the start of a login.
 
 use std::fmt;
+#[cfg(feature = "https")]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,6 +139,13 @@ impl ClientBuilder {
     #[cfg(feature = "https")]
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.https = self.https.roots(Roots::Pem(pem.into()));
+        self
+    }
+
+    /// As [`ca_pem`](Self::ca_pem), with the content of the file `path`. Errors name the file.
+    #[cfg(feature = "https")]
+    pub fn ca_pem_from(mut self, path: impl Into<PathBuf>, pem: impl Into<Vec<u8>>) -> Self {
+        self.https = self.https.roots(Roots::PemFile(path.into(), pem.into()));
         self
     }
 

@@ -20,6 +20,8 @@ pub mod fuzz;
 #[cfg(feature = "https")]
 mod https;
 #[cfg(feature = "https")]
+mod pem;
+#[cfg(feature = "https")]
 mod proxy;
 #[cfg(feature = "https")]
 mod resolve;

@@ -41,7 +41,7 @@ pub fn client_builder(config: &Config, url: &BaseUrl) -> Result<ClientBuilder, E
 fn client(builder: ClientBuilder, tls: &Tls) -> Result<Client, Error> {
     let pem = tls.ca_pem();
     match pem.map_err(|what| Error::new(ErrorKind::Local, what))? {
-        Some(pem) => builder.ca_pem(pem).build(),
+        Some((path, pem)) => builder.ca_pem_from(path, pem).build(),
         None => builder.build(),
     }
 }

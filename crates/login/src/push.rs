@@ -58,7 +58,7 @@ pub fn client_builder(config: &Config, tenant: &TenantAddress) -> ClientBuilder 
 pub fn trusting(builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Error> {
     let pem = tls.ca_pem();
     match pem.map_err(|what| Error::new(ErrorKind::Local, what))? {
-        Some(pem) => Ok(builder.ca_pem(pem)),
+        Some((path, pem)) => Ok(builder.ca_pem_from(path, pem)),
         None => Ok(builder),
     }
 }

@@ -359,6 +359,13 @@ impl ClientBuilder {
         self
     }
 
+    /// As [`ca_pem`](Self::ca_pem), with the content of the file `path`. Errors name the file.
+    #[cfg(feature = "https")]
+    pub fn ca_pem_from(mut self, path: impl Into<PathBuf>, pem: impl Into<Vec<u8>>) -> Self {
+        self.https = self.https.roots(Roots::PemFile(path.into(), pem.into()));
+        self
+    }
+
     /// Trusts the CA certificates in this PEM file instead of the system's. [`build`](Self::build)
     /// reads it.
     #[cfg(feature = "https")]
@@ -455,7 +462,7 @@ impl ClientBuilder {
                     let what = format!("{}: {error}", path.display());
                     Error::new(ErrorKind::Local, what).with_source(error)
                 })?;
-                https = https.roots(Roots::Pem(pem));
+                https = https.roots(Roots::PemFile(path.clone(), pem));
             }
             Ok(Arc::new(https.build()?))
         }

@@ -31,8 +31,6 @@ use table::{Given, Value, Wrong, document};
 const FILE_LIMIT: u64 = 64 << 10;
 /// In bytes. It is twenty times the size of a distribution's bundle.
 const CA_FILE_LIMIT: u64 = 4 << 20;
-/// Each certificate in a bundle begins with it (RFC 7468, section 5.1).
-const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 const NO_TENANT: &str = "must be set, for instance \"acme.logonbox.directory\"";
 const NO_URL: &str = "must be set, for instance \"https://iam.acme.com/auth/rest\"";
@@ -188,27 +186,19 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 }
 
 impl Tls {
-    /// The CA certificates of `ca_file`, if it is set.
+    /// The name and the content of `ca_file`, if it is set.
     ///
     /// # Errors
     ///
     /// Names the file, and the reason.
-    pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, String> {
+    pub fn ca_pem(&self) -> Result<Option<(&Path, Vec<u8>)>, String> {
         let Some(path) = &self.ca_file else {
             return Ok(None);
         };
         read_trusted(path, Symlinks::Follow, CA_FILE_LIMIT)
-            .and_then(with_certificates)
-            .map(Some)
+            .map(|pem| Some((path.as_path(), pem)))
             .map_err(|complaint| format!("{}: {complaint}", path.display()))
     }
-}
-
-fn with_certificates(pem: Vec<u8>) -> Result<Vec<u8>, String> {
-    if pem.windows(PEM.len()).any(|bytes| bytes == PEM) {
-        return Ok(pem);
-    }
-    Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it".to_owned())
 }
 
 #[cfg(test)]

@@ -250,8 +250,9 @@ settings! {
     /// `[tls]`.
     #[derive(Debug, Clone)]
     pub struct Tls {
-        /// A file of CA certificates (PEM) that the module trusts instead of those of the system.
-        /// Every certificate in it must be valid. The module reads it at every login. See `FILES`.
+        /// A file of CA certificates (PEM) that the module trusts instead of those of the system. The
+        /// module reads it at every login. If it cannot use a part of the file, it refuses every
+        /// login (`local-failure`). See `FILES`.
         /// Absolute path, or empty.
         pub ca_file: Option<PathBuf> = "" => optional(absolute_path),
 

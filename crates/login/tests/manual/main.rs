@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use login::config::file::TrustedDir;
-use login::config::{Config, table};
+use login::config::{Config, Mode, table};
+use login::push;
+use logonbox_authenticator::ClientBuilder;
 
 const PAGE: &str = "packaging/man/pam_logonbox.toml.5";
 const EXAMPLE: &str = "conf/pam_logonbox.toml";
@@ -209,10 +211,39 @@ fn complaints_about_files(dir: &Path) -> Vec<String> {
     complaints
 }
 
+/// Complaints about CA certificates.
+fn complaints_about_certificates(dir: &Path) -> Vec<String> {
+    let file = dir.join("ca.pem");
+    let text = format!("{TENANT}[tls]\nca_file = {file:?}\n");
+    let config = Config::parse(Path::new("/x.toml"), &text, "").unwrap();
+    let Mode::Push(tenant) = &config.mode else {
+        panic!("a tenant");
+    };
+    let begin = "-----BEGIN CERTIFICATE-----\n";
+    [
+        format!("\u{feff}{begin}"),
+        format!(" {begin}"),
+        format!("{begin}-----END CERTIFICATE-----{begin}"),
+        begin.replace("CERT", "TRUSTED CERT"),
+        begin.replace("CERTIFICATE", "PRIVATE KEY"),
+        begin.replace("CERTIFICATE", "PKCS7"),
+        begin.to_owned(),
+        "0".to_owned(),
+    ]
+    .map(|pem| {
+        fs::write(&file, pem).unwrap();
+        let builder = push::client_builder(&config, tenant);
+        let built = push::trusting(builder, &config.tls).and_then(ClientBuilder::build);
+        built.unwrap_err().detail().to_owned()
+    })
+    .into()
+}
+
 #[test]
 fn the_complaints_in_the_page_are_those_of_the_code() {
     let dir = tempfile::tempdir().unwrap();
     let mut complaints = complaints_about_files(dir.path());
+    complaints.extend(complaints_about_certificates(dir.path()));
     for file in [
         String::new(),
         format!("{TENANT}[wait]\nconnect_seconds = 0\n"),

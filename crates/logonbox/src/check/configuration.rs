@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bounded_https::Roots;
 use login::clean::for_log;
 use login::config::{Config, Mode, Pins, Setting};
 use login::pins;
@@ -14,7 +15,7 @@ use nix::unistd::{AccessFlags, access};
 use super::directories::open_to_others;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Place;
-use super::server::certificate::usable;
+use super::server::roots;
 use crate::setup::THIS_MACHINE;
 
 /// The configurations that could be read: by file, and for each service with the file.
@@ -197,18 +198,9 @@ fn above(path: &Path, config: &Config, report: &mut Report) {
 }
 
 fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
-    let read = config
-        .tls
-        .ca_pem()
-        .and_then(|pem| match (pem, &config.tls.ca_file) {
-            (Some(pem), Some(file)) => usable(&pem)
-                .map(Some)
-                .map_err(|what| format!("{}: {what}", file.display())),
-            _ => Ok(None),
-        });
-    match read {
-        Ok(None) => {}
-        Ok(Some(())) => report.checked(Area::Configuration, "tls.ca_file"),
+    match roots(&config.tls) {
+        Ok(Roots::System) => {}
+        Ok(_) => report.checked(Area::Configuration, "tls.ca_file"),
         Err(what) => report.add(
             Area::Configuration,
             Finding::new(

@@ -1,6 +1,6 @@
 //! Checks the server: its connection, certificate and clock, and its data about a user.
 
-pub mod certificate;
+mod certificate;
 mod line;
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use bounded_https::blocking::EventLoop;
 use bounded_https::http::{self, Method, Request};
 use bounded_https::{Body, HttpClient, Https, Limits, Roots};
 use login::clean::for_log;
-use login::config::{Config, Mode};
+use login::config::{Config, Mode, Tls};
 use login::host::User;
 use login::pins::{self, DIRECTORY};
 use login::policy::{Exemption, exemption, known_user};
@@ -74,6 +74,22 @@ pub fn check(
     }
 }
 
+/// The CA certificates that the module trusts.
+///
+/// # Errors
+///
+/// The module's reason why it cannot use `ca_file`.
+pub fn roots(tls: &Tls) -> Result<Roots, String> {
+    let Some((path, pem)) = tls.ca_pem()? else {
+        return Ok(Roots::System);
+    };
+    let roots = Roots::PemFile(path.to_owned(), pem);
+    match roots.store() {
+        Ok(_) => Ok(roots),
+        Err(error) => Err(error.detail().to_owned()),
+    }
+}
+
 struct Server<'s> {
     path: &'s Path,
     config: &'s Config,
@@ -89,11 +105,8 @@ impl Server<'_> {
     }
 
     fn roots(&self) -> Roots {
-        match self.config.tls.ca_pem() {
-            Ok(Some(pem)) if certificate::usable(&pem).is_ok() => Roots::Pem(pem),
-            // Another check reports an unusable file.
-            _ => Roots::System,
-        }
+        // Another check reports an unusable file.
+        roots(&self.config.tls).unwrap_or_default()
     }
 
     /// Checks name, connection, certificate and clock. Returns whether a request can be sent.
