@@ -156,6 +156,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Sends this user name and this password to the proxy (RFC 7617). The connection to a proxy is
+    /// not encrypted. Without a proxy, they have no effect.
+    #[cfg(feature = "https")]
+    pub fn proxy_credentials(mut self, name: &str, password: &str) -> Self {
+        self.https = self.https.proxy_credentials(name, password);
+        self
+    }
+
     /// Sends the requests with this HTTP client. It must not keep cookies. The CA certificates and
     /// the proxy of this builder have no effect then.
     pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
@@ -168,7 +176,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Local`] if the CA certificates cannot be read, and [`ErrorKind::InvalidInput`]
-    /// if the proxy is not a URL or if there is no HTTP client.
+    /// if the proxy is not a URL, if its credentials cannot be sent, or if there is no HTTP client.
     pub fn build(self) -> Result<Client, Error> {
         let http: Arc<dyn HttpClient> = if let Some(http) = self.http {
             http

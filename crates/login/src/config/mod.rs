@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod table;
+mod credentials;
 pub mod file;
 mod list;
 mod service;
@@ -15,6 +16,7 @@ use std::path::Path;
 use airlock_iam::BaseUrl;
 use logonbox_authenticator::TenantAddress;
 
+pub use credentials::ProxyCredentials;
 pub use list::Setting;
 pub use settings::{
     Airlock, AirlockDevice, Announce, Code, Conversation, Device, LogonBox, OnUnavailable,
@@ -34,6 +36,7 @@ const CA_FILE_LIMIT: u64 = 4 << 20;
 
 const NO_TENANT: &str = "must be set, for instance \"acme.logonbox.directory\"";
 const NO_URL: &str = "must be set, for instance \"https://iam.acme.com/auth/rest\"";
+const NO_PROXY: &str = "has no effect without tls.proxy: set both or none";
 const NO_CODE: &str = "must hold {code}: users read it on the phone and type it \
                        (conversation.code = \"type\")";
 
@@ -146,6 +149,9 @@ impl Config {
         let shows_code = file.logonbox.prompt.has(Placeholder::Code);
         if matches!(mode, Mode::Push(_)) && file.conversation.code == Code::Type && !shows_code {
             return unset("logonbox.prompt", NO_CODE);
+        }
+        if file.tls.proxy_credentials_file.is_some() && file.tls.proxy.is_none() {
+            return unset("tls.proxy_credentials_file", NO_PROXY);
         }
         Ok(Self {
             mode,

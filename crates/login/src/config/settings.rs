@@ -257,9 +257,18 @@ settings! {
         pub ca_file: Option<PathBuf> = "" => optional(absolute_path),
 
         /// An HTTP proxy that passes connections on (CONNECT). The HTTPS connection to the server goes
-        /// through it unchanged. A user name and a password are not supported. The environment is
-        /// never read for a proxy. `http://name:port`, or empty.
+        /// through it unchanged. The environment is never read for a proxy. A user name and a password
+        /// belong into the file that `proxy_credentials_file` names.
+        /// `http://name:port`, or empty.
         pub proxy: Option<String> = "" => optional(proxy),
+
+        /// A file with the user name and the password for the proxy. It has one line,
+        /// `user:password`, in UTF-8. The module sends it to the proxy without encryption
+        /// (`Proxy-Authorization: Basic`). Only the owner of the file may read it (`chmod 600`), so
+        /// that programs that run as the user, such as screen lockers, cannot use this proxy. See
+        /// `FILES`.
+        /// Absolute path, or empty.
+        pub proxy_credentials_file: Option<PathBuf> = "" => optional(absolute_path),
     }
 }
 

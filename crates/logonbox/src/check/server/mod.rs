@@ -114,7 +114,7 @@ impl Server<'_> {
         const WHY: &str = "Until it can be reached, every login is refused, or goes on without the phone where on_unavailable says so.";
         let wait = self.config.wait.connect_seconds;
         let proxy = self.config.tls.proxy.as_deref();
-        let mut line = match Line::open(self.authority, proxy, wait) {
+        let mut line = match Line::open(self.authority, &self.config.tls, wait) {
             Ok(line) => line,
             Err(stop) => {
                 let (id, what, advice) = self.stopped(&stop);
@@ -180,7 +180,7 @@ impl Server<'_> {
             Stop::Proxy(said) => (
                 "server-proxy",
                 format!("The proxy does not connect to {name}: {}", for_log(said)),
-                "Let the proxy connect there, or correct [tls] proxy.",
+                "Let the proxy connect there, or correct proxy or proxy_credentials_file in [tls].",
             ),
             Stop::Late => (
                 "server-late",
@@ -352,6 +352,10 @@ impl Server<'_> {
             .user_agent(concat!("logonbox/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = &self.config.tls.proxy {
             builder = builder.proxy(proxy);
+        }
+        // Another check reports an unusable file.
+        if let Ok(Some(credentials)) = self.config.tls.proxy_credentials() {
+            builder = builder.proxy_credentials(credentials.name(), credentials.password());
         }
         builder
             .build()
