@@ -36,15 +36,13 @@ fuzz_target!(|data: &[u8]| {
         assert!(!account.contains(char::is_control));
     }
     if let Some(proxy) = &config.tls.proxy {
-        assert!(proxy.starts_with("http://"));
+        assert!(proxy.starts_with("http://") && !proxy.contains('@'));
     }
-    assert!(
-        config
-            .tls
-            .ca_file
-            .as_ref()
-            .is_none_or(|path| path.is_absolute())
-    );
+    let tls = &config.tls;
+    for path in [&tls.ca_file, &tls.proxy_credentials_file] {
+        assert!(path.as_ref().is_none_or(|path| path.is_absolute()));
+    }
+    assert!(tls.proxy_credentials_file.is_none() || tls.proxy.is_some());
     assert!(!config.logonbox.algorithms.is_empty());
     // A user's name is filled in unchanged, also if it looks like a placeholder.
     let named = config.account("{tenant}", "{user}");

@@ -1,18 +1,25 @@
 //! Connections through a proxy (RFC 9110, section 9.3.6: CONNECT).
 
+use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use tenant::Options;
 
-use crate::setup::{Setup, TIMEOUT, USER};
+use crate::setup::{PROMPTLY, Setup, TIMEOUT, USER, value};
 
 /// A proxy that answers every request with `answer` and reports the requests. After a success it
 /// connects.
 fn proxy(answer: &str) -> (u16, Receiver<String>) {
     let answer = answer.to_owned();
+    proxy_that(move |_| answer.clone())
+}
+
+/// A proxy that answers each request, with its header, as `answer` says.
+fn proxy_that(answer: impl Fn(&str) -> String + Clone + Send + 'static) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, asked) = channel();
@@ -25,6 +32,7 @@ fn proxy(answer: &str) -> (u16, Receiver<String>) {
                 while reader.read_line(&mut request)? > 2 {}
                 let _ = tell.send(request.clone());
                 let mut client = client;
+                let answer = answer(&request);
                 if answer.is_empty() {
                     // No answer. This ends when the client hangs up.
                     return reader.read_to_string(&mut request);
@@ -113,7 +121,7 @@ fn a_proxy_that_refuses_is_told_from_a_silent_one() {
         ("403 Forbidden", "status 403", "PAM_AUTHINFO_UNAVAIL"),
         (
             "407 Proxy Authentication Required",
-            "status 407",
+            "status 407; see tls.proxy_credentials_file",
             "PAM_AUTHINFO_UNAVAIL",
         ),
         (
@@ -140,6 +148,116 @@ fn a_proxy_that_refuses_is_told_from_a_silent_one() {
         assert!(login.log().contains(word), "{}", login.log());
         assert_eq!(setup.tenant.connections(), 0);
     }
+}
+
+const KEYS: &str = "lee:s3cr3t";
+/// `KEYS` as RFC 7617 sends them, in lower case.
+const HEADER: &str = "\r\nproxy-authorization: basic bgvlonmzy3izda==\r\n";
+
+/// A proxy that asks for `KEYS`, and a configuration with this file.
+fn with_credentials(mode: &str, file: &str) -> (Setup, Receiver<String>) {
+    let (port, asked) = proxy_that(|request| {
+        let is_right = request.to_lowercase().contains(HEADER);
+        if is_right {
+            "200 OK"
+        } else {
+            "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\""
+        }
+        .to_owned()
+    });
+    let setup = Setup::new("approve");
+    let rest = format!("proxy = \"http://127.0.0.1:{port}\"\n{file}");
+    let rest = rest.replace(
+        "FILE",
+        &format!("proxy_credentials_file = {:?}", setup.path("proxy")),
+    );
+    let tenant = setup.tenant.authority().to_owned();
+    setup.configure(&tenant, "approve", "", &format!("{rest}\n{mode}"));
+    (setup, asked)
+}
+
+fn write_credentials(setup: &Setup, text: &str, mode: u32) {
+    setup.write("proxy", text);
+    fs::set_permissions(setup.path("proxy"), Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_proxy_gets_the_user_name_and_the_password_of_the_file() {
+    let (setup, asked) = with_credentials("", "FILE");
+    for text in ["lee:s3cr3t", "lee:s3cr3t\n"] {
+        write_credentials(&setup, text, 0o600);
+        let login = setup.login("login", &[]);
+        assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
+        let request = asked.recv_timeout(TIMEOUT).unwrap();
+        assert!(request.to_lowercase().contains(HEADER), "{request}");
+    }
+    write_credentials(&setup, "lee:s3cr3t\u{f6}", 0o600);
+    let login = setup.login("login", &[]);
+    login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
+    let reason = value(login.log(), "reason").unwrap();
+    let expected = "status 407; see tls.proxy_credentials_file";
+    assert!(reason.ends_with(expected), "{reason}");
+    setup.service("login", "debug");
+    let events = format!("{:?}", setup.login("login", &[]).events);
+    assert!(
+        events.contains("see tls.proxy_credentials_file"),
+        "{events}"
+    );
+    for secret in ["s3cr3t", "bGVlOnMz", "Basic"] {
+        assert!(!events.contains(secret), "{events}");
+    }
+}
+
+#[test]
+fn a_proxy_that_asks_for_a_password_is_told_from_one_that_does_not() {
+    let (setup, asked) = with_credentials(IGNORE, "");
+    let login = setup.login("login", &[]);
+    login.assert_refused("PAM_AUTHINFO_UNAVAIL", "unreachable");
+    let reason = value(login.log(), "reason").unwrap();
+    assert!(
+        reason.contains("see tls.proxy_credentials_file"),
+        "{reason}"
+    );
+    let request = asked.recv_timeout(TIMEOUT).unwrap().to_lowercase();
+    assert!(!request.contains("proxy-authorization"), "{request}");
+}
+
+#[test]
+fn a_file_of_credentials_that_is_not_secret_is_refused_and_named() {
+    let (setup, asked) = with_credentials(IGNORE, "FILE");
+    let path = setup.path("proxy");
+    let expect = |why: &str| {
+        let login = setup.login("login", &[]);
+        login.assert_refused("PAM_SERVICE_ERR", "configuration");
+        let reason = value(login.log(), "reason").unwrap();
+        let place = format!("tls.proxy_credentials_file: {}: ", path.display());
+        assert!(reason.contains(&place) && reason.contains(why), "{reason}");
+        assert!(!login.log().contains("s3cr3t"), "{}", login.log());
+        assert!(login.took() < PROMPTLY, "{why}");
+    };
+    expect("No such file");
+    for mode in [0o640, 0o604, 0o666] {
+        write_credentials(&setup, KEYS, mode);
+        expect(&format!("run chmod 600 {}", path.display()));
+    }
+    for (text, why) in [
+        ("", "the colon is missing"),
+        ("s3cr3t", "the colon is missing"),
+        ("lee:s3cr3t\n\n", "one line"),
+        ("\u{feff}lee:s3cr3t", "byte-order mark"),
+    ] {
+        write_credentials(&setup, text, 0o600);
+        expect(why);
+    }
+    write_credentials(&setup, &"lee:s3cr3t".repeat(1000), 0o600);
+    expect("larger than 4096 bytes");
+    fs::rename(&path, setup.path("other")).unwrap();
+    symlink(setup.path("other"), &path).unwrap();
+    expect("is a link");
+    fs::remove_file(&path).unwrap();
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    expect("not a regular file");
+    assert_eq!(asked.try_iter().count(), 0);
 }
 
 #[test]

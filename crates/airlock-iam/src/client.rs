@@ -1,6 +1,8 @@
 //! The client, and the start of a login.
 
 use std::fmt;
+#[cfg(feature = "https")]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,10 +142,25 @@ impl ClientBuilder {
         self
     }
 
+    /// As [`ca_pem`](Self::ca_pem), with the content of the file `path`. Errors name the file.
+    #[cfg(feature = "https")]
+    pub fn ca_pem_from(mut self, path: impl Into<PathBuf>, pem: impl Into<Vec<u8>>) -> Self {
+        self.https = self.https.roots(Roots::PemFile(path.into(), pem.into()));
+        self
+    }
+
     /// Connects through this proxy (`http://name:port`). TLS to Airlock runs inside the tunnel.
     #[cfg(feature = "https")]
     pub fn proxy(mut self, url: &str) -> Self {
         self.https = self.https.proxy(url);
+        self
+    }
+
+    /// Sends this user name and this password to the proxy (RFC 7617). The connection to a proxy is
+    /// not encrypted. Without a proxy, they have no effect.
+    #[cfg(feature = "https")]
+    pub fn proxy_credentials(mut self, name: &str, password: &str) -> Self {
+        self.https = self.https.proxy_credentials(name, password);
         self
     }
 
@@ -159,7 +176,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Local`] if the CA certificates cannot be read, and [`ErrorKind::InvalidInput`]
-    /// if the proxy is not a URL or if there is no HTTP client.
+    /// if the proxy is not a URL, if its credentials cannot be sent, or if there is no HTTP client.
     pub fn build(self) -> Result<Client, Error> {
         let http: Arc<dyn HttpClient> = if let Some(http) = self.http {
             http

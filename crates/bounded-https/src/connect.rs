@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{HOST, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
@@ -149,7 +149,11 @@ impl Connector {
                 return Ok(connection.into_stream());
             }
             let what = format!("the proxy answers with HTTP status {}", status.as_u16());
-            Err(Error::new(ErrorKind::Unreachable(Unreachable::Proxy), what))
+            let how = match status {
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED => Unreachable::ProxyCredentials,
+                _ => Unreachable::Proxy,
+            };
+            Err(Error::new(ErrorKind::Unreachable(how), what))
         })
     }
 

@@ -47,6 +47,9 @@ pub enum Unreachable {
     Cut,
     /// The proxy cannot be reached, or it refused to connect.
     Proxy,
+    /// The proxy asks for a user name and a password, or refuses those that were sent (HTTP status
+    /// 407).
+    ProxyCredentials,
     /// The server answered with a status from 500 to 599. An [`HttpClient`](crate::HttpClient)
     /// returns such answers; its callers decide.
     ServerError,
@@ -62,6 +65,7 @@ impl Unreachable {
             Self::NoRoute => format!("{server} could not be reached"),
             Self::Cut => format!("the connection to {server} was cut"),
             Self::Proxy => "the proxy would not connect".to_owned(),
+            Self::ProxyCredentials => "the proxy refused the user name and the password".to_owned(),
             Self::ServerError => format!("{server} has an error"),
         }
     }

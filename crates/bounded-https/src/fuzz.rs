@@ -1,4 +1,4 @@
-use crate::{Error, tls};
+use crate::{Error, Roots};
 
 /// The number of CA certificates in a file.
 ///
@@ -6,5 +6,5 @@ use crate::{Error, tls};
 ///
 /// The file has no certificate, or an invalid one.
 pub fn ca_certificates(pem: &[u8]) -> Result<usize, Error> {
-    tls::given(pem).map(|roots| roots.len())
+    Roots::Pem(pem.to_vec()).store().map(|roots| roots.len())
 }

@@ -17,7 +17,7 @@ use crate::client::{Body, BoxFuture, HttpClient, Limits};
 use crate::connect::{Connector, Step};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind};
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, proxy_authorization};
 use crate::tls::{self, Roots};
 
 /// An idle connection is kept for so long. Firewalls may forget it later.
@@ -53,6 +53,7 @@ impl Https {
         HttpsBuilder {
             roots: Roots::System,
             proxy: Ok(None),
+            proxy_authorization: Ok(None),
             connect_timeout: Duration::from_secs(5),
             user_agent: concat!("bounded-https/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -231,6 +232,7 @@ impl fmt::Debug for Https {
 pub struct HttpsBuilder {
     roots: Roots,
     proxy: Result<Option<Proxy>, Error>,
+    proxy_authorization: Result<Option<HeaderValue>, Error>,
     connect_timeout: Duration,
     user_agent: String,
 }
@@ -246,6 +248,13 @@ impl HttpsBuilder {
     /// (RFC 9110, section 9.3.6).
     pub fn proxy(mut self, url: &str) -> Self {
         self.proxy = url.parse().map(Some);
+        self
+    }
+
+    /// Sends this user name and this password to the proxy (RFC 7617), in place of those in its URL.
+    /// The connection to a proxy is not encrypted. Without a proxy, they have no effect.
+    pub fn proxy_credentials(mut self, name: &str, password: &str) -> Self {
+        self.proxy_authorization = proxy_authorization(name, password).map(Some);
         self
     }
 
@@ -266,12 +275,17 @@ impl HttpsBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Local`] if the CA certificates cannot be read, and [`ErrorKind::InvalidInput`]
-    /// if the proxy is not a URL or the user agent cannot be a header.
+    /// if the proxy is not a URL, its credentials cannot be sent, or the user agent cannot be a
+    /// header.
     pub fn build(self) -> Result<Https, Error> {
         let user_agent = HeaderValue::try_from(self.user_agent)
             .map_err(|error| Error::new(ErrorKind::InvalidInput, "").with_source(error))?;
+        let mut proxy = self.proxy?;
+        if let (Some(proxy), Some(value)) = (&mut proxy, self.proxy_authorization?) {
+            proxy.authorization = Some(value);
+        }
         let connector = Connector {
-            proxy: self.proxy?,
+            proxy,
             tls: Arc::new(tls::config(&self.roots)?).into(),
             user_agent,
         };

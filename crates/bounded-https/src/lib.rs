@@ -20,6 +20,8 @@ pub mod fuzz;
 #[cfg(feature = "https")]
 mod https;
 #[cfg(feature = "https")]
+mod pem;
+#[cfg(feature = "https")]
 mod proxy;
 #[cfg(feature = "https")]
 mod resolve;
@@ -36,5 +38,9 @@ pub use client::{Body, BoxFuture, HttpClient, Limits, secret_header};
 pub use error::{Detail, Error, ErrorKind, Unreachable, printable};
 #[cfg(feature = "https")]
 pub use https::{Https, HttpsBuilder};
+/// For `logonbox check`, which speaks to the proxy itself.
+#[cfg(feature = "https")]
+#[doc(hidden)]
+pub use proxy::proxy_authorization;
 #[cfg(feature = "https")]
 pub use tls::{Roots, SYSTEM_CA_FILES};

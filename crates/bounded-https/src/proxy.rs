@@ -40,20 +40,49 @@ impl FromStr for Proxy {
             .map_err(|_| bad("it must be http://name:port"))?;
         Ok(Self {
             address,
-            authorization: user.map(basic).transpose()?,
+            authorization: user.map(of_url).transpose()?,
         })
     }
 }
 
-/// The credentials of `name:password`. Each buffer has its full size from the start, because
-/// growing would leave copies behind that are not wiped.
-fn basic(user: &str) -> Result<HeaderValue, Error> {
+/// The credentials of `name:password` in a URL.
+fn of_url(user: &str) -> Result<HeaderValue, Error> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
-    let room = user.len().saturating_add(1);
+    basic(
+        percent_decode_str(name),
+        percent_decode_str(password),
+        user.len(),
+    )
+}
+
+/// The value of the `Proxy-Authorization` header for a user name and a password (RFC 7617). The
+/// bytes are UTF-8.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidInput`]: the name has a colon, or one of them has a control character.
+pub fn proxy_authorization(name: &str, password: &str) -> Result<HeaderValue, Error> {
+    let bad = |what| Error::new(ErrorKind::InvalidInput, format!("the proxy: {what}"));
+    if name.contains(':') {
+        return Err(bad("a user name has no colon"));
+    }
+    if name.contains(char::is_control) || password.contains(char::is_control) {
+        return Err(bad("a user name and a password have no control characters"));
+    }
+    let length = name.len().saturating_add(password.len());
+    basic(name.bytes(), password.bytes(), length)
+}
+
+/// `length` is that of name and password together, or more. Each buffer has its full size from the
+/// start, because growing would leave copies behind that are not wiped.
+fn basic(
+    name: impl Iterator<Item = u8>,
+    password: impl Iterator<Item = u8>,
+    length: usize,
+) -> Result<HeaderValue, Error> {
+    let room = length.saturating_add(1);
     let mut plain = Zeroizing::new(Vec::with_capacity(room));
-    plain.extend(percent_decode_str(name));
-    plain.push(b':');
-    plain.extend(percent_decode_str(password));
+    plain.extend(name.chain([b':']).chain(password));
     let mut value = String::with_capacity(room.saturating_mul(2).saturating_add(16));
     value.push_str("Basic ");
     STANDARD.encode_string(&*plain, &mut value);
@@ -63,6 +92,34 @@ fn basic(user: &str) -> Result<HeaderValue, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_and_a_password_are_sent_as_utf_8() {
+        // RFC 7617, sections 2 and 2.1.
+        for (name, password, expected) in [
+            (
+                "Aladdin",
+                "open sesame",
+                "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            ),
+            ("test", "123\u{a3}", "Basic dGVzdDoxMjPCow=="),
+            ("", "a%3A:b", "Basic OmElM0E6Yg=="),
+        ] {
+            let value = proxy_authorization(name, password).unwrap();
+            assert!(value.is_sensitive());
+            assert_eq!(value.to_str().unwrap(), expected);
+        }
+        for (name, password) in [
+            ("a:b", "c"),
+            ("a\n", "c"),
+            ("a", "c\u{7f}"),
+            ("a", "c\u{85}"),
+        ] {
+            let error = proxy_authorization(name, password).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(!error.to_string().contains("a:b"), "{error}");
+        }
+    }
 
     #[test]
     fn an_address_with_or_without_a_name_and_a_password() {

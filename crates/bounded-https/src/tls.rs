@@ -2,6 +2,7 @@
 //! turned off, and nothing is read from the environment.
 
 use std::io::ErrorKind::NotFound;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
@@ -12,6 +13,7 @@ use rustls::sign::SigningKey;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Error, ErrorKind};
+use crate::pem;
 
 /// The files in which distributions keep their CA certificates: Debian, Ubuntu, Alpine and Arch;
 /// Fedora and RHEL (two names); SUSE; the BSD-like `/etc/ssl/cert.pem`. The first that exists is
@@ -31,15 +33,34 @@ pub enum Roots {
     /// The system's: the first file of [`SYSTEM_CA_FILES`] that exists.
     #[default]
     System,
-    /// These, in PEM form.
+    /// These, in PEM form. Each must be usable. Text between them is allowed, and other blocks are
+    /// not.
     Pem(Vec<u8>),
+    /// As [`Pem`](Self::Pem), from this file. Errors name it.
+    PemFile(PathBuf, Vec<u8>),
+}
+
+impl Roots {
+    /// The certificates as rustls takes them, for `logonbox check`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Local`]: they cannot be used.
+    #[doc(hidden)]
+    pub fn store(&self) -> Result<RootCertStore, Error> {
+        match self {
+            Self::System => system(),
+            Self::Pem(pem) => {
+                pem::certificates(pem).map_err(|why| local(format!("CA certificates: {why}")))
+            }
+            Self::PemFile(path, pem) => {
+                pem::certificates(pem).map_err(|why| local(format!("{}: {why}", path.display())))
+            }
+        }
+    }
 }
 
 pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Error> {
-    let roots = match roots {
-        Roots::System => system()?,
-        Roots::Pem(pem) => given(pem)?,
-    };
     let provider = CryptoProvider {
         key_provider: &NoKeys,
         ..ring::default_provider()
@@ -47,7 +68,7 @@ pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Error> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| local(error.to_string()))?
-        .with_root_certificates(roots)
+        .with_root_certificates(roots.store()?)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // A login has one connection, so there is no session to resume.
@@ -86,25 +107,6 @@ fn system() -> Result<RootCertStore, Error> {
     Err(local(
         "no CA certificates: install the package ca-certificates".to_owned(),
     ))
-}
-
-/// The CA certificates of a chosen file. All of them must be usable, so that no intended CA is
-/// missing.
-pub(crate) fn given(pem: &[u8]) -> Result<RootCertStore, Error> {
-    let bad = |why: String| local(format!("the given CA certificates: {why}"));
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| bad(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(bad(
-            "no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned(),
-        ));
-    }
-    Ok(roots)
 }
 
 fn local(what: String) -> Error {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 pub use self::answers::{Unfit, otp_to_send, password_to_send};
 pub use self::prompts::{otp as otp_prompt, refusal};
 use self::task::{Answer, Event, FAREWELL, Task};
-use crate::config::{Airlock, Config, Password, Tls};
+use crate::config::{Airlock, Config, Password, ProxyCredentials, Tls};
 use crate::conversation::{CHANCES, Context, broke_off};
 use crate::delay::delay_refusal;
 use crate::host::{Echo, Secret};
@@ -27,21 +27,28 @@ use crate::texts;
 /// # Errors
 ///
 /// [`ErrorKind::InvalidInput`]: no application can have the configured id.
-pub fn client_builder(config: &Config, url: &BaseUrl) -> Result<ClientBuilder, Error> {
+pub fn client_builder(
+    config: &Config,
+    url: &BaseUrl,
+    credentials: Option<&ProxyCredentials>,
+) -> Result<ClientBuilder, Error> {
     let application = config.airlock.application.as_deref();
-    let builder = Client::builder(url.clone())
+    let mut builder = Client::builder(url.clone())
         .application(application.map_or(Application::None, Application::Id))?
         .timeout(config.wait.connect_seconds);
-    Ok(match &config.tls.proxy {
-        Some(proxy) => builder.proxy(proxy),
-        None => builder,
-    })
+    if let Some(proxy) = &config.tls.proxy {
+        builder = builder.proxy(proxy);
+    }
+    if let Some(credentials) = credentials {
+        builder = builder.proxy_credentials(credentials.name(), credentials.password());
+    }
+    Ok(builder)
 }
 
 fn client(builder: ClientBuilder, tls: &Tls) -> Result<Client, Error> {
     let pem = tls.ca_pem();
     match pem.map_err(|what| Error::new(ErrorKind::Local, what))? {
-        Some(pem) => builder.ca_pem(pem).build(),
+        Some((path, pem)) => builder.ca_pem_from(path, pem).build(),
         None => builder.build(),
     }
 }

@@ -129,12 +129,14 @@ fn authenticate_or_refuse(
         log,
         fields,
     };
+    let credentials = config.tls.proxy_credentials().map_err(wrong)?;
+    let credentials = credentials.as_ref();
     let result = match &config.mode {
         Mode::Push(tenant) => {
-            let builder = push::client_builder(&config, tenant);
+            let builder = push::client_builder(&config, tenant, credentials);
             push::login(&config, tenant, builder, &person, debug, context).map(Proof::Signature)
         }
-        Mode::Airlock(url) => airlock::client_builder(&config, url)
+        Mode::Airlock(url) => airlock::client_builder(&config, url, credentials)
             .map_err(Refusal::from)
             .and_then(|builder| airlock::login(&config, url, builder, &person, debug, context))
             .map(Proof::Flow),

@@ -282,14 +282,20 @@ fn is_outage(unreachable: Unreachable) -> bool {
     )
 }
 
-/// The error, and its causes.
+/// The error, its causes, and the key to look at.
 macro_rules! described {
     ($error:expr) => {{
         let text = $error.to_string();
-        if text.ends_with($error.detail()) {
+        let text = if text.ends_with($error.detail()) {
             text
         } else {
             format!("{text}: {}", $error.detail())
+        };
+        match $error.kind() {
+            Kind::Unreachable(Unreachable::ProxyCredentials) => {
+                format!("{text}; see tls.proxy_credentials_file")
+            }
+            _ => text,
         }
     }};
 }

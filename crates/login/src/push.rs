@@ -17,7 +17,7 @@ use self::gate::Gate;
 use self::task::{End, Event, Order, Task};
 use crate::clean::{for_phone, for_terminal};
 use crate::clock::later;
-use crate::config::{self, Config, Device, Placeholder, Template, Tls};
+use crate::config::{self, Config, Device, Placeholder, ProxyCredentials, Template, Tls};
 use crate::conversation::{Context, broke_off};
 use crate::delay::delay_refusal;
 use crate::host::Echo;
@@ -39,15 +39,22 @@ const SHORT: usize = 19;
 const CODE_TIME: Duration = Duration::from_secs(300);
 
 /// The client for the configured tenant, without the CA certificates: the I/O thread reads those.
-pub fn client_builder(config: &Config, tenant: &TenantAddress) -> ClientBuilder {
-    let builder = Client::builder(tenant.clone())
+pub fn client_builder(
+    config: &Config,
+    tenant: &TenantAddress,
+    credentials: Option<&ProxyCredentials>,
+) -> ClientBuilder {
+    let mut builder = Client::builder(tenant.clone())
         .algorithms(&config.logonbox.algorithms)
         .connect_timeout(config.wait.connect_seconds)
         .person_timeout(config.wait.login_seconds);
-    match &config.tls.proxy {
-        Some(proxy) => builder.proxy(proxy),
-        None => builder,
+    if let Some(proxy) = &config.tls.proxy {
+        builder = builder.proxy(proxy);
     }
+    if let Some(credentials) = credentials {
+        builder = builder.proxy_credentials(credentials.name(), credentials.password());
+    }
+    builder
 }
 
 /// Adds the CA certificates of `tls.ca_file`, if it is set.
@@ -58,7 +65,7 @@ pub fn client_builder(config: &Config, tenant: &TenantAddress) -> ClientBuilder 
 pub fn trusting(builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, Error> {
     let pem = tls.ca_pem();
     match pem.map_err(|what| Error::new(ErrorKind::Local, what))? {
-        Some(pem) => Ok(builder.ca_pem(pem)),
+        Some((path, pem)) => Ok(builder.ca_pem_from(path, pem)),
         None => Ok(builder),
     }
 }

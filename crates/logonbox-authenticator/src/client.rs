@@ -359,6 +359,13 @@ impl ClientBuilder {
         self
     }
 
+    /// As [`ca_pem`](Self::ca_pem), with the content of the file `path`. Errors name the file.
+    #[cfg(feature = "https")]
+    pub fn ca_pem_from(mut self, path: impl Into<PathBuf>, pem: impl Into<Vec<u8>>) -> Self {
+        self.https = self.https.roots(Roots::PemFile(path.into(), pem.into()));
+        self
+    }
+
     /// Trusts the CA certificates in this PEM file instead of the system's. [`build`](Self::build)
     /// reads it.
     #[cfg(feature = "https")]
@@ -372,6 +379,14 @@ impl ClientBuilder {
     #[cfg(feature = "https")]
     pub fn proxy(mut self, url: &str) -> Self {
         self.https = self.https.proxy(url);
+        self
+    }
+
+    /// Sends this user name and this password to the proxy (RFC 7617). The connection to a proxy is
+    /// not encrypted. Without a proxy, they have no effect.
+    #[cfg(feature = "https")]
+    pub fn proxy_credentials(mut self, name: &str, password: &str) -> Self {
+        self.https = self.https.proxy_credentials(name, password);
         self
     }
 
@@ -405,7 +420,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Local`] if the CA certificates cannot be read, and [`ErrorKind::InvalidInput`]
-    /// if the proxy is not a URL or if there is no HTTP client.
+    /// if the proxy is not a URL, if its credentials cannot be sent, or if there is no HTTP client.
     pub fn build(mut self) -> Result<Client, Error> {
         let (keys, signatures) = match (self.keys.take(), self.signatures.take()) {
             (Some(keys), Some(signatures)) => (keys, signatures),
@@ -455,7 +470,7 @@ impl ClientBuilder {
                     let what = format!("{}: {error}", path.display());
                     Error::new(ErrorKind::Local, what).with_source(error)
                 })?;
-                https = https.roots(Roots::Pem(pem));
+                https = https.roots(Roots::PemFile(path.clone(), pem));
             }
             Ok(Arc::new(https.build()?))
         }

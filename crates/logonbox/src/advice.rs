@@ -25,7 +25,8 @@ pub fn advice(word: &str) -> Option<&'static str> {
         "unknown-user" => "This system knows no such user (getent passwd USER).",
         "unreachable" => {
             "Check the name of the server, and that this host may connect to it. If this host needs a \
-             proxy, set `proxy` in [tls]. The module does not use the proxy of the environment."
+             proxy, set `proxy` in [tls], and `proxy_credentials_file` if the proxy asks for a password. The \
+             module does not use the proxy of the environment."
         }
         "tls" => {
             "The certificate of the server is not trusted. If your own CA has signed it, name this CA \

@@ -6,7 +6,7 @@ use login::config::{Config, ConfigError};
 use login::push;
 use login::system::ThisMachine;
 use logonbox_authenticator::blocking::Client;
-use logonbox_authenticator::{Error, TenantAddress};
+use logonbox_authenticator::{Error, ErrorKind, TenantAddress};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
@@ -51,5 +51,8 @@ pub const THIS_MACHINE: ThisMachine = ThisMachine::new(false);
 
 /// A client with the module's settings.
 pub fn client(config: &Config, tenant: &TenantAddress) -> Result<Client, Error> {
-    push::trusting(push::client_builder(config, tenant), &config.tls)?.build_blocking()
+    let credentials = config.tls.proxy_credentials();
+    let credentials = credentials.map_err(|what| Error::new(ErrorKind::Local, what))?;
+    let builder = push::client_builder(config, tenant, credentials.as_ref());
+    push::trusting(builder, &config.tls)?.build_blocking()
 }

@@ -121,22 +121,77 @@ fn whatever_stands_in_place_of_the_ca_file_is_refused_and_named() {
                 let _ = fs::remove_file(&path);
                 symlink(device, &path).unwrap();
             }
-            "byte order mark" => continue,
             _ => put(&path, what, &good),
         }
         let login = setup.login("login", &[]);
         login.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure");
         let reason = value(login.log(), "reason").unwrap();
         assert!(reason.contains("ca.pem"), "{what}: {reason}");
-        let why = if *what == "empty" {
-            "no certificate"
-        } else {
-            why
+        let why = match *what {
+            "empty" => "empty: no certificate",
+            "byte order mark" => "line 1: a byte-order mark",
+            _ => why,
         };
         assert!(reason.contains(why), "{what}: {reason}");
         assert!(login.took() < PROMPTLY, "{what}");
     }
     assert_eq!(setup.tenant.requests().len(), 0);
+}
+
+#[test]
+fn a_ca_file_counts_as_a_whole() {
+    let setup = Setup::new("approve");
+    let path = setup.path("ca.pem");
+    let good = fs::read_to_string(&path).unwrap();
+    let end = good.lines().count();
+    let write = |text: &str| fs::write(&path, text).unwrap();
+    for (text, line, why) in [
+        (
+            format!("# ACME\n {good}"),
+            2,
+            "-----BEGIN must be at the start of the line",
+        ),
+        (
+            good.replace(" CERTIFICATE", " TRUSTED CERTIFICATE"),
+            1,
+            "convert it with openssl x509",
+        ),
+        (
+            format!("{good}{}", good.replace("CERTIFICATE", "PRIVATE KEY")),
+            end + 1,
+            "a private key; remove it",
+        ),
+        (
+            format!("{}{good}", good.trim_end()),
+            end,
+            "a line break must follow",
+        ),
+        (
+            good.replace("-----END CERTIFICATE-----", ""),
+            1,
+            "no -----END CERTIFICATE-----",
+        ),
+    ] {
+        write(&text);
+        let login = setup.login("login", &[]);
+        login.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure");
+        let reason = value(login.log(), "reason").unwrap();
+        let place = format!("{}: line {line}: ", path.display());
+        assert!(
+            reason.contains(&place) && reason.contains(why),
+            "{text}: {reason}"
+        );
+    }
+    assert_eq!(setup.tenant.connections(), 0);
+    for text in [
+        good.replace('\n', "\r\n"),
+        good.replace(" CERTIFICATE", " X509 CERTIFICATE"),
+        format!("ACME\n====\n\n{good}\n# that is all\n"),
+    ] {
+        write(&text);
+        let login = setup.login("login", &[]);
+        assert_eq!(login.code(), "PAM_SUCCESS", "{text}: {:#?}", login.events);
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn log_in(tenant: &Tenant, user: &str, account: &str, answers: &[Answer]) -> End
     let Mode::Airlock(url) = &config.mode else {
         panic!("not Airlock");
     };
-    let builder = client_builder(&config, url)
+    let builder = client_builder(&config, url, None)
         .unwrap()
         .ca_pem(tenant.ca_pem());
     let time = Time::default();

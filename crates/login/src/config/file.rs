@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::Uid;
+use zeroize::Zeroizing;
 
 /// How a symlink at the end of a path is treated. Distributions link their CA bundles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,39 @@ pub fn read_trusted(path: &Path, symlinks: Symlinks, limit: u64) -> Result<Vec<u
     };
     let opened = open(path, FLAGS | flags, Mode::empty());
     read(opened.map_err(not_opened)?.into(), limit)
+}
+
+/// Reads a secret by the rules of [`read_trusted`], without symlinks. Group and others must not be
+/// able to read the file.
+///
+/// # Errors
+///
+/// Names the problem and the fix.
+pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, String> {
+    let opened = open(path, FLAGS | OFlag::O_NOFOLLOW, Mode::empty());
+    let file = File::from(opened.map_err(|error| match error {
+        Errno::EACCES if !Uid::effective().is_root() => format!(
+            "{}: this program runs as uid {}, and only the owner may read this file",
+            not_opened(error),
+            Uid::effective()
+        ),
+        error => not_opened(error),
+    })?);
+    let metadata = regular(&file)?;
+    if metadata.mode() & 0o066 != 0 {
+        return Err(format!(
+            "is open to group or others (mode {:o}); run chmod 600 {}",
+            metadata.mode() & 0o7777,
+            path.display()
+        ));
+    }
+    only_owner_writes(&metadata)?;
+    // Growing would leave copies behind that are not wiped, and the standard library wants room to
+    // see the end.
+    let room = usize::try_from(limit).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room.saturating_add(64)));
+    read_into(&mut bytes, file, limit)?;
+    Ok(bytes)
 }
 
 /// A directory that is owned by root or the effective user. Group and others cannot create, rename
@@ -105,19 +139,29 @@ fn only_owner_writes(metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
-fn read(file: File, limit: u64) -> Result<Vec<u8>, String> {
+fn regular(file: &File) -> Result<Metadata, String> {
     let metadata = file.metadata().map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
+    if metadata.is_file() {
+        Ok(metadata)
+    } else {
+        Err("is not a regular file".to_owned())
     }
-    only_owner_writes(&metadata)?;
+}
+
+fn read(file: File, limit: u64) -> Result<Vec<u8>, String> {
+    only_owner_writes(&regular(&file)?)?;
     let mut bytes = Vec::new();
+    read_into(&mut bytes, file, limit)?;
+    Ok(bytes)
+}
+
+fn read_into(bytes: &mut Vec<u8>, file: File, limit: u64) -> Result<(), String> {
     // One byte more than allowed, to detect a larger file.
     file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
+        .read_to_end(bytes)
         .map_err(|error| error.to_string())?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
-        Ok(bytes)
+        Ok(())
     } else {
         Err(format!("is larger than {limit} bytes"))
     }
@@ -165,6 +209,30 @@ mod tests {
                 .contains("regular")
         );
         assert!(read(&dir.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn only_the_owner_of_a_secret_can_read_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "0123456789").unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o666] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = read_secret(&path, 10).unwrap_err();
+            let fix = format!("run chmod 600 {}", path.display());
+            assert!(error.ends_with(&fix), "{mode:o}: {error}");
+        }
+        for mode in [0o600, 0o400] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(*read_secret(&path, 10).unwrap(), b"0123456789");
+        }
+        assert!(read_secret(&path, 9).unwrap_err().contains("larger"));
+        let link = dir.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(read_secret(&link, 10).unwrap_err().contains("link"));
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        assert!(read_secret(&fifo, 10).unwrap_err().contains("regular"));
     }
 
     #[test]

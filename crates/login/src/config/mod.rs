@@ -2,6 +2,7 @@
 
 #[macro_use]
 mod table;
+mod credentials;
 pub mod file;
 mod list;
 mod service;
@@ -17,6 +18,7 @@ use logonbox_authenticator::TenantAddress;
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Uid, eaccess};
 
+pub use credentials::ProxyCredentials;
 pub use list::Setting;
 pub use settings::{
     Airlock, AirlockDevice, Announce, Code, Conversation, Device, Exempt, LogonBox, OnUnavailable,
@@ -33,11 +35,10 @@ use table::{Given, Value, Wrong, document};
 const FILE_LIMIT: u64 = 64 << 10;
 /// In bytes. It is twenty times the size of a distribution's bundle.
 const CA_FILE_LIMIT: u64 = 4 << 20;
-/// Each certificate in a bundle begins with it (RFC 7468, section 5.1).
-const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 const NO_TENANT: &str = "must be set, for instance \"acme.logonbox.directory\"";
 const NO_URL: &str = "must be set, for instance \"https://iam.acme.com/auth/rest\"";
+const NO_PROXY: &str = "has no effect without tls.proxy: set both or none";
 const NO_CODE: &str = "must hold {code}: users read it on the phone and type it \
                        (conversation.code = \"type\")";
 
@@ -151,6 +152,9 @@ impl Config {
         if matches!(mode, Mode::Push(_)) && file.conversation.code == Code::Type && !shows_code {
             return unset("logonbox.prompt", NO_CODE);
         }
+        if file.tls.proxy_credentials_file.is_some() && file.tls.proxy.is_none() {
+            return unset("tls.proxy_credentials_file", NO_PROXY);
+        }
         Ok(Self {
             mode,
             logonbox: file.logonbox,
@@ -199,27 +203,19 @@ fn advice(path: &Path) -> String {
 }
 
 impl Tls {
-    /// The CA certificates of `ca_file`, if it is set.
+    /// The name and the content of `ca_file`, if it is set.
     ///
     /// # Errors
     ///
     /// Names the file, and the reason.
-    pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, String> {
+    pub fn ca_pem(&self) -> Result<Option<(&Path, Vec<u8>)>, String> {
         let Some(path) = &self.ca_file else {
             return Ok(None);
         };
         read_trusted(path, Symlinks::Follow, CA_FILE_LIMIT)
-            .and_then(with_certificates)
-            .map(Some)
+            .map(|pem| Some((path.as_path(), pem)))
             .map_err(|complaint| format!("{}: {complaint}", path.display()))
     }
-}
-
-fn with_certificates(pem: Vec<u8>) -> Result<Vec<u8>, String> {
-    if pem.windows(PEM.len()).any(|bytes| bytes == PEM) {
-        return Ok(pem);
-    }
-    Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it".to_owned())
 }
 
 #[cfg(test)]

@@ -251,15 +251,25 @@ settings! {
     /// `[tls]`.
     #[derive(Debug, Clone)]
     pub struct Tls {
-        /// A file of CA certificates (PEM) that the module trusts instead of those of the system.
-        /// Every certificate in it must be valid. The module reads it at every login. See `FILES`.
+        /// A file of CA certificates (PEM) that the module trusts instead of those of the system. The
+        /// module reads it at every login. If it cannot use a part of the file, it refuses every
+        /// login (`local-failure`). See `FILES`.
         /// Absolute path, or empty.
         pub ca_file: Option<PathBuf> = "" => optional(absolute_path),
 
         /// An HTTP proxy that passes connections on (CONNECT). The HTTPS connection to the server goes
-        /// through it unchanged. A user name and a password are not supported. The environment is
-        /// never read for a proxy. `http://name:port`, or empty.
+        /// through it unchanged. The environment is never read for a proxy. A user name and a password
+        /// belong into the file that `proxy_credentials_file` names.
+        /// `http://name:port`, or empty.
         pub proxy: Option<String> = "" => optional(proxy),
+
+        /// A file with the user name and the password for the proxy. It has one line,
+        /// `user:password`, in UTF-8. The module sends it to the proxy without encryption
+        /// (`Proxy-Authorization: Basic`). Only the owner of the file may read it (`chmod 600`), so
+        /// that programs that run as the user, such as screen lockers, cannot use this proxy. See
+        /// `FILES`.
+        /// Absolute path, or empty.
+        pub proxy_credentials_file: Option<PathBuf> = "" => optional(absolute_path),
     }
 }
 

@@ -140,11 +140,20 @@ fn errors_name_file_line_and_key() {
         ),
         (
             "[tls]\nproxy = \"http://user:pw@proxy:3128\"",
-            "line 4, tls.proxy",
+            "line 4, tls.proxy: must be http://name:port; put user:password into a file, and name this \
+             file in proxy_credentials_file",
+        ),
+        (
+            "[tls]\nproxy = \"http://proxy:1\"\nproxy_credentials_file = \"proxy\"",
+            "line 5, tls.proxy_credentials_file: must be an absolute path",
+        ),
+        (
+            "[tls]\nproxy_credentials_file = \"/etc/security/proxy\"",
+            "tls.proxy_credentials_file: has no effect without tls.proxy",
         ),
         (
             "[tls]\nverify = false",
-            "line 4, tls.verify: unknown key; known here: ca_file, proxy",
+            "line 4, tls.verify: unknown key; known here: ca_file, proxy, proxy_credentials_file",
         ),
         (
             "[wait]\nconnect_seconds = 0",

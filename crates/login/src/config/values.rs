@@ -239,6 +239,11 @@ pub fn proxy(text: &str) -> Result<String, String> {
         .map(str::parse::<TenantAddress>);
     match address {
         Some(Ok(_)) => Ok(text.to_owned()),
+        _ if text.contains('@') => Err(
+            "must be http://name:port; put user:password into a file, and name this file in \
+             proxy_credentials_file"
+                .to_owned(),
+        ),
         _ => Err("must be http://name:port".to_owned()),
     }
 }

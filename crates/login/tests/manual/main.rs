@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use login::config::file::TrustedDir;
-use login::config::{Config, table};
+use login::config::{Config, Mode, table};
+use login::push;
+use logonbox_authenticator::ClientBuilder;
 
 const PAGE: &str = "packaging/man/pam_logonbox.toml.5";
 const EXAMPLE: &str = "conf/pam_logonbox.toml";
@@ -210,10 +212,62 @@ fn complaints_about_files(dir: &Path) -> Vec<String> {
     complaints
 }
 
+/// Complaints about CA certificates.
+fn complaints_about_certificates(dir: &Path) -> Vec<String> {
+    let file = dir.join("ca.pem");
+    let text = format!("{TENANT}[tls]\nca_file = {file:?}\n");
+    let config = Config::parse(Path::new("/x.toml"), &text, "").unwrap();
+    let Mode::Push(tenant) = &config.mode else {
+        panic!("a tenant");
+    };
+    let begin = "-----BEGIN CERTIFICATE-----\n";
+    [
+        format!("\u{feff}{begin}"),
+        format!(" {begin}"),
+        format!("{begin}-----END CERTIFICATE-----{begin}"),
+        begin.replace("CERT", "TRUSTED CERT"),
+        begin.replace("CERTIFICATE", "PRIVATE KEY"),
+        begin.replace("CERTIFICATE", "PKCS7"),
+        begin.to_owned(),
+        "0".to_owned(),
+    ]
+    .map(|pem| {
+        fs::write(&file, pem).unwrap();
+        let builder = push::client_builder(&config, tenant, None);
+        let built = push::trusting(builder, &config.tls).and_then(ClientBuilder::build);
+        built.unwrap_err().detail().to_owned()
+    })
+    .into()
+}
+
+/// Complaints about the credentials for a proxy.
+fn complaints_about_credentials(dir: &Path) -> Vec<String> {
+    let file = dir.join("proxy");
+    let text =
+        format!("{TENANT}[tls]\nproxy = \"http://proxy:1\"\nproxy_credentials_file = {file:?}\n");
+    let config = Config::parse(Path::new("/x.toml"), &text, "").unwrap();
+    [
+        ("user:password", 0o644),
+        ("password", 0o600),
+        ("user:password\n\n", 0o600),
+        ("\u{feff}user:password", 0o600),
+    ]
+    .map(|(text, mode)| {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let complaint = config.tls.proxy_credentials().unwrap_err();
+        // The page has one word for the file.
+        complaint.replace(&format!("chmod 600 {}", file.display()), "chmod 600 file")
+    })
+    .into()
+}
+
 #[test]
 fn the_complaints_in_the_page_are_those_of_the_code() {
     let dir = tempfile::tempdir().unwrap();
     let mut complaints = complaints_about_files(dir.path());
+    complaints.extend(complaints_about_certificates(dir.path()));
+    complaints.extend(complaints_about_credentials(dir.path()));
     for file in [
         String::new(),
         format!("{TENANT}[wait]\nconnect_seconds = 0\n"),
@@ -228,6 +282,8 @@ fn the_complaints_in_the_page_are_those_of_the_code() {
         format!("{TENANT}[accounts]\nlee.smith = \"ls@acme.com\"\n"),
         URL.replace("mode = \"airlock\"\n", ""),
         format!("{TENANT}mode = \"airlock\"\n"),
+        format!("{TENANT}[tls]\nproxy = \"http://user:password@proxy:1\"\n"),
+        format!("{TENANT}[tls]\nproxy_credentials_file = \"/proxy\"\n"),
     ] {
         complaints.push(complaint(&file));
     }

@@ -128,12 +128,13 @@ fn the_page_has_the_codes_that_the_module_returns() {
     assert_eq!(codes, returned);
 }
 
-const UNREACHABLE: [Unreachable; 6] = [
+const UNREACHABLE: [Unreachable; 7] = [
     Unreachable::Lookup,
     Unreachable::Refused,
     Unreachable::NoRoute,
     Unreachable::Cut,
     Unreachable::Proxy,
+    Unreachable::ProxyCredentials,
     Unreachable::ServerError,
 ];
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bounded_https::Roots;
 use login::clean::for_log;
 use login::config::{Config, Mode, Pins, Setting};
 use login::pins;
@@ -15,7 +16,7 @@ use super::directories::open_to_others;
 use super::exemptions;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_d::Place;
-use super::server::certificate::usable;
+use super::server::roots;
 use crate::setup::THIS_MACHINE;
 
 /// The configurations that could be read: by file, and for each service with the file.
@@ -64,6 +65,7 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             report.checked(Area::Configuration, format!("{what}{where_named}"));
             above(path, &config, report);
             certificates(path, &config, &settings, report);
+            proxy_credentials(path, &config, &settings, report);
             exemptions::check(path, &config, &settings, &THIS_MACHINE, report);
             accounts(
                 path,
@@ -174,7 +176,12 @@ fn above(path: &Path, config: &Config, report: &mut Report) {
         Mode::Push(_) if config.logonbox.pins != Pins::Off => Some(Path::new(pins::DIRECTORY)),
         _ => None,
     };
-    let files = [Some(path), config.tls.ca_file.as_deref(), keys];
+    let files = [
+        Some(path),
+        config.tls.ca_file.as_deref(),
+        config.tls.proxy_credentials_file.as_deref(),
+        keys,
+    ];
     for (file, open) in files
         .into_iter()
         .flatten()
@@ -198,18 +205,9 @@ fn above(path: &Path, config: &Config, report: &mut Report) {
 }
 
 fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
-    let read = config
-        .tls
-        .ca_pem()
-        .and_then(|pem| match (pem, &config.tls.ca_file) {
-            (Some(pem), Some(file)) => usable(&pem)
-                .map(Some)
-                .map_err(|what| format!("{}: {what}", file.display())),
-            _ => Ok(None),
-        });
-    match read {
-        Ok(None) => {}
-        Ok(Some(())) => report.checked(Area::Configuration, "tls.ca_file"),
+    match roots(&config.tls) {
+        Ok(Roots::System) => {}
+        Ok(_) => report.checked(Area::Configuration, "tls.ca_file"),
         Err(what) => report.add(
             Area::Configuration,
             Finding::new(
@@ -220,6 +218,32 @@ fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut
                 "Put the CA certificates there as PEM, owned by root and writable by nobody else.",
             )
             .in_file(path, line(settings, "ca_file")),
+        ),
+    }
+}
+
+fn proxy_credentials(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
+    let key = "tls.proxy_credentials_file";
+    let Some(file) = &config.tls.proxy_credentials_file else {
+        return;
+    };
+    if access(file, AccessFlags::R_OK) == Err(Errno::EACCES) {
+        let why = "only root may read it: run this as root";
+        report.skipped(Area::Configuration, key, why);
+        return;
+    }
+    match config.tls.proxy_credentials() {
+        Ok(_) => report.checked(Area::Configuration, key),
+        Err(what) => report.add(
+            Area::Configuration,
+            Finding::new(
+                Severity::Error,
+                "config-proxy-credentials",
+                what,
+                "Until it is right, every login with this configuration is refused.",
+                "Put user:password there as one line, owned by root, with mode 0600.",
+            )
+            .in_file(path, line(settings, "proxy_credentials_file")),
         ),
     }
 }
@@ -460,6 +484,18 @@ mod tests {
             assert_eq!(ids(&text, mode), expected, "{text}");
         }
         let dir = tempfile::tempdir().unwrap();
+        let proxy = dir.path().join("proxy");
+        std::fs::write(&proxy, "user:password").unwrap();
+        for (mode, expected) in [
+            (0o600, vec![]),
+            (0o644, vec![("config-proxy-credentials", Some(5))]),
+        ] {
+            std::fs::set_permissions(&proxy, std::fs::Permissions::from_mode(mode)).unwrap();
+            let tls = format!(
+                "{TENANT}[tls]\nproxy = \"http://proxy:1\"\nproxy_credentials_file = {proxy:?}\n"
+            );
+            assert_eq!(ids(&tls, 0o600), expected, "{mode:o}");
+        }
         let (open, ca) = (dir.path().join("open"), dir.path().join("open/ca.pem"));
         std::fs::create_dir(&open).unwrap();
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();

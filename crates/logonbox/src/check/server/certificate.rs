@@ -5,12 +5,11 @@ use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bounded_https::{Roots, SYSTEM_CA_FILES};
+use bounded_https::Roots;
 use logonbox_authenticator::TenantAddress;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
@@ -63,9 +62,10 @@ pub fn look(
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let name = ServerName::try_from(server.host().trim_matches(['[', ']']).to_owned())
         .map_err(|error| error.to_string())?;
+    let trusted = roots.store().map_err(|error| error.detail().to_owned())?;
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let witness = Arc::new(Witness {
-        trusted: verifier(store(roots)?, &provider)?,
+        trusted: verifier(trusted, &provider)?,
         provider: Arc::clone(&provider),
         now: since,
         seen: Mutex::new(None),
@@ -122,32 +122,6 @@ fn date(
         name.eq_ignore_ascii_case("date")
             .then(|| value.trim().to_owned())
     })
-}
-
-fn store(roots: &Roots) -> Result<RootCertStore, String> {
-    let pem = match roots {
-        Roots::Pem(pem) => pem.clone(),
-        _ => SYSTEM_CA_FILES
-            .iter()
-            .find_map(|path| std::fs::read(path).ok())
-            .ok_or("no CA certificates: install the package ca-certificates")?,
-    };
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
-    Ok(store)
-}
-
-/// Checks that the module can use every one of these certificates.
-pub fn usable(pem: &[u8]) -> Result<(), String> {
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        store.add(certificate).map_err(|error| error.to_string())?;
-    }
-    if store.is_empty() {
-        return Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it".to_owned());
-    }
-    Ok(())
 }
 
 fn verifier(

@@ -7,6 +7,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bounded_https::proxy_authorization;
+use login::config::Tls;
 use logonbox_authenticator::TenantAddress;
 
 /// Larger than any answer of a proxy to CONNECT.
@@ -40,8 +42,8 @@ const STEPS: u32 = 3;
 
 impl Line {
     /// Opens a connection. Each step may take `wait`.
-    pub fn open(to: &TenantAddress, proxy: Option<&str>, wait: Duration) -> Result<Self, Stop> {
-        let Some(proxy) = proxy else {
+    pub fn open(to: &TenantAddress, tls: &Tls, wait: Duration) -> Result<Self, Stop> {
+        let Some(proxy) = &tls.proxy else {
             return connect(to, wait).map(|stream| Self::new(stream, wait));
         };
         let proxy = proxy.strip_prefix("http://").unwrap_or(proxy);
@@ -51,7 +53,7 @@ impl Line {
             .parse()
             .map_err(|why| Stop::NoSuchName(proxy.to_owned(), format!("{why}")))?;
         let mut line = Self::new(connect(&address, wait)?, wait);
-        tunnel(&mut line, to).map_err(|error| match error.kind() {
+        tunnel(&mut line, to, tls).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Stop::Late,
             _ => Stop::Proxy(error.to_string()),
         })?;
@@ -123,12 +125,18 @@ fn connect(to: &TenantAddress, wait: Duration) -> Result<TcpStream, Stop> {
 }
 
 /// Asks the proxy to connect (RFC 9110, section 9.3.6).
-fn tunnel(stream: &mut Line, to: &TenantAddress) -> io::Result<()> {
+fn tunnel(stream: &mut Line, to: &TenantAddress, tls: &Tls) -> io::Result<()> {
     let target = format!("{}:{}", to.host(), to.port());
-    write!(
-        stream,
-        "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"
-    )?;
+    write!(stream, "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")?;
+    // Another check reports an unusable file.
+    if let Ok(Some(credentials)) = tls.proxy_credentials()
+        && let Ok(value) = proxy_authorization(credentials.name(), credentials.password())
+    {
+        stream.write_all(b"Proxy-Authorization: ")?;
+        stream.write_all(value.as_bytes())?;
+        stream.write_all(b"\r\n")?;
+    }
+    stream.write_all(b"\r\n")?;
     let mut answer = Vec::new();
     let mut byte = [0];
     // Byte by byte, because the bytes after the answer belong to TLS.

@@ -1,6 +1,6 @@
 //! Checks the server: its connection, certificate and clock, and its data about a user.
 
-pub mod certificate;
+mod certificate;
 mod line;
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use bounded_https::blocking::EventLoop;
 use bounded_https::http::{self, Method, Request};
 use bounded_https::{Body, HttpClient, Https, Limits, Roots};
 use login::clean::for_log;
-use login::config::{Config, Mode};
+use login::config::{Config, Mode, Tls};
 use login::host::User;
 use login::pins::{self, DIRECTORY};
 use login::policy::{Exemption, exemption, known_user};
@@ -74,6 +74,22 @@ pub fn check(
     }
 }
 
+/// The CA certificates that the module trusts.
+///
+/// # Errors
+///
+/// The module's reason why it cannot use `ca_file`.
+pub fn roots(tls: &Tls) -> Result<Roots, String> {
+    let Some((path, pem)) = tls.ca_pem()? else {
+        return Ok(Roots::System);
+    };
+    let roots = Roots::PemFile(path.to_owned(), pem);
+    match roots.store() {
+        Ok(_) => Ok(roots),
+        Err(error) => Err(error.detail().to_owned()),
+    }
+}
+
 struct Server<'s> {
     path: &'s Path,
     config: &'s Config,
@@ -89,11 +105,8 @@ impl Server<'_> {
     }
 
     fn roots(&self) -> Roots {
-        match self.config.tls.ca_pem() {
-            Ok(Some(pem)) if certificate::usable(&pem).is_ok() => Roots::Pem(pem),
-            // Another check reports an unusable file.
-            _ => Roots::System,
-        }
+        // Another check reports an unusable file.
+        roots(&self.config.tls).unwrap_or_default()
     }
 
     /// Checks name, connection, certificate and clock. Returns whether a request can be sent.
@@ -101,7 +114,7 @@ impl Server<'_> {
         const WHY: &str = "Until it can be reached, every login is refused, or goes on without the phone where on_unavailable says so.";
         let wait = self.config.wait.connect_seconds;
         let proxy = self.config.tls.proxy.as_deref();
-        let mut line = match Line::open(self.authority, proxy, wait) {
+        let mut line = match Line::open(self.authority, &self.config.tls, wait) {
             Ok(line) => line,
             Err(stop) => {
                 let (id, what, advice) = self.stopped(&stop);
@@ -167,7 +180,7 @@ impl Server<'_> {
             Stop::Proxy(said) => (
                 "server-proxy",
                 format!("The proxy does not connect to {name}: {}", for_log(said)),
-                "Let the proxy connect there, or correct [tls] proxy.",
+                "Let the proxy connect there, or correct proxy or proxy_credentials_file in [tls].",
             ),
             Stop::Late => (
                 "server-late",
@@ -339,6 +352,10 @@ impl Server<'_> {
             .user_agent(concat!("logonbox/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = &self.config.tls.proxy {
             builder = builder.proxy(proxy);
+        }
+        // Another check reports an unusable file.
+        if let Ok(Some(credentials)) = self.config.tls.proxy_credentials() {
+            builder = builder.proxy_credentials(credentials.name(), credentials.password());
         }
         builder
             .build()

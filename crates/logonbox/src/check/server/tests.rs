@@ -179,6 +179,33 @@ fn the_way_there() {
 }
 
 #[test]
+fn a_proxy_gets_the_credentials() {
+    use std::io::{Read, Write};
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::new(Certificate::Good);
+    let file = stage.dir.path().join("proxy");
+    std::fs::write(&file, "user:password\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxy = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") && client.read(&mut byte).unwrap() == 1 {
+            request.push(byte[0]);
+        }
+        client.write_all(b"HTTP/1.1 407 Again\r\n\r\n").unwrap();
+        String::from_utf8(request).unwrap()
+    });
+    let text = format!("{PUSH}proxy = \"http://{address}\"\nproxy_credentials_file = {file:?}\n");
+    assert_eq!(stage.ids(&text, None), ["server-proxy"]);
+    let request = proxy.join().unwrap();
+    let header = "\r\nProxy-Authorization: Basic dXNlcjpwYXNzd29yZA==\r\n";
+    assert!(request.contains(header), "{request}");
+}
+
+#[test]
 fn a_person() {
     let stage = Stage::new(Certificate::Good);
     let checked = |text: &str, user: &str| {

@@ -1,0 +1,313 @@
+//! Reads chosen CA certificates in PEM form (RFC 7468). A block that a lenient reader skips is an
+//! error, so that no intended CA is missing. Text and comments between the blocks are allowed.
+
+use std::io::BufRead;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The kind of a line, with the label of a block.
+#[derive(Clone, Copy)]
+enum Kind<'p> {
+    Text,
+    Begin(&'p [u8]),
+    End(&'p [u8]),
+}
+
+/// Reads all certificates. Each must be usable.
+///
+/// # Errors
+///
+/// Names the line, the problem and the fix.
+pub(crate) fn certificates(pem: &[u8]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    let mut begun: Option<(&[u8], usize)> = None;
+    let mut rest = pem;
+    // Most lines are base64, which has no dash.
+    while let Some((before, line, after)) = next_with_dash(rest) {
+        rest = after;
+        let offset = pem
+            .len()
+            .saturating_sub(after.len())
+            .saturating_sub(line.len());
+        let at = |what: String| placed(pem, offset, &what);
+        begun = match (kind(line).map_err(at)?, begun) {
+            (Kind::Text, None) => None,
+            (Kind::Begin(label), None) => {
+                expect_certificate(label).map_err(at)?;
+                Some((label, offset))
+            }
+            (Kind::End(label), Some((same, start))) if label == same => {
+                add(&mut roots, before).map_err(|what| placed(pem, start, &what))?;
+                None
+            }
+            (Kind::End(_), None) => {
+                return Err(at("no -----BEGIN before this -----END".to_owned()));
+            }
+            (Kind::Text, Some(_)) => {
+                return Err(at(
+                    "neither base64 nor the end of the certificate".to_owned()
+                ));
+            }
+            (Kind::Begin(_) | Kind::End(_), Some((label, start))) => {
+                return Err(endless(pem, label, start));
+            }
+        };
+    }
+    match begun {
+        Some((label, start)) => Err(endless(pem, label, start)),
+        None if pem.trim_ascii().is_empty() => Err("empty: no certificate".to_owned()),
+        None if roots.is_empty() => {
+            Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned())
+        }
+        None => Ok(roots),
+    }
+}
+
+/// The next line that has a dash, with the lines before it and the text after it.
+fn next_with_dash(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let before = through(text, b'-').filter(|before| before.ends_with(b"-"))?;
+    let start = before.iter().rposition(|byte| *byte == b'\n');
+    let (before, line) = text.split_at_checked(start.map_or(0, |at| at.saturating_add(1)))?;
+    let (line, after) = line.split_at_checked(through(line, b'\n')?.len())?;
+    Some((before, line, after))
+}
+
+/// The text up to and including the first such byte, or all of it. This is the one way of the
+/// standard library to find a byte fast, and a bundle is large.
+fn through(text: &[u8], byte: u8) -> Option<&[u8]> {
+    let length = { text }.skip_until(byte).ok()?;
+    text.get(..length)
+}
+
+fn placed(pem: &[u8], offset: usize, what: &str) -> String {
+    let before = pem.iter().take(offset);
+    let line = before
+        .filter(|byte| **byte == b'\n')
+        .count()
+        .saturating_add(1);
+    format!("line {line}: {what}")
+}
+
+fn endless(pem: &[u8], label: &[u8], start: usize) -> String {
+    let what = format!("no -----END {}----- after this -----BEGIN", shown(label));
+    placed(pem, start, &what)
+}
+
+fn kind(line: &[u8]) -> Result<Kind<'_>, String> {
+    let has = |word: &[u8]| line.windows(word.len()).any(|bytes| bytes == word);
+    let (is_begin, rest) = match (line.strip_prefix(BEGIN), line.strip_prefix(END)) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) if line.starts_with(b"#") => return Ok(Kind::Text),
+        (None, None) if has(BEGIN) && line.starts_with(BYTE_ORDER_MARK) => {
+            return Err(
+                "a byte-order mark before -----BEGIN; save the text as UTF-8 without it".to_owned(),
+            );
+        }
+        (None, None) if has(BEGIN) => {
+            return Err("-----BEGIN must be at the start of the line".to_owned());
+        }
+        (None, None) if has(END) => {
+            return Err("-----END must be at the start of the line".to_owned());
+        }
+        (None, None) => return Ok(Kind::Text),
+    };
+    let dashes = rest.windows(DASHES.len()).position(|bytes| bytes == DASHES);
+    match dashes.and_then(|dashes| rest.split_at_checked(dashes)) {
+        None => Err("this line must end with five dashes".to_owned()),
+        Some((label, tail)) if tail.trim_ascii_end() != DASHES => {
+            let label = shown(label);
+            Err(format!("a line break must follow {label}-----"))
+        }
+        Some((label, _)) if is_begin => Ok(Kind::Begin(label)),
+        Some((label, _)) => Ok(Kind::End(label)),
+    }
+}
+
+/// Refuses other kinds of blocks. Some hold a CA certificate that would be missing.
+fn expect_certificate(label: &[u8]) -> Result<(), String> {
+    Err(match label {
+        // An old label with the same content (RFC 7468, section 5.1).
+        b"CERTIFICATE" | b"X509 CERTIFICATE" => return Ok(()),
+        b"TRUSTED CERTIFICATE" => "TRUSTED CERTIFICATE is a form that only OpenSSL reads; convert \
+                                   it with openssl x509"
+            .to_owned(),
+        secret if secret.ends_with(b"PRIVATE KEY") => {
+            "a private key; remove it, because this text is not secret".to_owned()
+        }
+        other => {
+            let label = shown(other);
+            format!("{label} is not CERTIFICATE; convert this block, or remove it")
+        }
+    })
+}
+
+/// Adds the certificate of one block. The library knows only one of the two labels.
+fn add(roots: &mut RootCertStore, base64: &[u8]) -> Result<(), String> {
+    let block = [
+        b"-----BEGIN CERTIFICATE-----\n",
+        base64,
+        b"-----END CERTIFICATE-----",
+    ];
+    let certificate = CertificateDer::from_pem_slice(&block.concat())
+        .map_err(|error| format!("the certificate is damaged: {error}"))?;
+    roots
+        .add(certificate)
+        .map_err(|error| format!("the certificate cannot be used: {error}"))
+}
+
+/// At most 40 characters.
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    /// Two CA certificates.
+    fn two() -> [String; 2] {
+        ["one", "two"].map(|name| {
+            let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let key = rcgen::KeyPair::generate().unwrap();
+            let text = STANDARD.encode(params.self_signed(&key).unwrap().der());
+            let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+            let text: Vec<_> = lines.collect();
+            let text = text.join("\n");
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        })
+    }
+
+    #[test]
+    fn every_certificate_of_a_usual_bundle_counts() {
+        let [one, two] = two();
+        let x509 = two.replace(" CERTIFICATE", " X509 CERTIFICATE");
+        for (bundle, count) in [
+            (one.clone(), 1),
+            (one.trim_end().to_owned(), 1),
+            (format!("{one}{two}"), 2),
+            (format!("{one}{two}").replace('\n', "\r\n"), 2),
+            (format!("{one}{x509}"), 2),
+            (x509.replace('\n', "\r\n"), 1),
+            (format!("\u{feff}# ACME\n{one}"), 1),
+            (one.replace("-----\n", "----- \t\n"), 1),
+            (
+                format!(
+                    "ACME Root\n=========\nSHA1-x\n----------\n\n{one}\nsubject=/CN=two\n# -----BEGIN X\n{two}"
+                ),
+                2,
+            ),
+        ] {
+            assert_eq!(
+                certificates(bundle.as_bytes()).unwrap().len(),
+                count,
+                "{bundle}"
+            );
+        }
+        let latin = [b"# Z\xfcrich\n", one.as_bytes()].concat();
+        assert_eq!(certificates(&latin).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_block_that_would_be_skipped_is_an_error_with_its_line() {
+        let [one, two] = two();
+        let lines = one.lines().count();
+        let (second, last) = (lines + 1, lines * 2);
+        let label = |label: &str| format!("{one}{}", two.replace("CERTIFICATE", label));
+        for (bundle, error) in [
+            (String::new(), "empty".to_owned()),
+            ("\r\n \n".to_owned(), "empty".to_owned()),
+            ("ACME\n".to_owned(), "no certificate in PEM form".to_owned()),
+            (
+                format!("\u{feff}{one}"),
+                "line 1: a byte-order mark before -----BEGIN; save".to_owned(),
+            ),
+            (
+                format!("{one}\u{feff}{two}"),
+                format!("line {second}: a byte-order mark"),
+            ),
+            (
+                format!("{one} {two}"),
+                format!("line {second}: -----BEGIN must be at the start"),
+            ),
+            (
+                one.replace("-----END", "\t-----END"),
+                format!("line {lines}: -----END must be at the start"),
+            ),
+            (
+                format!("{}{two}", one.trim_end()),
+                format!("line {lines}: a line break must follow CERTIFICATE-----"),
+            ),
+            (
+                one.replacen('\n', "", 1),
+                "line 1: a line break must follow CERTIFICATE-----".to_owned(),
+            ),
+            (
+                one.replace('\n', "\r"),
+                "line 1: a line break must follow".to_owned(),
+            ),
+            (
+                one.replacen("CERTIFICATE-----", "CERTIFICATE----", 1),
+                "line 1: this line must end with five dashes".to_owned(),
+            ),
+            (
+                label("TRUSTED CERTIFICATE"),
+                format!("line {second}: TRUSTED CERTIFICATE is a form that only OpenSSL reads"),
+            ),
+            (
+                label("EC PRIVATE KEY"),
+                format!("line {second}: a private key; remove it"),
+            ),
+            (
+                label("PKCS7"),
+                format!("line {second}: PKCS7 is not CERTIFICATE"),
+            ),
+            (
+                label("certificate"),
+                format!("line {second}: certificate is not CERTIFICATE"),
+            ),
+            (
+                one.replace("-----END CERTIFICATE-----\n", ""),
+                "line 1: no -----END CERTIFICATE----- after".to_owned(),
+            ),
+            (
+                one.replace("-----END CERTIFICATE-----\n", "") + &two,
+                "line 1: no -----END CERTIFICATE----- after".to_owned(),
+            ),
+            (
+                one.replace("END CERTIFICATE", "END X509 CERTIFICATE"),
+                "line 1: no -----END CERTIFICATE----- after".to_owned(),
+            ),
+            (
+                one.clone() + &two.replace("-----BEGIN", "----BEGIN"),
+                format!("line {last}: no -----BEGIN before"),
+            ),
+            (
+                one.clone() + &two.replace("MII", "M!I"),
+                format!("line {second}: the certificate is damaged"),
+            ),
+            (
+                one.clone() + &two.replace("MII", "M-I"),
+                format!("line {}: neither base64 nor the end", second + 1),
+            ),
+            (
+                one.clone() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+                format!("line {second}: the certificate cannot be used"),
+            ),
+        ] {
+            let why = certificates(bundle.as_bytes()).unwrap_err();
+            assert!(why.starts_with(&error), "{why} instead of {error}");
+        }
+    }
+}
