@@ -169,7 +169,10 @@ fn with_credentials(mode: &str, file: &str) -> (Setup, Receiver<String>) {
     let rest = format!("proxy = \"http://127.0.0.1:{port}\"\n{file}");
     let rest = rest.replace(
         "FILE",
-        &format!("proxy_credentials_file = {:?}", setup.path("proxy")),
+        &format!(
+            "proxy_credentials_file = \"{}\"",
+            setup.path("proxy").display()
+        ),
     );
     let tenant = setup.tenant.authority().to_owned();
     setup.configure(&tenant, "approve", "", &format!("{rest}\n{mode}"));

@@ -215,7 +215,7 @@ fn complaints_about_files(dir: &Path) -> Vec<String> {
 /// Complaints about CA certificates.
 fn complaints_about_certificates(dir: &Path) -> Vec<String> {
     let file = dir.join("ca.pem");
-    let text = format!("{TENANT}[tls]\nca_file = {file:?}\n");
+    let text = format!("{TENANT}[tls]\nca_file = \"{}\"\n", file.display());
     let config = Config::parse(Path::new("/x.toml"), &text, "").unwrap();
     let Mode::Push(tenant) = &config.mode else {
         panic!("a tenant");
@@ -243,8 +243,10 @@ fn complaints_about_certificates(dir: &Path) -> Vec<String> {
 /// Complaints about the credentials for a proxy.
 fn complaints_about_credentials(dir: &Path) -> Vec<String> {
     let file = dir.join("proxy");
-    let text =
-        format!("{TENANT}[tls]\nproxy = \"http://proxy:1\"\nproxy_credentials_file = {file:?}\n");
+    let text = format!(
+        "{TENANT}[tls]\nproxy = \"http://proxy:1\"\nproxy_credentials_file = \"{}\"\n",
+        file.display()
+    );
     let config = Config::parse(Path::new("/x.toml"), &text, "").unwrap();
     [
         ("user:password", 0o644),
