@@ -135,7 +135,7 @@ install:
 	@if test -e "$(DESTDIR)/etc/security/pam_logonbox.toml"; then \
 		echo "/etc/security/pam_logonbox.toml is there already, and stays as it is"; \
 	else \
-		install -D -m 0600 conf/pam_logonbox.toml "$(DESTDIR)/etc/security/pam_logonbox.toml"; \
+		install -D -m 0644 conf/pam_logonbox.toml "$(DESTDIR)/etc/security/pam_logonbox.toml"; \
 	fi
 	install -D -m 0755 "$(COMMAND)" "$(DESTDIR)$(PREFIX)/sbin/logonbox"
 	for file in $(MADE); do install -D -m 0644 /dev/null "$(SHARE)/$$file" || exit 1; done

@@ -265,7 +265,7 @@ pub fn selinux(root: &Root, report: &mut Report) {
                 "selinux-policy-missing",
                 "SELinux is enforcing, and the package's policy is not installed",
                 "sshd and login may not connect to the tenant: every login is refused, while all works by hand.",
-                "semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil",
+                "semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && systemd-tmpfiles --create pam_logonbox.conf",
             ),
         );
     }
