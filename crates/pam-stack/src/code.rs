@@ -37,6 +37,10 @@ macro_rules! codes {
                         return Some(Self::$name);
                     }
                 )*
+                // pam.conf(5) drops a letter here.
+                if name.eq_ignore_ascii_case("AUTHTOK_RECOVER_ERR") {
+                    return Some(Self::AUTHTOK_RECOVERY_ERR);
+                }
                 None
             }
         }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use crate::{Answer, Error, MAX_LINE, Question};
 
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The part of the helper's standard error that an error quotes.
-const MAX_STDERR: u64 = 4096;
+/// The part of the helper's standard error that an error quotes, in bytes.
+const MAX_STDERR: usize = 4096;
 
 /// The PAM stacks of this host, or of the system below a directory.
 ///
@@ -22,6 +22,7 @@ const MAX_STDERR: u64 = 4096;
 pub struct Stacks {
     helper: Child,
     stream: UnixStream,
+    stderr: UnixStream,
     deadline: Duration,
 }
 
@@ -41,17 +42,20 @@ impl Stacks {
         let (ours, theirs) = UnixStream::pair().map_err(Error::Start)?;
         let theirs = OwnedFd::from(theirs);
         let stdout = theirs.try_clone().map_err(Error::Start)?;
+        let (stderr, their_stderr) = UnixStream::pair().map_err(Error::Start)?;
+        stderr.set_nonblocking(true).map_err(Error::Start)?;
         let helper = Command::new(helper)
             .arg(root)
             .env_clear()
             .stdin(theirs)
             .stdout(stdout)
-            .stderr(Stdio::piped())
+            .stderr(OwnedFd::from(their_stderr))
             .spawn()
             .map_err(Error::Start)?;
         let mut stacks = Self {
             helper,
             stream: ours,
+            stderr,
             deadline: DEADLINE,
         };
         let ready: Result<(), String> = stacks.exchange(&[])?;
@@ -133,11 +137,9 @@ impl Stacks {
         if let Some(status) = self.end() {
             said = format!("{said}, {status}");
         }
-        let mut text = Vec::new();
-        if let Some(stderr) = self.helper.stderr.take() {
-            let _ = stderr.take(MAX_STDERR).read_to_end(&mut text);
-        }
-        let text = String::from_utf8_lossy(&text);
+        let mut text = [0; MAX_STDERR];
+        let read = self.stderr.read(&mut text).unwrap_or(0);
+        let text = String::from_utf8_lossy(text.get(..read).unwrap_or_default());
         if !text.trim().is_empty() {
             said = format!("{said}: {}", text.trim());
         }
