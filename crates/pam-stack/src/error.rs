@@ -13,8 +13,9 @@ use std::io;
 pub enum Error {
     /// The helper could not be started.
     Start(io::Error),
-    /// The helper could not change to the root directory. The text says why.
-    Root(String),
+    /// The helper could not begin, for example because it could not change to the root directory.
+    /// The text says why.
+    NotReady(String),
     /// The helper did not answer before the deadline.
     Timeout,
     /// The helper ended, or wrote what is no answer. The text says more.
@@ -27,7 +28,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(why) => write!(f, "cannot start the PAM helper: {why}"),
-            Self::Root(why) => write!(f, "cannot ask PAM below this root directory: {why}"),
+            Self::NotReady(why) => write!(f, "the PAM helper cannot begin: {why}"),
             Self::Timeout => f.write_str("the PAM helper did not answer in time"),
             Self::Broken(why) => write!(f, "the PAM helper failed: {why}"),
             Self::Unanswerable(why) => write!(f, "the PAM helper cannot answer: {why}"),

@@ -36,7 +36,7 @@ impl Stacks {
     ///
     /// # Errors
     ///
-    /// [`Error::Start`], [`Error::Root`], or the helper does not get ready: [`Error::Timeout`],
+    /// [`Error::Start`], [`Error::NotReady`], or the helper does not get ready: [`Error::Timeout`],
     /// [`Error::Broken`].
     pub fn open(helper: &Path, root: &Path) -> Result<Self, Error> {
         let (ours, theirs) = UnixStream::pair().map_err(Error::Start)?;
@@ -59,7 +59,7 @@ impl Stacks {
             deadline: DEADLINE,
         };
         let ready: Result<(), String> = stacks.exchange(&[])?;
-        ready.map_err(Error::Root)?;
+        ready.map_err(Error::NotReady)?;
         Ok(stacks)
     }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use pam_stack::Facility::Auth;
-use pam_stack::{Code, Error, Question, Stacks};
+use pam_stack::{Call, Code, Error, Question, Stacks};
 
 use crate::host::{Host, helper, question};
 
@@ -77,7 +77,7 @@ fn a_root_that_cannot_be_entered_is_an_error() {
     for root in ["/nowhere", "/etc/passwd"] {
         let error = Stacks::open(helper(), Path::new(root)).unwrap_err();
         let said = error.to_string();
-        assert!(matches!(error, Error::Root(_)), "{said}");
+        assert!(matches!(error, Error::NotReady(_)), "{said}");
         assert!(said.contains(root), "{said}");
     }
 }
@@ -95,13 +95,14 @@ fn this_host_is_asked_without_a_change_of_the_root() {
 fn a_question_that_cannot_be_answered_leaves_the_helper_alive() {
     let host = Host::new(&[("test", "auth required pam_permit.so\n")]);
     let permit = fs::read(crate::host::modules().join("pam_permit.so")).unwrap();
-    let lines: String = (0..200)
+    let lines: Vec<_> = (0..200)
         .map(|number| {
-            host.module(&format!("pam_{number}.so"), &permit);
-            format!("auth required pam_{number}.so\n")
+            let name = format!("pam_{number}.so");
+            host.module(&name, &permit);
+            format!("auth required {name}\n")
         })
         .collect();
-    host.write("many", lines);
+    host.write("many", lines.concat());
     // Without its section headers, which the dynamic linker does not need.
     let mut bare = permit;
     bare[40..48].fill(0);
@@ -130,15 +131,15 @@ fn each_module_has_its_own_double() {
     let host = Host::new(&[]);
     let permit = fs::read(crate::host::modules().join("pam_permit.so")).unwrap();
     let names: Vec<_> = (0..100).map(|number| format!("pam_{number}.so")).collect();
-    let mut lines = String::new();
-    for name in &names {
+    let lines = names.iter().map(|name| {
         host.module(name, &permit);
-        lines = format!("{lines}auth required {name}\n");
-    }
-    host.write("test", lines);
+        format!("auth required {name}\n")
+    });
+    let lines: Vec<_> = lines.collect();
+    host.write("test", lines.concat());
     let answer = host
         .ask(&Question::new("test", Auth, Code::SUCCESS))
         .unwrap();
-    let called: Vec<_> = answer.calls.iter().map(|call| call.name()).collect();
+    let called: Vec<_> = answer.calls.iter().map(Call::name).collect();
     assert_eq!(called, names);
 }

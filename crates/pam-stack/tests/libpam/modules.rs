@@ -40,7 +40,7 @@ fn a_module_that_cannot_be_loaded_is_unknown() {
     unknown("empty", "pam_x.so", &|host| host.write(X, b""));
     unknown("text", "pam_x.so", &|host| host.write(X, b"#!/bin/sh\n"));
     unknown("cut off", "pam_x.so", &|host| {
-        host.write(X, &permit()[..100])
+        host.write(X, &permit()[..100]);
     });
     unknown("a directory", "not a regular file", &|host| {
         fs::create_dir(host.path(X)).unwrap();
@@ -78,7 +78,7 @@ fn each_facility_has_its_own_function() {
     let module = fs::read(modules().join("pam_limits.so")).unwrap();
     let (code, ..) = with_module("account", |host| host.write(X, &module));
     assert_eq!(code, Code::MODULE_UNKNOWN);
-    let (code, calls, _) = with_module("account", |host| host.write(X, &permit()));
+    let (code, calls, _) = with_module("account", |host| host.write(X, permit()));
     assert_eq!(code, Code::SUCCESS);
     assert_eq!(calls, ["pam_permit.so", "pam_x.so"]);
 }

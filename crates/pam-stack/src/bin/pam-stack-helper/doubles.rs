@@ -8,6 +8,7 @@ use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::{ptr, slice};
 
 use pam_stack::Code;
@@ -18,26 +19,26 @@ const COLUMNS: usize = 16;
 const ROWS: usize = 8;
 const _: () = assert!(COLUMNS * ROWS == MOST_MODULES);
 
-/// `pam_sm_authenticate`, `pam_sm_acct_mgmt` and the others of security/pam_modules.h.
+/// `pam_sm_authenticate`, `pam_sm_acct_mgmt` and the others of `security/pam_modules.h`.
 type Double = unsafe extern "C" fn(*mut c_void, c_int, c_int, *const *const c_char) -> c_int;
 
 /// The double in the slot `ROW * COLUMNS + COLUMN`.
 ///
 /// # Safety
 ///
-/// `argv` has `argc` strings that end in NUL.
+/// `arguments` has `count` strings that end in NUL.
 unsafe extern "C" fn double<const ROW: usize, const COLUMN: usize>(
     _handle: *mut c_void,
     _flags: c_int,
-    argc: c_int,
-    argv: *const *const c_char,
+    count: c_int,
+    arguments: *const *const c_char,
 ) -> c_int {
-    let count = usize::try_from(argc).unwrap_or(0);
-    let arguments = if argv.is_null() {
+    let count = usize::try_from(count).unwrap_or(0);
+    let arguments = if arguments.is_null() {
         &[]
     } else {
         // SAFETY: the caller says so.
-        unsafe { slice::from_raw_parts(argv, count) }
+        unsafe { slice::from_raw_parts(arguments, count) }
     };
     // SAFETY: the caller says so.
     let text = |argument: &*const c_char| unsafe { text(*argument) };
@@ -92,11 +93,36 @@ const VERSION: &CStr = c"GLIBC_2.2.5";
 #[cfg(target_arch = "aarch64")]
 const VERSION: &CStr = c"GLIBC_2.17";
 
-/// The C library's own function.
-fn original(name: &CStr) -> *mut c_void {
-    // Not dlsym, which is ours.
+type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+type Dlsym = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+type Dlclose = unsafe extern "C" fn(*mut c_void) -> c_int;
+type Dlerror = unsafe extern "C" fn() -> *mut c_char;
+
+/// The C library's own functions.
+struct Originals {
+    dlopen: Option<Dlopen>,
+    dlsym: Option<Dlsym>,
+    dlclose: Option<Dlclose>,
+    dlerror: Option<Dlerror>,
+}
+
+/// Looks the functions up once: a look-up clears the error that dlerror(3) would return.
+fn originals() -> &'static Originals {
+    static ORIGINALS: OnceLock<Originals> = OnceLock::new();
+    // dlsym is ours, so dlvsym looks for all of them.
     // SAFETY: both strings end in NUL.
-    unsafe { libc::dlvsym(libc::RTLD_NEXT, name.as_ptr(), VERSION.as_ptr()) }
+    let next =
+        |name: &CStr| unsafe { libc::dlvsym(libc::RTLD_NEXT, name.as_ptr(), VERSION.as_ptr()) };
+    ORIGINALS.get_or_init(|| Originals {
+        // SAFETY: the field has the type of dlopen in dlfcn.h. NULL is None.
+        dlopen: unsafe { transmute::<*mut c_void, Option<Dlopen>>(next(c"dlopen")) },
+        // SAFETY: likewise.
+        dlsym: unsafe { transmute::<*mut c_void, Option<Dlsym>>(next(c"dlsym")) },
+        // SAFETY: likewise.
+        dlclose: unsafe { transmute::<*mut c_void, Option<Dlclose>>(next(c"dlclose")) },
+        // SAFETY: likewise.
+        dlerror: unsafe { transmute::<*mut c_void, Option<Dlerror>>(next(c"dlerror")) },
+    })
 }
 
 /// dlopen(3)
@@ -121,9 +147,7 @@ pub unsafe extern "C" fn dlopen(path: *const c_char, flags: c_int) -> *mut c_voi
             }
         }
     }
-    type Function = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
-    // SAFETY: this is the type of dlopen in dlfcn.h.
-    let original: Option<Function> = unsafe { transmute(original(c"dlopen")) };
+    let original = originals().dlopen;
     // SAFETY: the caller says so.
     original.map_or(ptr::null_mut(), |dlopen| unsafe { dlopen(path, flags) })
 }
@@ -144,9 +168,7 @@ pub unsafe extern "C" fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *m
         let double = DOUBLES.as_flattened().get(slot);
         return double.map_or(ptr::null_mut(), |double| *double as *mut c_void);
     }
-    type Function = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
-    // SAFETY: this is the type of dlsym in dlfcn.h.
-    let original: Option<Function> = unsafe { transmute(original(c"dlsym")) };
+    let original = originals().dlsym;
     // SAFETY: the caller says so.
     original.map_or(ptr::null_mut(), |dlsym| unsafe { dlsym(handle, symbol) })
 }
@@ -161,9 +183,7 @@ pub unsafe extern "C" fn dlclose(handle: *mut c_void) -> c_int {
     if slot(handle).is_some() {
         return 0;
     }
-    type Function = unsafe extern "C" fn(*mut c_void) -> c_int;
-    // SAFETY: this is the type of dlclose in dlfcn.h.
-    let original: Option<Function> = unsafe { transmute(original(c"dlclose")) };
+    let original = originals().dlclose;
     // SAFETY: the caller says so.
     original.map_or(-1, |dlclose| unsafe { dlclose(handle) })
 }
@@ -179,9 +199,42 @@ pub unsafe extern "C" fn dlerror() -> *mut c_char {
     if let Some(error) = error.flatten() {
         return error.cast_mut();
     }
-    type Function = unsafe extern "C" fn() -> *mut c_char;
-    // SAFETY: this is the type of dlerror in dlfcn.h.
-    let original: Option<Function> = unsafe { transmute(original(c"dlerror")) };
+    let original = originals().dlerror;
     // SAFETY: it has no arguments.
     original.map_or(ptr::null_mut(), |dlerror| unsafe { dlerror() })
+}
+
+#[cfg(test)]
+mod tests {
+    use pam_stack::{Facility, Question};
+
+    use super::*;
+
+    /// Everything that is no module goes to the C library, also while libpam is being asked.
+    #[test]
+    fn libraries_are_loaded_as_ever() {
+        let question = Question::new("test", Facility::Auth, Code::SUCCESS);
+        for asking in [false, true] {
+            if asking {
+                stage::begin(question.clone());
+            }
+            // SAFETY: the string ends in NUL, and the library runs nothing when it is loaded.
+            let library = unsafe { dlopen(c"libm.so.6".as_ptr(), libc::RTLD_NOW) };
+            assert!(!library.is_null());
+            // SAFETY: the handle is open.
+            assert!(!unsafe { dlsym(library, c"cos".as_ptr()) }.is_null());
+            // SAFETY: as above.
+            assert!(unsafe { dlsym(library, c"no_such_function".as_ptr()) }.is_null());
+            // SAFETY: it has no arguments.
+            let error = unsafe { dlerror() };
+            assert!(!error.is_null());
+            // SAFETY: this is a string of the C library.
+            assert!(unsafe { text(error) }.contains("no_such_function"));
+            // SAFETY: the handle is not used again.
+            assert_eq!(unsafe { dlclose(library) }, 0);
+        }
+        assert_eq!(stage::end(), Ok((Vec::new(), Vec::new())));
+        // With modules of nsswitch.conf and of iconv.
+        assert!(nix::unistd::User::from_name("root").unwrap().is_some());
+    }
 }

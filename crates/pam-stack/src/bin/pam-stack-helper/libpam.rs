@@ -5,7 +5,7 @@ use std::ptr;
 
 use pam_stack::{Code, Facility, Question};
 
-/// `pam_conv` of security/_pam_types.h.
+/// `pam_conv` of `security/_pam_types.h`.
 #[repr(C)]
 struct Conversation {
     function: extern "C" fn(c_int, *const *const c_void, *mut *mut c_void, *mut c_void) -> c_int,

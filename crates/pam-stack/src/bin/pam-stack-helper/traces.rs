@@ -9,7 +9,7 @@ use crate::doubles::text;
 use crate::stage;
 
 /// Opens no socket. With this error libpam goes on as on a kernel without audit: see
-/// `_pam_audit_open` in libpam/pam_audit.c.
+/// `_pam_audit_open` in `libpam/pam_audit.c`.
 #[unsafe(no_mangle)]
 pub extern "C" fn audit_open() -> c_int {
     Errno::EPROTONOSUPPORT.set();
@@ -17,7 +17,7 @@ pub extern "C" fn audit_open() -> c_int {
 }
 
 /// Keeps the text of a line that libpam logs: it always has the format `%s %s`, the first of which
-/// is a prefix, as in `pam_vsyslog` of libpam/pam_syslog.c. Drops all other lines.
+/// is a prefix, as in `pam_vsyslog` of `libpam/pam_syslog.c`. Drops all other lines.
 ///
 /// # Safety
 ///
@@ -32,7 +32,7 @@ unsafe fn keep(format: *const c_char, line: *const c_char) {
 }
 
 /// syslog(3), which has a variable number of arguments. Rust cannot define such a function. In the
-/// ABIs of x86-64 and AArch64 for Linux, the first such arguments are in the registers of named
+/// ABIs of `x86_64` and `aarch64` for Linux, the first such arguments are in the registers of named
 /// arguments, if they are no floating-point numbers. If there are fewer, the registers hold values
 /// that are not used.
 ///
