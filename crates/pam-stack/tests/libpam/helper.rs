@@ -68,6 +68,11 @@ fn a_helper_that_fails_is_an_error() {
 
     let started = script(&host, "echo no libpam >&2; exit 127").unwrap_err();
     assert!(started.to_string().contains("no libpam"), "{started}");
+    let with_environment = script(&host, "echo \"{\\\"Err\\\":\\\"home=$HOME\\\"}\"").unwrap_err();
+    assert!(
+        with_environment.to_string().ends_with("home="),
+        "{with_environment}"
+    );
     let missing = Stacks::open(Path::new("/nowhere/helper"), Path::new("/"));
     assert!(matches!(missing, Err(Error::Start(_))), "{missing:?}");
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -38,6 +39,12 @@ impl Host {
         let host = Self {
             root: tempfile::tempdir().unwrap(),
         };
+        // As the distributions have it: libpam may look for modules in either directory.
+        for directory in ["lib", "lib64"] {
+            let merged = Path::new("usr").join(directory);
+            fs::create_dir_all(host.root().join(&merged)).unwrap();
+            symlink(merged, host.root().join(directory)).unwrap();
+        }
         for module in ["pam_debug.so", "pam_deny.so", "pam_permit.so"] {
             host.module(module, &fs::read(modules().join(module)).unwrap());
         }

@@ -4,7 +4,6 @@
     clippy::doc_markdown,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::print_stdout,
     clippy::string_slice,
     clippy::unwrap_used,
     reason = "a panic here fails a test"

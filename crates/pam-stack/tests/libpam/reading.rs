@@ -172,7 +172,7 @@ fn arguments() {
 /// These files lead to different answers in different versions of libpam.
 #[test]
 fn files_from_other_systems() {
-    let long = format!("auth required pam_deny.so {}\n", "x ".repeat(600));
+    let long = format!("auth optional pam_deny.so {}\n", "x ".repeat(600));
     let cases = [
         (
             "CR after a module",
@@ -209,7 +209,7 @@ fn files_from_other_systems() {
             bytes.extend(b"auth required pam_permit.so \xff\xfe\n");
         }
         host.write("test", bytes);
-        println!("{name}: {}", host.agreed(Auth).code);
+        host.agreed(Auth);
     }
 }
 
