@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use pam_stack::Facility::{Account, Auth};
 use pam_stack::{Code, Question, Rule};
 
-use crate::host::{Host, called, modules};
+use crate::host::{Host, called, compiled, modules};
 
 const X: &str = "/lib/pam_x.so";
 
@@ -59,6 +59,20 @@ fn a_module_that_cannot_be_loaded_is_unknown() {
         bytes[5] = 3 - bytes[5];
         host.write(X, &bytes);
     });
+    unknown("a program", "not a shared object", &|host| {
+        let mut bytes = permit();
+        // e_type: ET_EXEC
+        bytes[16..18].copy_from_slice(&2_u16.to_ne_bytes());
+        host.write(X, bytes);
+    });
+    unknown(
+        "undefined",
+        "undefined symbol: pam_sm_authenticate",
+        &|host| {
+            let library = compiled("imports.c", &["-shared", "-fPIC"]);
+            host.write(X, fs::read(library).unwrap());
+        },
+    );
     unknown("not a module", "pam_sm_authenticate", &|host| {
         let bytes = fs::read(modules().join("pam_limits.so")).unwrap();
         host.write(X, &bytes);
