@@ -67,7 +67,7 @@ fn a_module_that_cannot_be_loaded_is_unknown() {
     });
     unknown(
         "undefined",
-        "undefined symbol: pam_sm_authenticate",
+        "resolve symbol: pam_sm_authenticate",
         &|host| {
             let library = compiled("imports.c", &["-shared", "-fPIC"]);
             host.write(X, fs::read(library).unwrap());
