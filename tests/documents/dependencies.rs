@@ -14,8 +14,8 @@ use crate::{path, read};
 
 const PAGE: &str = "docs/dependencies.md";
 
-/// The shipped packages, and their manifests.
-const SHIPPED: [(&str, &str); 6] = [
+/// The packages that are shipped or meant to be, and their manifests.
+const SHIPPED: [(&str, &str); 7] = [
     ("pam_logonbox", "Cargo.toml"),
     ("login", "crates/login/Cargo.toml"),
     ("bounded-https", "crates/bounded-https/Cargo.toml"),
@@ -25,6 +25,7 @@ const SHIPPED: [(&str, &str); 6] = [
     ),
     ("airlock-iam", "crates/airlock-iam/Cargo.toml"),
     ("logonbox", "crates/logonbox/Cargo.toml"),
+    ("pam-stack", "crates/pam-stack/Cargo.toml"),
 ];
 
 /// The crates of a manifest's `[dependencies]`.

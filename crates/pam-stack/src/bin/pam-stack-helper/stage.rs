@@ -1,0 +1,142 @@
+//! The question that is being asked, and what libpam has done so far.
+
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pam_stack::{Call, Code, Question};
+
+use crate::module::{Module, Unusable};
+
+/// More different modules than libpam loads for a service.
+pub const MOST_MODULES: usize = 128;
+const MOST_CALLS: usize = 4096;
+const MOST_MESSAGES: usize = 1024;
+
+/// The state between `pam_start` and `pam_end`.
+pub struct Stage {
+    question: Question,
+    /// The position of a module is its slot.
+    modules: Vec<Module>,
+    calls: Vec<Call>,
+    messages: Vec<String>,
+    /// For the next dlerror(3).
+    error: Option<CString>,
+    /// The text that dlerror(3) has returned. It lives until the next one.
+    told: CString,
+    /// The reason why the question cannot be answered.
+    trouble: Option<String>,
+}
+
+static STAGE: Mutex<Option<Stage>> = Mutex::new(None);
+
+fn lock() -> MutexGuard<'static, Option<Stage>> {
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives libpam doubles from here on.
+pub fn begin(question: Question) {
+    *lock() = Some(Stage {
+        question,
+        modules: Vec::new(),
+        calls: Vec::new(),
+        messages: Vec::new(),
+        error: None,
+        told: CString::default(),
+        trouble: None,
+    });
+}
+
+/// The calls and the messages since [`begin`], or the reason why there is no answer.
+pub fn end() -> Result<(Vec<Call>, Vec<String>), String> {
+    let stage = lock().take().ok_or("no question")?;
+    match stage.trouble {
+        Some(trouble) => Err(trouble),
+        None => Ok((stage.calls, stage.messages)),
+    }
+}
+
+/// Does this with the stage, if libpam is being asked.
+pub fn with<T>(act: impl FnOnce(&mut Stage) -> T) -> Option<T> {
+    lock().as_mut().map(act)
+}
+
+impl Stage {
+    /// The slot of the module in this file, unless it could not be loaded.
+    pub fn load(&mut self, path: &Path) -> Option<usize> {
+        let slot = self.modules.len();
+        if slot >= MOST_MODULES {
+            self.give_up(format!("more than {MOST_MODULES} modules"));
+            return None;
+        }
+        match Module::open(path) {
+            Ok(module) => {
+                self.modules.push(module);
+                Some(slot)
+            }
+            Err(Unusable::Refused(why)) => {
+                self.fail(why);
+                None
+            }
+            Err(Unusable::Unreadable(why)) => {
+                self.give_up(why);
+                None
+            }
+        }
+    }
+
+    /// Whether the module in this slot has the function. libpam asks for no reason.
+    pub fn has(&self, slot: usize, function: &CStr) -> bool {
+        let module = self.modules.get(slot);
+        module.is_some_and(|module| module.has(function))
+    }
+
+    /// The code that the module in this slot returns to this call.
+    pub fn call(&mut self, slot: usize, arguments: Vec<String>) -> Code {
+        let mut call = Call {
+            path: self
+                .modules
+                .get(slot)
+                .map_or_else(String::new, |module| module.path.clone()),
+            arguments,
+            code: self.question.otherwise,
+        };
+        let rule = self.question.rules.iter().find(|rule| {
+            let earlier = || self.calls.iter().filter(|call| rule.fits(call)).count();
+            rule.fits(&call) && rule.nth.is_none_or(|nth| nth == earlier())
+        });
+        if let Some(rule) = rule {
+            call.code = rule.code;
+        }
+        let code = call.code;
+        if self.calls.len() < MOST_CALLS {
+            self.calls.push(call);
+        } else {
+            self.give_up(format!("more than {MOST_CALLS} calls"));
+        }
+        code
+    }
+
+    /// Keeps a line for the log.
+    pub fn message(&mut self, text: String) {
+        if self.messages.len() < MOST_MESSAGES {
+            self.messages.push(text);
+        } else {
+            self.give_up(format!("more than {MOST_MESSAGES} messages"));
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        self.error = CString::new(why).ok();
+    }
+
+    fn give_up(&mut self, why: String) {
+        self.trouble.get_or_insert(why);
+    }
+
+    /// The text for dlerror(3), once.
+    pub fn error(&mut self) -> Option<&CStr> {
+        self.told = self.error.take()?;
+        Some(&self.told)
+    }
+}
