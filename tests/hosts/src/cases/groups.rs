@@ -7,7 +7,7 @@ use super::{approve_and_type, ring};
 use crate::TestCase;
 use crate::directory::{Directory, Frozen, RESPONDER, SSSD, forget};
 use crate::log::lines;
-use crate::machine::{Machine, OTHER_ID, USER, command, configure, terminal, wait_until};
+use crate::machine::{Machine, OTHER_ID, USER, append, command, configure, terminal, wait_until};
 use crate::terminal::Terminal;
 
 pub const CASES: &[TestCase] = &[
@@ -132,7 +132,7 @@ fn directory_answers(machine: &mut Machine) {
     }
     // A local group hides the group of the directory that has the same name, but not its members.
     directory.begin("files sss", false);
-    command("groupadd", &["push"]);
+    append("/etc/group", "push:x:900:\n");
     is_asked(machine, "member", "");
     is_exempt(machine, "stranger");
     configure(&policy("only_groups = [\"push\", \"absent\"]"));
