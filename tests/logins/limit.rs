@@ -154,6 +154,21 @@ fn where_nothing_can_be_kept_the_login_goes_on_and_the_log_says_so() {
     assert_eq!(value(login.log(), "hint"), None);
 }
 
+/// A service with `ProtectSystem=strict`: the file system is read-only.
+#[test]
+fn in_a_sandbox_that_cannot_write_the_hint_names_the_setting() {
+    let setup = setup("approve", 1);
+    // EROFS
+    let login = setup.login("login", &["fault=mkdir:0:9:30"]);
+    assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
+    let hint = value(login.log(), "hint").unwrap();
+    assert!(
+        hint.starts_with("attempts cannot be counted: /run/pam_logonbox: ")
+            && hint.ends_with("ReadWritePaths=-/run/pam_logonbox"),
+        "{hint}"
+    );
+}
+
 /// A screen locker runs as the user, who can read the configuration and cannot keep a count.
 #[test]
 #[expect(clippy::print_stderr, reason = "says that it tests less")]

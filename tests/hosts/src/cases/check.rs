@@ -701,7 +701,7 @@ fn knows_gssapi() -> bool {
 
 fn configuration(_: &mut Machine) {
     let clean = Clean::save();
-    let plants: [Plant; 8] = [
+    let plants: [Plant; 9] = [
         ("an unknown key", "error", "config-invalid", || {
             configure("[policy]\nexempt_users = []");
         }),
@@ -730,6 +730,16 @@ fn configuration(_: &mut Machine) {
             fs::rename(CONFIGURATION, "/etc/security/real.toml").expect(CONFIGURATION);
             std::os::unix::fs::symlink("real.toml", CONFIGURATION).expect(CONFIGURATION);
         }),
+        // The last one: this file is not restored.
+        (
+            "a directory, and root has no exemption",
+            "warning",
+            "only-groups-witness",
+            || {
+                append("/etc/nsswitch.conf", "initgroups: files sss\n");
+                configure("[policy]\nonly_groups = [\"sudo\"]");
+            },
+        ),
     ];
     for (case, severity, id, plant) in plants {
         clean.restore();
