@@ -265,9 +265,11 @@ fn no_terminal(machine: &mut Machine) {
         before.iter().all(|line| line.starts_with(conversation)),
         "{before:#?}"
     );
-    // With a terminal, the login works.
+    // With a terminal, the login works. The login before may have asked for the keys.
     set_up("");
-    let mut terminal = with_password(machine, &["id", "-un"]);
+    let mut terminal = terminal(USER_ID, machine.program, &["id", "-un"]);
+    terminal.see("assword");
+    terminal.answer(PASSWORD);
     let ring = ring(machine, &terminal);
     approve_and_type(machine, &terminal, &ring);
     is_in(machine, &mut terminal);
