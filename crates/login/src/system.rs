@@ -25,6 +25,15 @@ pub struct Group {
     pub members: Vec<String>,
 }
 
+impl Group {
+    /// Whether the user `name`, who has these groups, is a member.
+    #[must_use]
+    pub fn has(&self, name: &str, of_user: Option<&UserGroups>) -> bool {
+        self.members.iter().any(|member| member == name)
+            || of_user.is_some_and(|of_user| of_user.has(self.id))
+    }
+}
+
 /// The groups of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserGroups {

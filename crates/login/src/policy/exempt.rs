@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::LONGEST_NAME;
-use super::groups::{Membership, membership};
+use super::groups::{is_in_none, is_member};
 use crate::config::{Exempt, Policy};
 use crate::host::User;
 use crate::system::System;
@@ -53,10 +53,10 @@ pub fn exemption(
         }
     }
     if let (Some(user), false) = (login.user, policy.only_groups.is_empty()) {
-        match membership(system, user, &policy.only_groups) {
-            Membership::Member(_) => {}
-            Membership::None => return Exemption::Exempt("in none of only_groups".to_owned()),
-            Membership::Unknown(why) => hints.push(format!("only_groups: {why}")),
+        match is_in_none(system, user, &policy.only_groups) {
+            Ok(true) => return Exemption::Exempt("in none of only_groups".to_owned()),
+            Ok(false) => {}
+            Err(why) => hints.push(format!("only_groups: {why}")),
         }
     }
     hints.dedup();
@@ -73,19 +73,12 @@ struct Login<'a> {
 impl Login<'_> {
     /// Whether all conditions match. The groups come last, because they ask a directory.
     fn matches(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {
-        let Exempt {
-            users,
-            groups,
-            networks,
-            services,
-            until: _,
-            reason: _,
-        } = exempt;
-        let is_named = |name: &&str| users.iter().any(|user| user == name);
-        (services.is_empty() || services.iter().any(|name| name == self.service))
-            && (users.is_empty() || self.user.as_ref().is_some_and(is_named))
-            && (networks.is_empty() || self.comes_from(exempt, hints))
-            && (groups.is_empty() || self.is_in_one_of(groups, hints))
+        let is_named = |name: &str| exempt.users.iter().any(|user| user == name);
+        let is_service = exempt.services.iter().any(|name| name == self.service);
+        (exempt.services.is_empty() || is_service)
+            && (exempt.users.is_empty() || self.user.is_some_and(is_named))
+            && (exempt.networks.is_empty() || self.comes_from(exempt, hints))
+            && (exempt.groups.is_empty() || self.is_in_one_of(&exempt.groups, hints))
     }
 
     fn comes_from(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {
@@ -102,11 +95,15 @@ impl Login<'_> {
     }
 
     fn is_in_one_of(&self, groups: &[String], hints: &mut Vec<String>) -> bool {
-        let membership = self.user.map(|user| membership(self.system, user, groups));
-        if let Some(Membership::Unknown(why)) = &membership {
-            hints.push(format!("groups: {why}"));
-        }
-        matches!(membership, Some(Membership::Member(_)))
+        let Some(user) = self.user else {
+            return false;
+        };
+        groups.iter().any(|group| {
+            is_member(self.system, user, group).unwrap_or_else(|why| {
+                hints.push(format!("groups: {why}"));
+                false
+            })
+        })
     }
 }
 
@@ -119,14 +116,18 @@ mod tests {
     use crate::scripted::ScriptedSystem;
     use crate::system::{Group, UserGroups};
 
+    fn group((name, id): (&str, u32)) -> Group {
+        Group {
+            name: name.to_owned(),
+            id,
+            members: Vec::new(),
+        }
+    }
+
     /// `lee` is in the group `ops`, and in no other group.
     fn system() -> ScriptedSystem {
         ScriptedSystem {
-            groups: vec![Group {
-                name: "ops".to_owned(),
-                id: 600,
-                members: Vec::new(),
-            }],
+            groups: [("ops", 600), ("other", 700)].map(group).into(),
             groups_of: Some(UserGroups {
                 name: "lee".to_owned(),
                 primary: 100,

@@ -1,4 +1,4 @@
-//! Groups: who is a member, and when it is certain that a user is none.
+//! Groups: when it is certain that a user is a member, and when it is certain that a user is none.
 //!
 //! A directory that does not answer hides groups: getgrouplist(3) then returns fewer of them and no
 //! error (measured with sssd, stopped and killed). So "not a member" needs a witness.
@@ -8,30 +8,26 @@ use std::env;
 use super::{enough_memory, has_spare_files};
 use crate::system::{Group, System, UserGroups};
 
-/// The relation of a user to some groups.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Membership {
-    /// The user is a member of this group.
-    Member(String),
-    /// It is certain that the user is in none of them.
-    None,
-    /// It is not certain, for this reason.
-    Unknown(String),
+/// Whether it is certain that `user` is in `group`, as getgrnam(3) finds it.
+///
+/// # Errors
+///
+/// This is not known. The text says why.
+pub fn is_member(system: &dyn System, user: &str, group: &str) -> Result<bool, String> {
+    let group = look_up(system, group)?.ok_or_else(|| missing(group))?;
+    let of_user = groups_of(system, user)?;
+    Ok(of_user.is_some_and(|of_user| group.has(&of_user.name, Some(&of_user))))
 }
 
-/// Looks for `user` in `groups`.
-pub fn membership(system: &dyn System, user: &str, groups: &[String]) -> Membership {
-    find(system, user, groups).unwrap_or_else(Membership::Unknown)
-}
-
-fn find(system: &dyn System, user: &str, groups: &[String]) -> Result<Membership, String> {
-    let of_user = system
-        .groups_of(user)
-        .map_err(|error| format!("the groups of the user cannot be looked up: {error}"))?;
-    let name = of_user.as_ref().map_or(user, |groups| &groups.name);
-    let has = |id| of_user.as_ref().is_some_and(|groups| groups.has(id));
-    let is_in = |group: &Group| has(group.id) || group.members.iter().any(|member| member == name);
-
+/// Whether it is certain that `user` is in none of `groups`. `false` if the user is in one of them.
+///
+/// # Errors
+///
+/// This is not known. The text says why.
+pub fn is_in_none(system: &dyn System, user: &str, groups: &[String]) -> Result<bool, String> {
+    let of_user = groups_of(system, user)?;
+    let of_user = of_user.as_ref();
+    let name = of_user.map_or(user, |of_user| &of_user.name);
     let file = system
         .group_file()
         .map_err(|error| format!("/etc/group cannot be read: {error}"))?;
@@ -39,23 +35,21 @@ fn find(system: &dyn System, user: &str, groups: &[String]) -> Result<Membership
     let mut all_in_file = true;
     let mut unknown = None;
     for group in groups {
-        let mut found: Vec<_> = in_file
+        let local: Vec<_> = in_file
             .iter()
             .filter(|local| local.name == *group)
             .collect();
-        all_in_file &= !found.is_empty();
-        let in_database = system.group(group);
-        match &in_database {
-            Ok(group) => found.extend(group),
-            Err(error) => {
-                unknown = Some(format!("the group {group} cannot be looked up: {error}"));
-            }
+        let in_database = look_up(system, group).unwrap_or_else(|why| {
+            unknown = Some(why);
+            None
+        });
+        if local.is_empty() && in_database.is_none() {
+            unknown.get_or_insert_with(|| missing(group));
         }
-        if found.is_empty() {
-            unknown.get_or_insert_with(|| format!("there is no group {group}"));
-        }
-        if found.into_iter().any(is_in) {
-            return Ok(Membership::Member(group.clone()));
+        all_in_file &= !local.is_empty();
+        let mut found = local.into_iter().chain(&in_database);
+        if found.any(|group| group.has(name, of_user)) {
+            return Ok(false);
         }
     }
     if let Some(unknown) = unknown {
@@ -70,11 +64,10 @@ fn find(system: &dyn System, user: &str, groups: &[String]) -> Result<Membership
         && is_local(&sources, "initgroups") != Some(false)
         // A user that this host does not know could have one of the groups as the primary group.
         && (of_user.is_some() || is_local(&sources, "passwd") == Some(true));
-    if !(all_in_file && names_no_directory) {
-        let of_user = of_user.as_ref();
-        if let Some(group) = answered(system, of_user, &in_file, groups)? {
-            return Ok(Membership::Member(group));
-        }
+    let is_outside =
+        all_in_file && names_no_directory || directory_denies(system, of_user, &in_file, groups)?;
+    if !is_outside {
+        return Ok(false);
     }
     if env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_for_groups)) {
         return Err("the environment changes how groups are looked up".to_owned());
@@ -84,17 +77,17 @@ fn find(system: &dyn System, user: &str, groups: &[String]) -> Result<Membership
         return Err("too few file descriptors left to look up groups".to_owned());
     }
     enough_memory().map_err(|refusal| refusal.detail)?;
-    Ok(Membership::None)
+    Ok(true)
 }
 
-/// The second witness: the directory has just reported a group of this user. Returns one of `groups`
-/// if the user is in it.
-fn answered(
+/// The second witness: the directory has just reported a group of this user. Returns whether none of
+/// the user's groups has one of these names.
+fn directory_denies(
     system: &dyn System,
     of_user: Option<&UserGroups>,
     in_file: &[Group],
     groups: &[String],
-) -> Result<Option<String>, String> {
+) -> Result<bool, String> {
     let is_in_file = |id: &u32| in_file.iter().any(|local| local.id == *id);
     let of_directory = of_user.into_iter().flat_map(UserGroups::supplementary);
     let of_directory: Vec<_> = of_directory.filter(|id| !is_in_file(id)).collect();
@@ -105,13 +98,27 @@ fn answered(
     let primary = of_user.map(|of_user| of_user.primary);
     for id in of_directory.into_iter().chain(primary) {
         match system.group_name(id) {
-            Ok(Some(name)) if groups.contains(&name) => return Ok(Some(name)),
+            Ok(Some(name)) if groups.contains(&name) => return Ok(false),
             Ok(Some(_)) => {}
             Ok(None) => return Err(format!("the group {id} of this user has no name")),
             Err(error) => return Err(format!("the group {id} cannot be looked up: {error}")),
         }
     }
-    Ok(None)
+    Ok(true)
+}
+
+fn look_up(system: &dyn System, group: &str) -> Result<Option<Group>, String> {
+    let found = system.group(group);
+    found.map_err(|error| format!("the group {group} cannot be looked up: {error}"))
+}
+
+fn groups_of(system: &dyn System, user: &str) -> Result<Option<UserGroups>, String> {
+    let found = system.groups_of(user);
+    found.map_err(|error| format!("the groups of the user cannot be looked up: {error}"))
+}
+
+fn missing(group: &str) -> String {
+    format!("there is no group {group}")
 }
 
 /// Variables that make a user database answer "not found". `libnss_sss` and `libnss_winbind` obey
@@ -217,14 +224,17 @@ mod tests {
         }
     }
 
-    fn of(system: &ScriptedSystem, groups: &[&str]) -> Membership {
+    fn of(system: &ScriptedSystem, groups: &[&str]) -> Result<bool, String> {
         let groups: Vec<_> = groups.iter().map(|&name| name.to_owned()).collect();
-        membership(system, "lee", &groups)
+        is_in_none(system, "lee", &groups)
     }
 
-    fn unknown(why: &str) -> Membership {
-        Membership::Unknown(why.to_owned())
+    fn unknown(why: &str) -> Result<bool, String> {
+        Err(why.to_owned())
     }
+
+    const NONE: Result<bool, String> = Ok(true);
+    const MEMBER: Result<bool, String> = Ok(false);
 
     const NOT_REPORTED: &str = "no directory has reported a group of this user";
 
@@ -232,8 +242,8 @@ mod tests {
     fn local_groups_need_no_directory() {
         let file = "root:x:0:\npush:x:500:kim\n";
         let none = |file, sources, of_user| of(&system(file, sources, of_user), &["push"]);
-        assert_eq!(none(file, LOCAL, Some(lee(&[]))), Membership::None);
-        assert_eq!(none(file, LOCAL, None), Membership::None);
+        assert_eq!(none(file, LOCAL, Some(lee(&[]))), NONE);
+        assert_eq!(none(file, LOCAL, None), NONE);
         for (file, sources) in [
             (file, DIRECTORY),
             (file, "passwd: files\ngroup: files\ninitgroups: files sss\n"),
@@ -259,13 +269,10 @@ mod tests {
         // The directory knows this user's primary group.
         let known_elsewhere = "passwd: files sss\ngroup: files\n";
         assert_eq!(none(file, known_elsewhere, None), unknown(NOT_REPORTED));
-        assert_eq!(
-            none(file, known_elsewhere, Some(lee(&[]))),
-            Membership::None
-        );
+        assert_eq!(none(file, known_elsewhere, Some(lee(&[]))), NONE);
         let mut unreadable = system(file, LOCAL, Some(lee(&[700])));
         unreadable.group_file = None;
-        assert!(matches!(of(&unreadable, &["push"]), Membership::Unknown(_)));
+        assert!(of(&unreadable, &["push"]).is_err());
     }
 
     #[test]
@@ -273,12 +280,12 @@ mod tests {
         let file = "root:x:0:\nlocal:x:700:lee\n";
         let of_user =
             |ids: &[u32]| of(&system(file, DIRECTORY, Some(lee(ids))), &["push", "staff"]);
-        assert_eq!(of_user(&[800]), Membership::None);
+        assert_eq!(of_user(&[800]), NONE);
         // Neither a local group nor the primary group comes from the directory.
         for ids in [&[][..], &[700], &[100]] {
             assert_eq!(of_user(ids), unknown(NOT_REPORTED), "{ids:?}");
         }
-        assert_eq!(of_user(&[800, 600]), Membership::Member("staff".to_owned()));
+        assert_eq!(of_user(&[800, 600]), MEMBER);
     }
 
     /// A local group hides a group of the directory that has the same name.
@@ -290,10 +297,9 @@ mod tests {
             system.group_names = names;
             of(&system, &["push"])
         };
-        assert_eq!(of_user(&[(800, "staff"), (100, "users")]), Membership::None);
-        let member = Membership::Member("push".to_owned());
-        assert_eq!(of_user(&[(800, "push"), (100, "users")]), member);
-        assert_eq!(of_user(&[(800, "staff"), (100, "push")]), member);
+        assert_eq!(of_user(&[(800, "staff"), (100, "users")]), NONE);
+        assert_eq!(of_user(&[(800, "push"), (100, "users")]), MEMBER);
+        assert_eq!(of_user(&[(800, "staff"), (100, "push")]), MEMBER);
         let nameless = unknown("the group 800 of this user has no name");
         assert_eq!(of_user(&[(100, "users")]), nameless);
     }
@@ -309,29 +315,28 @@ mod tests {
 
     #[test]
     fn a_member_is_found_in_the_file_the_list_of_the_group_and_the_lists_of_the_user() {
-        let member = Membership::Member("push".to_owned());
         let empty = "push:x:500:\n";
         assert_eq!(
             of(&system(empty, LOCAL, Some(lee(&[500]))), &["push"]),
-            member
+            MEMBER
         );
         let in_file = "push:x:500:kim,lee\n";
         assert_eq!(
             of(&system(in_file, LOCAL, Some(lee(&[]))), &["push"]),
-            member
+            MEMBER
         );
-        assert_eq!(of(&system(in_file, LOCAL, None), &["push"]), member);
+        assert_eq!(of(&system(in_file, LOCAL, None), &["push"]), MEMBER);
         let mut in_list = system(empty, LOCAL, Some(lee(&[])));
         in_list.groups = vec![group("push", 500, &["lee"])];
-        assert_eq!(of(&in_list, &["push"]), member);
+        assert_eq!(of(&in_list, &["push"]), MEMBER);
         let mut primary = system(empty, LOCAL, Some(lee(&[])));
         primary.groups = vec![group("push", 100, &[])];
-        assert_eq!(of(&primary, &["push"]), member);
+        assert_eq!(of(&primary, &["push"]), MEMBER);
         // The answer of the file counts if the database fails.
         in_list.groups_of = None;
         in_list.groups.clear();
         in_list.group_file = Some(in_file.to_owned());
-        assert_eq!(of(&in_list, &["push"]), member);
+        assert_eq!(of(&in_list, &["push"]), MEMBER);
     }
 
     #[test]
@@ -341,5 +346,25 @@ mod tests {
             let missing = unknown("there is no group pusk");
             assert_eq!(of(&system, &["push", "pusk"]), missing);
         }
+    }
+
+    /// Otherwise a directory could make a group with the name of a local one, and exempt its members.
+    #[test]
+    fn an_exempt_member_is_in_the_group_that_the_host_finds() {
+        let mut system = system("push:x:900:\n", DIRECTORY, Some(lee(&[800])));
+        system.groups = vec![group("push", 900, &[])];
+        system.group_names = &[(800, "push"), (100, "users")];
+        assert_eq!(is_member(&system, "lee", "push"), Ok(false));
+        assert_eq!(
+            is_member(&system, "lee", "absent"),
+            unknown("there is no group absent")
+        );
+        system.groups_of = Some(lee(&[900]));
+        assert_eq!(is_member(&system, "lee", "push"), Ok(true));
+        system.groups_of = Some(lee(&[]));
+        system.groups = vec![group("push", 900, &["lee"])];
+        assert_eq!(is_member(&system, "lee", "push"), Ok(true));
+        system.groups_of = None;
+        assert_eq!(is_member(&system, "lee", "push"), Ok(false));
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use login::clean::for_log;
 use login::config::{Config, Setting};
-use login::policy::{Membership, membership};
+use login::policy::is_in_none;
 use login::system::System;
 
 use super::finding::{Area, Finding, Report, Severity};
@@ -54,7 +54,7 @@ pub fn check(
             .exempt
             .iter()
             .any(|exempt| exempt.users.iter().any(|user| user == "root"))
-        && let Membership::Unknown(why) = membership(system, "root", &policy.only_groups)
+        && let Err(why) = is_in_none(system, "root", &policy.only_groups)
     {
         let finding = Finding::new(
             Severity::Warning,
