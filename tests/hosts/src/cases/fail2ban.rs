@@ -433,6 +433,17 @@ pub fn start_journald() -> Journald {
     wait_until("journald listens", || {
         fs::exists(socket).unwrap_or_default()
     });
+    // A reader that opens the journal before its first file exists never finds that file.
+    wait_until("journald has opened its journal", || {
+        ["/run/log/journal", "/var/log/journal"]
+            .iter()
+            .any(|journal| {
+                let machines = fs::read_dir(journal).into_iter().flatten().flatten();
+                machines
+                    .map(|machine| machine.path().join("system.journal"))
+                    .any(|file| file.exists())
+            })
+    });
     std::os::unix::fs::symlink(socket, "/dev/log").expect("/dev/log");
     Journald(journald)
 }

@@ -231,7 +231,7 @@ fn of_all_programs(_: &mut Machine) {
 /// Waits until the log has this text. The daemon writes later.
 #[track_caller]
 fn wait_for(lines: &str, text: &str) {
-    wait_until("the log has the last line", || {
+    wait_until(&format!("the log has {text} in {lines}"), || {
         let script = format!("{lines}\nlines");
         let output = Command::new("bash")
             .args(["-c", &script])
