@@ -116,6 +116,11 @@ pub struct Answer {
     pub code: Code,
     /// The modules that libpam has called, in this order.
     pub calls: Vec<Call>,
+    /// The files of the modules in the lines of this facility, whether libpam calls them or not,
+    /// after includes: first the lines of the service, then those of the service `other`. Lines
+    /// whose module libpam cannot use are missing here: see `messages`. Empty if libpam stops
+    /// reading at a mistake.
+    pub lines: Vec<String>,
     /// The lines that libpam would have written to the log, for example about a line that it
     /// cannot read, or a module that it cannot load. Their texts depend on libpam's version. They
     /// are also about the other facilities, and about the service `other`, which libpam always

@@ -1,7 +1,7 @@
 //! libpam reads the files.
 
 use pam_stack::Facility::{Account, Auth};
-use pam_stack::{Code, Question};
+use pam_stack::{Answer, Code, Question};
 
 use crate::host::{Host, called, question};
 
@@ -231,4 +231,33 @@ fn the_vendors_directories_and_the_single_file() {
         "test auth required pam_debug.so auth=cred_err\n",
     );
     assert_eq!(host.agreed(Auth).code, Code::CRED_ERR);
+}
+
+#[test]
+fn lines_that_no_login_reaches_have_their_modules_too() {
+    let host = Host::new(&[
+        (
+            "test",
+            "auth sufficient pam_permit.so\nauth include sub\naccount required pam_permit.so\n",
+        ),
+        (
+            "sub",
+            "auth required pam_debug.so\nauth required pam_debug.so a\n",
+        ),
+    ]);
+    let names = |answer: &Answer| {
+        let name = |path: &String| path.rsplit('/').next().unwrap().to_owned();
+        answer.lines.iter().map(name).collect::<Vec<_>>()
+    };
+    let answer = host.agreed(Auth);
+    assert_eq!(called(&answer), ["pam_permit.so"]);
+    // The last one is the line of `other`.
+    let lines = [
+        "pam_permit.so",
+        "pam_debug.so",
+        "pam_debug.so",
+        "pam_deny.so",
+    ];
+    assert_eq!(names(&answer), lines);
+    assert_eq!(names(&host.agreed(Account)), ["pam_permit.so"]);
 }

@@ -78,12 +78,7 @@ fn answer(line: &[u8]) -> Result<Answer, String> {
         serde_json::from_slice(line).map_err(|why| format!("not understood: {why}"))?;
     stage::begin(question.clone());
     let code = libpam::ask(&question);
-    let (calls, messages) = stage::end()?;
-    Ok(Answer {
-        code: code?,
-        calls,
-        messages,
-    })
+    stage::end(code)
 }
 
 fn say<T: Serialize>(reply: &Result<T, String>) -> io::Result<()> {

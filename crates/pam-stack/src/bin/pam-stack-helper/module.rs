@@ -1,9 +1,11 @@
 //! Whether the dynamic linker could load a file as a module, and its functions for libpam.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::fs::File;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use object::read::{Object, ObjectKind, ObjectSymbol, ReadCache};
 use object::{Architecture, Endianness};
@@ -54,9 +56,43 @@ fn machine<'data>(file: &impl Object<'data>) -> Machine {
     (file.architecture(), file.endianness())
 }
 
+/// Tells a file from another one, and from an older state of it.
+type Version = (u64, u64, u64, i64, i64, i64, i64);
+
+fn version(metadata: &Metadata) -> Version {
+    (
+        metadata.dev(),
+        metadata.ino(),
+        metadata.size(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    )
+}
+
+/// The modules that were read before: libpam loads the same ones for each question.
+static KNOWN: Mutex<BTreeMap<PathBuf, (Version, Arc<Module>)>> = Mutex::new(BTreeMap::new());
+
 impl Module {
+    /// The module in this file. A file is read once, until it changes.
+    pub fn find(path: &Path) -> Result<Arc<Self>, Unusable> {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = std::fs::metadata(path).ok().map(|file| version(&file));
+        if let Some((version, module)) = known.get(path)
+            && Some(*version) == now
+        {
+            return Ok(Arc::clone(module));
+        }
+        let module = Arc::new(Self::open(path)?);
+        if let Some(now) = now {
+            known.insert(path.to_owned(), (now, Arc::clone(&module)));
+        }
+        Ok(module)
+    }
+
     /// Reads the table of symbols as dlopen(3) and dlsym(3) would, and runs nothing.
-    pub fn open(path: &Path) -> Result<Self, Unusable> {
+    fn open(path: &Path) -> Result<Self, Unusable> {
         let name = path.to_string_lossy().into_owned();
         let refused = |why: &dyn std::fmt::Display| Unusable::Refused(format!("{name}: {why}"));
         let metadata = std::fs::metadata(path).map_err(|why| refused(&why))?;

@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pam_stack::{Call, Code, Question};
+use pam_stack::{Answer, Call, Code, Facility, Question};
 
 use crate::module::{Module, Unusable};
 
@@ -17,8 +17,9 @@ const MOST_MESSAGES: usize = 1024;
 pub struct Stage {
     question: Question,
     /// The position of a module is its slot.
-    modules: Vec<Module>,
+    modules: Vec<Arc<Module>>,
     calls: Vec<Call>,
+    lines: Vec<String>,
     messages: Vec<String>,
     /// For the next dlerror(3).
     error: Option<CString>,
@@ -40,6 +41,7 @@ pub fn begin(question: Question) {
         question,
         modules: Vec::new(),
         calls: Vec::new(),
+        lines: Vec::new(),
         messages: Vec::new(),
         error: None,
         told: CString::default(),
@@ -47,12 +49,17 @@ pub fn begin(question: Question) {
     });
 }
 
-/// The calls and the messages since [`begin`], or the reason why there is no answer.
-pub fn end() -> Result<(Vec<Call>, Vec<String>), String> {
+/// What libpam has done since [`begin`]. It has given the program this code.
+pub fn end(code: Result<Code, String>) -> Result<Answer, String> {
     let stage = lock().take().ok_or("no question")?;
     match stage.trouble {
         Some(trouble) => Err(trouble),
-        None => Ok((stage.calls, stage.messages)),
+        None => Ok(Answer {
+            code: code?,
+            calls: stage.calls,
+            lines: stage.lines,
+            messages: stage.messages,
+        }),
     }
 }
 
@@ -69,7 +76,7 @@ impl Stage {
             self.give_up(format!("more than {MOST_MODULES} modules"));
             return None;
         }
-        match Module::open(path) {
+        match Module::find(path) {
             Ok(module) => {
                 self.modules.push(module);
                 Some(slot)
@@ -85,10 +92,26 @@ impl Stage {
         }
     }
 
-    /// Whether the module in this slot has the function. libpam asks for no reason.
-    pub fn has(&self, slot: usize, function: &CStr) -> bool {
-        let module = self.modules.get(slot);
-        module.is_some_and(|module| module.has(function))
+    /// Whether the module in this slot has the function. libpam looks for it once for each line.
+    pub fn has(&mut self, slot: usize, function: &CStr) -> bool {
+        let Some(module) = self.modules.get(slot) else {
+            return false;
+        };
+        if !module.has(function) {
+            return false;
+        }
+        let asked = match self.question.facility {
+            Facility::Auth => c"pam_sm_authenticate",
+            Facility::Account => c"pam_sm_acct_mgmt",
+        };
+        if function == asked {
+            if self.lines.len() >= MOST_CALLS {
+                self.give_up(format!("more than {MOST_CALLS} lines"));
+                return false;
+            }
+            self.lines.push(module.path.clone());
+        }
+        true
     }
 
     /// The code that the module in this slot returns to this call.
