@@ -15,7 +15,7 @@ use nix::unistd::{AccessFlags, access};
 use super::directories::open_to_others;
 use super::exemptions;
 use super::finding::{Area, Finding, Report, Severity};
-use super::pam_d::Place;
+use super::pam_files::Place;
 use super::server::roots;
 use crate::setup::THIS_MACHINE;
 
@@ -57,9 +57,7 @@ impl Configs {
 /// Loads one file. `named_at` is the line of a stack that names it.
 pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Option<Config> {
     let what = path.display().to_string();
-    let where_named = named_at.map_or_else(String::new, |place| {
-        format!(", which {}:{} names", place.file.display(), place.line)
-    });
+    let where_named = named_at.map_or_else(String::new, |place| format!(", which {place} names"));
     match Config::load_with_settings(path, None) {
         Ok((config, settings)) => {
             report.checked(Area::Configuration, format!("{what}{where_named}"));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::pam_d::Place;
+use super::pam_files::Place;
 
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +105,7 @@ impl Finding {
 
     /// Adds a place in a PAM file.
     pub fn at(self, place: &Place) -> Self {
-        self.in_file(&place.file, Some(place.line).filter(|line| *line > 0))
+        self.in_file(&place.file, place.line)
     }
 }
 

@@ -1,22 +1,15 @@
 //! The rest of the host: the module's file, the log, `SELinux`, the console.
 
-use std::fs::Metadata;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use login::clean::for_log;
 use login::config::{self, Announce, Config, Mode};
 
-use super::dispatch::{Action, Code, StepKind};
 use super::files::{ReadError, Root};
 use super::finding::{Area, Finding, Report, Severity};
-use super::pam_d::Module;
-use super::roles::Role;
-use super::walk::Stack;
+use super::pam_files::Place;
 
-/// Every libpam has these modules. Their directory is the one in which libpam searches.
-const EVERYWHERE: [&str; 2] = ["pam_deny.so", "pam_permit.so"];
 const SUDOERS: &str = "/etc/sudoers";
 const SUDOERS_DIRECTORY: &str = "/etc/sudoers.d";
 /// The journal's socket, and that of other daemons.
@@ -25,117 +18,13 @@ const LOGIN_DEFS: &str = "/etc/login.defs";
 /// The default of login(1).
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The directories in which libpam searches for modules.
-fn module_directories(root: &Root) -> Vec<PathBuf> {
-    let mut candidates = Vec::new();
-    for lib in ["/lib", "/lib64", "/usr/lib", "/usr/lib64"] {
-        let lib = Path::new(lib);
-        candidates.push(lib.join("security"));
-        for name in root
-            .names(lib)
-            .iter()
-            .filter(|name| name.contains("-linux-"))
-        {
-            candidates.push(lib.join(name).join("security"));
-        }
-    }
-    candidates.retain(|directory| {
-        EVERYWHERE
-            .iter()
-            .any(|name| root.metadata(&directory.join(name)).is_some())
-    });
-    candidates
-}
-
-/// The file of a line's module. An error if libpam's directory is unknown.
-fn file_of(root: &Root, module: &Module) -> Result<Option<(PathBuf, Metadata)>, ()> {
-    let written = Path::new(&module.path);
-    if written.is_absolute() {
-        // libpam replaces `$ISA` so that the path leads to the directory of this architecture.
-        let path = PathBuf::from(module.path.replace("$ISA/", ""));
-        return Ok(root.metadata(&path).map(|metadata| (path, metadata)));
-    }
-    let directories = module_directories(root);
-    if directories.is_empty() {
-        return Err(());
-    }
-    Ok(directories.iter().find_map(|directory| {
-        let path = directory.join(written);
-        root.metadata(&path).map(|metadata| (path, metadata))
-    }))
-}
-
-/// Reports lines that refuse all users because the module's file is missing. Usually its name is
-/// mistyped.
-pub fn missing_modules(root: &Root, stack: &Stack, report: &mut Report) {
-    for step in stack {
-        let StepKind::Module(module) = &step.kind else {
-            continue;
-        };
-        let refuses = matches!(
-            step.control.action(Code::MODULE_UNKNOWN),
-            Action::Bad | Action::Die
-        );
-        // [`module_file`] checks our module, with any control.
-        if module.role == Role::Phone || !refuses || !matches!(file_of(root, module), Ok(None)) {
-            continue;
-        }
-        report.add(
-            Area::Host,
-            Finding::new(
-                Severity::Error,
-                "module-missing",
-                format!("The module is not there: {}", for_log(&module.path)),
-                "libpam cannot load it, and refuses everybody in each service that asks this line.",
-                "Correct the name (that of the phone is pam_logonbox.so), or install the package that brings it.",
-            )
-            .at(&module.place),
-        );
-    }
-}
-
-/// Checks the file of our module, as a line of a stack names it.
-pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
-    let Ok(found) = file_of(root, module) else {
-        report.skipped(
-            Area::Host,
-            "The module's file",
-            "libpam's directory of modules is not in any usual place",
-        );
-        return;
-    };
-    let Some((path, metadata)) = found else {
-        report.add(
-            Area::Host,
-            Finding::new(
-                Severity::Error,
-                "module-missing",
-                format!("The module is not there: {}", module.path),
-                "libpam cannot load it, and refuses everybody in each service that names it.",
-                "Install the package again, or write just pam_logonbox.so.",
-            )
-            .at(&module.place),
-        );
+/// Checks the file of our module, which libpam loads.
+pub fn module_file(root: &Root, path: &Path, report: &mut Report) {
+    let Some(metadata) = root.metadata(path) else {
         return;
     };
     let mode = metadata.permissions().mode();
-    if !metadata.is_file() || mode & 0o444 == 0 {
-        report.add(
-            Area::Host,
-            Finding::new(
-                Severity::Error,
-                "module-unreadable",
-                format!(
-                    "libpam cannot load {} (mode {:o})",
-                    path.display(),
-                    mode & 0o7777
-                ),
-                "It refuses everybody in each service that names it.",
-                "Install the package again.",
-            )
-            .in_file(&path, None),
-        );
-    } else if mode & 0o022 != 0 || metadata.uid() != 0 {
+    if mode & 0o022 != 0 || metadata.uid() != 0 {
         report.add(
             Area::Host,
             Finding::new(
@@ -147,10 +36,10 @@ pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
                     metadata.uid(),
                     mode & 0o7777
                 ),
-                "Whoever can write to it is root as soon as somebody logs in.",
-                "Run chown root and chmod 644 on it, after a look at what is in it.",
+                "A user who can write to this file becomes root at the next login.",
+                "Check its content, then run chown root and chmod 644 on it.",
             )
-            .in_file(&path, None),
+            .in_file(path, None),
         );
     } else {
         report.checked(Area::Host, format!("{}", path.display()));
@@ -158,7 +47,7 @@ pub fn module_file(root: &Root, module: &Module, report: &mut Report) {
 }
 
 /// By default, sudo shows only the prompts of modules. An announcement as information is not shown.
-pub fn silent_sudo(root: &Root, line: &Module, config: &Config, report: &mut Report) {
+pub fn silent_sudo(root: &Root, line: &Place, config: &Config, report: &mut Report) {
     let conversation = config.conversation;
     let announces =
         conversation.code == config::Code::Show && conversation.announce == Announce::Info;
@@ -185,7 +74,7 @@ pub fn silent_sudo(root: &Root, line: &Module, config: &Config, report: &mut Rep
             "Their phone rings, and they cannot compare the code with the one that it shows.",
             "Leave announce at \"auto\", or set code = \"type\". From sudo 1.9.16 on, Defaults !pam_silent in sudoers shows announcements, too.",
         )
-        .at(&line.place),
+        .at(line),
     );
 }
 
@@ -302,10 +191,9 @@ pub fn console(root: &Root, person: Duration, report: &mut Report) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::rc::Rc;
 
-    use super::super::pam_d::{self, Kind, Place};
     use super::*;
+    use crate::check::pam_files::Place;
 
     fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
@@ -329,72 +217,21 @@ mod tests {
 
     #[test]
     fn the_modules_file() {
-        let line = |path: &str| Module {
-            place: Place {
-                file: Rc::from(Path::new("/etc/pam.d/sshd")),
-                line: 1,
-            },
-            kind: Kind::Auth,
-            path: path.to_owned(),
-            control: "required".to_owned(),
-            arguments: Vec::new(),
-            role: Role::Phone,
-        };
-        let security = "usr/lib/x86_64-linux-gnu/security";
-        let deny = &format!("{security}/pam_deny.so");
-        let ours = &format!("{security}/pam_logonbox.so");
         let owner = nix::unistd::geteuid().is_root();
-        for (mode, path, expected) in [
-            (
-                0o644,
-                "pam_logonbox.so",
-                (!owner).then_some("module-writable"),
-            ),
-            (0o666, "pam_logonbox.so", Some("module-writable")),
-            (0o000, "pam_logonbox.so", Some("module-unreadable")),
-            (0o644, "pam_logonbox", Some("module-missing")),
-            (
-                0o644,
-                "/lib/security/pam_logonbox.so",
-                Some("module-missing"),
-            ),
-            (0o666, &format!("/{ours}"), Some("module-writable")),
+        for (mode, expected) in [
+            (0o644, (!owner).then_some("module-writable")),
+            (0o666, Some("module-writable")),
         ] {
-            let (_dir, root) = machine(&[(deny, "", 0o644), (ours, "", mode)]);
+            let path = "usr/lib/x86_64-linux-gnu/security/pam_logonbox.so";
+            let (_dir, root) = machine(&[(path, "", mode)]);
             let mut report = Report::default();
-            module_file(&root, &line(path), &mut report);
-            assert_eq!(ids(&report), Vec::from_iter(expected), "{mode:o} {path}");
-        }
-        let (_dir, root) = machine(&[]);
-        let mut report = Report::default();
-        module_file(&root, &line("pam_logonbox.so"), &mut report);
-        assert!(report.checked[0].1.skipped.is_some());
-    }
-
-    #[test]
-    fn a_line_whose_module_is_not_there() {
-        let deny = "usr/lib/security/pam_deny.so";
-        for (line, expected) in [
-            ("auth required pam_deny.so", None),
-            ("auth required pam_dney.so", Some("module-missing")),
-            (
-                "auth [success=ok ignore=ignore default=die] pam_logonbx.so",
-                Some("module-missing"),
-            ),
-            ("auth sufficient pam_sss.so", None),
-            ("-auth optional pam_gnome_keyring.so", None),
-        ] {
-            let (_dir, root) = machine(&[(deny, "", 0o644), ("etc/pam.d/sshd", line, 0o644)]);
-            let service = pam_d::service(&root, "sshd");
-            let mut report = Report::default();
-            missing_modules(&root, &service.auth, &mut report);
-            assert_eq!(ids(&report), Vec::from_iter(expected), "{line}");
+            module_file(&root, &Path::new("/").join(path), &mut report);
+            assert_eq!(ids(&report), Vec::from_iter(expected), "{mode:o}");
         }
     }
 
     #[test]
     fn sudo_shows_prompts_only() {
-        let module = "auth required pam_logonbox.so";
         for (announce, sudoers, expected) in [
             ("info", "", Some("sudo-shows-no-code")),
             (
@@ -408,7 +245,6 @@ mod tests {
             ("none", "", None),
         ] {
             let files = [
-                ("etc/pam.d/sudo", module, 0o644),
                 ("etc/sudoers", "root ALL=(ALL) ALL\n", 0o644),
                 ("etc/sudoers.d/logonbox", sudoers, 0o644),
             ];
@@ -417,14 +253,12 @@ mod tests {
                 "[logonbox]\ntenant = \"acme\"\n[conversation]\ncode = \"show\"\nannounce = \"{announce}\"\n"
             );
             let config = Config::parse(Path::new("/x"), &text, "").unwrap();
-            let service = pam_d::service(&root, "sudo");
+            let place = Place {
+                file: Path::new("/etc/pam.d/sudo").into(),
+                line: Some(1),
+            };
             let mut report = Report::default();
-            silent_sudo(
-                &root,
-                service.phones().next().unwrap(),
-                &config,
-                &mut report,
-            );
+            silent_sudo(&root, &place, &config, &mut report);
             assert_eq!(
                 ids(&report),
                 Vec::from_iter(expected),

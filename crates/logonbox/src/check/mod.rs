@@ -4,22 +4,24 @@
 
 mod configuration;
 mod directories;
-mod dispatch;
 mod exemptions;
 mod files;
 mod finding;
 mod machine;
-mod pam_d;
+mod modules;
+mod pam_files;
 mod print;
 mod program;
 mod questions;
 mod roles;
 mod server;
+mod services;
 mod sshd;
 mod stacks;
-mod walk;
+#[cfg(test)]
+mod test_host;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,8 +35,10 @@ use crate::terminal;
 use configuration::Configs;
 use files::Root;
 use finding::{Area, Report, Severity};
-use pam_d::Place;
-use stacks::{Context, Services};
+use pam_files::Place;
+use roles::{OURS, file_name};
+use services::Services;
+use stacks::Context;
 
 pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, Failure> {
     let conf = absolute(conf)?;
@@ -62,7 +66,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             "run this as root (sudo) to have it looked at",
         );
     }
-    let services = Services::read(root);
+    let services = Services::ask(root, None, &[]);
     let configs = configurations(&services, conf, report);
 
     let sshd = services.with_phone().find(|service| service.name == "sshd");
@@ -75,32 +79,30 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     };
     stacks::check(&services, &around, report);
     if let Some(service) = sshd {
-        let config = services
-            .configuration("sshd", conf)
-            .and_then(|path| configs.get(&path, "sshd"));
+        let expected = sshd::Expected {
+            by_key: stacks::is_by_key(service),
+            config: stacks::configuration(service, conf)
+                .and_then(|path| configs.get(&path, "sshd")),
+        };
         for settings in &settings {
-            sshd::check(settings, &sshd::Expected { service, config }, report);
+            sshd::check(settings, &expected, report);
         }
     }
 
-    for service in services.with_phone() {
-        for phone in service.phones() {
-            machine::module_file(root, phone, report);
-        }
+    let modules = services.with_phone().flat_map(|service| &service.modules);
+    let ours: BTreeSet<&String> = modules.filter(|path| file_name(path) == OURS).collect();
+    for path in ours {
+        machine::module_file(root, Path::new(path), report);
     }
-    for service in services.it_is_made_for() {
-        machine::missing_modules(root, &service.auth, report);
+    let config_of = |name: &str| {
+        let service = services.get(name)?;
+        let path = stacks::configuration(service, conf)?;
+        Some((service.phone_place(), configs.get(&path, name)?))
+    };
+    if let Some((line, config)) = ["sudo", "sudo-i"].into_iter().find_map(config_of) {
+        machine::silent_sudo(root, &line, config, report);
     }
-    let sudo = ["sudo", "sudo-i"].into_iter().find_map(|name| {
-        let path = services.configuration(name, conf)?;
-        let line = services.get(name)?.phones().next()?;
-        Some((line, configs.get(&path, name)?))
-    });
-    if let Some((line, config)) = sudo {
-        machine::silent_sudo(root, line, config, report);
-    }
-    let login = services.configuration("login", conf);
-    if let Some(config) = login.and_then(|path| configs.get(&path, "login")) {
+    if let Some((_, config)) = config_of("login") {
         machine::console(root, config.wait.login_seconds, report);
     }
     machine::log(root, report);
@@ -129,8 +131,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
 
 /// The configurations that the stacks name, or else `conf`.
 fn configurations(services: &Services, conf: &Path, report: &mut Report) -> Configs {
-    let mut paths: BTreeMap<PathBuf, Option<Place>> = services
-        .configurations(conf)
+    let mut paths: BTreeMap<PathBuf, Option<Place>> = stacks::configurations(services, conf)
         .into_iter()
         .map(|(path, place)| (path, Some(place)))
         .collect();
@@ -146,7 +147,7 @@ fn configurations(services: &Services, conf: &Path, report: &mut Report) -> Conf
     }
     configuration::compare(configs.files(), report);
     for service in services.with_phone() {
-        if let Some(path) = services.configuration(&service.name, conf) {
+        if let Some(path) = stacks::configuration(service, conf) {
             configs.add_service(&path, &service.name);
         }
     }

@@ -1,8 +1,9 @@
-//! Finds the faults of a stack that names our module.
+//! Finds the faults of a stack that names our module, in the ways through it that libpam has told.
 
-use super::dispatch::{Action, Code, StepKind};
-use super::roles::Role;
-use super::walk::{Answers, Stack, Trace, Unknown, conditions, modules, traces};
+use pam_stack::Code;
+
+use super::roles::{Kind, REFUSALS};
+use super::services::{Call, Run, Service};
 
 /// The settings of our module that matter to a stack, and how the stack is called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,63 +55,73 @@ pub enum Fault {
     AskedAfterRefusal,
     /// It takes the password of an earlier line, but no line asks for one.
     NoPasswordInStack,
+    /// A user for whom the first factor is not set up needs the phone alone.
+    FirstFactorMayBeMissing,
 }
 
 /// A fault at a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Occurrence {
     /// The fault.
     pub fault: Fault,
-    /// The line to report.
-    pub at: usize,
+    /// The call of the module to report. `None` for our module if it is not called.
+    pub at: Option<Call>,
     /// The results of our module that cause it, if it depends on them.
     pub codes: Vec<Code>,
     /// It affects all users, and not only those that meet some condition.
     pub always: bool,
-    /// It depends on the role of an unknown module.
-    pub unsure: bool,
+    /// It depends on the role of these unknown modules.
+    pub unsure: Vec<String>,
 }
 
 const YES: &[Code] = &[Code::SUCCESS];
-/// For a user, one of several modules accepts the factor. The others may not know the user.
-const RIGHT: &[Code] = &[Code::SUCCESS, Code::AUTH_ERR];
-const WRONG: &[Code] = &[
-    Code::AUTH_ERR,
-    Code::AUTHINFO_UNAVAIL,
-    Code::AUTHTOK_ERR,
-    Code::MAXTRIES,
-    Code::MODULE_UNKNOWN,
-];
-/// The refusals of our module. The last one is libpam's, if the module cannot be loaded.
-pub const REFUSALS: &[Code] = &[
-    Code::AUTH_ERR,
-    Code::MAXTRIES,
-    Code::ABORT,
-    Code::AUTHINFO_UNAVAIL,
-    Code::SERVICE_ERR,
-    Code::CONV_ERR,
-    Code::MODULE_UNKNOWN,
-];
 const IGNORED: &[Code] = &[Code::IGNORE];
 /// More conditions than this are not tried in every combination.
 const MOST_CONDITIONS: usize = 8;
 
+/// What the user does when a module asks for a first factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// The user gives the right one. Of several modules, only one may know the user.
+    Right,
+    /// The user gives a wrong one, or none.
+    Wrong,
+    /// The user gives none, and it may not be set up.
+    Missing,
+}
+
+/// An assumption about an unknown module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    /// It asks for a first factor.
+    Factor,
+    /// It returns `PAM_IGNORE`.
+    Bystander,
+}
+
 /// Finds all faults of a stack that names our module.
-pub fn ask(stack: &Stack, situation: Situation) -> Vec<Occurrence> {
-    let first = for_everybody(stack, situation, Unknown::Factor);
-    if !modules(stack).any(|module| module.role == Role::Unknown) {
+pub fn ask(service: &Service, situation: Situation) -> Vec<Occurrence> {
+    let calls = service.ways().iter().flat_map(|run| &run.calls);
+    let mut unknown: Vec<String> = calls
+        .filter(|call| call.kind() == Kind::Unknown)
+        .map(|call| call.module.name().to_owned())
+        .collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    let first = for_all_users(service, situation, Unknown::Factor);
+    if unknown.is_empty() {
         return first;
     }
     // A fault is unsure if it depends on what the unknown module does.
-    let second = for_everybody(stack, situation, Unknown::Bystander);
+    let second = for_all_users(service, situation, Unknown::Bystander);
     let has = |list: &[Occurrence], fault| list.iter().any(|found| found.fault == fault);
-    let mut all = Vec::new();
+    let mut all: Vec<Occurrence> = Vec::new();
     for (list, other) in [(&first, &second), (&second, &first)] {
         for found in list {
             let unsure = !has(other, found.fault);
             if unsure || !has(&all, found.fault) {
                 all.push(Occurrence {
-                    unsure,
+                    unsure: if unsure { unknown.clone() } else { Vec::new() },
                     ..found.clone()
                 });
             }
@@ -120,16 +131,36 @@ pub fn ask(stack: &Stack, situation: Situation) -> Vec<Occurrence> {
 }
 
 /// The faults for every combination of conditions.
-fn for_everybody(stack: &Stack, situation: Situation, unknown: Unknown) -> Vec<Occurrence> {
-    let count = conditions(stack).len().min(MOST_CONDITIONS);
-    let combinations = 1_u32 << count;
+fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> Vec<Occurrence> {
+    let mut conditions: Vec<&Call> = Vec::new();
+    for call in service.ways().iter().flat_map(|run| &run.calls) {
+        if call.kind() == Kind::Condition
+            && conditions.len() < MOST_CONDITIONS
+            && !conditions.iter().any(|known| same(known, call))
+        {
+            conditions.push(call);
+        }
+    }
+    let combinations = 1_u32 << conditions.len();
     let mut all: Vec<(Occurrence, u32)> = Vec::new();
-    for conditions in 0..combinations {
+    for holds in 0..combinations {
+        let meets = |call: &Call| {
+            let place = conditions.iter().position(|known| same(known, call));
+            place.is_none_or(|place| {
+                let holds = holds >> place & 1 == 1;
+                holds == call.module.role.right.contains(&call.code)
+            })
+        };
+        let runs = service.ways().iter().filter(|run| {
+            run.calls
+                .iter()
+                .all(|call| call.kind() != Kind::Condition || meets(call))
+        });
         let questions = Questions {
-            stack,
+            service,
+            runs: runs.collect(),
             situation,
             unknown,
-            conditions,
         };
         for found in questions.all() {
             match all.iter_mut().find(|(one, _)| one.fault == found.fault) {
@@ -153,40 +184,145 @@ fn for_everybody(stack: &Stack, situation: Situation, unknown: Unknown) -> Vec<O
         .collect()
 }
 
-/// The stack for users that meet these conditions.
-struct Questions<'s> {
-    stack: &'s Stack,
-    situation: Situation,
-    unknown: Unknown,
-    conditions: u32,
+fn same(one: &Call, other: &Call) -> bool {
+    std::rc::Rc::ptr_eq(&one.module, &other.module)
 }
 
-impl Questions<'_> {
-    fn traces(&self, phone: &[Code], factor: &[Code]) -> Vec<Trace> {
-        let answers = Answers {
-            phone,
-            factor,
-            conditions: self.conditions,
-            unknown: self.unknown,
-        };
-        traces(self.stack, answers)
+/// What happened on one way through the stack.
+struct Trace<'s> {
+    run: &'s Run,
+    /// The first call of our module.
+    rang: Option<&'s Call>,
+    /// Our module was called again.
+    rang_again: bool,
+    /// The last call that had refused a first factor when our module was called, if no call had
+    /// accepted one.
+    rang_after_no: Option<&'s Call>,
+    /// Our module was called before any first factor.
+    rang_first: bool,
+    /// The last call that accepted a first factor.
+    yes: Option<&'s Call>,
+    /// The last call that refused a first factor.
+    no: Option<&'s Call>,
+    /// The last call that asked for a first factor after our module.
+    asked_after: Option<&'s Call>,
+    /// The last call for whose user the first factor is not set up.
+    missing: Option<&'s Call>,
+}
+
+impl Trace<'_> {
+    /// The stack lets the user in.
+    fn is_in(&self) -> bool {
+        self.run.code == Code::SUCCESS
+    }
+}
+
+/// The stack for users that meet these conditions.
+struct Questions<'s> {
+    service: &'s Service,
+    runs: Vec<&'s Run>,
+    situation: Situation,
+    unknown: Unknown,
+}
+
+impl<'s> Questions<'s> {
+    fn is_factor(&self, call: &Call) -> bool {
+        match call.kind() {
+            Kind::Factor | Kind::Key => true,
+            Kind::Unknown => self.unknown == Unknown::Factor,
+            Kind::Phone | Kind::Condition | Kind::Other => false,
+        }
     }
 
-    fn place_of(&self, wanted: impl Fn(&Role) -> bool) -> Option<usize> {
-        self.stack
-            .iter()
-            .position(|step| matches!(&step.kind, StepKind::Module(module) if wanted(&module.role)))
+    /// Whether the module can return this code to such an answer.
+    fn fits(&self, call: &Call, phone: &[Code], answers: Answers) -> bool {
+        let role = &call.module.role;
+        if call.kind() == Kind::Phone {
+            return phone.contains(&call.code);
+        }
+        if call.kind() == Kind::Unknown && self.unknown == Unknown::Bystander {
+            return call.code == Code::IGNORE;
+        }
+        // The other codes of an unknown module are those of a first factor.
+        let without = || call.kind() != Kind::Unknown && role.without.contains(&call.code);
+        match answers {
+            _ if !self.is_factor(call) => true,
+            Answers::Right => {
+                role.right.contains(&call.code) || call.code == Code::AUTH_ERR || without()
+            }
+            Answers::Wrong => role.wrong.contains(&call.code),
+            Answers::Missing => role.wrong.contains(&call.code) || without(),
+        }
+    }
+
+    fn traces(&self, phone: &[Code], answers: Answers) -> Vec<Trace<'s>> {
+        let fit = |run: &&'s Run| run.calls.iter().all(|call| self.fits(call, phone, answers));
+        let runs = self.runs.iter().copied();
+        runs.filter(fit).map(|run| self.trace(run)).collect()
+    }
+
+    fn trace(&self, run: &'s Run) -> Trace<'s> {
+        let mut trace = Trace {
+            run,
+            rang: None,
+            rang_again: false,
+            rang_after_no: None,
+            rang_first: false,
+            yes: None,
+            no: None,
+            asked_after: None,
+            missing: None,
+        };
+        for call in &run.calls {
+            if call.kind() == Kind::Phone {
+                trace.rang_again |= trace.rang.is_some();
+                if trace.rang.is_none() {
+                    trace.rang = Some(call);
+                    trace.rang_first = trace.yes.is_none() && trace.no.is_none();
+                    trace.rang_after_no = trace.no.filter(|_| trace.yes.is_none());
+                }
+            } else if self.is_factor(call) {
+                if trace.rang.is_some() {
+                    trace.asked_after = Some(call);
+                }
+                if call.code == Code::SUCCESS {
+                    trace.yes = Some(call);
+                } else {
+                    trace.no = Some(call);
+                }
+                let role = &call.module.role;
+                if role.without.contains(&call.code) && !role.wrong.contains(&call.code) {
+                    trace.missing = Some(call);
+                }
+            }
+        }
+        trace
+    }
+
+    fn calls(&self) -> impl Iterator<Item = &'s Call> {
+        self.runs.iter().flat_map(|run| &run.calls)
+    }
+
+    fn phone(&self) -> Option<Call> {
+        self.calls()
+            .find(|call| call.kind() == Kind::Phone)
+            .cloned()
+    }
+
+    fn found(&self, fault: Fault, at: Option<&Call>) -> Occurrence {
+        Occurrence {
+            fault,
+            at: at.cloned().or_else(|| self.phone()),
+            codes: Vec::new(),
+            always: true,
+            unsure: Vec::new(),
+        }
     }
 
     /// Whether a line asks for a first factor.
     fn has_factor(&self) -> bool {
-        let unknown = self.unknown == Unknown::Factor;
-        self.place_of(|role| match role {
-            Role::Factor | Role::Key => true,
-            Role::Unknown => unknown,
-            Role::Phone | Role::Fixed(_) | Role::Condition => false,
-        })
-        .is_some()
+        let mut calls = self.service.ways().iter().flat_map(|run| &run.calls);
+        calls.any(|call| self.is_factor(call))
     }
 
     fn all(&self) -> Vec<Occurrence> {
@@ -203,48 +339,62 @@ impl Questions<'_> {
         faults
     }
 
+    /// The last call before the line of our module, on a way that does not reach it.
+    fn leads_past(&self, run: &'s Run) -> Option<&'s Call> {
+        let lines = &self.service.lines.all;
+        let place_of = |call: &Call| {
+            let line = self.service.line_of(call)?;
+            lines.iter().position(|one| one == line)
+        };
+        let phone = self.service.phones().first().copied();
+        let phone = phone.and_then(|phone| lines.iter().position(|line| line == phone));
+        let before = |call: &&Call| phone.is_some_and(|phone| place_of(call) < Some(phone));
+        let calls = run.calls.iter();
+        calls.rev().find(before).or_else(|| run.calls.last())
+    }
+
     /// Checks that both factors are needed.
     fn who_gets_in(&self) -> Vec<Occurrence> {
         let mut faults = Vec::new();
-        let right = self.traces(YES, RIGHT);
+        let right = self.traces(YES, Answers::Right);
         if !right.iter().any(Trace::is_in) {
-            faults.push(found(Fault::NobodyGetsIn, self.phone()));
+            faults.push(self.found(Fault::NobodyGetsIn, None));
             return faults;
         }
         if let Some(trace) = right
             .iter()
-            .find(|trace| trace.is_in() && trace.rang_at.is_none())
+            .find(|trace| trace.is_in() && trace.rang.is_none())
         {
-            let at = trace.skipped_at.unwrap_or(self.phone());
-            faults.push(found(Fault::PhoneSkipped, at));
+            faults.push(self.found(Fault::PhoneSkipped, self.leads_past(trace.run)));
         }
         let first_needed = !self.situation.airlock && !self.situation.after_key;
-        let wrong = self.traces(YES, WRONG);
-        let phone_alone = wrong
-            .iter()
-            .find(|trace| trace.is_in() && trace.rang_at.is_some());
-        if let Some(trace) = phone_alone.filter(|_| first_needed) {
+        let alone = |trace: &&Trace<'_>| trace.is_in() && trace.rang.is_some();
+        let wrong = self.traces(YES, Answers::Wrong);
+        if let Some(trace) = wrong.iter().find(alone).filter(|_| first_needed) {
             let fault = if self.has_factor() {
                 Fault::PhoneInsteadOfPassword
             } else {
                 Fault::NoFirstFactor
             };
-            faults.push(found(fault, trace.rang_at.unwrap_or_default()));
+            faults.push(self.found(fault, trace.rang));
             if fault == Fault::PhoneInsteadOfPassword {
                 return faults;
+            }
+        } else if first_needed {
+            let missing = self.traces(YES, Answers::Missing);
+            if let Some(trace) = missing.iter().find(alone) {
+                faults.push(self.found(Fault::FirstFactorMayBeMissing, trace.missing));
             }
         }
         let mut codes = REFUSALS.to_vec();
         codes.retain(|code| {
-            let traces = self.traces(std::slice::from_ref(code), RIGHT);
-            traces
-                .iter()
-                .any(|trace| trace.is_in() && trace.rang_at.is_some())
+            let traces = self.traces(std::slice::from_ref(code), Answers::Right);
+            traces.iter().any(|trace| alone(&trace))
         });
         if !codes.is_empty() {
             faults.push(Occurrence {
                 codes,
-                ..found(Fault::RefusalDoesNotCount, self.phone())
+                ..self.found(Fault::RefusalDoesNotCount, None)
             });
         }
         faults
@@ -253,7 +403,7 @@ impl Questions<'_> {
     /// Checks what happens when our module returns `PAM_IGNORE`.
     fn who_is_exempt(&self, phone_is_alone: bool) -> Vec<Occurrence> {
         let mut faults = Vec::new();
-        let ignored = self.traces(IGNORED, RIGHT);
+        let ignored = self.traces(IGNORED, Answers::Right);
         let Situation {
             exempts,
             goes_on_without,
@@ -263,29 +413,29 @@ impl Questions<'_> {
         } = self.situation;
         // With Airlock, the password may be the only factor. Then the others must be refused.
         let may_be_ignored = exempts || self.has_factor() || (goes_on_without && !airlock);
-        let phone = self.phone();
-        let control = self.stack.get(phone).map(|step| &step.control);
         if ignored.iter().any(Trace::is_in) {
-            let by_key = |trace: &&Trace| match trace.yes {
-                Some(at) => self.role(at) == Some(&Role::Key),
+            let by_key = |trace: &&Trace<'_>| match trace.yes {
+                Some(call) => call.kind() == Kind::Key,
                 None => after_key,
             };
             let mut alone = ignored.iter().filter(|trace| trace.is_in());
             if goes_on_without && alone.any(|trace| by_key(&trace)) {
-                faults.push(found(Fault::KeyAloneWhileAway, phone));
+                faults.push(self.found(Fault::KeyAloneWhileAway, None));
             }
         } else if may_be_ignored {
-            let ignore = control.map(|control| control.action(Code::IGNORE));
-            let fault = match ignore {
-                Some(Action::Bad | Action::Die) => Fault::ExemptRefused,
-                _ => Fault::ExemptNothingLeft,
+            let phone = self.phone();
+            let line = phone.as_ref().and_then(|call| self.service.line_of(call));
+            let fault = if line.is_some_and(|line| refuses_ignore(&line.control)) {
+                Fault::ExemptRefused
+            } else {
+                Fault::ExemptNothingLeft
             };
-            faults.push(found(fault, phone));
+            faults.push(self.found(fault, None));
         }
-        let without = self.traces(IGNORED, WRONG);
-        let gets_in = |trace: &Trace| trace.is_in() && trace.rang_at.is_some();
+        let without = self.traces(IGNORED, Answers::Wrong);
+        let gets_in = |trace: &Trace<'_>| trace.is_in() && trace.rang.is_some();
         if !phone_is_alone && !after_key && without.iter().any(gets_in) {
-            faults.push(found(Fault::ExemptWithoutFactor, phone));
+            faults.push(self.found(Fault::ExemptWithoutFactor, None));
         }
         faults
     }
@@ -293,97 +443,98 @@ impl Questions<'_> {
     /// Checks when the user and the phone are asked.
     fn what_is_asked(&self) -> Vec<Occurrence> {
         let mut faults = Vec::new();
-        let right = self.traces(YES, RIGHT);
+        let right = self.traces(YES, Answers::Right);
         if let Some(trace) = right.iter().find(|trace| trace.rang_again) {
-            faults.push(found(Fault::RingsTwice, trace.rang_at.unwrap_or_default()));
+            faults.push(self.found(Fault::RingsTwice, trace.rang));
         }
-        let password = |role: &Role| matches!(role, Role::Factor | Role::Unknown);
+        let password = |call: &Call| matches!(call.kind(), Kind::Factor | Kind::Unknown);
+        let asks_before = |trace: &Trace<'_>| {
+            let calls = trace.run.calls.iter();
+            calls
+                .take_while(|call| call.kind() != Kind::Phone)
+                .any(password)
+        };
         if self.situation.airlock
             && self.situation.password_from_stack
-            && self.place_of(password).is_none_or(|at| at > self.phone())
+            && right
+                .iter()
+                .all(|trace| trace.rang.is_none() || !asks_before(trace))
         {
-            faults.push(found(Fault::NoPasswordInStack, self.phone()));
+            faults.push(self.found(Fault::NoPasswordInStack, None));
         }
-        let wrong = self.traces(YES, WRONG);
-        let rung: Vec<&Trace> = wrong
-            .iter()
-            .filter(|trace| trace.rang_at.is_some())
-            .collect();
+        let wrong = self.traces(YES, Answers::Wrong);
+        let rung: Vec<&Trace<'_>> = wrong.iter().filter(|trace| trace.rang.is_some()).collect();
         let alone = rung.iter().any(|trace| trace.is_in());
         let may_be_first = self.situation.airlock || self.situation.after_key;
         if rung.iter().any(|trace| trace.rang_first) {
             if self.has_factor() && !may_be_first && !alone {
-                faults.push(found(Fault::RingsBeforePassword, self.phone()));
+                faults.push(self.found(Fault::RingsBeforePassword, None));
             }
-        } else if let Some(at) = rung.iter().find_map(|trace| trace.rang_after_no)
+        } else if let Some(call) = rung.iter().find_map(|trace| trace.rang_after_no)
             && (may_be_first || !alone)
         {
-            faults.push(found(Fault::RingsAfterWrongPassword, at));
+            faults.push(self.found(Fault::RingsAfterWrongPassword, Some(call)));
         }
-        let refused = self.traces(REFUSALS, RIGHT);
-        let asked_more = |trace: &&Trace| {
+        let refused = self.traces(&REFUSALS, Answers::Right);
+        let asked_more = |trace: &&Trace<'_>| {
             !trace.is_in()
-                && trace.rang_at.is_some()
+                && trace.rang.is_some()
                 && (trace.asked_after.is_some() || trace.rang_again)
         };
         let counts = !refused
             .iter()
-            .any(|trace| trace.is_in() && trace.rang_at.is_some());
+            .any(|trace| trace.is_in() && trace.rang.is_some());
         if let Some(trace) = refused.iter().find(asked_more).filter(|_| counts && !alone) {
-            let at = trace.asked_after.unwrap_or(self.phone());
-            faults.push(found(Fault::AskedAfterRefusal, at));
+            faults.push(self.found(Fault::AskedAfterRefusal, trace.asked_after));
         }
         faults
     }
-
-    fn phone(&self) -> usize {
-        self.place_of(|role| *role == Role::Phone)
-            .unwrap_or_default()
-    }
-
-    fn role(&self, at: usize) -> Option<&Role> {
-        match &self.stack.get(at)?.kind {
-            StepKind::Module(module) => Some(&module.role),
-            StepKind::Broken | StepKind::Substack => None,
-        }
-    }
 }
 
-fn found(fault: Fault, at: usize) -> Occurrence {
-    Occurrence {
-        fault,
-        at,
-        codes: Vec::new(),
-        always: true,
-        unsure: false,
-    }
+/// Whether the control itself turns `PAM_IGNORE` into a refusal. libpam has said that the login is
+/// refused. This only chooses the words.
+fn refuses_ignore(control: &str) -> bool {
+    let control = control.to_ascii_lowercase();
+    let action = |name: &str| {
+        let (_, action) = control.split_once(&format!("{name}="))?;
+        Some(action.starts_with("bad") || action.starts_with("die"))
+    };
+    control.contains('=')
+        && action("ignore")
+            .or_else(|| action("default"))
+            .unwrap_or(true)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::super::files::Root;
-    use super::super::pam_d::{Service, service};
     use super::*;
+    use crate::check::services::Services;
+    use crate::check::test_host::{host, services};
 
     const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
                           auth requisite pam_deny.so\nauth required pam_permit.so\n";
     const RIGHT_LINE: &str = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n";
 
-    fn read(name: &str, files: &[(&str, &str)]) -> Service {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path().join("etc/pam.d")).unwrap();
-        for (name, text) in files {
-            std::fs::write(dir.path().join("etc/pam.d").join(name), text).unwrap();
-        }
-        service(&Root::at(dir.path()), name)
+    fn read(files: &[(&str, &str)]) -> Services {
+        let below: Vec<(String, &str)> = files
+            .iter()
+            .map(|(name, text)| (format!("pam.d/{name}"), *text))
+            .collect();
+        let below: Vec<(&str, &str)> = below.iter().map(|(name, text)| (&**name, *text)).collect();
+        let (_dir, root) = host(&below);
+        services(&root)
     }
 
     fn faults(stack: &str, situation: Situation) -> Vec<Fault> {
-        let service = read("sshd", &[("sshd", stack), ("common-auth", COMMON)]);
-        assert_eq!(service.problems, [], "{stack}");
-        let mut faults: Vec<_> = ask(&service.auth, situation)
+        let services = read(&[("sshd", stack), ("common-auth", COMMON)]);
+        let service = services.get("sshd").unwrap();
+        faults_of(service, situation)
+    }
+
+    fn faults_of(service: &Service, situation: Situation) -> Vec<Fault> {
+        let mut faults: Vec<_> = ask(service, situation)
             .iter()
             .map(|found| found.fault)
             .collect();
@@ -420,33 +571,30 @@ mod tests {
                 let name = path.file_name().unwrap().to_str().unwrap();
                 let (su, sudo, this) = (text("su"), text("sudo"), text(name));
                 let program = name.split("-a").next().unwrap().split("-p").next().unwrap();
-                let service = read(
-                    program,
-                    &[
-                        ("su", &su),
-                        ("sudo", &sudo),
-                        (program, &this),
-                        ("common-auth", COMMON),
-                        ("common-account", ""),
-                        ("common-password", ""),
-                        ("common-session", ""),
-                        ("common-session-noninteractive", ""),
-                        ("system-auth", ""),
-                        ("password-auth", ""),
-                        ("postlogin", ""),
-                    ],
-                );
-                assert_eq!(service.problems, [], "{path:?}");
-                assert_eq!(service.phones().count(), 1, "{path:?}");
+                let services = read(&[
+                    ("su", &su),
+                    ("sudo", &sudo),
+                    (program, &this),
+                    ("common-auth", COMMON),
+                    ("common-account", ""),
+                    ("common-password", ""),
+                    ("common-session", ""),
+                    ("common-session-noninteractive", ""),
+                    ("system-auth", ""),
+                    ("password-auth", ""),
+                    ("postlogin", ""),
+                ]);
+                let service = services.get(program).unwrap();
+                assert_eq!(service.phones().len(), 1, "{path:?}");
                 let airlock = name.ends_with("airlock");
                 let situation = Situation { airlock, ..PUSH };
-                assert_eq!(ask(&service.auth, situation), [], "{path:?}");
+                assert_eq!(faults_of(service, situation), [], "{path:?}");
                 let everything = Situation {
                     exempts: !airlock,
                     goes_on_without: !name.ends_with("publickey"),
                     ..situation
                 };
-                assert_eq!(ask(&service.auth, everything), [], "{path:?}");
+                assert_eq!(faults_of(service, everything), [], "{path:?}");
                 examples += 1;
             }
         }
@@ -665,10 +813,10 @@ mod tests {
     #[test]
     fn some_and_unknown() {
         let found = |stack: &str| {
-            let service = read("sshd", &[("sshd", stack), ("common-auth", COMMON)]);
-            ask(&service.auth, PUSH)
+            let services = read(&[("sshd", stack), ("common-auth", COMMON)]);
+            ask(services.get("sshd").unwrap(), PUSH)
                 .into_iter()
-                .map(|found| (found.fault, found.always, found.unsure))
+                .map(|found| (found.fault, found.always, !found.unsure.is_empty()))
                 .collect::<Vec<_>>()
         };
         let listed = "auth [success=1 default=ignore] pam_succeed_if.so user ingroup nopush\n";

@@ -1,135 +1,128 @@
-//! The roles of other modules in an auth stack.
+//! The roles of modules in an auth stack, and the codes that they return.
 
-use super::dispatch::Code;
+use pam_stack::Code;
 
-/// The role of a module, which determines its result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
+use super::modules::{self, entry};
+
+/// The file name of our module.
+pub const OURS: &str = "pam_logonbox.so";
+
+/// The purpose of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
     /// Our module.
     Phone,
     /// Asks for a first factor, usually a password.
     Factor,
     /// Checks whether sshd has verified a key.
     Key,
-    /// The same result for every valid user.
-    Fixed(Code),
     /// Accepts some users and refuses others, without asking them.
     Condition,
-    /// An unknown module.
+    /// Neither.
+    Other,
+    /// A module that is not in the table of measured modules. It may be of any kind.
     Unknown,
 }
 
-/// The file name of our module.
-pub const OURS: &str = "pam_logonbox.so";
+/// The purpose of a module, and its codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    pub kind: Kind,
+    /// The user gives the right factor, or the condition holds. Our module: the login is approved.
+    pub right: Vec<Code>,
+    /// The user gives a wrong factor or none, or the condition does not hold. Our module: the login
+    /// is refused.
+    pub wrong: Vec<Code>,
+    /// The module has no factor for this user. Our module: the user is exempt.
+    pub without: Vec<Code>,
+}
 
-/// Modules that authenticate a user, or trust another program that did.
-const FACTORS: &[&str] = &[
-    "pam_duo",
-    "pam_fprintd",
-    "pam_google_authenticator",
-    "pam_himmelblau",
-    "pam_kanidm",
-    "pam_krb5",
-    "pam_ldap",
-    "pam_oath",
-    "pam_pkcs11",
-    "pam_pwdfile",
-    "pam_radius_auth",
-    "pam_rssh",
-    "pam_ssh_agent_auth",
-    "pam_sss",
-    "pam_sss_gss",
-    "pam_systemd_home",
-    "pam_tacplus",
-    "pam_tcb",
-    "pam_u2f",
-    "pam_unix",
-    "pam_userdb",
-    "pam_winbind",
-    "pam_yubico",
-];
-
-/// Modules that accept every valid user without a proof.
-const PASSES: &[&str] = &[
-    "pam_cap",
-    "pam_faildelay",
-    "pam_nologin",
-    "pam_permit",
-    "pam_securetty",
-    "pam_selinux",
-    "pam_sepermit",
-    "pam_shells",
-    "pam_tally2",
-    "pam_warn",
-];
-
-/// Modules that return `PAM_IGNORE`.
-const BYSTANDERS: &[&str] = &[
-    "pam_echo",
-    "pam_ecryptfs",
-    "pam_env",
-    "pam_gnome_keyring",
-    "pam_group",
-    "pam_issue",
-    "pam_keyinit",
-    "pam_kwallet",
-    "pam_kwallet5",
-    "pam_mount",
-    "pam_tty_audit",
-];
-
-/// Modules that accept some users.
-const CONDITIONS: &[&str] = &[
-    "pam_access",
-    "pam_listfile",
-    "pam_localuser",
-    "pam_rhosts",
-    "pam_succeed_if",
-    "pam_time",
-    "pam_timestamp",
-    "pam_usertype",
-    "pam_wheel",
-];
-
-/// The role of `module` with these arguments in a stack of `service`.
-pub fn role(module: &str, arguments: &[String], service: &str) -> Role {
-    let name = file_name(module);
-    if name == OURS || name == "pam_logonbox" {
-        return Role::Phone;
+impl Role {
+    /// All codes, each once.
+    pub fn codes(&self) -> Vec<Code> {
+        let mut codes = Vec::new();
+        for code in [&self.right, &self.wrong, &self.without]
+            .into_iter()
+            .flatten()
+        {
+            if !codes.contains(code) {
+                codes.push(*code);
+            }
+        }
+        codes
     }
-    let name = name.strip_suffix(".so").unwrap_or(name);
-    match name {
-        // pam_rootok: root needs no phone to become another user. It refuses everybody else.
-        "pam_deny" | "pam_rootok" => Role::Fixed(Code::AUTH_ERR),
-        "pam_faillock" if has(arguments, "authfail") => Role::Fixed(Code::AUTH_ERR),
-        "pam_faillock" => Role::Fixed(Code::SUCCESS),
+}
+
+/// The refusals of our module. The last one is libpam's, if the module cannot be loaded.
+pub const REFUSALS: [Code; 7] = [
+    Code::AUTH_ERR,
+    Code::MAXTRIES,
+    Code::ABORT,
+    Code::AUTHINFO_UNAVAIL,
+    Code::SERVICE_ERR,
+    Code::CONV_ERR,
+    Code::MODULE_UNKNOWN,
+];
+
+/// The refusals of an unknown module that asks for a first factor.
+const UNKNOWN_REFUSALS: [Code; 4] = [
+    Code::AUTH_ERR,
+    Code::AUTHINFO_UNAVAIL,
+    Code::USER_UNKNOWN,
+    Code::MAXTRIES,
+];
+
+/// The role of the module with this file name and these arguments in a stack of `service`.
+pub fn role(name: &str, arguments: &[String], service: &str) -> Role {
+    let role = |kind, right: &[Code], wrong: &[Code], without: &[Code]| Role {
+        kind,
+        right: right.to_vec(),
+        wrong: wrong.to_vec(),
+        without: without.to_vec(),
+    };
+    let stem = name.strip_suffix(".so").unwrap_or(name);
+    match stem {
+        "pam_logonbox" => role(Kind::Phone, &[Code::SUCCESS], &REFUSALS, &[Code::IGNORE]),
         "pam_exec"
             if arguments
                 .iter()
                 .any(|word| word.contains("SSH_AUTH_INFO_0")) =>
         {
-            Role::Key
+            // Its manual page: the code of a command that fails.
+            role(Kind::Key, &[Code::SUCCESS], &[Code::SYSTEM_ERR], &[])
         }
-        "pam_succeed_if" => match service_alone(arguments, service) {
-            Some(true) => Role::Fixed(Code::SUCCESS),
-            Some(false) => Role::Fixed(Code::AUTH_ERR),
-            None => Role::Condition,
+        "pam_succeed_if" if service_alone(arguments, service).is_some() => {
+            // The name of the service is known.
+            let code = match service_alone(arguments, service) {
+                Some(true) => Code::SUCCESS,
+                _ => Code::AUTH_ERR,
+            };
+            role(Kind::Other, &[code], &[], &[])
+        }
+        _ => match entry(stem, arguments) {
+            Some(entry) => Role {
+                kind: match entry.kind {
+                    modules::Kind::Factor => Kind::Factor,
+                    modules::Kind::Condition => Kind::Condition,
+                    modules::Kind::Other => Kind::Other,
+                },
+                right: entry.right,
+                wrong: entry.wrong,
+                without: entry.without,
+            },
+            None => role(
+                Kind::Unknown,
+                &[Code::SUCCESS],
+                &UNKNOWN_REFUSALS,
+                &[Code::IGNORE],
+            ),
         },
-        _ if FACTORS.contains(&name) => Role::Factor,
-        _ if PASSES.contains(&name) => Role::Fixed(Code::SUCCESS),
-        _ if BYSTANDERS.contains(&name) => Role::Fixed(Code::IGNORE),
-        _ if CONDITIONS.contains(&name) => Role::Condition,
-        _ => Role::Unknown,
     }
 }
 
 /// The last part of a module's path.
 pub fn file_name(module: &str) -> &str {
     module.rsplit('/').next().unwrap_or(module)
-}
-
-fn has(arguments: &[String], word: &str) -> bool {
-    arguments.iter().any(|argument| argument == word)
 }
 
 /// The result of `pam_succeed_if` if it tests only the service.
@@ -168,42 +161,42 @@ mod tests {
 
     #[test]
     fn roles_of_real_lines() {
-        let condition = Role::Condition;
-        let (yes, no) = (Role::Fixed(Code::SUCCESS), Role::Fixed(Code::AUTH_ERR));
-        for (line, expected) in [
-            ("pam_logonbox.so conf=/x", Role::Phone),
-            ("/opt/pam/pam_logonbox.so", Role::Phone),
-            ("pam_logonbox", Role::Phone),
-            ("pam_unix.so nullok", Role::Factor),
-            ("/usr/lib64/security/pam_sss.so forward_pass", Role::Factor),
-            ("pam_deny.so", no.clone()),
-            ("pam_faillock.so authfail", no.clone()),
-            ("pam_faillock.so preauth silent", yes.clone()),
-            ("pam_env.so", Role::Fixed(Code::IGNORE)),
-            (
-                "pam_exec.so quiet /usr/bin/grep -qz ^SSH_AUTH_INFO_0=publickey /proc/self/environ",
-                Role::Key,
-            ),
-            ("pam_exec.so /usr/local/bin/check", Role::Unknown),
-            (
-                "pam_succeed_if.so quiet service notin sshd:sudo",
-                no.clone(),
-            ),
-            ("pam_succeed_if.so quiet service notin sudo:su", yes.clone()),
-            ("pam_succeed_if.so service in sshd:sudo", yes.clone()),
-            ("pam_succeed_if.so service = sudo", no),
-            ("pam_succeed_if.so service = sshd service != cron", yes),
-            (
-                "pam_succeed_if.so service = sshd user ingroup nopush",
-                condition.clone(),
-            ),
-            ("pam_succeed_if.so", condition.clone()),
-            ("pam_succeed_if.so uid >= 1000 quiet", condition),
-            ("pam_acme.so", Role::Unknown),
-        ] {
+        let fixed = |code| (Kind::Other, vec![code]);
+        let kind = |line: &str| {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
             let (module, arguments) = words.split_first().unwrap();
-            assert_eq!(role(module, arguments, "sshd"), expected, "{line}");
+            let role = role(module, arguments, "sshd");
+            (role.kind, role.codes())
+        };
+        for (line, expected) in [
+            ("pam_logonbox.so conf=/x", Kind::Phone),
+            ("pam_unix.so nullok", Kind::Factor),
+            ("pam_sss.so forward_pass", Kind::Factor),
+            (
+                "pam_exec.so quiet /usr/bin/grep -qz ^SSH_AUTH_INFO_0=publickey /proc/self/environ",
+                Kind::Key,
+            ),
+            ("pam_acme.so", Kind::Unknown),
+            ("pam_succeed_if.so", Kind::Condition),
+            ("pam_succeed_if.so uid >= 1000 quiet", Kind::Condition),
+            (
+                "pam_succeed_if.so service = sshd user ingroup nopush",
+                Kind::Condition,
+            ),
+            ("pam_faillock.so authfail", Kind::Other),
+        ] {
+            assert_eq!(kind(line).0, expected, "{line}");
+        }
+        for (line, holds) in [
+            ("quiet service notin sshd:sudo", false),
+            ("quiet service notin sudo:su", true),
+            ("service in sshd:sudo", true),
+            ("service = sudo", false),
+            ("service = sshd service != cron", true),
+        ] {
+            let code = if holds { Code::SUCCESS } else { Code::AUTH_ERR };
+            let line = format!("pam_succeed_if.so {line}");
+            assert_eq!(kind(&line), fixed(code), "{line}");
         }
     }
 }

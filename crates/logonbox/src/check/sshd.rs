@@ -11,10 +11,7 @@ use login::config::{Announce, Config, Device, Mode};
 use super::files::Root;
 use super::finding::Severity::{self, Error, Note, Warning};
 use super::finding::{Area, Finding, Report};
-use super::pam_d::Service;
 use super::program;
-use super::roles::Role;
-use super::walk::modules;
 
 const SSHD: [&str; 4] = [
     "/usr/sbin/sshd",
@@ -347,22 +344,21 @@ fn matched(words: &[&str]) -> Option<Matched> {
 
 /// The stack and the configuration that sshd's settings must fit.
 pub struct Expected<'s> {
-    /// The service with its stack.
-    pub service: &'s Service,
+    /// The stack's first factor is a key.
+    pub by_key: bool,
     /// The module's configuration in that stack.
     pub config: Option<&'s Config>,
 }
 
 /// Compares sshd's settings with what the stack needs.
 pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) {
-    let has = |role: Role| modules(&expected.service.auth).any(|module| module.role == role);
     let airlock = expected
         .config
         .is_some_and(|config| matches!(config.mode, Mode::Airlock(_)));
     let mut checker = Checker {
         settings,
         config: expected.config,
-        by_key: has(Role::Key) && !has(Role::Factor),
+        by_key: expected.by_key,
         airlock,
         report,
     };

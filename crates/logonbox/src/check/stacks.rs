@@ -5,121 +5,57 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use login::args::Args;
+use login::clean::for_log;
 use login::config::{Mode, OnUnavailable, Password};
+use pam_stack::Code;
 
 use super::configuration::Configs;
-use super::dispatch::StepKind;
 use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
-use super::pam_d::{self, Module, Place, SINGLE_FILE, Service};
-use super::questions::{Fault, Occurrence, REFUSALS, Situation, ask};
-use super::roles::{OURS, Role, file_name};
+use super::pam_files::{self, Place, SINGLE_FILE, has_file};
+use super::questions::{Fault, Occurrence, Situation, ask};
+use super::roles::{Kind, OURS, REFUSALS, file_name};
+use super::services::{Call, EXAMPLES, PAIRS, PROGRAMS, Service, Services};
 
-/// The services that the module is made for.
-const PROGRAMS: [&str; 6] = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
-/// Files that other files include. No program asks for them.
-const SHARED: [&str; 11] = [
-    "common-account",
-    "common-auth",
-    "common-password",
-    "common-session",
-    "common-session-noninteractive",
-    "fingerprint-auth",
-    "password-auth",
-    "postlogin",
-    "smartcard-auth",
-    "switchable-auth",
-    "system-auth",
-];
-/// Names that only our examples have.
-const EXAMPLES: [&str; 2] = ["sshd-airlock", "sshd-publickey"];
 const RIGHT: &str = "[success=ok ignore=ignore default=die]";
 
-/// Longer stacks would take too long to check.
-const MOST_LINES: usize = 100;
-
-/// The services of this host that matter to our module.
-pub struct Services {
-    all: Vec<Service>,
-}
-
-impl Services {
-    /// Reads all services.
-    pub fn read(root: &Root) -> Self {
-        let names = if pam_d::has_directory(root) {
-            pam_d::names(root)
-        } else {
-            pam_d::names_in_single_file(root)
-        };
-        let all: Vec<_> = names
-            .iter()
-            .map(|name| pam_d::service(root, name))
-            .collect();
-        Self { all }
-    }
-
-    /// The service with this name.
-    pub fn get(&self, name: &str) -> Option<&Service> {
-        self.all.iter().find(|service| service.name == name)
-    }
-
-    /// The services that a program asks for.
-    fn of_programs(&self) -> impl Iterator<Item = &Service> {
-        let included: BTreeSet<&str> = self
-            .all
-            .iter()
-            .flat_map(|service| service.includes.iter().map(String::as_str))
-            .collect();
-        self.all.iter().filter(move |service| {
-            let name = service.name.as_str();
-            PROGRAMS.contains(&name)
-                || !(included.contains(name) || SHARED.contains(&name) || EXAMPLES.contains(&name))
-        })
-    }
-
-    /// The services that the module is made for, whether they name it or not.
-    pub fn it_is_made_for(&self) -> impl Iterator<Item = &Service> {
-        self.all
-            .iter()
-            .filter(|service| PROGRAMS.contains(&service.name.as_str()))
-    }
-
-    /// The services that name our module.
-    pub fn with_phone(&self) -> impl Iterator<Item = &Service> {
-        self.of_programs()
-            .filter(|service| service.phones().next().is_some())
-    }
-
-    /// The configurations that the stacks name, with their lines.
-    pub fn configurations(&self, default: &Path) -> BTreeMap<PathBuf, Place> {
-        let mut paths = BTreeMap::new();
-        for service in self.with_phone() {
-            for phone in service.phones() {
-                if let Ok(args) = arguments(phone, default) {
-                    paths.entry(args).or_insert_with(|| phone.place.clone());
-                }
+/// The configurations that the stacks name, with their lines.
+pub fn configurations(services: &Services, default: &Path) -> BTreeMap<PathBuf, Place> {
+    let mut paths = BTreeMap::new();
+    for service in services.with_phone() {
+        for arguments in service.phone_arguments() {
+            if let Ok(path) = configuration_in(arguments, default) {
+                paths
+                    .entry(path)
+                    .or_insert_with(|| place_of(service, arguments));
             }
         }
-        paths
     }
-
-    /// The configuration of one service, if its stack names our module.
-    pub fn configuration(&self, name: &str, default: &Path) -> Option<PathBuf> {
-        let phone = self.get(name)?.phones().next()?;
-        arguments(phone, default).ok()
-    }
+    paths
 }
 
-/// The configuration that a line names, or else `default`.
-fn arguments(phone: &Module, default: &Path) -> Result<PathBuf, String> {
-    let words: Vec<CString> = phone
-        .arguments
+/// The configuration of one service, if its stack names our module.
+pub fn configuration(service: &Service, default: &Path) -> Option<PathBuf> {
+    let arguments = service.phone_arguments();
+    configuration_in(arguments.first()?, default).ok()
+}
+
+/// The configuration that a line with these arguments names, or else `default`.
+fn configuration_in(arguments: &[String], default: &Path) -> Result<PathBuf, String> {
+    let words: Vec<CString> = arguments
         .iter()
         .map(|word| CString::new(word.as_str()).map_err(|_| "an argument has a NUL".to_owned()))
         .collect::<Result<_, _>>()?;
     let args = Args::parse(words.iter().map(CString::as_c_str))?;
-    let given = phone.arguments.iter().any(|word| word.starts_with("conf="));
+    let given = arguments.iter().any(|word| word.starts_with("conf="));
     Ok(if given { args.path } else { default.to_owned() })
+}
+
+/// The line of our module with these arguments.
+fn place_of(service: &Service, arguments: &[String]) -> Place {
+    let phones = service.phones();
+    let line = phones.iter().find(|line| line.arguments == arguments);
+    line.map_or_else(|| service.place(), |line| line.place.clone())
 }
 
 /// A fault, and all services in which it appears in the same way.
@@ -127,6 +63,8 @@ struct Group {
     occurrence: Occurrence,
     /// The line to report.
     at: Place,
+    /// Its text. `None` if the line is not known.
+    line: Option<String>,
     /// The line of our module, if it is another one.
     phone: Option<Place>,
     situation: Situation,
@@ -147,41 +85,57 @@ pub struct Context<'s> {
 
 /// Checks every stack.
 pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
+    if let Some(why) = &services.trouble {
+        report.skipped(Area::Stacks, "The PAM stacks", why);
+    }
     let mut all: Vec<Group> = Vec::new();
     let mut asked = Vec::new();
     for service in services.of_programs() {
-        let has_phone = service.phones().next().is_some();
-        if has_phone || PROGRAMS.contains(&service.name.as_str()) {
-            problems(service, report);
-        }
+        let has_phone = service.has_phone();
         other_types(service, has_phone, report);
-        let Some(phone) = service.phones().next() else {
+        if let (Err(why), None) = (&service.runs, &services.trouble) {
+            let what = format!("The stack of {}", service.name);
+            report.skipped(Area::Stacks, what, why);
             continue;
-        };
+        }
+        if services.trouble.is_some() {
+            continue;
+        }
+        let reported =
+            (has_phone || PROGRAMS.contains(&service.name.as_str())) && broken(service, report);
+        if !has_phone {
+            continue;
+        }
         asked.push(service.name.clone());
-        for phone in service.phones() {
-            check_arguments(phone, context.conf, report);
+        for arguments in service.phone_arguments() {
+            check_arguments(service, arguments, context.conf, report);
         }
-        if super::walk::modules(&service.auth).count() > MOST_LINES {
-            let why = format!("it has more than {MOST_LINES} lines");
-            report.skipped(
-                Area::Stacks,
-                format!("Who gets in by {}", service.name),
-                why,
-            );
-            continue;
-        }
-        let situation = situation(service, phone, context);
-        for one in ask(&service.auth, situation) {
-            // The cause has been reported: the problems of the service.
-            if one.fault == Fault::NobodyGetsIn && !service.problems.is_empty() {
+        let phone = service.phone_place();
+        let situation = situation(service, context);
+        for one in ask(service, situation) {
+            // The cause has been reported.
+            if one.fault == Fault::NobodyGetsIn && reported {
                 continue;
             }
-            let at = place(service, one.at).unwrap_or_else(|| phone.place.clone());
+            let line = one.at.as_ref().and_then(|call| service.line_of(call));
+            let at = match (line, &one.at) {
+                (Some(line), _) => line.place.clone(),
+                (None, None) => phone.clone(),
+                (None, Some(_)) => service.place(),
+            };
+            let line = line.map(|line| {
+                let control = if line.control.contains(['=', ' ']) {
+                    format!("[{}]", line.control)
+                } else {
+                    line.control.clone()
+                };
+                format!("{control} {}", file_name(&line.module))
+            });
             let same = |group: &&mut Group| {
                 group.occurrence.fault == one.fault
                     && group.occurrence.always == one.always
                     && group.at == at
+                    && group.line == line
                     && group.situation == situation
             };
             if let Some(group) = all.iter_mut().find(same) {
@@ -189,20 +143,20 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
             } else {
                 all.push(Group {
                     occurrence: one,
-                    phone: (at != phone.place).then(|| phone.place.clone()),
+                    phone: (at != phone).then(|| phone.clone()),
                     at,
+                    line,
                     situation,
                     services: BTreeSet::from([service.name.clone()]),
                 });
             }
         }
         if service.name == "sshd" && situation.after_key && !asks_for_a_factor(service) {
-            report.add(Area::Stacks, only_sshd_asks(phone));
+            report.add(Area::Stacks, only_sshd_asks(&phone));
         }
     }
     for group in all {
-        let line = control_at(services, &group.at).unwrap_or_default();
-        if let Some(finding) = in_words(&group, &line) {
+        if let Some(finding) = in_words(&group) {
             report.add(Area::Stacks, finding.at(&group.at));
         }
     }
@@ -210,25 +164,34 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
 }
 
 fn asks_for_a_factor(service: &Service) -> bool {
-    super::walk::modules(&service.auth)
-        .any(|module| matches!(module.role, Role::Factor | Role::Key | Role::Unknown))
+    let factors = [Kind::Factor, Kind::Key, Kind::Unknown];
+    let mut calls = service.ways().iter().flat_map(|run| &run.calls);
+    calls.any(|call| factors.contains(&call.kind()))
 }
 
-fn only_sshd_asks(phone: &Module) -> Finding {
+/// The first factor of a stack is a key that sshd has verified, and no password.
+pub fn is_by_key(service: &Service) -> bool {
+    let has = |kind| {
+        let mut calls = service.ways().iter().flat_map(|run| &run.calls);
+        calls.any(|call: &Call| call.kind() == kind)
+    };
+    has(Kind::Key) && !has(Kind::Factor)
+}
+
+fn only_sshd_asks(phone: &Place) -> Finding {
     Finding::new(
         Severity::Warning,
         "stack-key-not-checked",
         "This stack asks for no first factor; only AuthenticationMethods in sshd_config does",
-        "The phone alone is enough as soon as somebody changes that line, or a Match block does.",
+        "If that setting changes, or a Match block has another one, the phone alone is enough.",
         "Put this line before it: auth requisite pam_exec.so quiet /usr/bin/grep -qz \
          ^SSH_AUTH_INFO_0=publickey /proc/self/environ",
     )
-    .at(&phone.place)
+    .at(phone)
 }
 
-fn situation(service: &Service, phone: &Module, context: &Context<'_>) -> Situation {
-    let config = arguments(phone, context.conf)
-        .ok()
+fn situation(service: &Service, context: &Context<'_>) -> Situation {
+    let config = configuration(service, context.conf)
         .and_then(|path| context.configs.get(&path, &service.name));
     let after_key = context.sshd_after_key && service.name == "sshd";
     let Some(config) = config else {
@@ -251,34 +214,6 @@ fn situation(service: &Service, phone: &Module, context: &Context<'_>) -> Situat
     }
 }
 
-fn module_at(service: &Service, at: usize) -> Option<&Module> {
-    match &service.auth.get(at)?.kind {
-        StepKind::Module(module) => Some(module),
-        StepKind::Broken | StepKind::Substack => None,
-    }
-}
-
-fn place(service: &Service, at: usize) -> Option<Place> {
-    module_at(service, at).map(|module| module.place.clone())
-}
-
-/// The text of a line, for the report.
-fn control_at(services: &Services, place: &Place) -> Option<String> {
-    services
-        .all
-        .iter()
-        .flat_map(|service| super::walk::modules(&service.auth))
-        .find(|module| module.place == *place)
-        .map(|module| {
-            let control = if module.control.contains(['=', ' ']) {
-                format!("[{}]", module.control)
-            } else {
-                module.control.clone()
-            };
-            format!("{control} {}", file_name(&module.path))
-        })
-}
-
 fn list(names: &BTreeSet<String>) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match names.as_slice() {
@@ -290,7 +225,7 @@ fn list(names: &BTreeSet<String>) -> String {
 
 /// Describes a fault. `None` if it is harmless in this situation.
 #[expect(clippy::too_many_lines, reason = "one piece for each fault")]
-fn in_words(group: &Group, line: &str) -> Option<Finding> {
+fn in_words(group: &Group) -> Option<Finding> {
     use Severity::{Error, Note, Warning};
 
     let Group {
@@ -301,6 +236,11 @@ fn in_words(group: &Group, line: &str) -> Option<Finding> {
         ..
     } = group;
     let services = list(services);
+    let line = match (&group.line, &occurrence.at) {
+        (Some(line), _) => line.clone(),
+        (None, Some(call)) => format!("{} (its line is not known)", call.module.name()),
+        (None, None) => OURS.to_owned(),
+    };
     let who = if situation.airlock {
         "Airlock"
     } else {
@@ -308,13 +248,7 @@ fn in_words(group: &Group, line: &str) -> Option<Finding> {
     };
     let ours = phone.as_ref().map_or_else(
         || "this line".to_owned(),
-        |place| {
-            format!(
-                "the line with {OURS} ({}:{})",
-                place.file.display(),
-                place.line
-            )
-        },
+        |place| format!("the line with {OURS} ({place})"),
     );
     let matters = situation.exempts || situation.goes_on_without;
     let some = |always, otherwise| if occurrence.always { always } else { otherwise };
@@ -330,7 +264,7 @@ fn in_words(group: &Group, line: &str) -> Option<Finding> {
                 some(Error, Warning),
                 "stack-refusal-does-not-count",
                 what,
-                format!("In {services}, a person whom {who} has refused is let in with the password alone."),
+                format!("In {services}, the password alone lets a user in whom {who} has refused."),
                 format!("Write {RIGHT} as its control."),
             )
         }
@@ -338,77 +272,90 @@ fn in_words(group: &Group, line: &str) -> Option<Finding> {
             Error,
             "stack-phone-skipped",
             format!("This line leads past {ours}: {line}"),
-            format!("In {services}, whoever gives the right password is let in, and {who} is not asked."),
-            "Let the stack go on to the module: the manual, pam_logonbox(8), STACKS, has the lines.".to_owned(),
+            format!("In {services}, the right password is enough, and {who} is not asked."),
+            "Let the stack go on to the module: pam_logonbox(8), STACKS, has the lines.".to_owned(),
         ),
         Fault::PhoneSkipped => (
             Note,
             "stack-phone-skipped-for-some",
-            format!("For some people, this line leads past {ours}: {line}"),
-            format!("In {services}, they are let in, and {who} is not asked."),
-            "Nothing, if that is meant. For exempting people, [policy] in the configuration leaves a line in the log.".to_owned(),
+            format!("For some users, this line leads past {ours}: {line}"),
+            format!("In {services}, {who} is not asked for these users."),
+            "If that is not intended, remove the line. An exemption in [policy] also leaves a line in the log.".to_owned(),
         ),
         Fault::PhoneInsteadOfPassword => (
             some(Error, Warning),
             "stack-phone-instead-of-password",
-            format!("The phone is enough, and a wrong password is none: {line}"),
-            format!("In {services}, whoever presses the button is let in{}.", if occurrence.always { "" } else { ", if a condition in the stack holds" }),
+            format!("The phone is enough after a wrong password: {line}"),
+            format!(
+                "In {services}, a user gets in without the right password{}.",
+                if occurrence.always { "" } else { ", if a condition in the stack holds" }
+            ),
             format!("Ask for the password first, so that a wrong one ends the stack, and then for the phone with {RIGHT}."),
         ),
         Fault::NoFirstFactor => (
             some(Error, Warning),
             "stack-no-first-factor",
             "No line asks for a password or a key: the phone alone is enough".to_owned(),
-            format!("In {services}, whoever gets one request approved, by mistake or by patience, is in."),
-            "Put the line that asks for the password before it (@include common-auth), or that which looks for a key; \
+            format!("In {services}, one request that is approved by mistake lets an attacker in."),
+            "Put the line that asks for the password before it (@include common-auth), or one that checks for a key: \
              pam_logonbox(8), STACKS.".to_owned(),
+        ),
+        Fault::FirstFactorMayBeMissing => (
+            Warning,
+            "stack-first-factor-optional",
+            format!("Users who have not set up the first factor need the phone alone: {line}"),
+            format!(
+                "In {services}, the module of this line returns PAM_IGNORE for these users. If they are also exempt, \
+                 they may need nothing."
+            ),
+            "Remove the argument that allows this, such as nullok, nouserok or ignore_unknown_user, or ask for a password before it.".to_owned(),
         ),
         Fault::RingsBeforePassword => (
             some(Error, Warning),
             "stack-rings-before-password",
-            "The phone rings before the password is asked for".to_owned(),
-            format!("In {services}, everybody who knows a name can make that phone ring."),
+            "The phone rings before the stack asks for the password".to_owned(),
+            format!("In {services}, an attacker who knows a user name can make that phone ring."),
             "Move this line below the line that asks for the password.".to_owned(),
         ),
         Fault::RingsAfterWrongPassword => (
             if situation.airlock { Warning } else { some(Error, Warning) },
             "stack-rings-after-wrong-password",
             format!("After a wrong password the stack goes on to {ours}: {line}"),
-            format!("In {services}, whoever guesses at passwords makes phones ring, until somebody presses the wrong button."),
+            format!("In {services}, an attacker who guesses passwords makes phones ring."),
             "Let a wrong password end the stack: requisite in place of required, or a jump over pam_deny.so.".to_owned(),
         ),
         Fault::RingsTwice => (
             some(Error, Warning),
             "stack-rings-twice",
-            "The module is asked twice in one login".to_owned(),
-            format!("In {services}, the phone rings twice. Is it in common-auth, too (pam-auth-update)?"),
-            "Take one of the lines away.".to_owned(),
+            "The stack asks the module twice in one login".to_owned(),
+            format!("In {services}, the phone rings twice. Is the module in common-auth, too (pam-auth-update)?"),
+            "Remove one of the lines.".to_owned(),
         ),
         Fault::NobodyGetsIn if occurrence.always => (
             Error,
             "stack-nobody-gets-in",
-            format!("Nobody gets in, not even with the right password and an approval: {line}"),
-            format!("In {services}, every login is refused. A jump that lands on the wrong line is the usual cause."),
+            format!("Every login is refused, also with the right password and an approval: {line}"),
+            format!("In {services}, all users are locked out. A jump to the wrong line is the usual cause."),
             "Compare the stack with that in pam_logonbox(8), STACKS: success=2 jumps over exactly two lines.".to_owned(),
         ),
         Fault::ExemptRefused if occurrence.always => (
             if matters { Error } else { Warning },
             "stack-exempt-refused",
-            format!("The control refuses whoever the module takes no part in: {line}"),
+            format!("The control refuses exempt users: {line}"),
             format!(
-                "In {services}, people who are exempt{} are locked out{}.",
-                if situation.goes_on_without { ", and everybody while the tenant is away," } else { "" },
-                if matters { "" } else { " as soon as the configuration exempts somebody" }
+                "In {services}, exempt users{} are locked out{}.",
+                if situation.goes_on_without { ", and all users while the server is away," } else { "" },
+                if matters { "" } else { " as soon as the configuration exempts some" }
             ),
             format!("Write {RIGHT}."),
         ),
         Fault::ExemptNothingLeft if occurrence.always => (
             if matters { Error } else { Warning },
             "stack-exempt-nothing-left",
-            "Where the module takes no part, no line is left that lets anybody in".to_owned(),
+            "If the module ignores a user, no line is left that accepts this user".to_owned(),
             format!(
-                "In {services}, people who are exempt are locked out{}: a stack in which every module is ignored refuses.",
-                if matters { "" } else { " as soon as the configuration exempts somebody" }
+                "In {services}, exempt users are locked out{}: a stack in which every module is ignored refuses.",
+                if matters { "" } else { " as soon as the configuration exempts some" }
             ),
             if situation.airlock {
                 "Put the line that asks for the host's password behind it, in place of pam_deny.so; never pam_permit.so.".to_owned()
@@ -420,67 +367,162 @@ fn in_words(group: &Group, line: &str) -> Option<Finding> {
         Fault::ExemptWithoutFactor => (
             if matters { some(Error, Warning) } else { Warning },
             "stack-exempt-without-password",
-            "Whoever the module takes no part in is let in without any password".to_owned(),
+            "Exempt users get in without a password".to_owned(),
             format!(
-                "In {services}, people who are exempt{} need nothing{}.",
-                if situation.goes_on_without { ", and everybody while the server is away," } else { "" },
-                if matters { "" } else { " as soon as the configuration exempts somebody" }
+                "In {services}, exempt users{} need no factor at all{}.",
+                if situation.goes_on_without { ", and all users while the server is away," } else { "" },
+                if matters { "" } else { " as soon as the configuration exempts some" }
             ),
             "Put pam_deny.so, or a line that asks for a password, in place of pam_permit.so.".to_owned(),
         ),
         Fault::KeyAloneWhileAway => (
             Warning,
             "stack-key-alone-while-away",
-            "on_unavailable = \"ignore\" stands behind a stack whose first factor is a key".to_owned(),
-            format!("In {services}, the key alone is enough while the tenant cannot be reached, and whoever can cut this host off decides when."),
+            "on_unavailable = \"ignore\", and the first factor of this stack is a key".to_owned(),
+            format!("In {services}, the key alone is enough while the tenant is away. An attacker who can cut this host off decides when."),
             "Set on_unavailable = \"deny\", or give this service a configuration of its own (conf=).".to_owned(),
         ),
         Fault::AskedAfterRefusal => (
             Warning,
             "stack-asks-after-refusal",
-            format!("People are asked for more after {who} has refused them: {line}"),
-            format!("In {services}, they type a password, or their phone rings again, for a login that is lost."),
+            format!("The stack goes on to ask after {who} has refused: {line}"),
+            format!("In {services}, users type a password, or their phone rings again, for a login that is lost."),
             format!("Write {RIGHT} or requisite as the control of {OURS}."),
         ),
         Fault::NoPasswordInStack => (
             Error,
             "stack-no-password-for-airlock",
             "password = \"stack\", but no line before this one asks for a password".to_owned(),
-            format!("In {services}, there is none to send to Airlock, and every login is refused."),
+            format!("In {services}, the module has no password to send to Airlock, and refuses every login."),
             "Set password = \"ask\", or put the line that asks for the password before it.".to_owned(),
         ),
     };
-    let (severity, why) = if occurrence.unsure && severity == Error {
-        let unsure =
-            " (The stack names a module that this command does not know: look what it does.)";
-        (Warning, why + unsure)
-    } else {
+    let (severity, why) = if occurrence.unsure.is_empty() {
         (severity, why)
+    } else {
+        let unknown = occurrence.unsure.join(", ");
+        let unsure = format!(
+            " This depends on {unknown}, which this command does not know: see its manual page."
+        );
+        (severity.max(Warning), why + &unsure)
     };
     Some(Finding::new(severity, id, what, why, advice))
 }
 
-/// Reports the mistakes that libpam would notice.
-fn problems(service: &Service, report: &mut Report) {
-    for problem in &service.problems {
-        report.add(
-            Area::Stacks,
-            Finding::new(
-                Severity::Error,
-                problem.id,
-                problem.what.clone(),
-                "libpam counts such a line as failed, or refuses the whole service.",
-                "Correct the line; an open root shell is the way back.",
-            )
-            .at(&problem.place),
+/// Reports the files and modules that libpam cannot read or load. Returns whether it has found some.
+fn broken(service: &Service, report: &mut Report) -> bool {
+    let before = report.findings.len();
+    let refused = service.ways().iter().all(|run| run.code != Code::SUCCESS);
+    let refuses = format!(
+        "libpam refuses {}.",
+        if refused {
+            format!("every login to {}", service.name)
+        } else {
+            format!("some logins to {}", service.name)
+        }
+    );
+    let carriage = service.lines.carriage_returns.as_ref();
+    let windows = format!(
+        "The file has Windows line ends. Remove them: sed -i 's/\\r$//' {}",
+        carriage.map_or_else(String::new, |place| place.file.display().to_string())
+    );
+    let mut add = |id, what: String, advice: &str, place: Option<&Place>| {
+        let advice = if carriage.is_some() { &windows } else { advice };
+        let place = place
+            .or(carriage)
+            .cloned()
+            .unwrap_or_else(|| service.place());
+        let finding = Finding::new(Severity::Error, id, what, refuses.clone(), advice);
+        report.add(Area::Stacks, finding.at(&place));
+    };
+    for (path, why) in service.faulty() {
+        let name = file_name(path);
+        if !(refused || name == OURS) {
+            continue;
+        }
+        let line = service
+            .lines
+            .all
+            .iter()
+            .find(|line| file_name(&line.module) == name);
+        let what = format!("libpam cannot load {}: {}", for_log(path), for_log(why));
+        let advice = format!(
+            "Correct the name (ours is {OURS}), or install the package that has this module."
+        );
+        add(
+            "module-missing",
+            what,
+            &advice,
+            line.map(|line| &line.place),
         );
     }
+    let told = |message: &&String| {
+        // What follows from another message, or is reported above.
+        ![
+            "unable to dlopen(",
+            "adding faulty module: ",
+            "unable to resolve symbol: ",
+            "error loading (null)",
+            "_pam_init_handlers: ",
+            "error reading PAM configuration file",
+            "pam_start: ",
+        ]
+        .iter()
+        .any(|part| message.contains(part))
+    };
+    let advice = "Correct the line. Keep a root shell open while you do so.";
+    let messages: BTreeSet<&String> = service.messages.iter().filter(told).collect();
+    for message in messages {
+        let said = for_log(message);
+        if let Some((_, path)) = message.split_once("unable to open config for ") {
+            let what = format!(
+                "An include names {}, which libpam cannot open",
+                for_log(path)
+            );
+            let includes = &service.lines.includes;
+            let line = includes
+                .iter()
+                .find(|(name, _)| file_name(name) == file_name(path))
+                .map(|(_, place)| place);
+            add("stack-include-missing", what, advice, line);
+        } else if message.contains("maximum level") {
+            let what = format!("Files include each other without end: {said}");
+            add("stack-loop", what, advice, None);
+        } else {
+            let what = format!("libpam cannot read a line: {said}");
+            let odd = service.lines.odd.as_ref();
+            add("stack-syntax", what, advice, odd);
+        }
+    }
+    let resolved = |message: &&String| message.contains("symbol: pam_sm_authenticate");
+    if refused && service.messages.iter().any(|message| resolved(&message)) {
+        let what = "An auth line names a module that cannot authenticate".to_owned();
+        let advice = "Remove the line: the module is for account or session lines.";
+        add("stack-wrong-module", what, advice, None);
+    }
+    if service.account != Code::SUCCESS {
+        let what = format!(
+            "The account lines return {}, although each module accepts the user",
+            service.account
+        );
+        let advice = "Correct the account lines, as in the files of the distribution.";
+        add("stack-account-refuses", what, advice, None);
+    }
+    let found = report.findings.len() > before;
+    let stopped = service.ways().iter().all(|run| run.calls.is_empty());
+    if !found && refused && stopped && !service.messages.is_empty() {
+        let said: Vec<_> = service.messages.iter().map(|said| for_log(said)).collect();
+        let what = format!("libpam cannot read the service: {}", said.join("; "));
+        let finding = Finding::new(Severity::Error, "stack-file", what, refuses, advice);
+        report.add(Area::Stacks, finding.at(&service.place()));
+    }
+    report.findings.len() > before
 }
 
 /// Reports lines of other types that name our module. It has no effect there.
 fn other_types(service: &Service, has_phone: bool, report: &mut Report) {
-    for module in service.rest.iter().filter(|one| one.role == Role::Phone) {
-        let kind = format!("{:?}", module.kind).to_lowercase();
+    let ours = |line: &&pam_files::Line| line.kind != "auth" && file_name(&line.module) == OURS;
+    for line in service.lines.all.iter().filter(ours) {
         let (severity, why) = if has_phone {
             (Severity::Warning, "It does nothing there.")
         } else {
@@ -494,33 +536,39 @@ fn other_types(service: &Service, has_phone: bool, report: &mut Report) {
             Finding::new(
                 severity,
                 "stack-wrong-type",
-                format!("The module stands under the type {kind}"),
+                format!(
+                    "The module is in a line of the type {}",
+                    for_log(&line.kind)
+                ),
                 why,
-                "The module belongs into lines that begin with auth.",
+                "Use the module in lines that begin with auth.",
             )
-            .at(&module.place),
+            .at(&line.place),
         );
     }
 }
 
-fn check_arguments(phone: &Module, conf: &Path, report: &mut Report) {
-    if let Err(what) = arguments(phone, conf) {
+fn check_arguments(service: &Service, arguments: &[String], conf: &Path, report: &mut Report) {
+    if let Err(what) = configuration_in(arguments, conf) {
         report.add(
             Area::Stacks,
             Finding::new(
                 Severity::Error,
                 "stack-bad-argument",
                 what,
-                "The module refuses every login that is asked here.",
-                "Known are conf=/absolute/path and debug.",
+                "With this argument, the module refuses every login.",
+                "Its arguments are conf=/absolute/path and debug.",
             )
-            .at(&phone.place),
+            .at(&place_of(service, arguments)),
         );
     }
 }
 
 /// Reports faults that no single stack shows.
 fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut Report) {
+    if services.trouble.is_some() {
+        return;
+    }
     if asked.is_empty() {
         report.add(
             Area::Stacks,
@@ -528,7 +576,7 @@ fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut R
                 Severity::Warning,
                 "stack-none",
                 format!("No service names {OURS} in an auth line"),
-                "The module is installed, and nobody's phone rings.",
+                "The module is installed, but no login asks for the phone.",
                 "pam_logonbox(8), TURNING IT ON, goes through it step by step.",
             ),
         );
@@ -543,66 +591,67 @@ fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut R
         .filter(|name| !PROGRAMS.contains(&name.as_str()))
         .cloned()
         .collect();
-    if !others.is_empty() {
-        let place = services
-            .with_phone()
-            .find(|service| others.contains(&service.name))
-            .and_then(|service| service.phones().next())
-            .map(|phone| phone.place.clone());
-        let finding = Finding::new(
-            Severity::Warning,
-            "stack-reaches-others",
-            format!(
-                "The phone is asked in other programs, too: {}",
-                list(&others)
-            ),
-            "Screen lockers, polkit, cron and the like can show no announcement, or ask nobody.",
-            "Name the module in files of single services (pam_logonbox(8), STACKS) rather than in a file that all include.",
-        );
+    if let Some(first) = others.first().and_then(|name| services.get(name)) {
         report.add(
             Area::Stacks,
-            match &place {
-                Some(place) => finding.at(place),
-                None => finding,
-            },
+            Finding::new(
+                Severity::Warning,
+                "stack-reaches-others",
+                format!(
+                    "The phone is asked in other programs, too: {}",
+                    list(&others)
+                ),
+                "Screen lockers, polkit, cron and others may not be able to show a prompt.",
+                "Name the module in files of single services (pam_logonbox(8), STACKS) rather than in a file that all include.",
+            )
+            .at(&first.phone_place()),
         );
     }
-    pairs(services, report);
-    left_over(services, root, report);
+    pairs(services, root, report);
+    left_over(root, report);
 }
 
 /// Programs with two service names.
-fn pairs(services: &Services, report: &mut Report) {
-    for (short, long, how) in [("su", "su-l", "su -"), ("sudo", "sudo-i", "sudo -i")] {
+fn pairs(services: &Services, root: &Root, report: &mut Report) {
+    for (short, long, how) in PAIRS {
         let (Some(one), Some(other)) = (services.get(short), services.get(long)) else {
             continue;
         };
-        let has = |service: &Service| service.phones().next().is_some();
-        let (without, how) = match (has(one), has(other)) {
+        let (without, how) = match (one.has_phone(), other.has_phone()) {
             (true, false) => (long, how),
             (false, true) => (short, short),
             _ => continue,
+        };
+        let file = format!("/etc/pam.d/{without}");
+        let (what, advice) = if has_file(root, without) {
+            (
+                format!("{how} does not ask for the phone: its service is {without}"),
+                format!("Change {file}, too: pam_logonbox(8), STACKS, has the lines."),
+            )
+        } else {
+            (
+                format!("{how} does not ask for the phone: {file} is missing, so PAM takes other"),
+                format!("Write {file}: pam_logonbox(8), STACKS, has the lines."),
+            )
         };
         report.add(
             Area::Stacks,
             Finding::new(
                 Severity::Error,
                 "stack-pair-differs",
-                format!("{how} asks for no phone: {without} is a service of its own"),
-                format!("{short} and {long} differ, so that whoever knows it goes the other way."),
-                format!(
-                    "Change /etc/pam.d/{without}, too: pam_logonbox(8), STACKS, has the lines."
-                ),
+                what,
+                format!("A user who is asked for the phone by one of {short} and {long} can use the other."),
+                advice,
             )
-            .in_file(Path::new(&format!("/etc/pam.d/{without}")), None),
+            .in_file(Path::new(&file), None),
         );
     }
 }
 
 /// Reports files that look as if they had an effect.
-fn left_over(services: &Services, root: &Root, report: &mut Report) {
+fn left_over(root: &Root, report: &mut Report) {
     for name in EXAMPLES {
-        if services.get(name).is_some() {
+        if has_file(root, name) {
             report.add(
                 Area::Stacks,
                 Finding::new(
@@ -616,7 +665,7 @@ fn left_over(services: &Services, root: &Root, report: &mut Report) {
             );
         }
     }
-    if pam_d::has_directory(root) {
+    if pam_files::has_directory(root) {
         let text = root.read(Path::new(SINGLE_FILE)).unwrap_or_default();
         let ours = |line: &str| {
             line.split('#')
@@ -630,7 +679,7 @@ fn left_over(services: &Services, root: &Root, report: &mut Report) {
                     Severity::Warning,
                     "stack-pam-conf",
                     format!("{SINGLE_FILE} names the module, but does not count"),
-                    "libpam does not read it where /etc/pam.d is there.",
+                    "libpam does not read it if /etc/pam.d exists.",
                     "Put the line into the file of the service in /etc/pam.d.",
                 )
                 .in_file(Path::new(SINGLE_FILE), Some(number)),

@@ -1,7 +1,7 @@
-use std::fs;
 use std::rc::Rc;
 
 use super::*;
+use crate::check::test_host::{host, services};
 use login::config::Config;
 
 const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
@@ -13,13 +13,8 @@ const CONF: &str = "/etc/security/pam_logonbox.toml";
 
 /// The findings on a host with these files in /etc/pam.d, as `id file:line`.
 fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, text) in [("pam.d/common-auth", COMMON)].iter().chain(files) {
-        let path = dir.path().join("etc").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    let root = Root::at(dir.path());
+    let all = [&[("pam.d/common-auth", COMMON)], files].concat();
+    let (_dir, root) = host(&all);
     let config = Config::parse(Path::new(CONF), conf, "").unwrap();
     let mut configs = Configs::default();
     configs.insert(CONF.into(), config);
@@ -30,7 +25,7 @@ fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
         sshd_after_key: after_key,
     };
     let mut report = Report::default();
-    check(&Services::read(&root), &context, &mut report);
+    check(&services(&root), &context, &mut report);
     let mut found: Vec<String> = report
         .findings
         .iter()
@@ -178,26 +173,34 @@ fn the_configuration_of_the_stack_counts() {
         ["warning stack-key-not-checked /etc/pam.d/sshd:1"]
     );
     assert_eq!(
-        found(&[("pam.d/su", key)], PUSH, true),
-        ["error stack-no-first-factor /etc/pam.d/su:1"]
+        found(&[("pam.d/su", key), ("pam.d/su-l", key)], PUSH, true),
+        [
+            "error stack-no-first-factor /etc/pam.d/su-l:1",
+            "error stack-no-first-factor /etc/pam.d/su:1"
+        ]
     );
 }
 
 /// Every fault has its own text, in each of its variants.
 #[test]
 fn faults_are_put_into_words() {
-    let group = |fault, unsure, phone| Group {
+    let group = |fault, unsure: bool, phone| Group {
         occurrence: Occurrence {
             fault,
-            at: 0,
+            at: None,
             codes: REFUSALS.to_vec(),
             always: true,
-            unsure,
+            unsure: if unsure {
+                vec!["pam_acme.so".to_owned()]
+            } else {
+                Vec::new()
+            },
         },
         at: Place {
             file: Rc::from(Path::new("/etc/pam.d/common-auth")),
-            line: 1,
+            line: Some(1),
         },
+        line: Some("sufficient pam_unix.so".to_owned()),
         phone,
         situation: Situation::default(),
         services: ["sshd", "su", "login"].map(str::to_owned).into(),
@@ -218,23 +221,20 @@ fn faults_are_put_into_words() {
         Fault::KeyAloneWhileAway,
         Fault::AskedAfterRefusal,
         Fault::NoPasswordInStack,
+        Fault::FirstFactorMayBeMissing,
     ] {
-        let finding = in_words(&group(fault, false, None), "x").unwrap();
+        let finding = in_words(&group(fault, false, None)).unwrap();
         assert!(ids.insert(finding.id), "{finding:?}");
         let text = format!("{}{}{}", finding.what, finding.why, finding.advice);
         assert!(!text.contains("  "), "{finding:?}");
-        let finding = in_words(&group(fault, true, None), "x").unwrap();
+        let finding = in_words(&group(fault, true, None)).unwrap();
         assert_ne!(finding.severity, Severity::Error, "{finding:?}");
     }
     let phone = Place {
         file: Rc::from(Path::new("/etc/pam.d/sshd")),
-        line: 7,
+        line: Some(7),
     };
-    let finding = in_words(
-        &group(Fault::PhoneSkipped, false, Some(phone)),
-        "sufficient pam_unix.so",
-    )
-    .unwrap();
+    let finding = in_words(&group(Fault::PhoneSkipped, false, Some(phone))).unwrap();
     assert_eq!(
         finding.what,
         "This line leads past the line with pam_logonbox.so (/etc/pam.d/sshd:7): sufficient pam_unix.so"

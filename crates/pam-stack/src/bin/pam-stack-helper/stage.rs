@@ -125,7 +125,11 @@ impl Stage {
             code: self.question.otherwise,
         };
         let rule = self.question.rules.iter().find(|rule| {
-            let earlier = || self.calls.iter().filter(|call| rule.fits(call)).count();
+            let earlier = || match (&rule.module, &rule.arguments) {
+                // It fits every call.
+                (None, None) => self.calls.len(),
+                _ => self.calls.iter().filter(|call| rule.fits(call)).count(),
+            };
             rule.fits(&call) && rule.nth.is_none_or(|nth| nth == earlier())
         });
         if let Some(rule) = rule {

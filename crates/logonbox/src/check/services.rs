@@ -1,0 +1,408 @@
+//! The PAM services of this host. Its own libpam says what their stacks do: see the crate
+//! `pam-stack`. It gets a code for each module and returns the code that a program would get.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use pam_stack::{Answer, Code, Error, Facility, Question, Rule, Stacks};
+
+use super::files::Root;
+use super::pam_files::{self, Line, Lines, Place};
+use super::roles::{Kind, OURS, Role, file_name, role};
+
+/// The services that the module is made for.
+pub const PROGRAMS: [&str; 6] = ["login", "sshd", "su", "su-l", "sudo", "sudo-i"];
+/// Programs with two service names.
+pub const PAIRS: [(&str, &str, &str); 2] = [("su", "su-l", "su -"), ("sudo", "sudo-i", "sudo -i")];
+/// Files that other files include. No program asks for them.
+const SHARED: [&str; 12] = [
+    "common-account",
+    "common-auth",
+    "common-password",
+    "common-session",
+    "common-session-noninteractive",
+    "fingerprint-auth",
+    "other",
+    "password-auth",
+    "postlogin",
+    "smartcard-auth",
+    "switchable-auth",
+    "system-auth",
+];
+/// Names that only our examples have.
+pub const EXAMPLES: [&str; 2] = ["sshd-airlock", "sshd-publickey"];
+/// No service has this name, so libpam takes `other`.
+const NO_SERVICE: &str = "logonbox-no-such-service";
+/// The helper program of the package.
+const HELPER: &str = "/usr/libexec/pam_logonbox/pam-stack-helper";
+/// A stack with more ways through it is not checked.
+const MOST_RUNS: usize = 2_000;
+/// A stack that calls more modules is not checked.
+const MOST_CALLS: usize = 100;
+
+/// A module in a stack.
+#[derive(Debug)]
+pub struct Module {
+    /// The file that libpam loads.
+    pub path: String,
+    pub arguments: Vec<String>,
+    pub role: Role,
+}
+
+impl Module {
+    pub fn name(&self) -> &str {
+        file_name(&self.path)
+    }
+}
+
+/// A call of a module, and its code.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub module: Rc<Module>,
+    pub code: Code,
+    /// How often the same module was called before with the same arguments.
+    pub nth: usize,
+}
+
+impl Call {
+    pub fn kind(&self) -> Kind {
+        self.module.role.kind
+    }
+}
+
+/// One way through a stack.
+#[derive(Debug)]
+pub struct Run {
+    /// The code that the program gets.
+    pub code: Code,
+    pub calls: Vec<Call>,
+}
+
+/// A PAM service.
+#[derive(Debug)]
+pub struct Service {
+    pub name: String,
+    /// Its files, to point at lines.
+    pub lines: Lines,
+    /// The files of the modules in its `auth` lines, or in those of `other` if it has none.
+    pub modules: Vec<String>,
+    /// libpam could read its files.
+    pub is_read: bool,
+    /// What libpam writes to the log about its files.
+    pub messages: Vec<String>,
+    /// All ways through the `auth` lines, for each code that the modules can return. An error if
+    /// libpam does not answer. Empty if the service is of no interest.
+    pub runs: Result<Vec<Run>, String>,
+    /// The code of the `account` lines if every module accepts the user.
+    pub account: Code,
+}
+
+impl Service {
+    /// Whether an `auth` line names our module. If libpam cannot read the service, its files tell.
+    pub fn has_phone(&self) -> bool {
+        let faulty = || self.faulty().any(|(path, _)| file_name(path) == OURS);
+        let unread = || !self.is_read && !self.phones().is_empty();
+        self.modules.iter().any(|path| file_name(path) == OURS) || faulty() || unread()
+    }
+
+    /// The modules that libpam cannot load, with the reasons.
+    pub fn faulty(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut why = "";
+        self.messages.iter().filter_map(move |message| {
+            // libpam/pam_handlers.c, _pam_load_module()
+            if let Some((_, reason)) = message.split_once("unable to dlopen(") {
+                why = reason
+                    .split_once("): ")
+                    .map_or(reason, |(_, reason)| reason);
+            }
+            let (_, path) = message.split_once("adding faulty module: ")?;
+            Some((path, why))
+        })
+    }
+
+    /// The runs, if libpam has answered.
+    pub fn ways(&self) -> &[Run] {
+        self.runs.as_deref().unwrap_or_default()
+    }
+
+    /// The lines of our module.
+    pub fn phones(&self) -> Vec<&Line> {
+        let ours = |line: &&Line| line.kind == "auth" && file_name(&line.module) == OURS;
+        self.lines.all.iter().filter(ours).collect()
+    }
+
+    /// The arguments of our module, in each of its lines that is called.
+    pub fn phone_arguments(&self) -> Vec<&[String]> {
+        let calls = self.ways().iter().flat_map(|run| &run.calls);
+        let mut all: Vec<&[String]> = calls
+            .filter(|call| call.kind() == Kind::Phone)
+            .map(|call| call.module.arguments.as_slice())
+            .collect();
+        all.extend(self.phones().iter().map(|line| line.arguments.as_slice()));
+        let mut seen = BTreeSet::new();
+        all.retain(|arguments| seen.insert(*arguments));
+        all
+    }
+
+    /// The line of a call. `None` if it is not known.
+    pub fn line_of(&self, call: &Call) -> Option<&Line> {
+        let same = |line: &&Line| {
+            line.kind == "auth"
+                && file_name(&line.module) == call.module.name()
+                && line.arguments == call.module.arguments
+        };
+        let mut lines: Vec<&Line> = self.lines.all.iter().filter(same).collect();
+        lines.dedup_by_key(|line| &line.place);
+        match lines.as_slice() {
+            [line] => Some(line),
+            lines => lines.get(call.nth).copied(),
+        }
+    }
+
+    /// The line of our module, or else the file of the service.
+    pub fn phone_place(&self) -> Place {
+        self.phones()
+            .first()
+            .map_or_else(|| self.place(), |line| line.place.clone())
+    }
+
+    /// The file of the service, or that of `other`.
+    pub fn place(&self) -> Place {
+        let file = self.lines.file.clone();
+        Place {
+            file: file.unwrap_or_else(|| Path::new("/etc/pam.d/other").into()),
+            line: None,
+        }
+    }
+}
+
+/// The services of this host that matter to our module.
+pub struct Services {
+    all: Vec<Service>,
+    /// The reason if libpam cannot be asked at all.
+    pub trouble: Option<String>,
+}
+
+impl Services {
+    /// Asks about all services that have a file, and about `more`.
+    pub fn ask(root: &Root, helper: Option<&Path>, more: &[&str]) -> Self {
+        let mut names = pam_files::names(root);
+        for (short, long, _) in PAIRS {
+            if names.contains(short) || names.contains(long) {
+                names.extend([short, long].map(str::to_owned));
+            }
+        }
+        names.extend(more.iter().map(|name| name.to_lowercase()));
+        let mut libpam = Libpam {
+            helper: helper.map_or_else(installed, Path::to_owned),
+            root,
+            stacks: None,
+        };
+        let mut trouble = None;
+        let other = match libpam.ask(&question(NO_SERVICE)) {
+            Ok(answer) => answer,
+            Err(why) => {
+                trouble = Some(why);
+                Answer {
+                    code: Code::SYSTEM_ERR,
+                    calls: Vec::new(),
+                    lines: Vec::new(),
+                    messages: Vec::new(),
+                }
+            }
+        };
+        let all = names
+            .iter()
+            .map(|name| {
+                let lines = Lines::read(root, name);
+                match &trouble {
+                    None => libpam.service(name, lines, &other),
+                    Some(why) => unanswered(name, lines, why.clone()),
+                }
+            })
+            .collect();
+        Self { all, trouble }
+    }
+
+    /// The service with this name.
+    pub fn get(&self, name: &str) -> Option<&Service> {
+        self.all.iter().find(|service| service.name == name)
+    }
+
+    /// The services that a program asks for.
+    pub fn of_programs(&self) -> impl Iterator<Item = &Service> {
+        let included: BTreeSet<&str> = self
+            .all
+            .iter()
+            .flat_map(|service| service.lines.includes.keys().map(String::as_str))
+            .collect();
+        self.all.iter().filter(move |service| {
+            let name = service.name.as_str();
+            PROGRAMS.contains(&name)
+                || !(included.contains(name) || SHARED.contains(&name) || EXAMPLES.contains(&name))
+        })
+    }
+
+    /// The services that name our module.
+    pub fn with_phone(&self) -> impl Iterator<Item = &Service> {
+        self.of_programs().filter(|service| service.has_phone())
+    }
+}
+
+/// The helper beside this program, or else that of the package.
+fn installed() -> PathBuf {
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.join("pam-stack-helper")));
+    beside
+        .filter(|helper| helper.exists())
+        .unwrap_or_else(|| PathBuf::from(HELPER))
+}
+
+fn question(service: &str) -> Question {
+    Question::new(service, Facility::Auth, Code::SUCCESS)
+}
+
+fn unanswered(name: &str, lines: Lines, why: String) -> Service {
+    Service {
+        name: name.to_owned(),
+        lines,
+        modules: Vec::new(),
+        is_read: false,
+        messages: Vec::new(),
+        runs: Err(why),
+        account: Code::SUCCESS,
+    }
+}
+
+/// The host's libpam.
+struct Libpam<'r> {
+    helper: PathBuf,
+    root: &'r Root,
+    stacks: Option<Stacks>,
+}
+
+impl Libpam<'_> {
+    /// Asks, and starts the helper again if it has failed before.
+    fn ask(&mut self, question: &Question) -> Result<Answer, String> {
+        let stacks = match &mut self.stacks {
+            Some(stacks) => stacks,
+            None => {
+                let stacks = Stacks::open(&self.helper, &self.root.path(Path::new("/")));
+                self.stacks
+                    .insert(stacks.map_err(|why| format!("{}: {why}", self.helper.display()))?)
+            }
+        };
+        stacks.ask(question).map_err(|why| {
+            if !matches!(why, Error::Unanswerable(_)) {
+                self.stacks = None;
+            }
+            why.to_string()
+        })
+    }
+
+    /// Asks about one service. `other` is the answer for a service without a file.
+    fn service(&mut self, name: &str, lines: Lines, other: &Answer) -> Service {
+        let first = match self.ask(&question(name)) {
+            Ok(first) => first,
+            Err(why) => return unanswered(name, lines, why),
+        };
+        let own = |all: Vec<String>, others: &[String]| {
+            let mut all = all;
+            if all.ends_with(others) {
+                all.truncate(all.len().saturating_sub(others.len()));
+            }
+            all
+        };
+        let stopped =
+            first.code != Code::SUCCESS && first.calls.is_empty() && first.lines.is_empty();
+        let own_modules = own(first.lines, &other.lines);
+        let mut service = Service {
+            name: name.to_owned(),
+            lines,
+            modules: if own_modules.is_empty() && !stopped {
+                other.lines.clone()
+            } else {
+                own_modules
+            },
+            is_read: !stopped,
+            messages: own(first.messages, &other.messages),
+            runs: Ok(Vec::new()),
+            account: Code::SUCCESS,
+        };
+        if service.has_phone() || PROGRAMS.contains(&name) {
+            service.runs = self.runs(name);
+        }
+        if service.runs.as_ref().is_ok_and(|runs| !runs.is_empty()) && !stopped {
+            let account = Question::new(name, Facility::Account, Code::SUCCESS);
+            match self.ask(&account) {
+                Ok(answer) => service.account = answer.code,
+                Err(why) => service.runs = Err(why),
+            }
+        }
+        service
+    }
+
+    /// All ways through a stack. Each question gives the codes of the first calls. All later
+    /// modules return `PAM_SUCCESS`, so that libpam shows which module comes next.
+    fn runs(&mut self, service: &str) -> Result<Vec<Run>, String> {
+        let mut modules: BTreeMap<(String, Vec<String>), Rc<Module>> = BTreeMap::new();
+        let mut runs: Vec<Run> = Vec::new();
+        let mut open = vec![Vec::new()];
+        while let Some(mut codes) = open.pop() {
+            if runs.len() >= MOST_RUNS {
+                return Err(format!("there are more than {MOST_RUNS} ways through it"));
+            }
+            let asked = (0..).zip(&codes).map(|(nth, code)| Rule::nth(nth, *code));
+            let question = asked.fold(question(service), Question::rule);
+            let answer = self.ask(&question)?;
+            if answer.calls.len() > MOST_CALLS {
+                return Err(format!("it calls more than {MOST_CALLS} modules"));
+            }
+            let mut calls: Vec<Call> = Vec::new();
+            let mut ends = true;
+            for call in answer.calls {
+                let key = (call.path, call.arguments);
+                let module = modules.entry(key).or_insert_with_key(|(path, arguments)| {
+                    Rc::new(Module {
+                        path: path.clone(),
+                        arguments: arguments.clone(),
+                        role: role(file_name(path), arguments, service),
+                    })
+                });
+                let same = |call: &&Call| Rc::ptr_eq(&call.module, module);
+                let nth = calls.iter().filter(same).count();
+                if calls.len() >= codes.len() {
+                    // The same condition holds again.
+                    let known = calls.iter().find(same).map(|call| vec![call.code]);
+                    let all = known
+                        .filter(|_| module.role.kind == Kind::Condition)
+                        .unwrap_or_else(|| module.role.codes());
+                    for code in all.iter().filter(|code| **code != Code::SUCCESS) {
+                        let mut next = codes.clone();
+                        next.push(*code);
+                        open.push(next);
+                    }
+                    if !all.contains(&Code::SUCCESS) {
+                        ends = false;
+                        break;
+                    }
+                    codes.push(Code::SUCCESS);
+                }
+                calls.push(Call {
+                    module: Rc::clone(module),
+                    code: call.code,
+                    nth,
+                });
+            }
+            if ends {
+                runs.push(Run {
+                    code: answer.code,
+                    calls,
+                });
+            }
+        }
+        Ok(runs)
+    }
+}

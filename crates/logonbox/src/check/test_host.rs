@@ -1,0 +1,127 @@
+//! A directory with PAM files, below which this machine's libpam answers.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::files::Root;
+use super::services::Services;
+
+/// The modules that tests name. They are copies of pam_permit.so: doubles stand for them.
+const MODULES: [&str; 29] = [
+    "pam_acme.so",
+    "pam_debug.so",
+    "pam_deny.so",
+    "pam_env.so",
+    "pam_exec.so",
+    "pam_faildelay.so",
+    "pam_faillock.so",
+    "pam_google_authenticator.so",
+    "pam_group.so",
+    "pam_keyinit.so",
+    "pam_limits.so",
+    "pam_localuser.so",
+    "pam_loginuid.so",
+    "pam_logonbox.so",
+    "pam_mail.so",
+    "pam_motd.so",
+    "pam_namespace.so",
+    "pam_nologin.so",
+    "pam_permit.so",
+    "pam_rootok.so",
+    "pam_selinux.so",
+    "pam_sepermit.so",
+    "pam_sss.so",
+    "pam_succeed_if.so",
+    "pam_u2f.so",
+    "pam_unix.so",
+    "pam_usertype.so",
+    "pam_wheel.so",
+    "pam_xauth.so",
+];
+
+/// The helper of `pam-stack`. `cargo test` does not build a program of another package.
+fn helper() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        // This program is `debug/deps/logonbox-…` in the target directory.
+        let exe = std::env::current_exe().unwrap();
+        let target = exe.ancestors().nth(3).unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        // Crates are compiled anew when these change.
+        for (name, _) in std::env::vars_os() {
+            let shown = name.to_string_lossy();
+            let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
+            if ours.iter().any(|begin| shown.starts_with(begin)) {
+                cargo.env_remove(&name);
+            }
+        }
+        let built = cargo
+            .args([
+                "build",
+                "--quiet",
+                "--locked",
+                "--package=pam-stack",
+                "--bins",
+            ])
+            .arg("--target-dir")
+            .arg(target)
+            .status()
+            .unwrap();
+        assert!(built.success(), "cargo build: {built}");
+        target.join("debug/pam-stack-helper")
+    })
+}
+
+/// Where this machine's libpam has its modules.
+fn security() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let machine = std::env::consts::ARCH;
+        [
+            format!("/usr/lib/{machine}-linux-gnu/security"),
+            "/usr/lib64/security".to_owned(),
+            "/usr/lib/security".to_owned(),
+        ]
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|directory| directory.join("pam_permit.so").exists())
+        .expect("pam_permit.so: apt-get install libpam-modules")
+    })
+}
+
+/// A host with these files in /etc.
+pub fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
+    let dir = tempfile::tempdir().unwrap();
+    let below = |path: &Path| dir.path().join(path.strip_prefix("/").unwrap());
+    for directory in ["lib", "lib64"] {
+        let merged = Path::new("usr").join(directory);
+        fs::create_dir_all(dir.path().join(&merged)).unwrap();
+        symlink(merged, dir.path().join(directory)).unwrap();
+    }
+    fs::create_dir_all(below(security())).unwrap();
+    for module in MODULES {
+        let permit = security().join("pam_permit.so");
+        fs::copy(permit, below(&security().join(module))).unwrap();
+    }
+    let other = [(
+        "pam.d/other",
+        "auth required pam_deny.so\naccount required pam_deny.so\n",
+    )];
+    for (name, text) in other.iter().chain(files) {
+        let path = dir.path().join("etc").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let root = Root::at(dir.path());
+    (dir, root)
+}
+
+/// The services of such a host.
+pub fn services(root: &Root) -> Services {
+    let services = Services::ask(root, Some(helper()), &[]);
+    assert_eq!(services.trouble, None);
+    services
+}
