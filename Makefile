@@ -37,6 +37,8 @@ CLIENTS = bounded-https logonbox-authenticator airlock-iam
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE = $(TARGET)/release/libpam_logonbox.so
 COMMAND = $(TARGET)/release/logonbox
+HELPER = $(TARGET)/release/pam-stack-helper
+HELPERDIR = $(DESTDIR)$(PREFIX)/libexec/pam_logonbox
 # Where the command goes, with its manual page and what completes it in shells.
 PREFIX ?= /usr/local
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -53,10 +55,11 @@ BENCH =
 
 all: build
 
-# Two builds: in one, the command's features of a crate would get into the module.
+# Builds of their own: in one, the command's features of a crate would get into the module.
 build:
 	$(CARGO) build --release --locked
 	$(CARGO) build --release --locked --package logonbox
+	$(CARGO) build --release --locked --package pam-stack
 
 demo:
 	@MODE="$(MODE)" tests/demo.sh
@@ -129,6 +132,7 @@ audit:
 install:
 	@test -e "$(MODULE)" || { echo "$(MODULE) is missing: run make first" >&2; exit 1; }
 	@test -x "$(COMMAND)" || { echo "$(COMMAND) is missing: run make first" >&2; exit 1; }
+	@test -x "$(HELPER)" || { echo "$(HELPER) is missing: run make first" >&2; exit 1; }
 	@test -n "$(PAMDIR)" || { echo "say where PAM modules are: make install PAMDIR=/lib/security" >&2; exit 1; }
 	install -D -m 0644 "$(MODULE)" "$(DESTDIR)$(PAMDIR)/.pam_logonbox.so.new"
 	mv -f "$(DESTDIR)$(PAMDIR)/.pam_logonbox.so.new" "$(DESTDIR)$(PAMDIR)/pam_logonbox.so"
@@ -138,6 +142,7 @@ install:
 		install -D -m 0644 conf/pam_logonbox.toml "$(DESTDIR)/etc/security/pam_logonbox.toml"; \
 	fi
 	install -D -m 0755 "$(COMMAND)" "$(DESTDIR)$(PREFIX)/sbin/logonbox"
+	install -D -m 0755 "$(HELPER)" "$(HELPERDIR)/pam-stack-helper"
 	for file in $(MADE); do install -D -m 0644 /dev/null "$(SHARE)/$$file" || exit 1; done
 	"$(COMMAND)" manual >"$(SHARE)/man/man8/logonbox.8"
 	"$(COMMAND)" completions bash >"$(SHARE)/bash-completion/completions/logonbox"
@@ -149,6 +154,8 @@ uninstall:
 	@! grep -ls '^[^#]*pam_logonbox\.so' "$(DESTDIR)"/etc/pam.conf "$(DESTDIR)"/etc/pam.d/* || \
 		{ echo "these still name the module: put them back as they were first" >&2; exit 1; }
 	rm -f "$(DESTDIR)$(PAMDIR)/pam_logonbox.so" "$(DESTDIR)$(PREFIX)/sbin/logonbox"
+	rm -f "$(HELPERDIR)/pam-stack-helper"
+	-rmdir "$(HELPERDIR)"
 	cd "$(SHARE)" && rm -f $(MADE)
 	@echo "/etc/security/pam_logonbox.toml and pam_logonbox.keys are left as they are"
 
@@ -156,6 +163,7 @@ uninstall:
 portable:
 	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked
 	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package logonbox
+	CARGO_PROFILE_RELEASE_STRIP=symbols packaging/portable --release --locked --package pam-stack
 
 deb: portable
 	packaging/deb/build

@@ -19,6 +19,7 @@ target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 host=$(rustc -vV | sed -n 's/^host: //p')
 module=$target/$host/release/libpam_logonbox.so
 command=$target/$host/release/logonbox
+helper=$target/$host/release/pam-stack-helper
 out=$target/packages
 version=$(sed -n '/^\[workspace.package\]/,/^$/ s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 }

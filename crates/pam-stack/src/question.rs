@@ -111,9 +111,11 @@ impl Rule {
 /// What libpam did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The code that the program gets. If `pam_start` fails, its code: then libpam has called no
-    /// module.
+    /// The code that the program gets. If `pam_start` fails, its code.
     pub code: Code,
+    /// Whether `pam_start` has succeeded. It fails if libpam cannot read the service, and calls no
+    /// module then.
+    pub started: bool,
     /// The modules that libpam has called, in this order.
     pub calls: Vec<Call>,
     /// The files of the modules in the lines of this facility, whether libpam calls them or not,

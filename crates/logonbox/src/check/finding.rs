@@ -154,6 +154,13 @@ impl Report {
         self.checked.push((area, skipped));
     }
 
+    /// Whether something could not be checked.
+    pub fn has_skipped(&self) -> bool {
+        self.checked
+            .iter()
+            .any(|(_, checked)| checked.skipped.is_some())
+    }
+
     /// The number of findings with this severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings

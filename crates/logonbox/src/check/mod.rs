@@ -51,7 +51,7 @@ pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, F
     }
     Ok(if report.count(Severity::Error) > 0 {
         End::Wrong
-    } else if report.count(Severity::Warning) > 0 {
+    } else if report.count(Severity::Warning) > 0 || report.has_skipped() {
         End::Warnings
     } else {
         End::Fine

@@ -34,8 +34,6 @@ const SHARED: [&str; 12] = [
 pub const EXAMPLES: [&str; 2] = ["sshd-airlock", "sshd-publickey"];
 /// No service has this name, so libpam takes `other`.
 const NO_SERVICE: &str = "logonbox-no-such-service";
-/// The helper program of the package.
-const HELPER: &str = "/usr/libexec/pam_logonbox/pam-stack-helper";
 /// A stack with more ways through it is not checked.
 const MOST_RUNS: usize = 2_000;
 /// A stack that calls more modules is not checked.
@@ -206,6 +204,7 @@ impl Services {
                 trouble = Some(why);
                 Answer {
                     code: Code::SYSTEM_ERR,
+                    started: false,
                     calls: Vec::new(),
                     lines: Vec::new(),
                     messages: Vec::new(),
@@ -250,14 +249,16 @@ impl Services {
     }
 }
 
-/// The helper beside this program, or else that of the package.
+/// The helper beside this program, where cargo builds it, or else in the directory of the package.
 fn installed() -> PathBuf {
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|program| Some(program.parent()?.join("pam-stack-helper")));
-    beside
-        .filter(|helper| helper.exists())
-        .unwrap_or_else(|| PathBuf::from(HELPER))
+    const NAME: &str = "pam-stack-helper";
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.with_file_name(NAME);
+    if beside.exists() {
+        return beside;
+    }
+    let above = program.ancestors().nth(2).unwrap_or(Path::new("/usr"));
+    above.join("libexec/pam_logonbox").join(NAME)
 }
 
 fn question(service: &str) -> Question {
@@ -315,18 +316,16 @@ impl Libpam<'_> {
             }
             all
         };
-        let stopped =
-            first.code != Code::SUCCESS && first.calls.is_empty() && first.lines.is_empty();
         let own_modules = own(first.lines, &other.lines);
         let mut service = Service {
             name: name.to_owned(),
             lines,
-            modules: if own_modules.is_empty() && !stopped {
+            modules: if own_modules.is_empty() {
                 other.lines.clone()
             } else {
                 own_modules
             },
-            is_read: !stopped,
+            is_read: first.started,
             messages: own(first.messages, &other.messages),
             runs: Ok(Vec::new()),
             account: Code::SUCCESS,
@@ -334,7 +333,7 @@ impl Libpam<'_> {
         if service.has_phone() || PROGRAMS.contains(&name) {
             service.runs = self.runs(name);
         }
-        if service.runs.as_ref().is_ok_and(|runs| !runs.is_empty()) && !stopped {
+        if service.runs.as_ref().is_ok_and(|runs| !runs.is_empty()) && first.started {
             let account = Question::new(name, Facility::Account, Code::SUCCESS);
             match self.ask(&account) {
                 Ok(answer) => service.account = answer.code,

@@ -456,22 +456,15 @@ fn broken(service: &Service, report: &mut Report) -> bool {
             line.map(|line| &line.place),
         );
     }
-    let told = |message: &&String| {
-        // What follows from another message, or is reported above.
-        ![
-            "unable to dlopen(",
-            "adding faulty module: ",
-            "unable to resolve symbol: ",
-            "error loading (null)",
-            "_pam_init_handlers: ",
-            "error reading PAM configuration file",
-            "pam_start: ",
-        ]
-        .iter()
-        .any(|part| message.contains(part))
-    };
+    // The texts of libpam/pam_handlers.c and pam_misc.c from 1.4 to 1.7.
+    let unread = [
+        "illegal module type: ",
+        "no control flag supplied",
+        "no module name supplied",
+        "pam_parse: ",
+    ];
     let advice = "Correct the line. Keep a root shell open while you do so.";
-    let messages: BTreeSet<&String> = service.messages.iter().filter(told).collect();
+    let messages: BTreeSet<&String> = service.messages.iter().collect();
     for message in messages {
         let said = for_log(message);
         if let Some((_, path)) = message.split_once("unable to open config for ") {
@@ -488,10 +481,9 @@ fn broken(service: &Service, report: &mut Report) -> bool {
         } else if message.contains("maximum level") {
             let what = format!("Files include each other without end: {said}");
             add("stack-loop", what, advice, None);
-        } else {
+        } else if unread.iter().any(|text| message.contains(text)) {
             let what = format!("libpam cannot read a line: {said}");
-            let odd = service.lines.odd.as_ref();
-            add("stack-syntax", what, advice, odd);
+            add("stack-syntax", what, advice, service.lines.odd.as_ref());
         }
     }
     let resolved = |message: &&String| message.contains("symbol: pam_sm_authenticate");
@@ -509,8 +501,7 @@ fn broken(service: &Service, report: &mut Report) -> bool {
         add("stack-account-refuses", what, advice, None);
     }
     let found = report.findings.len() > before;
-    let stopped = service.ways().iter().all(|run| run.calls.is_empty());
-    if !found && refused && stopped && !service.messages.is_empty() {
+    if !found && !service.is_read {
         let said: Vec<_> = service.messages.iter().map(|said| for_log(said)).collect();
         let what = format!("libpam cannot read the service: {}", said.join("; "));
         let finding = Finding::new(Severity::Error, "stack-file", what, refuses, advice);

@@ -33,11 +33,11 @@ const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
 
 /// The report of a run.
 #[derive(Debug)]
-struct Found {
-    code: Option<i32>,
+pub struct Found {
+    pub code: Option<i32>,
     /// The severities and ids.
-    findings: Vec<(String, String)>,
-    document: Value,
+    pub findings: Vec<(String, String)>,
+    pub document: Value,
 }
 
 #[track_caller]
@@ -52,7 +52,7 @@ impl Found {
     }
 
     /// What could not be checked.
-    fn not_checked(&self) -> Vec<&Value> {
+    pub fn not_checked(&self) -> Vec<&Value> {
         let skipped = |checked: &&Value| checked.get("not_checked").is_some_and(Value::is_string);
         self.checked().iter().filter(skipped).collect()
     }
@@ -97,13 +97,13 @@ fn run_as(user: &str, arguments: &[&str]) -> Found {
 }
 
 #[track_caller]
-fn run() -> Found {
+pub fn run() -> Found {
     run_as("root", &[])
 }
 
 /// Expects only notes of these kinds, and that all was checked.
 #[track_caller]
-fn is_fine(case: &str, notes: &[&str]) {
+pub fn is_fine(case: &str, notes: &[&str]) {
     let found = run();
     let expected: Vec<_> = notes
         .iter()
@@ -121,7 +121,7 @@ fn is_fine(case: &str, notes: &[&str]) {
 
 /// Expects this finding with this severity, and no other error.
 #[track_caller]
-fn finds(case: &str, severity: &str, id: &str) {
+pub fn finds(case: &str, severity: &str, id: &str) {
     finds_in(case, severity, &[id], &run());
 }
 
@@ -147,10 +147,10 @@ const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
 const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/etc/ssh/sshd_config.d"];
 
 /// A copy of the distribution's files, to restore them.
-struct Clean;
+pub struct Clean;
 
 impl Clean {
-    fn save() -> Self {
+    pub fn save() -> Self {
         for directory in DIRECTORIES {
             command("cp", &["-a", directory, &format!("{directory}.clean")]);
         }
@@ -160,7 +160,7 @@ impl Clean {
     }
 
     #[allow(clippy::unused_self, reason = "only what was saved comes back")]
-    fn restore(&self) {
+    pub fn restore(&self) {
         for directory in DIRECTORIES {
             command("rm", &["-rf", directory]);
             command("cp", &["-a", &format!("{directory}.clean"), directory]);
@@ -170,7 +170,7 @@ impl Clean {
 }
 
 /// Sets up sshd as the README says, with the phone after every key, too.
-fn sshd_with_phone() {
+pub fn sshd_with_phone() {
     stack("sshd", "sshd");
     sshd_config("00-logonbox.conf", |text| text.replace("#Auth", "Auth"));
 }

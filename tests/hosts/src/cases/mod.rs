@@ -9,6 +9,7 @@ mod fedora;
 mod files;
 mod groups;
 mod journal;
+mod libpam;
 mod login;
 mod operating;
 mod pins;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<TestCase> {
         camera::CASES,
         airlock::CASES,
         check::CASES,
+        libpam::CASES,
     ]
     .into_iter()
     .flatten()

@@ -209,6 +209,7 @@ mod tests {
     use pam_stack::{Facility, Question};
 
     use super::*;
+    use crate::libpam::Outcome;
 
     /// Everything that is no module goes to the C library, also while libpam is being asked.
     #[test]
@@ -233,7 +234,11 @@ mod tests {
             // SAFETY: the handle is not used again.
             assert_eq!(unsafe { dlclose(library) }, 0);
         }
-        let answer = stage::end(Ok(Code::SUCCESS)).unwrap();
+        let answer = stage::end(Ok(Outcome {
+            code: Code::SUCCESS,
+            started: true,
+        }))
+        .unwrap();
         assert_eq!((answer.lines.len(), answer.messages.len()), (0, 0));
         // With modules of nsswitch.conf and of iconv.
         assert!(nix::unistd::User::from_name("root").unwrap().is_some());

@@ -35,8 +35,15 @@ extern "C" fn no_conversation(
     Code::CONV_ERR.0
 }
 
+/// The code that the program gets.
+pub struct Outcome {
+    pub code: Code,
+    /// Whether `pam_start` has succeeded.
+    pub started: bool,
+}
+
 /// Does what a program does that logs a user in: starts PAM, asks it, and ends it.
-pub fn ask(question: &Question) -> Result<Code, String> {
+pub fn ask(question: &Question) -> Result<Outcome, String> {
     let service = CString::new(question.service.as_str())
         .map_err(|_| "the name of the service contains a NUL byte")?;
     let user = CString::new(question.user.as_str())
@@ -56,7 +63,10 @@ pub fn ask(question: &Question) -> Result<Code, String> {
         )
     };
     if started != Code::SUCCESS.0 {
-        return Ok(Code(started));
+        return Ok(Outcome {
+            code: Code(started),
+            started: false,
+        });
     }
     let call = match question.facility {
         Facility::Auth => pam_authenticate,
@@ -66,5 +76,8 @@ pub fn ask(question: &Question) -> Result<Code, String> {
     let code = unsafe { call(handle, question.flags) };
     // SAFETY: the handle is not used again.
     unsafe { pam_end(handle, code) };
-    Ok(Code(code))
+    Ok(Outcome {
+        code: Code(code),
+        started: true,
+    })
 }

@@ -16,12 +16,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::alarm;
 use pam_stack::{Answer, MAX_LINE, Question};
 use serde::Serialize;
 
 /// If the caller has died, this ends a question that hangs, for example in a FIFO in /etc/pam.d.
 const LONGEST_SECONDS: u32 = 120;
+
+/// The usual limit of a program.
+const FILES: u64 = 1024;
 
 fn main() -> ExitCode {
     let ready = prepare();
@@ -35,6 +39,13 @@ fn main() -> ExitCode {
 }
 
 fn prepare() -> Result<(), String> {
+    // Before libpam 1.6, files that include each other end with the file descriptors. Programs
+    // have so many, and more would need a larger stack.
+    let limited = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| {
+        let files = hard.min(FILES);
+        setrlimit(Resource::RLIMIT_NOFILE, files, files)
+    });
+    limited.map_err(|why| format!("the limit of file descriptors: {why}"))?;
     // Before the root changes: this program's own file is outside.
     module::learn_this_machine()?;
     let root = std::env::args_os()
@@ -77,8 +88,8 @@ fn answer(line: &[u8]) -> Result<Answer, String> {
     let question: Question =
         serde_json::from_slice(line).map_err(|why| format!("not understood: {why}"))?;
     stage::begin(question.clone());
-    let code = libpam::ask(&question);
-    stage::end(code)
+    let outcome = libpam::ask(&question);
+    stage::end(outcome)
 }
 
 fn say<T: Serialize>(reply: &Result<T, String>) -> io::Result<()> {

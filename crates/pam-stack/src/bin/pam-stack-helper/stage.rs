@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pam_stack::{Answer, Call, Code, Facility, Question};
 
+use crate::libpam::Outcome;
 use crate::module::{Module, Unusable};
 
 /// More different modules than libpam loads for a service.
@@ -49,13 +50,14 @@ pub fn begin(question: Question) {
     });
 }
 
-/// What libpam has done since [`begin`]. It has given the program this code.
-pub fn end(code: Result<Code, String>) -> Result<Answer, String> {
+/// What libpam has done since [`begin`], with this outcome.
+pub fn end(outcome: Result<Outcome, String>) -> Result<Answer, String> {
     let stage = lock().take().ok_or("no question")?;
     match stage.trouble {
         Some(trouble) => Err(trouble),
-        None => Ok(Answer {
-            code: code?,
+        None => outcome.map(|Outcome { code, started }| Answer {
+            code,
+            started,
             calls: stage.calls,
             lines: stage.lines,
             messages: stage.messages,

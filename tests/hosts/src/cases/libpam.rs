@@ -1,0 +1,230 @@
+//! `logonbox check` and what this distribution's libpam makes of unusual files.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::check::{Clean, finds, is_fine, run, sshd_with_phone};
+use crate::TestCase;
+use crate::machine::{Machine, append, command, edit_stack, stack};
+
+pub const CASES: &[TestCase] = &[
+    case("check/first-factors", first_factors),
+    case("check/unusual-files", unusual_files),
+    case("check/false-alarms", false_alarms),
+    case("check/other", other),
+    case("check/no-helper", no_helper),
+];
+
+const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
+    TestCase::new(name, "/usr/sbin/sshd", run)
+}
+
+const SSHD: &str = "/etc/pam.d/sshd";
+const PHONE: &str = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n";
+const ACCOUNT: &str = "account required pam_permit.so\n";
+
+/// A stack of `auth` lines, with the phone behind them.
+fn sshd(lines: &str) {
+    fs::write(SSHD, format!("{lines}{PHONE}{ACCOUNT}")).expect(SSHD);
+}
+
+/// A file that libpam can load under this name. `check` runs no module.
+fn module(name: &str) {
+    let security = ["/lib", "/usr/lib"]
+        .iter()
+        .map(|lib| format!("{lib}/{}-linux-gnu/security", std::env::consts::ARCH))
+        .find(|directory| Path::new(directory).exists())
+        .expect("the directory of modules");
+    let permit = format!("{security}/pam_permit.so");
+    fs::copy(permit, format!("{security}/{name}")).expect(name);
+}
+
+/// libpam 1.6 reads lines in another way than 1.4 and 1.5.
+fn is_before_1_6() -> bool {
+    let release = fs::read_to_string("/etc/os-release").expect("/etc/os-release");
+    ["\"11\"", "\"12\""]
+        .iter()
+        .any(|number| release.contains(&format!("VERSION_ID={number}")))
+}
+
+fn first_factors(_: &mut Machine) {
+    let clean = Clean::save();
+    clean.restore();
+    sshd_with_phone();
+    // Each failure but the last returns PAM_IGNORE.
+    sshd(
+        "auth requisite pam_faillock.so preauth\n\
+         auth [success=1 default=ignore] pam_unix.so\n\
+         auth requisite pam_faillock.so authfail\n",
+    );
+    finds("faillock", "error", "stack-phone-instead-of-password");
+    for (name, argument) in [
+        ("pam_google_authenticator.so", "nullok"),
+        ("pam_u2f.so", "nouserok"),
+        ("pam_sss.so", "ignore_unknown_user"),
+    ] {
+        module(name);
+        sshd(&format!("auth requisite {name} {argument}\n"));
+        finds(argument, "warning", "stack-first-factor-optional");
+        sshd(&format!("auth requisite {name}\n"));
+        is_fine(name, &[]);
+        // The password is needed, too.
+        sshd(&format!(
+            "auth requisite pam_unix.so\nauth required {name} {argument}\n"
+        ));
+        is_fine(argument, &[]);
+    }
+    // A module that the table does not have.
+    module("pam_acme.so");
+    sshd("auth required pam_acme.so\n");
+    finds("pam_acme.so", "warning", "stack-no-first-factor");
+}
+
+/// Errors that lock everybody out. libpam finds them, and each version in its own way.
+fn unusual_files(_: &mut Machine) {
+    let clean = Clean::save();
+    let locks_out = |case: &str, advice: &str| {
+        let found = run();
+        assert_eq!(found.code, Some(1), "{case}: {:#}", found.document);
+        let text = found.document.to_string();
+        assert!(text.contains("every login to sshd"), "{case}: {text}");
+        assert!(text.contains(advice), "{case}: {text}");
+    };
+    let windows = "Windows line ends";
+    let plain = format!("@include common-auth\n{PHONE}{ACCOUNT}");
+    for (case, text) in [
+        ("all lines", plain.replace('\n', "\r\n")),
+        ("an empty line", plain.replacen('\n', "\n\r\n", 1)),
+        ("our line", plain.replace("box.so\n", "box.so\r\n")),
+    ] {
+        clean.restore();
+        sshd_with_phone();
+        fs::write(SSHD, text).expect(SSHD);
+        locks_out(case, windows);
+    }
+    clean.restore();
+    sshd_with_phone();
+    let common = "/etc/pam.d/common-auth";
+    let text = fs::read_to_string(common).expect(common);
+    fs::write(common, text.replace('\n', "\r\n")).expect(common);
+    locks_out("common-auth", windows);
+
+    clean.restore();
+    sshd_with_phone();
+    let vendor = "/usr/lib/pam.d";
+    fs::create_dir_all(vendor).expect(vendor);
+    fs::rename(common, format!("{vendor}/common-auth")).expect(common);
+    finds("common-auth in /usr/lib", "error", "stack-include-missing");
+    fs::rename(format!("{vendor}/common-auth"), common).expect(common);
+
+    clean.restore();
+    sshd_with_phone();
+    fs::write(SSHD, format!("# {}\n{plain}", "x ".repeat(600))).expect(SSHD);
+    if is_before_1_6() {
+        locks_out("a long comment", "illegal module type");
+    } else {
+        is_fine("a long comment", &[]);
+    }
+
+    clean.restore();
+    sshd_with_phone();
+    fs::write(SSHD, format!("{plain}session optional pam_motd.so \\")).expect(SSHD);
+    locks_out("a backslash at the end", "");
+}
+
+/// Files that look wrong, and that libpam takes.
+fn false_alarms(_: &mut Machine) {
+    let clean = Clean::save();
+    let start = || {
+        clean.restore();
+        sshd_with_phone();
+    };
+    start();
+    sshd("@Include common-auth\n");
+    is_fine("@Include", &[]);
+
+    start();
+    let vendor = "/usr/lib/pam.d";
+    fs::create_dir_all(vendor).expect(vendor);
+    fs::rename(SSHD, format!("{vendor}/sshd")).expect(SSHD);
+    symlink("/nowhere", SSHD).expect(SSHD);
+    is_fine("a link that leads nowhere", &[]);
+    fs::remove_file(format!("{vendor}/sshd")).expect(vendor);
+
+    start();
+    symlink("/dev/null", "/etc/pam.d/masked").expect("masked");
+    is_fine("a masked service", &[]);
+
+    start();
+    sshd("@include common-auth\nauth optional pam_faildelay.so \\\n# delay\n\n");
+    if is_before_1_6() {
+        is_fine("a continued line and a comment", &[]);
+    } else {
+        assert_eq!(run().code, Some(1), "a continued line and a comment");
+    }
+
+    start();
+    command("pam-auth-update", &["--package", "--enable", "logonbox"]);
+    stack("sshd", "sshd");
+    edit_stack("sshd", PHONE.trim_start(), "");
+    module("pam_ssh_add.so");
+    let cockpit = "auth required pam_sepermit.so\nauth substack common-auth\n\
+                   auth optional pam_ssh_add.so\naccount required pam_permit.so\n";
+    fs::write("/etc/pam.d/cockpit", cockpit).expect("cockpit");
+    let found = run();
+    let ids: Vec<&str> = found.findings.iter().map(|(_, id)| id.as_str()).collect();
+    assert!(
+        !ids.contains(&"stack-asks-after-refusal"),
+        "{:#}",
+        found.document
+    );
+    command("pam-auth-update", &["--package", "--remove", "logonbox"]);
+}
+
+/// A service without a file is `other`.
+fn other(_: &mut Machine) {
+    let clean = Clean::save();
+    for (short, long) in [("su", "su-l"), ("sudo", "sudo-i")] {
+        for missing in [long, short] {
+            clean.restore();
+            sshd_with_phone();
+            stack(short, short);
+            stack(long, long);
+            is_fine("both", &[]);
+            let file = format!("/etc/pam.d/{missing}");
+            if missing == short {
+                // Its twin may include it.
+                let text = format!("@include common-auth\n{PHONE}@include common-account\n");
+                fs::write(format!("/etc/pam.d/{long}"), text).expect(long);
+            }
+            fs::remove_file(&file).expect(&file);
+            finds(&file, "error", "stack-pair-differs");
+        }
+    }
+    clean.restore();
+    sshd_with_phone();
+    append("/etc/pam.d/other", PHONE);
+    is_fine("other asks for the phone", &[]);
+}
+
+/// What cannot be asked is not checked, and the exit status says so.
+fn no_helper(_: &mut Machine) {
+    let _clean = Clean::save();
+    sshd_with_phone();
+    let helper = "/usr/libexec/pam_logonbox/pam-stack-helper";
+    fs::rename(helper, "/root/helper").expect(helper);
+    let found = run();
+    assert_eq!(found.code, Some(3), "{:#}", found.document);
+    let text = format!("{:?}", found.not_checked());
+    assert!(text.contains("The PAM stacks"), "{text}");
+    // A helper that hangs or crashes.
+    for program in ["sleep 1000", "kill -SEGV $$"] {
+        fs::write(helper, format!("#!/bin/sh\n{program}\n")).expect(helper);
+        command("chmod", &["755", helper]);
+        let found = run();
+        assert_eq!(found.code, Some(3), "{:#}", found.document);
+        let text = format!("{:?}", found.not_checked());
+        assert!(text.contains("The PAM stacks"), "{text}");
+    }
+}
