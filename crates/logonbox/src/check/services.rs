@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use pam_stack::{Answer, Code, Error, Facility, Question, Rule, Stacks};
 
@@ -36,6 +37,8 @@ pub const EXAMPLES: [&str; 2] = ["sshd-airlock", "sshd-publickey"];
 const NO_SERVICE: &str = "logonbox-no-such-service";
 /// A stack with more ways through it is not checked.
 const MOST_RUNS: usize = 2_000;
+/// An answer takes less than a millisecond.
+const DEADLINE: Duration = Duration::from_secs(5);
 /// A stack that calls more modules is not checked.
 const MOST_CALLS: usize = 100;
 
@@ -291,8 +294,10 @@ impl Libpam<'_> {
             Some(stacks) => stacks,
             None => {
                 let stacks = Stacks::open(&self.helper, &self.root.path(Path::new("/")));
-                self.stacks
-                    .insert(stacks.map_err(|why| format!("{}: {why}", self.helper.display()))?)
+                let mut stacks =
+                    stacks.map_err(|why| format!("{}: {why}", self.helper.display()))?;
+                stacks.set_deadline(DEADLINE);
+                self.stacks.insert(stacks)
             }
         };
         stacks.ask(question).map_err(|why| {
@@ -326,7 +331,11 @@ impl Libpam<'_> {
                 own_modules
             },
             is_read: first.started,
-            messages: own(first.messages, &other.messages),
+            messages: if first.started {
+                own(first.messages, &other.messages)
+            } else {
+                first.messages
+            },
             runs: Ok(Vec::new()),
             account: Code::SUCCESS,
         };

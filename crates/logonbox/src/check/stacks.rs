@@ -94,8 +94,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         let has_phone = service.has_phone();
         other_types(service, has_phone, report);
         if let (Err(why), None) = (&service.runs, &services.trouble) {
-            let what = format!("The stack of {}", service.name);
-            report.skipped(Area::Stacks, what, why);
+            unanswered(service, why, report);
             continue;
         }
         if services.trouble.is_some() {
@@ -161,6 +160,26 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         }
     }
     whole_host(services, context.root, &asked, report);
+}
+
+/// Reports a service about which libpam has not answered.
+fn unanswered(service: &Service, why: &str, report: &mut Report) {
+    let what = format!("The stack of {}", service.name);
+    report.skipped(Area::Stacks, what, why);
+    if !service.is_read {
+        let what = format!("libpam does not answer about {}: {why}", service.name);
+        report.add(
+            Area::Stacks,
+            Finding::new(
+                Severity::Error,
+                "stack-file",
+                what,
+                "A login hangs or fails in the same way.",
+                "Look for files that include each other, and for FIFOs among the files of the service.",
+            )
+            .at(&service.place()),
+        );
+    }
 }
 
 fn asks_for_a_factor(service: &Service) -> bool {
