@@ -10,6 +10,7 @@ mod files;
 mod groups;
 mod journal;
 mod login;
+mod modules;
 mod operating;
 mod pins;
 mod policy;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<TestCase> {
         camera::CASES,
         airlock::CASES,
         check::CASES,
+        modules::CASES,
     ]
     .into_iter()
     .flatten()
