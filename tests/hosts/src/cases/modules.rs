@@ -363,7 +363,8 @@ fn compare(measured: &Measured, wrong: &mut String) {
         };
         for (column, codes) in columns {
             for (code, lines) in codes {
-                if !expected.codes[column].contains(code.as_str()) {
+                let known = expected.codes.get(column);
+                if !known.is_some_and(|codes| codes.contains(code.as_str())) {
                     let _ = writeln!(
                         wrong,
                         "{row:?} {column:?}: {code} is not in the table: {lines:?}"

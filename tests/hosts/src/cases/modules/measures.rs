@@ -482,7 +482,7 @@ pub const MEASURES: &[Measure] = &[
     measure(Wrong, "pam_winbind", "-", ""),
 ];
 
-/// Users, files and modules. The state of pam_faillock is one directory for each call that changes it.
+/// Modules, users and files.
 pub fn prepare() {
     shell(&format!(
         "tar -C {UNPACKED} -c . | tar -C / -x --keep-directory-symlink && ldconfig"
@@ -571,6 +571,11 @@ pub fn prepare() {
     command("ssh-agent", &["-a", &format!("{DIRECTORY}/agent")]);
     shell("SSH_AUTH_SOCK=/srv/modules/agent ssh-add -q /srv/modules/key");
     append("/etc/securetty", "tty1\n");
+    fail();
+}
+
+/// Failures for `pam_faillock`, in one directory for each call that changes their number.
+fn fail() {
     for (directory, failures) in [
         ("1", 1),
         ("1b", 1),
@@ -582,7 +587,7 @@ pub fn prepare() {
         fs::write(
             "/etc/pam.d/fail",
             format!(
-                "auth required pam_faillock.so authfail dir={DIRECTORY}/faillock-{directory}\n"
+                "auth required pam_faillock.so authfail nodelay dir={DIRECTORY}/faillock-{directory}\n"
             ),
         )
         .expect("a stack");
