@@ -99,16 +99,31 @@ pub fn role(name: &str, arguments: &[String], service: &str) -> Role {
             };
             role(Kind::Other, &[code], &[], &[])
         }
+        // root needs no password and no phone to become another user. These programs keep the
+        // user id of their caller. sshd and login run as root, so that it accepts all users.
+        "pam_rootok" if CALLED_BY_USERS.contains(&service) => {
+            role(Kind::Other, &[Code::AUTH_ERR], &[], &[])
+        }
+        "pam_rootok" if ["login", "sshd"].contains(&service) => {
+            role(Kind::Other, &[Code::SUCCESS], &[], &[])
+        }
         _ => match entry(stem, arguments) {
             Some(entry) => Role {
                 kind: match entry.kind {
                     modules::Kind::Factor => Kind::Factor,
+                    modules::Kind::Condition if HOLD_FOR_ALL.contains(&stem) => Kind::Other,
                     modules::Kind::Condition => Kind::Condition,
                     modules::Kind::Other => Kind::Other,
                 },
                 right: entry.right,
                 wrong: entry.wrong,
-                without: entry.without,
+                without: if stem == "pam_unix" {
+                    // Not SUCCESS: an empty password is the administrator's choice.
+                    let refusals = entry.without.into_iter();
+                    refusals.filter(|code| *code != Code::SUCCESS).collect()
+                } else {
+                    entry.without
+                },
             },
             None => role(
                 Kind::Unknown,
@@ -119,6 +134,18 @@ pub fn role(name: &str, arguments: &[String], service: &str) -> Role {
         },
     }
 }
+
+/// The services of programs that keep the user id of their caller.
+const CALLED_BY_USERS: [&str; 6] = ["chfn", "chsh", "passwd", "runuser", "su", "su-l"];
+
+/// Conditions that all users meet in normal times, and that only refuse.
+const HOLD_FOR_ALL: [&str; 5] = [
+    "pam_faillock",
+    "pam_nologin",
+    "pam_securetty",
+    "pam_sepermit",
+    "pam_shells",
+];
 
 /// The last part of a module's path.
 pub fn file_name(module: &str) -> &str {

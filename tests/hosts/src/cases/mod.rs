@@ -11,6 +11,7 @@ mod groups;
 mod journal;
 mod libpam;
 mod login;
+mod modules;
 mod operating;
 mod pins;
 mod policy;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<TestCase> {
         airlock::CASES,
         check::CASES,
         libpam::CASES,
+        modules::CASES,
     ]
     .into_iter()
     .flatten()
