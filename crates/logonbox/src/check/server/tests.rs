@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tenant::{Account, Certificate, Options, Reaction, Tenant};
+use tenant::{Account, Certificate, Options, Reaction, Scripted, Tenant};
 
 use super::*;
 
@@ -72,6 +72,7 @@ fn certificates() {
         (Certificate::Expired, vec!["tls-expired"]),
         (Certificate::NotYetValid, vec!["tls-not-yet-valid"]),
         (Certificate::SelfSigned, vec!["tls-self-signed"]),
+        (Certificate::SelfSignedCa, vec!["tls-ca-as-server"]),
     ] {
         let stage = Stage::new(certificate);
         assert_eq!(stage.ids(PUSH, None), expected, "{certificate:?}");
@@ -166,13 +167,13 @@ fn the_way_there() {
         (to(&nobody), "server-unreachable"),
         (
             format!("{}{wait}", to(&silent.local_addr().unwrap())),
-            "tls-failed",
+            "server-late",
         ),
         (to(&plain_address), "tls-failed"),
-        (proxy(&nobody), "server-unreachable"),
+        (proxy(&nobody), "server-proxy"),
         (proxy(&plain_address), "server-proxy"),
         (proxy(&silent.local_addr().unwrap()), "server-late"),
-        (proxy(&dribble_address), "server-late"),
+        (proxy(&dribble_address), "server-proxy"),
     ] {
         assert_eq!(stage.ids(&text, None), [expected], "{text}");
     }
@@ -201,7 +202,7 @@ fn a_proxy_gets_the_credentials() {
     let text = format!("{PUSH}proxy = \"http://{address}\"\nproxy_credentials_file = {file:?}\n");
     assert_eq!(stage.ids(&text, None), ["server-proxy"]);
     let request = proxy.join().unwrap();
-    let header = "\r\nProxy-Authorization: Basic dXNlcjpwYXNzd29yZA==\r\n";
+    let header = "\r\nproxy-authorization: Basic dXNlcjpwYXNzd29yZA==\r\n";
     assert!(request.contains(header), "{request}");
 }
 
@@ -247,4 +248,66 @@ fn airlock() {
     assert_eq!(calls, ["DELETE"]);
     let wrong = text.replace("AIRLOCK", "https://TENANT/nothing/here");
     assert_eq!(stage.ids(&wrong, None), ["airlock-wrong-path"]);
+}
+
+/// A web server with these answers to the two questions for a tenant: status and body.
+fn other_server(
+    discover: (&'static str, &'static str),
+    ping: (&'static str, &'static str),
+) -> Vec<(&'static str, String)> {
+    let server = Scripted::start(move |wire| {
+        wire.handshake()?;
+        let asked = wire.request()?;
+        match asked.path.as_str() {
+            "/discover" => wire.answer(discover.0, discover.1),
+            "/app/api/server/ping" => wire.answer(ping.0, ping.1),
+            _ => wire.answer("200 OK", ""),
+        }
+    })
+    .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, server.ca_pem()).unwrap();
+    let text = format!(
+        "[logonbox]\ntenant = \"{}\"\n[tls]\nca_file = {ca:?}\n",
+        server.authority()
+    );
+    let path = Path::new("/etc/security/pam_logonbox.toml");
+    let config = Config::parse(path, &text, "").unwrap();
+    let mut report = Report::default();
+    check(path, &config, None, now(), &mut |_| {}, &mut report);
+    let found = report.findings.into_iter();
+    found
+        .map(|(_, finding)| (finding.id, finding.what))
+        .collect()
+}
+
+#[test]
+fn another_web_server_is_not_a_tenant() {
+    const PAGE: (&str, &str) = ("200 OK", "<!doctype html><title>Welcome</title>");
+    const MISSING: (&str, &str) = ("404 Not Found", "");
+    const DESCRIPTION: (&str, &str) = ("200 OK", "{\"version\": \"2.4\"}");
+    for (discover, ping, is_tenant) in [
+        (DESCRIPTION, MISSING, true),
+        (MISSING, ("200 OK", "OK"), true),
+        (MISSING, ("200 OK", ""), true),
+        (PAGE, PAGE, false),
+        (MISSING, MISSING, false),
+        (("200 OK", "[]"), ("502 Bad Gateway", ""), false),
+        (("500 Oops", "{}"), MISSING, false),
+    ] {
+        let found = other_server(discover, ping);
+        let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
+        let expected: &[&str] = if is_tenant {
+            &[]
+        } else {
+            &["server-not-tenant"]
+        };
+        assert_eq!(ids, expected, "{discover:?} {ping:?} {found:?}");
+    }
+    let found = other_server(MISSING, PAGE);
+    assert!(
+        found[0].1.contains("/discover (HTTP status 404)"),
+        "{found:?}"
+    );
 }
