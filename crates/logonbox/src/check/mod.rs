@@ -14,6 +14,7 @@ mod print;
 mod program;
 mod questions;
 mod roles;
+mod selinux;
 mod server;
 mod sshd;
 mod stacks;
@@ -104,7 +105,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         machine::console(root, config.wait.login_seconds, report);
     }
     machine::log(root, report);
-    machine::selinux(root, report);
+    selinux::check(root, configs.files(), report);
 
     let mut waiting = Waiting::default();
     let mut asked = Vec::new();
