@@ -2,6 +2,7 @@
 //!
 //! It changes no files, logs no user in, and rings no phone.
 
+mod accounts;
 mod configuration;
 mod directories;
 mod dispatch;
@@ -12,10 +13,12 @@ mod machine;
 mod pam_d;
 mod print;
 mod program;
+mod programs;
 mod questions;
 mod roles;
 mod selinux;
 mod server;
+mod services;
 mod sshd;
 mod stacks;
 mod walk;
@@ -87,6 +90,13 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     for service in services.with_phone() {
         for phone in service.phones() {
             machine::module_file(root, phone, report);
+        }
+        let config = services
+            .configuration(&service.name, conf)
+            .and_then(|path| configs.get(&path, &service.name));
+        if let (Some(config), Some(phone)) = (config, service.phones().next()) {
+            let place = (&*phone.place.file, phone.place.line);
+            programs::check(&service.name, config, Some(place), report);
         }
     }
     for service in services.it_is_made_for() {
