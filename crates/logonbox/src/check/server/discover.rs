@@ -1,7 +1,7 @@
 //! Tells a LogonBox tenant from another web server.
 
-use bounded_https::Body;
 use bounded_https::http::{Request, Response, StatusCode};
+use bounded_https::{Body, Error, ErrorKind};
 use login::clean::for_log;
 use serde_json::{Map, Value};
 
@@ -28,9 +28,14 @@ impl Server<'_> {
         }
         let (discover, ping) = match (discover, ping) {
             (Ok(discover), Ok(ping)) => (discover.status().as_u16(), ping.status().as_u16()),
-            (Err(why), _) | (_, Err(why)) => {
+            // The handshake of TLS 1.3 may end before the server asks for a client certificate.
+            (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::Tls => {
+                self.stopped(&error, report);
+                return;
+            }
+            (Err(error), _) | (_, Err(error)) => {
                 let what = format!("{name}: whether it is a LogonBox tenant");
-                report.skipped(Area::Server, what, for_log(&why));
+                report.skipped(Area::Server, what, for_log(&error.to_string()));
                 return;
             }
         };
@@ -38,21 +43,22 @@ impl Server<'_> {
             Severity::Warning,
             "server-not-tenant",
             format!(
-                "{name} does not answer like a LogonBox tenant: {DISCOVER} (HTTP status {discover}) \
-                 is no description of a tenant, and {PING} (HTTP status {ping}) no sign of life"
+                "{name} does not answer like a LogonBox tenant ({DISCOVER}: HTTP status {discover}; \
+                 {PING}: HTTP status {ping})"
             ),
-            "Another web server has no keys, and every login is refused.",
+            "A tenant describes itself in JSON, or answers the ping with an empty page or plain text. \
+             Another web server has no keys, so every login is refused.",
             "Look at logonbox.tenant. `logonbox check --user USER` asks for a user's keys: if it \
              finds them, the server is a tenant.",
         );
         report.add(Area::Server, finding.in_file(self.path, None));
     }
 
-    fn get(&self, path: &str) -> Result<Response<Body>, String> {
+    fn get(&self, path: &str) -> Result<Response<Body>, Error> {
         let request = Request::get(format!("https://{}{path}", self.authority))
             .body(Body::default())
-            .map_err(|error| error.to_string())?;
-        self.call(request).map_err(|error| error.to_string())
+            .map_err(|error| Error::new(ErrorKind::InvalidInput, "").with_source(error))?;
+        self.call(request)
     }
 }
 

@@ -184,7 +184,13 @@ impl Server<'_> {
                 "tls-failed",
                 format!("{name}: TLS: {detail}"),
                 "Every login is refused.",
-                "Is it the right host and port, and a server that speaks TLS 1.2 or 1.3? Servers need a certificate with an ECDSA key on P-256 or P-384, or an RSA key from 2048 bits on.",
+                "Is it the right host and port, and a server that speaks TLS 1.2 or 1.3 and asks for no client certificate? Its certificate needs an ECDSA key on P-256 or P-384, or an RSA key from 2048 bits on.",
+            ),
+            Failed::Local => (
+                "server-local",
+                format!("This host cannot connect to {name}: {detail}"),
+                WHY,
+                "Look at this host's network, its firewall and SELinux, and its limits.",
             ),
             _ => (
                 "server-unreachable",
@@ -291,7 +297,7 @@ impl Server<'_> {
         let date = match answer {
             Ok(date) => date.as_deref(),
             Err(error) => {
-                let why = format!("{} gives no answer: {}", self.name, for_log(error.detail()));
+                let why = format!("{}: {}", self.name, for_log(&error.to_string()));
                 report.skipped(Area::Server, WHAT, why);
                 return;
             }

@@ -4,6 +4,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tenant::{Account, Certificate, Options, Reaction, Scripted, Tenant};
 
 use super::*;
@@ -250,21 +252,8 @@ fn airlock() {
     assert_eq!(stage.ids(&wrong, None), ["airlock-wrong-path"]);
 }
 
-/// A web server with these answers to the two questions for a tenant: status and body.
-fn other_server(
-    discover: (&'static str, &'static str),
-    ping: (&'static str, &'static str),
-) -> Vec<(&'static str, String)> {
-    let server = Scripted::start(move |wire| {
-        wire.handshake()?;
-        let asked = wire.request()?;
-        match asked.path.as_str() {
-            "/discover" => wire.answer(discover.0, discover.1),
-            "/app/api/server/ping" => wire.answer(ping.0, ping.1),
-            _ => wire.answer("200 OK", ""),
-        }
-    })
-    .unwrap();
+/// The findings about this server: ids and texts.
+fn about(server: &Scripted) -> Vec<(&'static str, String)> {
     let dir = tempfile::tempdir().unwrap();
     let ca = dir.path().join("ca.pem");
     std::fs::write(&ca, server.ca_pem()).unwrap();
@@ -280,6 +269,24 @@ fn other_server(
     found
         .map(|(_, finding)| (finding.id, finding.what))
         .collect()
+}
+
+/// A web server with these answers to the two questions for a tenant: status and body.
+fn other_server(
+    discover: (&'static str, &'static str),
+    ping: (&'static str, &'static str),
+) -> Vec<(&'static str, String)> {
+    let server = Scripted::start(move |wire| {
+        wire.handshake()?;
+        let asked = wire.request()?;
+        match asked.path.as_str() {
+            "/discover" => wire.answer(discover.0, discover.1),
+            "/app/api/server/ping" => wire.answer(ping.0, ping.1),
+            _ => wire.answer("200 OK", ""),
+        }
+    })
+    .unwrap();
+    about(&server)
 }
 
 #[test]
@@ -307,7 +314,50 @@ fn another_web_server_is_not_a_tenant() {
     }
     let found = other_server(MISSING, PAGE);
     assert!(
-        found[0].1.contains("/discover (HTTP status 404)"),
+        found[0].1.contains("(/discover: HTTP status 404; "),
         "{found:?}"
     );
+}
+
+/// With TLS 1.3, the handshake is over for the client before the server refuses it.
+#[test]
+fn a_server_that_wants_a_client_certificate() {
+    use rustls::server::WebPkiClientVerifier;
+    use std::sync::Arc;
+
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut ca = rcgen::CertificateParams::default();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_certificate = ca.self_signed(&ca_key).unwrap();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca_certificate.der().clone()).unwrap();
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let pem = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        STANDARD.encode(ca_certificate.der())
+    );
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients.build().unwrap())
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap();
+    let server = Scripted::with(pem, Arc::new(tls), |wire| {
+        wire.handshake()?;
+        wire.answer("200 OK", "{}")
+    })
+    .unwrap();
+    let what = format!(
+        "{}: TLS: the server asks for a client certificate",
+        server.authority()
+    );
+    assert_eq!(about(&server), [("tls-failed", what)]);
 }
