@@ -1,8 +1,11 @@
 //! Plain words for the errors of the TLS library that a server can cause.
 
+use std::borrow::Cow;
+
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use webpki::Error as Chain;
 
+const OTHER_NAME: &str = "the certificate is for another name";
 const NO_TRUST: &str = "the certificate is not signed by a trusted CA";
 const NOT_WELL_FORMED: &str = "a certificate is not well-formed";
 const ANOTHER_KEY: &str = "a signature on the certificates does not verify: the CA has another \
@@ -20,7 +23,25 @@ const WANTS_CLIENT: &str = "the server asks for a client certificate";
 
 /// The problem in words. `None`: the library's text is the only one.
 #[must_use]
-pub fn tls_words(error: &Error) -> Option<&'static str> {
+pub fn tls_words(error: &Error) -> Option<Cow<'static, str>> {
+    if let Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }) =
+        error
+        && !presented.is_empty()
+    {
+        let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
+        return Some(format!("{OTHER_NAME}: {}", names.join(", ")).into());
+    }
+    fixed(error).map(Cow::Borrowed)
+}
+
+/// The plain name. rustls prints `DnsName("a.example")` or `IpAddress(192.0.2.7)`.
+fn plain(name: &str) -> &str {
+    name.split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'))
+        .map_or(name, |name| name.trim_matches(['"', '\'']))
+}
+
+fn fixed(error: &Error) -> Option<&'static str> {
     Some(match error {
         Error::InvalidCertificate(error) => return certificate(error),
         Error::NoCertificatesPresented => "the server sends no certificate",
@@ -59,9 +80,7 @@ fn certificate(error: &CertificateError) -> Option<&'static str> {
         Why::NotValidYet | Why::NotValidYetContext { .. } => {
             "the certificate, or one above it, is not valid yet by this host's clock"
         }
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            "the certificate is for another name"
-        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => OTHER_NAME,
         Why::UnknownIssuer => NO_TRUST,
         Why::BadSignature => ANOTHER_KEY,
         Why::BadEncoding => NOT_WELL_FORMED,
@@ -167,7 +186,7 @@ mod tests {
                 GOOD,
                 "example.com",
                 DAY,
-                "the certificate is for another name",
+                "the certificate is for another name: localhost",
             ),
             (
                 GOOD,
@@ -183,7 +202,7 @@ mod tests {
             ),
         ] {
             let error = error(pem, name, day);
-            assert_eq!(tls_words(&error), Some(words), "{error:?}");
+            assert_eq!(tls_words(&error).as_deref(), Some(words), "{error:?}");
         }
     }
 

@@ -205,7 +205,7 @@ fn range(text: &str) -> Option<(u16, u16)> {
 }
 
 /// The type of the smallest range with this port, which is the one that counts. `None` if two types
-/// have equally small ranges: semanage lists a type that a local one replaces, too.
+/// have equally small ranges.
 fn narrowest(ranges: &[Range], port: u16) -> Option<String> {
     let size = |(low, high, _): &&Range| high.saturating_sub(*low);
     let around = || {

@@ -1,6 +1,7 @@
 //! Checks the server's certificate as the module's TLS does. rustls itself decides: at the current
 //! time, at a later time, and with other roots. This program does not parse certificates.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -39,7 +40,7 @@ pub enum Verdict {
     Good,
     Expired(Option<u64>),
     NotYet(Option<u64>),
-    /// The names in the certificate.
+    /// With the names in the certificate.
     WrongName(String),
     SelfSigned,
     UnknownCa,
@@ -149,16 +150,9 @@ impl Witness {
     }
 }
 
-/// The plain name. rustls prints `DnsName("a.example")` or `IpAddress(192.0.2.7)`.
-fn plain(name: &str) -> &str {
-    name.split_once('(')
-        .and_then(|(_, rest)| rest.strip_suffix(')'))
-        .map_or(name, |name| name.trim_matches(['"', '\'']))
-}
-
 /// The verdict for an error. `by_itself` is the result with the certificate as its only root.
 fn verdict(error: &TlsError, by_itself: Option<&Option<TlsError>>) -> Verdict {
-    let words = || tls_words(error).map_or_else(|| error.to_string(), str::to_owned);
+    let words = || tls_words(error).map_or_else(|| error.to_string(), Cow::into_owned);
     let TlsError::InvalidCertificate(why) = error else {
         return Verdict::Other(words());
     };
@@ -171,10 +165,8 @@ fn verdict(error: &TlsError, by_itself: Option<&Option<TlsError>>) -> Verdict {
         CertificateError::NotValidYetContext { not_before, .. } => {
             Verdict::NotYet(Some(not_before.as_secs()))
         }
-        CertificateError::NotValidForName => Verdict::WrongName("it does not tell".to_owned()),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
-            Verdict::WrongName(names.join(", "))
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Verdict::WrongName(words())
         }
         CertificateError::BadSignature => Verdict::BadSignature(words()),
         CertificateError::UnknownIssuer => match by_itself {

@@ -159,6 +159,8 @@ impl Server<'_> {
     fn stopped(&self, error: &HttpsError, report: &mut Report) {
         const WHY: &str = "Until it can be reached, every login is refused, or goes on without the \
                            phone if on_unavailable says so.";
+        // on_unavailable does not cover these.
+        const REFUSED: &str = "Every login is refused.";
         let name = &self.name;
         let detail = for_log(error.detail());
         let (id, what, why, advice) = match error.kind() {
@@ -171,7 +173,7 @@ impl Server<'_> {
             Failed::Unreachable(Unreachable::Proxy | Unreachable::ProxyCredentials) => (
                 "server-proxy",
                 format!("No connection to {name} through the proxy: {detail}"),
-                WHY,
+                REFUSED,
                 "Let the proxy connect there, or correct proxy or proxy_credentials_file in [tls].",
             ),
             Failed::TimedOut => (
@@ -183,13 +185,13 @@ impl Server<'_> {
             Failed::Tls => (
                 "tls-failed",
                 format!("{name}: TLS: {detail}"),
-                "Every login is refused.",
+                REFUSED,
                 "Is it the right host and port, and a server that speaks TLS 1.2 or 1.3 and asks for no client certificate? Its certificate needs an ECDSA key on P-256 or P-384, or an RSA key from 2048 bits on.",
             ),
             Failed::Local => (
                 "server-local",
                 format!("This host cannot connect to {name}: {detail}"),
-                WHY,
+                REFUSED,
                 "Look at this host's network, its firewall and SELinux, and its limits.",
             ),
             _ => (
@@ -238,11 +240,11 @@ impl Server<'_> {
                 ),
                 "Compare this host's clock (date) first; else tell whoever runs the server.",
             ),
-            Verdict::WrongName(names) => (
+            Verdict::WrongName(what) => (
                 "tls-wrong-name",
                 format!(
-                    "The certificate of {name} is for another name: {}",
-                    for_log(names)
+                    "The certificate of {name} is not accepted: {}",
+                    for_log(what)
                 ),
                 "Write the name that the certificate has, or ask for one with this name.",
             ),
