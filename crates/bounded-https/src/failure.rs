@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use crate::error::{Error, ErrorKind, Unreachable};
+use crate::words::tls_words;
 
 /// A failure of one step, with its cause.
 pub(crate) struct Failure {
@@ -20,7 +21,8 @@ impl Failure {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::new(failure.kind, "").with_source(failure.source)
+        let words = tls_error(&*failure.source).and_then(tls_words);
+        Self::new(failure.kind, words.unwrap_or_default()).with_source(failure.source)
     }
 }
 
@@ -51,11 +53,15 @@ impl From<hyper::Error> for Failure {
     }
 }
 
+/// The error of the TLS library in a chain. A [`source`](StdError::source) leaves out the error that
+/// an `io::Error` holds.
+fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
+    let mut chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.find_map(|error| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+}
+
 fn kind_of_io(error: &io::Error) -> ErrorKind {
-    if error
-        .get_ref()
-        .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>)
-    {
+    if tls_error(error).is_some() {
         return ErrorKind::Tls;
     }
     if is_local(error) {

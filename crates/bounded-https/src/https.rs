@@ -56,6 +56,8 @@ impl Https {
             proxy_authorization: Ok(None),
             connect_timeout: Duration::from_secs(5),
             user_agent: concat!("bounded-https/", env!("CARGO_PKG_VERSION")).to_owned(),
+            #[cfg(feature = "verifier")]
+            verifier: None,
         }
     }
 }
@@ -235,6 +237,8 @@ pub struct HttpsBuilder {
     proxy_authorization: Result<Option<HeaderValue>, Error>,
     connect_timeout: Duration,
     user_agent: String,
+    #[cfg(feature = "verifier")]
+    verifier: Option<Arc<dyn rustls::client::danger::ServerCertVerifier>>,
 }
 
 impl HttpsBuilder {
@@ -270,6 +274,18 @@ impl HttpsBuilder {
         self
     }
 
+    /// Lets `verifier` judge the server's certificate in place of the CA certificates. For `logonbox
+    /// check`, which sends no secret.
+    #[cfg(feature = "verifier")]
+    #[doc(hidden)]
+    pub fn dangerous_verifier(
+        mut self,
+        verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
+    ) -> Self {
+        self.verifier = Some(verifier);
+        self
+    }
+
     /// Makes the client. It sends nothing yet.
     ///
     /// # Errors
@@ -284,9 +300,18 @@ impl HttpsBuilder {
         if let (Some(proxy), Some(value)) = (&mut proxy, self.proxy_authorization?) {
             proxy.authorization = Some(value);
         }
+        #[cfg_attr(
+            not(feature = "verifier"),
+            expect(unused_mut, reason = "nothing changes it")
+        )]
+        let mut tls = tls::config(&self.roots)?;
+        #[cfg(feature = "verifier")]
+        if let Some(verifier) = self.verifier {
+            tls.dangerous().set_certificate_verifier(verifier);
+        }
         let connector = Connector {
             proxy,
-            tls: Arc::new(tls::config(&self.roots)?).into(),
+            tls: Arc::new(tls).into(),
             user_agent,
         };
         Ok(Https(Arc::new(Client {

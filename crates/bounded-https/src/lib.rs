@@ -29,6 +29,8 @@ mod resolve;
 mod sandbox;
 #[cfg(feature = "https")]
 mod tls;
+#[cfg(feature = "https")]
+mod words;
 
 /// The crate of the requests and answers in this API.
 pub use http;
@@ -38,9 +40,13 @@ pub use client::{Body, BoxFuture, HttpClient, Limits, secret_header};
 pub use error::{Detail, Error, ErrorKind, Unreachable, printable};
 #[cfg(feature = "https")]
 pub use https::{Https, HttpsBuilder};
-/// For `logonbox check`, which speaks to the proxy itself.
+/// For `logonbox check`.
 #[cfg(feature = "https")]
 #[doc(hidden)]
-pub use proxy::proxy_authorization;
+pub use proxy::proxy_address;
 #[cfg(feature = "https")]
 pub use tls::{Roots, SYSTEM_CA_FILES};
+/// For `logonbox check`.
+#[cfg(feature = "https")]
+#[doc(hidden)]
+pub use words::tls_words;

@@ -45,6 +45,15 @@ impl FromStr for Proxy {
     }
 }
 
+/// The address of a proxy, for `logonbox check`.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidInput`]: it is not `http://name:port`.
+pub fn proxy_address(url: &str) -> Result<Authority, Error> {
+    url.parse().map(|proxy: Proxy| proxy.address)
+}
+
 /// The credentials of `name:password` in a URL.
 fn of_url(user: &str) -> Result<HeaderValue, Error> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
@@ -61,7 +70,7 @@ fn of_url(user: &str) -> Result<HeaderValue, Error> {
 /// # Errors
 ///
 /// [`ErrorKind::InvalidInput`]: the name has a colon, or one of them has a control character.
-pub fn proxy_authorization(name: &str, password: &str) -> Result<HeaderValue, Error> {
+pub(crate) fn proxy_authorization(name: &str, password: &str) -> Result<HeaderValue, Error> {
     let bad = |what| Error::new(ErrorKind::InvalidInput, format!("the proxy: {what}"));
     if name.contains(':') {
         return Err(bad("a user name has no colon"));

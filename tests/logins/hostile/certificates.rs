@@ -32,6 +32,19 @@ fn nobody_proves_to_be_the_tenant_with_another_certificate() {
             let server = start(&root, (row.identity)(&root));
             let login = log_in(&server, QUICK, IGNORE);
             assert_row(row.name, &login, "PAM_AUTHINFO_UNAVAIL", "tls", QUICK.0);
+            let library = [
+                "invalid peer certificate",
+                "OtherError",
+                "received fatal alert",
+            ];
+            for words in library {
+                assert!(
+                    !login.log().contains(words),
+                    "{}: {}",
+                    row.name,
+                    login.log()
+                );
+            }
             assert_eq!(pushes(&server), 0);
             assert_eq!(server.asked(), [], "{}: asked something", row.name);
         },

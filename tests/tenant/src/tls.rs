@@ -28,6 +28,8 @@ pub enum Certificate {
     NotYetValid,
     /// Self-signed.
     SelfSigned,
+    /// Self-signed, and a CA's: `openssl req -x509` makes such a certificate.
+    SelfSignedCa,
 }
 
 /// The versions of TLS that the server speaks.
@@ -92,8 +94,11 @@ fn certify(
         // Some clients refuse certificates that are valid for more than about two years.
         _ => (now - Duration::days(1), now + Duration::days(365)),
     };
+    if flavour == Certificate::SelfSignedCa {
+        leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
     let certificate = match flavour {
-        Certificate::SelfSigned => leaf.self_signed(&key)?,
+        Certificate::SelfSigned | Certificate::SelfSignedCa => leaf.self_signed(&key)?,
         Certificate::OtherCa => leaf.signed_by(&key, &other_issuer)?,
         _ => leaf.signed_by(&key, &issuer)?,
     };

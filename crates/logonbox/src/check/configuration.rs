@@ -1,22 +1,23 @@
 //! The module's configuration, read by the module's own loader, and the names in it.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use bounded_https::Roots;
 use login::clean::for_log;
 use login::config::{Config, Mode, Pins, Setting};
 use login::pins;
-use login::system::System;
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
+use super::accounts;
 use super::directories::open_to_others;
 use super::exemptions;
+use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::Place;
 use super::server::roots;
+use super::service_sections;
 use crate::setup::THIS_MACHINE;
 
 /// The configurations that could be read: by file, and for each service with the file.
@@ -65,13 +66,8 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             certificates(path, &config, &settings, report);
             proxy_credentials(path, &config, &settings, report);
             exemptions::check(path, &config, &settings, &THIS_MACHINE, report);
-            accounts(
-                path,
-                &config,
-                &settings,
-                |user| THIS_MACHINE.name_of(user),
-                report,
-            );
+            accounts::check(path, &config, &settings, &THIS_MACHINE, report);
+            service_sections::check(&Root::this(), path, &settings, report);
             pinned(&config, Path::new(pins::DIRECTORY), report);
             Some(config)
         }
@@ -246,50 +242,6 @@ fn proxy_credentials(path: &Path, config: &Config, settings: &[Setting], report:
     }
 }
 
-/// Reports users in `[accounts]` that this system does not know or spells differently.
-fn accounts(
-    path: &Path,
-    config: &Config,
-    settings: &[Setting],
-    name_of: impl Fn(&str) -> io::Result<Option<String>>,
-    report: &mut Report,
-) {
-    for user in config.accounts.keys() {
-        let shown = for_log(user);
-        let (what, advice) = match name_of(user) {
-            Ok(None) => (
-                format!("accounts: there is no user {shown}"),
-                format!("Correct the name, or take the line away; `getent passwd {shown}` tells."),
-            ),
-            // A name that differs in more than case is an alias, which keeps its name: see
-            // `known_user`.
-            Ok(Some(name)) if name != *user && name.to_lowercase() == user.to_lowercase() => {
-                let name = for_log(&name);
-                (
-                    format!("accounts: this system calls {shown} {name}"),
-                    format!("Write {name}, as `getent passwd {shown}` prints it."),
-                )
-            }
-            _ => continue,
-        };
-        let line = settings
-            .iter()
-            .find(|setting| setting.section == "accounts" && setting.key == *user)
-            .and_then(|setting| setting.line);
-        report.add(
-            Area::Configuration,
-            Finding::new(
-                Severity::Warning,
-                "unknown-account-user",
-                what,
-                "The line has no effect; whoever was meant has the account that the template makes.",
-                advice,
-            )
-            .in_file(path, line),
-        );
-    }
-}
-
 /// At most this many files are checked.
 const MOST_PINNED: usize = 10_000;
 
@@ -429,20 +381,6 @@ mod tests {
         }
     }
 
-    /// Some user databases accept a name in any case.
-    #[test]
-    fn accounts_of_names_that_the_system_writes_in_another_way() {
-        let text = "[logonbox]\ntenant = \"acme\"\n[accounts]\nLEE = \"ls\"\nkim = \"kw\"\n";
-        let config = Config::parse(Path::new("x"), text, "").unwrap();
-        let name_of = |user: &str| Ok(Some(user.to_lowercase()));
-        let mut report = Report::default();
-        accounts(Path::new("x"), &config, &[], name_of, &mut report);
-        let [(_, finding)] = &report.findings[..] else {
-            panic!("{:?}", report.findings);
-        };
-        assert_eq!(finding.what, "accounts: this system calls LEE lee");
-    }
-
     #[test]
     fn the_file_and_the_names_in_it() {
         const TENANT: &str = "[logonbox]\ntenant = \"acme\"\n";
@@ -476,6 +414,8 @@ mod tests {
                     ("unknown-group", Some(4)),
                     ("unknown-user", Some(6)),
                     ("unknown-group", Some(9)),
+                    ("exempt-without-end", Some(6)),
+                    ("exempt-without-end", Some(9)),
                 ],
             ),
         ] {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use login::clean::for_log;
-use login::config::{Config, Setting};
+use login::config::{Config, Exempt, Policy, Setting};
 use login::policy::is_in_none;
 use login::system::System;
 
@@ -30,14 +30,11 @@ pub fn check(
         system,
         report,
     };
-    let only_line = line("policy", None, "only_groups");
-    let asks_all = "The module cannot know who is in it, so it asks all users.";
-    names.groups(
-        "policy.only_groups",
-        &policy.only_groups,
-        asks_all,
-        only_line,
-    );
+    for (key, groups, line) in only_groups(path, config, settings) {
+        let asks_all = "The module cannot know who is in it, so it asks all users.";
+        names.groups(&key, &groups, asks_all, line);
+        names.witness(&key, &groups, policy, line);
+    }
     for (exempt, number) in policy.exempt.iter().zip(1..) {
         let line = |key| line("policy.exempt", Some(number), key);
         names.users(&exempt.users, line("users"));
@@ -49,24 +46,7 @@ pub fn check(
             line("groups"),
         );
     }
-    if !policy.only_groups.is_empty()
-        && !policy
-            .exempt
-            .iter()
-            .any(|exempt| exempt.users.iter().any(|user| user == "root"))
-        && let Err(why) = is_in_none(system, "root", &policy.only_groups)
-    {
-        let finding = Finding::new(
-            Severity::Warning,
-            "only-groups-witness",
-            format!("policy.only_groups: root is asked, too: {why}"),
-            "A user is exempt only if this host can prove that the user is in none of these groups. \
-             A directory that is silent hides groups, so local users such as root have no proof.",
-            "Give root an exemption of its own: [[policy.exempt]] with users = [\"root\"]. Or ask all \
-             users, and exempt the members of a group: that fails closed.",
-        );
-        report.add(Area::Configuration, finding.in_file(path, only_line));
-    }
+    ends(path, config, settings, system, report);
     let ignores = |setting: &&Setting| {
         setting.key == "on_unavailable"
             && setting.value.contains("ignore")
@@ -83,6 +63,67 @@ pub fn check(
             "If you need a way in during an outage, prefer a local exemption: [[policy.exempt]].",
         );
         report.add(Area::Configuration, finding.in_file(path, setting.line));
+    }
+}
+
+/// The lists `only_groups` that are set: for all services, and for single ones. Each with its key
+/// and its line.
+fn only_groups(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+) -> Vec<(String, Vec<String>, Option<usize>)> {
+    let lists = settings
+        .iter()
+        .filter(|setting| setting.key == "only_groups" && setting.line.is_some());
+    lists
+        .filter_map(|setting| {
+            let section = &setting.section;
+            let service = section
+                .strip_prefix("service.")
+                .and_then(|rest| rest.strip_suffix(".policy"));
+            let groups = match service {
+                None => config.policy.only_groups.clone(),
+                // The file has just been read, with the settings of all services.
+                Some(service) => Config::load(path, service).ok()?.policy.only_groups,
+            };
+            Some((format!("{section}.only_groups"), groups, setting.line))
+        })
+        .collect()
+}
+
+/// Reports exemptions that have ended, and those that have no end.
+fn ends(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+    system: &dyn System,
+    report: &mut Report,
+) {
+    for (exempt, number) in config.policy.exempt.iter().zip(1..) {
+        let line = settings
+            .iter()
+            .filter(|setting| setting.entry == Some(number))
+            .filter_map(|setting| setting.line)
+            .min();
+        let finding = match exempt.until {
+            None => Finding::new(
+                Severity::Note,
+                "exempt-without-end",
+                format!("policy.exempt: number {number} has no end"),
+                "The logins that it matches stay without the phone until it is taken away.",
+                "If it is for a time, set its last day: until = 2027-03-31.",
+            ),
+            Some(until) if system.today() > until => Finding::new(
+                Severity::Warning,
+                "exempt-ended",
+                format!("policy.exempt: number {number} has ended on {until}"),
+                "It has no effect: the users whom it exempted are asked.",
+                "Remove it, or set a later day.",
+            ),
+            Some(_) => continue,
+        };
+        report.add(Area::Configuration, finding.in_file(path, line));
     }
 }
 
@@ -113,6 +154,33 @@ impl Names<'_> {
                 Err(error) => self.skip(key, group, &error),
             }
         }
+    }
+
+    /// Reports that root cannot be proved to be in none of these groups.
+    fn witness(&mut self, key: &str, groups: &[String], policy: &Policy, line: Option<usize>) {
+        let exempts_root = |exempt: &Exempt| {
+            exempt.users.iter().any(|user| user == "root")
+                && exempt
+                    .until
+                    .is_none_or(|until| self.system.today() <= until)
+        };
+        if groups.is_empty() || policy.exempt.iter().any(exempts_root) {
+            return;
+        }
+        let Err(why) = is_in_none(self.system, "root", groups) else {
+            return;
+        };
+        let finding = Finding::new(
+            Severity::Warning,
+            "only-groups-witness",
+            format!("{key}: root is asked, too: {why}"),
+            "A user is exempt only if this host can prove that the user is in none of these groups. \
+             A directory that is silent hides groups, so local users such as root have no proof.",
+            "Give root an exemption of its own: [[policy.exempt]] with users = [\"root\"]. Or ask all \
+             users, and exempt the members of a group: that fails closed.",
+        );
+        self.report
+            .add(Area::Configuration, finding.in_file(self.path, line));
     }
 
     fn unknown(

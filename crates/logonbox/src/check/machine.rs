@@ -1,4 +1,4 @@
-//! The rest of the host: the module's file, the log, `SELinux`, the console.
+//! The rest of the host: the module's file, the log, the console.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -115,51 +115,6 @@ fn listens(root: &Root, log: &Path) -> bool {
             )
 }
 
-/// `SELinux`: without the package's policy, the module cannot connect to a server.
-pub fn selinux(root: &Root, report: &mut Report) {
-    const WHAT: &str = "SELinux: the package's policy";
-    let enforcing = root
-        .read(Path::new("/sys/fs/selinux/enforce"))
-        .is_ok_and(|text| text.trim() == "1");
-    if !enforcing {
-        return;
-    }
-    let config = root
-        .read(Path::new("/etc/selinux/config"))
-        .unwrap_or_default();
-    let kind = config
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("SELINUXTYPE="))
-        .map_or("targeted", str::trim);
-    let store = Path::new("/var/lib/selinux")
-        .join(kind)
-        .join("active/modules");
-    let priorities = root.names(&store);
-    if priorities.is_empty() {
-        let why = format!("{} cannot be read: run this as root", store.display());
-        report.skipped(Area::Host, WHAT, why);
-        return;
-    }
-    let there = priorities.iter().any(|priority| {
-        let module = store.join(priority).join("pam_logonbox");
-        root.metadata(&module).is_some()
-    });
-    if there {
-        report.checked(Area::Host, WHAT);
-    } else {
-        report.add(
-            Area::Host,
-            Finding::new(
-                Severity::Error,
-                "selinux-policy-missing",
-                "SELinux is enforcing, and the package's policy is not installed",
-                "sshd and login may not connect to the tenant: every login is refused, while all works by hand.",
-                "semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && systemd-tmpfiles --create pam_logonbox.conf",
-            ),
-        );
-    }
-}
-
 /// login(1) has a timeout, too. If it is shorter, it ends a login that is still in progress.
 pub fn console(root: &Root, person: Duration, report: &mut Report) {
     let text = root.read(Path::new(LOGIN_DEFS)).unwrap_or_default();
@@ -264,35 +219,6 @@ mod tests {
                 Vec::from_iter(expected),
                 "{announce} {sudoers}"
             );
-        }
-    }
-
-    #[test]
-    fn selinux_wants_the_policy_where_it_enforces() {
-        let enforcing = ("sys/fs/selinux/enforce", "1", 0o644);
-        let store = "var/lib/selinux/targeted/active/modules";
-        let other = &format!("{store}/100/base/cil");
-        let ours = &format!("{store}/200/pam_logonbox/cil");
-        for (files, expected, checked) in [
-            (vec![], vec![], 0),
-            (vec![("sys/fs/selinux/enforce", "0", 0o644)], vec![], 0),
-            (vec![enforcing], vec![], 1),
-            (
-                vec![enforcing, (other, "", 0o644)],
-                vec!["selinux-policy-missing"],
-                0,
-            ),
-            (
-                vec![enforcing, (other, "", 0o644), (ours, "", 0o644)],
-                vec![],
-                1,
-            ),
-        ] {
-            let (_dir, root) = machine(&files);
-            let mut report = Report::default();
-            selinux(&root, &mut report);
-            assert_eq!(ids(&report), expected, "{files:?}");
-            assert_eq!(report.checked.len(), checked, "{files:?}");
         }
     }
 

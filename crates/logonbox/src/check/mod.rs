@@ -2,6 +2,7 @@
 //!
 //! It changes no files, logs no user in, and rings no phone.
 
+mod accounts;
 mod configuration;
 mod directories;
 mod exemptions;
@@ -12,9 +13,12 @@ mod modules;
 mod pam_files;
 mod print;
 mod program;
+mod programs;
 mod questions;
 mod roles;
+mod selinux;
 mod server;
+mod service_sections;
 mod services;
 mod sshd;
 mod stacks;
@@ -102,11 +106,16 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     if let Some((line, config)) = ["sudo", "sudo-i"].into_iter().find_map(config_of) {
         machine::silent_sudo(root, &line, config, report);
     }
+    for service in services.with_phone() {
+        if let Some((place, config)) = config_of(&service.name) {
+            programs::check(&service.name, config, &place, report);
+        }
+    }
     if let Some((_, config)) = config_of("login") {
         machine::console(root, config.wait.login_seconds, report);
     }
     machine::log(root, report);
-    machine::selinux(root, report);
+    selinux::check(root, configs.files(), report);
 
     let mut waiting = Waiting::default();
     let mut asked = Vec::new();

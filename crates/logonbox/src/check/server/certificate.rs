@@ -1,37 +1,36 @@
 //! Checks the server's certificate as the module's TLS does. rustls itself decides: at the current
 //! time, at a later time, and with other roots. This program does not parse certificates.
 
-use std::io::{Read, Write};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bounded_https::Roots;
+use bounded_https::blocking::EventLoop;
+use bounded_https::http::Request;
+use bounded_https::http::header::DATE;
+use bounded_https::{Body, Error, ErrorKind, HttpClient, HttpsBuilder, Limits, Roots, tls_words};
 use logonbox_authenticator::TenantAddress;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
 };
-
-use super::line::Line;
 
 /// Enough time to renew a certificate.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-/// Larger than the header of any answer.
-const HEAD_LIMIT: usize = 64 << 10;
 
-/// The result of a handshake.
+/// The result of a request.
 #[derive(Debug)]
 pub struct Seen {
-    /// Whether the module would accept the certificate.
-    pub verdict: Verdict,
+    /// Whether the module would accept the certificate. `None` if no certificate has been seen.
+    pub verdict: Option<Verdict>,
     /// The expiry time of the certificate or of a CA above it, if that is soon.
     pub ends_soon: Option<u64>,
-    /// The header `Date`. Servers with a bad certificate have one, too.
-    pub date: Option<String>,
+    /// The header `Date`, or the reason why there is no answer. Servers with a bad certificate
+    /// answer, too.
+    pub answer: Result<Option<String>, Error>,
 }
 
 /// The module's verdict on a certificate. Times are in seconds since the UNIX epoch.
@@ -41,86 +40,60 @@ pub enum Verdict {
     Good,
     Expired(Option<u64>),
     NotYet(Option<u64>),
-    /// The names in the certificate.
+    /// With the names in the certificate.
     WrongName(String),
     SelfSigned,
     UnknownCa,
+    /// A trusted CA has the name of the issuer, but its key does not verify the signature.
+    BadSignature(String),
+    /// The certificate is a CA's.
+    Ca,
+    Algorithm(String),
+    Version(String),
     Other(String),
 }
 
-/// Does a TLS handshake and requests the server's time.
+/// Sends a request with the module's client, and accepts any certificate. The request contains no
+/// secret, so even an attacker may read it.
 ///
 /// # Errors
 ///
-/// Why the handshake failed.
+/// Why no request can be sent to any server.
 pub fn look(
-    line: &mut Line,
+    builder: HttpsBuilder,
     server: &TenantAddress,
     roots: &Roots,
+    limits: Limits,
     now: SystemTime,
-) -> Result<Seen, String> {
+) -> Result<Seen, Error> {
+    let failed = |why: String| Error::new(ErrorKind::Local, why);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let name = ServerName::try_from(server.host().trim_matches(['[', ']']).to_owned())
-        .map_err(|error| error.to_string())?;
-    let trusted = roots.store().map_err(|error| error.detail().to_owned())?;
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let witness = Arc::new(Witness {
-        trusted: verifier(trusted, &provider)?,
-        provider: Arc::clone(&provider),
-        now: since,
+        trusted: verifier(roots.store()?, &provider).map_err(failed)?,
+        provider,
+        now: now.duration_since(UNIX_EPOCH).unwrap_or_default(),
         seen: Mutex::new(None),
     });
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
-        .with_no_client_auth();
-    let mut connection =
-        ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
-    while connection.is_handshaking() {
-        connection
-            .complete_io(line)
-            .map_err(|error| error.to_string())?;
-    }
-    let date = date(&mut connection, line, server);
+    let client = builder
+        .dangerous_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
+        .build()?;
+    let request = Request::head(format!("https://{server}/"))
+        .body(Body::default())
+        .map_err(|error| failed(error.to_string()))?;
+    let answer = EventLoop::new()?.run(client.send(request, limits));
     let seen = witness
         .seen
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    let (verdict, ends_soon) = seen.ok_or("it showed no certificate")?;
+    let (verdict, ends_soon) = seen.unzip();
     Ok(Seen {
         verdict,
-        ends_soon,
-        date,
-    })
-}
-
-/// The `Date` of an answer. The request contains no secret, so even an attacker may read it.
-fn date(
-    connection: &mut ClientConnection,
-    line: &mut Line,
-    server: &TenantAddress,
-) -> Option<String> {
-    let mut stream = rustls::Stream::new(connection, line);
-    write!(
-        stream,
-        "HEAD / HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n"
-    )
-    .ok()?;
-    let mut head = Vec::new();
-    let mut buffer = [0; 4096];
-    while head.len() < HEAD_LIMIT && !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read(&mut buffer) {
-            Ok(read @ 1..) => head.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            _ => break,
-        }
-    }
-    String::from_utf8_lossy(&head).lines().find_map(|field| {
-        let (name, value) = field.split_once(':')?;
-        name.eq_ignore_ascii_case("date")
-            .then(|| value.trim().to_owned())
+        ends_soon: ends_soon.flatten(),
+        answer: answer.map(|answer| {
+            let date = answer.headers().get(DATE)?;
+            Some(date.to_str().ok()?.trim().to_owned())
+        }),
     })
 }
 
@@ -177,17 +150,11 @@ impl Witness {
     }
 }
 
-/// The plain name. rustls prints `DnsName("a.example")` or `IpAddress(192.0.2.7)`.
-fn plain(name: &str) -> &str {
-    name.split_once('(')
-        .and_then(|(_, rest)| rest.strip_suffix(')'))
-        .map_or(name, |name| name.trim_matches(['"', '\'']))
-}
-
 /// The verdict for an error. `by_itself` is the result with the certificate as its only root.
-fn verdict(error: &Error, by_itself: Option<&Option<Error>>) -> Verdict {
-    let Error::InvalidCertificate(why) = error else {
-        return Verdict::Other(error.to_string());
+fn verdict(error: &TlsError, by_itself: Option<&Option<TlsError>>) -> Verdict {
+    let words = || tls_words(error).map_or_else(|| error.to_string(), Cow::into_owned);
+    let TlsError::InvalidCertificate(why) = error else {
+        return Verdict::Other(words());
     };
     match why {
         CertificateError::Expired => Verdict::Expired(None),
@@ -198,19 +165,25 @@ fn verdict(error: &Error, by_itself: Option<&Option<Error>>) -> Verdict {
         CertificateError::NotValidYetContext { not_before, .. } => {
             Verdict::NotYet(Some(not_before.as_secs()))
         }
-        CertificateError::NotValidForName => Verdict::WrongName("it does not tell".to_owned()),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names: Vec<&str> = presented.iter().map(|name| plain(name)).collect();
-            Verdict::WrongName(names.join(", "))
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Verdict::WrongName(words())
         }
-        // A CA of the same name, but with another key.
-        CertificateError::BadSignature => Verdict::UnknownCa,
+        CertificateError::BadSignature => Verdict::BadSignature(words()),
         CertificateError::UnknownIssuer => match by_itself {
             None => Verdict::UnknownCa,
             Some(Some(again)) if *again == *error => Verdict::UnknownCa,
             Some(_) => Verdict::SelfSigned,
         },
-        other => Verdict::Other(format!("{other:?}")),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            Verdict::Algorithm(words())
+        }
+        CertificateError::Other(other) => match other.0.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => Verdict::Ca,
+            Some(webpki::Error::UnsupportedCertVersion) => Verdict::Version(words()),
+            _ => Verdict::Other(words()),
+        },
+        _ => Verdict::Other(words()),
     }
 }
 
@@ -222,7 +195,7 @@ impl ServerCertVerifier for Witness {
         name: &ServerName<'_>,
         ocsp: &[u8],
         _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<ServerCertVerified, TlsError> {
         let judged = self.judge((leaf, others), name, ocsp);
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
         Ok(ServerCertVerified::assertion())
@@ -233,7 +206,7 @@ impl ServerCertVerifier for Witness {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, TlsError> {
         self.trusted
             .verify_tls12_signature(message, certificate, signature)
     }
@@ -243,7 +216,7 @@ impl ServerCertVerifier for Witness {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, TlsError> {
         self.trusted
             .verify_tls13_signature(message, certificate, signature)
     }

@@ -1,7 +1,7 @@
 //! Checks the server: its connection, certificate and clock, and its data about a user.
 
 mod certificate;
-mod line;
+mod discover;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,10 @@ use std::time::{Duration, SystemTime};
 use airlock_iam::BaseUrl;
 use bounded_https::blocking::EventLoop;
 use bounded_https::http::{self, Method, Request};
-use bounded_https::{Body, HttpClient, Https, Limits, Roots};
+use bounded_https::{
+    Body, Error as HttpsError, ErrorKind as Failed, HttpClient, Https, HttpsBuilder, Limits, Roots,
+    Unreachable,
+};
 use login::clean::for_log;
 use login::config::{Config, Mode, Tls};
 use login::host::User;
@@ -24,8 +27,7 @@ use time::format_description::well_known::Rfc2822;
 use super::finding::{Area, Finding, Report, Severity};
 use crate::setup::{THIS_MACHINE, client};
 
-use certificate::Seen;
-use line::{Line, Stop};
+use certificate::Verdict;
 
 /// The tolerance. Synchronized clocks differ by less.
 const CLOCK: Duration = Duration::from_secs(60);
@@ -60,7 +62,7 @@ pub fn check(
     let reached = server.reach(report);
     if reached {
         match &config.mode {
-            Mode::Push(_) => {}
+            Mode::Push(_) => server.tenant(report),
             Mode::Airlock(url) => server.loginapp(url, report),
         }
     }
@@ -111,94 +113,104 @@ impl Server<'_> {
 
     /// Checks name, connection, certificate and clock. Returns whether a request can be sent.
     fn reach(&self, report: &mut Report) -> bool {
-        const WHY: &str = "Until it can be reached, every login is refused, or goes on without the phone where on_unavailable says so.";
-        let wait = self.config.wait.connect_seconds;
         let proxy = self.config.tls.proxy.as_deref();
-        let mut line = match Line::open(self.authority, &self.config.tls, wait) {
-            Ok(line) => line,
-            Err(stop) => {
-                let (id, what, advice) = self.stopped(&stop);
-                report.add(Area::Server, self.error(id, what, WHY, advice));
+        let seen = certificate::look(
+            self.client(),
+            self.authority,
+            &self.roots(),
+            self.limits(),
+            self.now,
+        );
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(error) => {
+                self.stopped(&error, report);
                 return false;
             }
+        };
+        let Some(verdict) = &seen.verdict else {
+            match &seen.answer {
+                Err(error) => self.stopped(error, report),
+                Ok(_) => report.skipped(
+                    Area::Server,
+                    format!("{}: certificate", self.name),
+                    "the TLS library has not asked for a verdict",
+                ),
+            }
+            return false;
         };
         let way = proxy.map_or_else(String::new, |proxy| format!(" through {}", for_log(proxy)));
         report.checked(
             Area::Server,
             format!("{}: name and connection{way}", self.name),
         );
-        let seen = match certificate::look(&mut line, self.authority, &self.roots(), self.now) {
-            Ok(seen) => seen,
-            Err(what) => {
-                let what = format!("{}: TLS: {}", self.name, for_log(&what));
-                report.add(
-                    Area::Server,
-                    self.error(
-                        "tls-failed",
-                        what,
-                        "Every login is refused.",
-                        "Is it the right host and port, and a server that speaks TLS 1.2 or 1.3?",
-                    ),
-                );
-                return false;
-            }
+        let good = if roots(&self.config.tls).is_ok() {
+            self.certificate(verdict, seen.ends_soon, report)
+        } else {
+            let what = format!("{}: certificate", self.name);
+            report.skipped(Area::Server, what, "tls.ca_file cannot be used");
+            false
         };
-        let good = self.certificate(&seen, report);
-        self.clock(&seen, report);
+        self.clock(&seen.answer, report);
         good
     }
 
-    fn stopped(&self, stop: &Stop) -> (&'static str, String, &'static str) {
+    /// Reports a failure before the server's certificate was seen.
+    fn stopped(&self, error: &HttpsError, report: &mut Report) {
+        const WHY: &str = "Until it can be reached, every login is refused, or goes on without the \
+                           phone if on_unavailable says so.";
+        // on_unavailable does not cover these.
+        const REFUSED: &str = "Every login is refused.";
         let name = &self.name;
-        match stop {
-            Stop::NoSuchName(of, why) => (
+        let detail = for_log(error.detail());
+        let (id, what, why, advice) = match error.kind() {
+            Failed::Unreachable(Unreachable::Lookup) => (
                 "server-name",
-                format!(
-                    "The name of {} cannot be looked up: {}",
-                    for_log(of),
-                    for_log(why)
-                ),
+                format!("The name of {name} cannot be looked up: {detail}"),
+                WHY,
                 "Is it spelt right? `getent ahosts` with that name tells what this host knows.",
             ),
-            Stop::NotConnected(to, why) => (
-                "server-unreachable",
-                match &self.config.tls.proxy {
-                    Some(proxy) => format!(
-                        "No connection to the proxy {} ({}): {}",
-                        for_log(proxy),
-                        for_log(to),
-                        for_log(why)
-                    ),
-                    None => format!(
-                        "No connection to {name} ({}): {}",
-                        for_log(to),
-                        for_log(why)
-                    ),
-                },
-                "Is it up, and name and port right? Then look at the firewall and routes of this host; where a proxy is needed, it belongs into [tls] proxy.",
-            ),
-            Stop::Proxy(said) => (
+            Failed::Unreachable(Unreachable::Proxy | Unreachable::ProxyCredentials) => (
                 "server-proxy",
-                format!("The proxy does not connect to {name}: {}", for_log(said)),
+                format!("No connection to {name} through the proxy: {detail}"),
+                REFUSED,
                 "Let the proxy connect there, or correct proxy or proxy_credentials_file in [tls].",
             ),
-            Stop::Late => (
+            Failed::TimedOut => (
                 "server-late",
                 format!("{name} does not answer within connect_seconds"),
-                "Look at the firewall and routes of this host; a higher connect_seconds where it is just far away.",
+                WHY,
+                "Look at the firewall and routes of this host. If the server is just far away, raise connect_seconds.",
             ),
-        }
+            Failed::Tls => (
+                "tls-failed",
+                format!("{name}: TLS: {detail}"),
+                REFUSED,
+                "Is it the right host and port, and a server that speaks TLS 1.2 or 1.3 and asks for no client certificate? Its certificate needs an ECDSA key on P-256 or P-384, or an RSA key from 2048 bits on.",
+            ),
+            Failed::Local => (
+                "server-local",
+                format!("This host cannot connect to {name}: {detail}"),
+                REFUSED,
+                "Look at this host's network, its firewall and SELinux, and its limits.",
+            ),
+            _ => (
+                "server-unreachable",
+                format!("No connection to {name}: {detail}"),
+                WHY,
+                "Is it up, and are name and port right? Then look at the firewall and routes of this host. If this host needs a proxy, set [tls] proxy.",
+            ),
+        };
+        report.add(Area::Server, self.error(id, what, why, advice));
     }
 
     /// Returns whether the module would trust the server.
-    fn certificate(&self, seen: &Seen, report: &mut Report) -> bool {
-        use certificate::Verdict;
-
+    fn certificate(&self, verdict: &Verdict, ends_soon: Option<u64>, report: &mut Report) -> bool {
         let name = &self.name;
-        let (id, what, advice) = match &seen.verdict {
+        let (id, what, advice) = match verdict {
             Verdict::Good => {
                 report.checked(Area::Server, format!("{name}: certificate"));
-                if let Some(end) = seen.ends_soon {
+                if let Some(end) = ends_soon {
                     report.add(
                         Area::Server,
                         Finding::new(
@@ -228,11 +240,11 @@ impl Server<'_> {
                 ),
                 "Compare this host's clock (date) first; else tell whoever runs the server.",
             ),
-            Verdict::WrongName(names) => (
+            Verdict::WrongName(what) => (
                 "tls-wrong-name",
                 format!(
-                    "The certificate of {name} is for another name: {}",
-                    for_log(names)
+                    "The certificate of {name} is not accepted: {}",
+                    for_log(what)
                 ),
                 "Write the name that the certificate has, or ask for one with this name.",
             ),
@@ -241,9 +253,29 @@ impl Server<'_> {
                 format!("The certificate of {name} is signed by itself"),
                 "Where you know it to be the right one, put it into a file, and name that in [tls] ca_file.",
             ),
+            Verdict::BadSignature(what) => (
+                "tls-unknown-ca",
+                format!("The certificate of {name} is not accepted: {what}"),
+                "Put the CA's present certificate into [tls] ca_file. A CA with an RSA key of fewer than 2048 bits must be replaced.",
+            ),
+            Verdict::Ca => (
+                "tls-ca-as-server",
+                format!("{name} uses the certificate of a CA as its own"),
+                "Make a certificate for the server that is not a CA's (basicConstraints CA:FALSE), signed by this CA or another one. Put the CA's certificate into [tls] ca_file.",
+            ),
+            Verdict::Algorithm(what) => (
+                "tls-algorithm",
+                format!("The certificate of {name} is not accepted: {what}"),
+                "Ask for a certificate whose CAs all have an ECDSA key on P-256 or P-384, Ed25519, or an RSA key from 2048 bits on, and sign with SHA-256 or SHA-384; RSA also with SHA-512.",
+            ),
+            Verdict::Version(what) => (
+                "tls-version-1",
+                format!("The certificate of {name} is not accepted: {what}"),
+                "Make the certificates of the server and of its CAs anew as version 3: `openssl x509 -req` needs -extfile for that.",
+            ),
             Verdict::UnknownCa => (
                 "tls-unknown-ca",
-                format!("Nobody whom this host believes has signed the certificate of {name}"),
+                format!("The certificate of {name} is not signed by a trusted CA"),
                 "Put the CA's certificate into [tls] ca_file; or the server leaves an intermediate certificate out, \
                  or a proxy on the way replaces it: openssl s_client -showcerts tells.",
             ),
@@ -262,15 +294,21 @@ impl Server<'_> {
         false
     }
 
-    fn clock(&self, seen: &Seen, report: &mut Report) {
-        let theirs = seen
-            .date
-            .as_deref()
-            .and_then(|date| OffsetDateTime::parse(date.trim(), &Rfc2822).ok());
+    fn clock(&self, answer: &Result<Option<String>, HttpsError>, report: &mut Report) {
+        const WHAT: &str = "This host's clock";
+        let date = match answer {
+            Ok(date) => date.as_deref(),
+            Err(error) => {
+                let why = format!("{}: {}", self.name, for_log(&error.to_string()));
+                report.skipped(Area::Server, WHAT, why);
+                return;
+            }
+        };
+        let theirs = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
         let Some(theirs) = theirs else {
             report.skipped(
                 Area::Server,
-                "This host's clock",
+                WHAT,
                 format!("{} does not tell the time", self.name),
             );
             return;
@@ -282,7 +320,7 @@ impl Server<'_> {
         let off = Duration::from_secs(seconds.unsigned_abs());
         let direction = if seconds > 0 { "ahead of" } else { "behind" };
         if off <= CLOCK {
-            report.checked(Area::Server, "This host's clock");
+            report.checked(Area::Server, WHAT);
             return;
         }
         report.add(
@@ -310,7 +348,10 @@ impl Server<'_> {
             .header("x-same-domain", "1")
             .body(Body::default())
             .map_err(|error| error.to_string())
-            .and_then(|request| self.call(request));
+            .and_then(|request| {
+                let answer = self.call(request).map_err(|error| error.to_string())?;
+                Ok(answer.status().as_u16())
+            });
         let (id, what, advice) = match status {
             Ok(200..=299) => {
                 report.checked(
@@ -344,11 +385,10 @@ impl Server<'_> {
         report.add(Area::Server, self.error(id, what, why, advice));
     }
 
-    fn call(&self, request: http::Request<Body>) -> Result<u16, String> {
-        let timeout = self.config.wait.connect_seconds;
+    /// The module's client, before its roots are set.
+    fn client(&self) -> HttpsBuilder {
         let mut builder = Https::builder()
-            .roots(self.roots())
-            .connect_timeout(timeout)
+            .connect_timeout(self.config.wait.connect_seconds)
             .user_agent(concat!("logonbox/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = &self.config.tls.proxy {
             builder = builder.proxy(proxy);
@@ -358,13 +398,15 @@ impl Server<'_> {
             builder = builder.proxy_credentials(credentials.name(), credentials.password());
         }
         builder
-            .build()
-            .and_then(|client| {
-                let limits = Limits::new(timeout, LARGEST_ANSWER);
-                EventLoop::new()?.run(client.send(request, limits))
-            })
-            .map(|reply| reply.status().as_u16())
-            .map_err(|error| error.to_string())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::new(self.config.wait.connect_seconds, LARGEST_ANSWER)
+    }
+
+    fn call(&self, request: http::Request<Body>) -> Result<http::Response<Body>, HttpsError> {
+        let client = self.client().roots(self.roots()).build()?;
+        EventLoop::new()?.run(client.send(request, self.limits()))
     }
 
     /// Checks a user on the host, in the configuration and at the tenant.

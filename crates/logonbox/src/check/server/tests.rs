@@ -4,7 +4,9 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tenant::{Account, Certificate, Options, Reaction, Tenant};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tenant::{Account, Certificate, Options, Reaction, Scripted, Tenant};
 
 use super::*;
 
@@ -72,6 +74,7 @@ fn certificates() {
         (Certificate::Expired, vec!["tls-expired"]),
         (Certificate::NotYetValid, vec!["tls-not-yet-valid"]),
         (Certificate::SelfSigned, vec!["tls-self-signed"]),
+        (Certificate::SelfSignedCa, vec!["tls-ca-as-server"]),
     ] {
         let stage = Stage::new(certificate);
         assert_eq!(stage.ids(PUSH, None), expected, "{certificate:?}");
@@ -166,13 +169,13 @@ fn the_way_there() {
         (to(&nobody), "server-unreachable"),
         (
             format!("{}{wait}", to(&silent.local_addr().unwrap())),
-            "tls-failed",
+            "server-late",
         ),
         (to(&plain_address), "tls-failed"),
-        (proxy(&nobody), "server-unreachable"),
+        (proxy(&nobody), "server-proxy"),
         (proxy(&plain_address), "server-proxy"),
         (proxy(&silent.local_addr().unwrap()), "server-late"),
-        (proxy(&dribble_address), "server-late"),
+        (proxy(&dribble_address), "server-proxy"),
     ] {
         assert_eq!(stage.ids(&text, None), [expected], "{text}");
     }
@@ -201,7 +204,7 @@ fn a_proxy_gets_the_credentials() {
     let text = format!("{PUSH}proxy = \"http://{address}\"\nproxy_credentials_file = {file:?}\n");
     assert_eq!(stage.ids(&text, None), ["server-proxy"]);
     let request = proxy.join().unwrap();
-    let header = "\r\nProxy-Authorization: Basic dXNlcjpwYXNzd29yZA==\r\n";
+    let header = "\r\nproxy-authorization: Basic dXNlcjpwYXNzd29yZA==\r\n";
     assert!(request.contains(header), "{request}");
 }
 
@@ -247,4 +250,114 @@ fn airlock() {
     assert_eq!(calls, ["DELETE"]);
     let wrong = text.replace("AIRLOCK", "https://TENANT/nothing/here");
     assert_eq!(stage.ids(&wrong, None), ["airlock-wrong-path"]);
+}
+
+/// The findings about this server: ids and texts.
+fn about(server: &Scripted) -> Vec<(&'static str, String)> {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, server.ca_pem()).unwrap();
+    let text = format!(
+        "[logonbox]\ntenant = \"{}\"\n[tls]\nca_file = {ca:?}\n",
+        server.authority()
+    );
+    let path = Path::new("/etc/security/pam_logonbox.toml");
+    let config = Config::parse(path, &text, "").unwrap();
+    let mut report = Report::default();
+    check(path, &config, None, now(), &mut |_| {}, &mut report);
+    let found = report.findings.into_iter();
+    found
+        .map(|(_, finding)| (finding.id, finding.what))
+        .collect()
+}
+
+/// A web server with these answers to the two questions for a tenant: status and body.
+fn other_server(
+    discover: (&'static str, &'static str),
+    ping: (&'static str, &'static str),
+) -> Vec<(&'static str, String)> {
+    let server = Scripted::start(move |wire| {
+        wire.handshake()?;
+        let asked = wire.request()?;
+        match asked.path.as_str() {
+            "/discover" => wire.answer(discover.0, discover.1),
+            "/app/api/server/ping" => wire.answer(ping.0, ping.1),
+            _ => wire.answer("200 OK", ""),
+        }
+    })
+    .unwrap();
+    about(&server)
+}
+
+#[test]
+fn another_web_server_is_not_a_tenant() {
+    const PAGE: (&str, &str) = ("200 OK", "<!doctype html><title>Welcome</title>");
+    const MISSING: (&str, &str) = ("404 Not Found", "");
+    const DESCRIPTION: (&str, &str) = ("200 OK", "{\"version\": \"2.4\"}");
+    for (discover, ping, is_tenant) in [
+        (DESCRIPTION, MISSING, true),
+        (MISSING, ("200 OK", "OK"), true),
+        (MISSING, ("200 OK", ""), true),
+        (PAGE, PAGE, false),
+        (MISSING, MISSING, false),
+        (("200 OK", "[]"), ("502 Bad Gateway", ""), false),
+        (("500 Oops", "{}"), MISSING, false),
+    ] {
+        let found = other_server(discover, ping);
+        let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
+        let expected: &[&str] = if is_tenant {
+            &[]
+        } else {
+            &["server-not-tenant"]
+        };
+        assert_eq!(ids, expected, "{discover:?} {ping:?} {found:?}");
+    }
+    let found = other_server(MISSING, PAGE);
+    assert!(
+        found[0].1.contains("(/discover: HTTP status 404; "),
+        "{found:?}"
+    );
+}
+
+/// With TLS 1.3, the handshake is over for the client before the server refuses it.
+#[test]
+fn a_server_that_wants_a_client_certificate() {
+    use rustls::server::WebPkiClientVerifier;
+    use std::sync::Arc;
+
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut ca = rcgen::CertificateParams::default();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_certificate = ca.self_signed(&ca_key).unwrap();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca_certificate.der().clone()).unwrap();
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let pem = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        STANDARD.encode(ca_certificate.der())
+    );
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients.build().unwrap())
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap();
+    let server = Scripted::with(pem, Arc::new(tls), |wire| {
+        wire.handshake()?;
+        wire.answer("200 OK", "{}")
+    })
+    .unwrap();
+    let what = format!(
+        "{}: TLS: the server asks for a client certificate",
+        server.authority()
+    );
+    assert_eq!(about(&server), [("tls-failed", what)]);
 }

@@ -1,0 +1,214 @@
+//! `[accounts]`: users that this host does not know, and accounts that several users share.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use login::clean::for_log;
+use login::config::{Config, Mode, Setting};
+use login::system::System;
+
+use super::finding::{Area, Finding, Report, Severity};
+
+/// Checks the users in `[accounts]`, and the accounts that they and others get.
+pub fn check(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+    system: &dyn System,
+    report: &mut Report,
+) {
+    unknown(path, config, settings, |user| system.name_of(user), report);
+    shared(path, config, settings, system, report);
+}
+
+fn line_of(settings: &[Setting], user: &str) -> Option<usize> {
+    settings
+        .iter()
+        .find(|setting| setting.section == "accounts" && setting.key == user)
+        .and_then(|setting| setting.line)
+}
+
+/// Reports users in `[accounts]` that this system does not know or spells differently.
+fn unknown(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+    name_of: impl Fn(&str) -> io::Result<Option<String>>,
+    report: &mut Report,
+) {
+    for user in config.accounts.keys() {
+        let shown = for_log(user);
+        let (what, advice) = match name_of(user) {
+            Ok(None) => (
+                format!("accounts: there is no user {shown}"),
+                format!("Correct the name, or take the line away; `getent passwd {shown}` tells."),
+            ),
+            // A name that differs in more than case is an alias, which keeps its name: see
+            // `known_user`.
+            Ok(Some(name)) if name != *user && name.to_lowercase() == user.to_lowercase() => {
+                let name = for_log(&name);
+                (
+                    format!("accounts: this system calls {shown} {name}"),
+                    format!("Write {name}, as `getent passwd {shown}` prints it."),
+                )
+            }
+            _ => continue,
+        };
+        let line = line_of(settings, user);
+        report.add(
+            Area::Configuration,
+            Finding::new(
+                Severity::Warning,
+                "unknown-account-user",
+                what,
+                "The line has no effect; whoever was meant has the account that the template makes.",
+                advice,
+            )
+            .in_file(path, line),
+        );
+    }
+}
+
+const SHARED: &str = "The phone of the account approves the logins of each of these users.";
+
+/// Reports accounts of several users.
+fn shared(
+    path: &Path,
+    config: &Config,
+    settings: &[Setting],
+    system: &dyn System,
+    report: &mut Report,
+) {
+    let hostname = system.hostname();
+    let of_others = |user: &str| config.account(user, &hostname);
+    // No user has a name with a control character, so `[accounts]` has neither.
+    if of_others("\u{1}") == of_others("\u{2}") {
+        let key = match config.mode {
+            Mode::Push(_) => "logonbox.account",
+            Mode::Airlock(_) => "airlock.account",
+        };
+        let (section, name) = key.split_once('.').unwrap_or_default();
+        let line = settings
+            .iter()
+            .find(|setting| setting.section == section && setting.key == name)
+            .and_then(|setting| setting.line);
+        let finding = Finding::new(
+            Severity::Warning,
+            "accounts-shared",
+            format!(
+                "{key}: all users who are not in [accounts] share the account {}",
+                for_log(&of_others("\u{1}"))
+            ),
+            SHARED,
+            "Write {user} into the account, or name each user in [accounts].",
+        );
+        report.add(Area::Configuration, finding.in_file(path, line));
+    }
+    let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (user, account) in &config.accounts {
+        users.entry(account).or_default().push(user);
+    }
+    for (account, users) in users {
+        let mut users: Vec<String> = users.into_iter().map(str::to_owned).collect();
+        let first = users.first().cloned().unwrap_or_default();
+        users.extend(by_template(config, system, account, &hostname));
+        if users.len() < 2 {
+            continue;
+        }
+        let names: Vec<String> = users.iter().map(|user| for_log(user)).collect();
+        let finding = Finding::new(
+            Severity::Warning,
+            "accounts-shared",
+            format!(
+                "accounts: {} share the account {}",
+                names.join(", "),
+                for_log(account)
+            ),
+            SHARED,
+            "If that is not meant, give each user an account of its own.",
+        );
+        report.add(
+            Area::Configuration,
+            finding.in_file(path, line_of(settings, &first)),
+        );
+    }
+}
+
+/// The user of this host to whom the template gives `account`.
+fn by_template(
+    config: &Config,
+    system: &dyn System,
+    account: &str,
+    hostname: &str,
+) -> Option<String> {
+    const USER: &str = "\u{1}";
+    let template = config.account(USER, hostname);
+    let (before, after) = template.split_once(USER)?;
+    let user = account.strip_prefix(before)?.strip_suffix(after)?;
+    let is_on_the_host = system.name_of(user).is_ok_and(|name| name.is_some());
+    let has_no_other = config.account(user, hostname) == account;
+    (is_on_the_host && has_no_other && !config.accounts.contains_key(user)).then(|| user.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::THIS_MACHINE;
+
+    /// Some user databases accept a name in any case.
+    #[test]
+    fn accounts_of_names_that_the_system_writes_in_another_way() {
+        let text = "[logonbox]\ntenant = \"acme\"\n[accounts]\nLEE = \"ls\"\nkim = \"kw\"\n";
+        let config = Config::parse(Path::new("x"), text, "").unwrap();
+        let name_of = |user: &str| Ok(Some(user.to_lowercase()));
+        let mut report = Report::default();
+        unknown(Path::new("x"), &config, &[], name_of, &mut report);
+        let [(_, finding)] = &report.findings[..] else {
+            panic!("{:?}", report.findings);
+        };
+        assert_eq!(finding.what, "accounts: this system calls LEE lee");
+    }
+
+    #[test]
+    fn accounts_of_several_users() {
+        let found = |text: &str| {
+            let text = format!("[logonbox]\ntenant = \"acme\"\n{text}");
+            let config = Config::parse(Path::new("x"), &text, "").unwrap();
+            let mut report = Report::default();
+            shared(Path::new("x"), &config, &[], &THIS_MACHINE, &mut report);
+            let found = report.findings.into_iter();
+            found.map(|(_, found)| found.what).collect::<Vec<_>>()
+        };
+        for (text, expected) in [
+            ("", ""),
+            ("account = \"{user}@acme.com\"\n", ""),
+            (
+                "account = \"all\"\n",
+                "logonbox.account: all users who are not in [accounts] share the account all",
+            ),
+            (
+                "account = \"{hostname}@{tenant}\"\n[accounts]\nlee = \"ls\"\n",
+                "logonbox.account: all users who are not in [accounts] share the account ",
+            ),
+            ("[accounts]\nlee = \"ls\"\nkim = \"kw\"\n", ""),
+            (
+                "[accounts]\nlee = \"ls\"\nkim = \"ls\"\n",
+                "accounts: kim, lee share the account ls",
+            ),
+            // Every host has a user root.
+            (
+                "account = \"{user}@acme.com\"\n[accounts]\nlee = \"root@acme.com\"\n",
+                "accounts: lee, root share the account root@acme.com",
+            ),
+            ("[accounts]\nlee = \"root\"\nroot = \"ls\"\n", ""),
+            ("[accounts]\nlee = \"no-such-user\"\n", ""),
+            ("[accounts]\nroot = \"root\"\n", ""),
+        ] {
+            let found = found(text);
+            let expected_count = usize::from(!expected.is_empty());
+            assert_eq!(found.len(), expected_count, "{text}: {found:?}");
+            assert!(found.concat().starts_with(expected), "{text}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! `SELinux`: the package's policy, and the port of the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use login::config::{Config, Mode};
+
+use super::files::Root;
+use super::finding::{Area, Finding, Report, Severity};
+use super::program;
+
+const SELINUX: &str = "/sys/fs/selinux";
+/// The domains of the host programs that are confined by default. If the first of a pair exists,
+/// the second does not run PAM.
+const DOMAINS: [&[&str]; 2] = [&["sshd_session_t", "sshd_t"], &["local_login_t"]];
+
+/// Checks what `SELinux` lets the module do, if it is enforcing.
+pub fn check(root: &Root, configs: &BTreeMap<PathBuf, Config>, report: &mut Report) {
+    let enforcing = root
+        .read(&Path::new(SELINUX).join("enforce"))
+        .is_ok_and(|text| text.trim() == "1");
+    if !enforcing {
+        return;
+    }
+    policy(root, report);
+    let ports: BTreeSet<u16> = configs.values().filter_map(first_hop).collect();
+    let kernel = |domain: &str, kind: &str| may_connect(root, domain, kind);
+    for number in ports {
+        port(number, kind_of_port, kernel, report);
+    }
+}
+
+/// `SELinux`: without the package's policy, the module cannot connect to a server.
+fn policy(root: &Root, report: &mut Report) {
+    const WHAT: &str = "SELinux: the package's policy";
+    let config = root
+        .read(Path::new("/etc/selinux/config"))
+        .unwrap_or_default();
+    let kind = config
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("SELINUXTYPE="))
+        .map_or("targeted", str::trim);
+    let store = Path::new("/var/lib/selinux")
+        .join(kind)
+        .join("active/modules");
+    let priorities = root.names(&store);
+    if priorities.is_empty() {
+        let why = format!("{} cannot be read: run this as root", store.display());
+        report.skipped(Area::Host, WHAT, why);
+        return;
+    }
+    let there = priorities.iter().any(|priority| {
+        let module = store.join(priority).join("pam_logonbox");
+        root.metadata(&module).is_some()
+    });
+    if there {
+        report.checked(Area::Host, WHAT);
+    } else {
+        report.add(
+            Area::Host,
+            Finding::new(
+                Severity::Error,
+                "selinux-policy-missing",
+                "SELinux is enforcing, and the package's policy is not installed",
+                "sshd and login may not connect to the tenant: every login is refused, while all works by hand.",
+                "semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && systemd-tmpfiles --create pam_logonbox.conf",
+            ),
+        );
+    }
+}
+
+/// The port of the proxy or the server. `None`: another check reports a bad address.
+fn first_hop(config: &Config) -> Option<u16> {
+    match &config.tls.proxy {
+        Some(proxy) => bounded_https::proxy_address(proxy).ok(),
+        None => Some(match &config.mode {
+            Mode::Push(tenant) => tenant.clone(),
+            Mode::Airlock(url) => url.authority().clone(),
+        }),
+    }
+    .map(|address| address.port())
+}
+
+/// The kernel's answer about one domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    NoSuchDomain,
+    Allowed,
+    Denied,
+}
+
+/// Compares the type of a port with what the kernel's policy allows.
+fn port(
+    number: u16,
+    kind_of_port: impl FnOnce(u16) -> Result<String, String>,
+    may_connect: impl Fn(&str, &str) -> Result<Access, String>,
+    report: &mut Report,
+) {
+    let what = format!("SELinux: TCP port {number}");
+    let asked = kind_of_port(number).and_then(|kind| {
+        let mut denied = Vec::new();
+        for candidates in DOMAINS {
+            for domain in candidates {
+                match may_connect(domain, &kind)? {
+                    Access::NoSuchDomain => continue,
+                    Access::Allowed => {}
+                    Access::Denied => denied.push(*domain),
+                }
+                break;
+            }
+        }
+        Ok((kind, denied))
+    });
+    let (kind, denied) = match asked {
+        Ok(answer) => answer,
+        Err(why) => {
+            report.skipped(Area::Host, what, why);
+            return;
+        }
+    };
+    if denied.is_empty() {
+        report.checked(Area::Host, what);
+        return;
+    }
+    report.add(
+        Area::Host,
+        Finding::new(
+            Severity::Error,
+            "selinux-port",
+            format!(
+                "SELinux is enforcing, and {} may not connect to TCP port {number}, which is {kind}",
+                denied.join(" and ")
+            ),
+            "Logins through these programs are refused, while all works by hand.",
+            format!(
+                "semanage port -a -t http_port_t -p tcp {number}; -m instead of -a if the port has \
+                 a type of its own already"
+            ),
+        ),
+    );
+}
+
+/// The first and the last port, and their type.
+type Range = (u16, u16, String);
+
+/// Asks a program of the host for the type of a TCP port.
+fn kind_of_port(number: u16) -> Result<String, String> {
+    let seinfo = program::find(&["/usr/bin/seinfo"]);
+    let semanage = program::find(&["/usr/sbin/semanage", "/usr/bin/semanage"]);
+    let (program, arguments, read): (_, _, fn(&str) -> Vec<Range>) = match (seinfo, semanage) {
+        (Some(seinfo), _) => (seinfo, vec![format!("--portcon={number}")], portcons),
+        (None, Some(semanage)) => {
+            let arguments = ["port", "--list", "--noheading"].map(str::to_owned);
+            (semanage, arguments.to_vec(), listed)
+        }
+        (None, None) => {
+            return Err(
+                "no program tells the type of a port: install setools (seinfo) or \
+                            policycoreutils-python-utils (semanage)"
+                    .to_owned(),
+            );
+        }
+    };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = program::ask(&program, &arguments)?;
+    if !output.well {
+        let error = output.err.lines().last().unwrap_or_default();
+        return Err(format!("{}: {error}", program.display()));
+    }
+    narrowest(&read(&output.out), number)
+        .ok_or_else(|| format!("{} names no single type for it", program.display()))
+}
+
+/// The ranges of TCP ports in the output of seinfo, such as
+/// `portcon tcp 1-511 system_u:object_r:reserved_port_t:s0`.
+fn portcons(output: &str) -> Vec<Range> {
+    let range = |line: &str| {
+        let mut words = line.split_whitespace();
+        (words.next()? == "portcon" && words.next()? == "tcp").then_some(())?;
+        let (low, high) = range(words.next()?)?;
+        Some((low, high, words.next()?.split(':').nth(2)?.to_owned()))
+    };
+    output.lines().filter_map(range).collect()
+}
+
+/// The ranges of TCP ports in the output of semanage, such as `http_port_t  tcp  80, 81, 443`.
+fn listed(output: &str) -> Vec<Range> {
+    let mut ranges = Vec::new();
+    for line in output.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(kind), Some("tcp")) = (words.next(), words.next()) else {
+            continue;
+        };
+        let all = words.filter_map(|word| range(word.trim_end_matches(',')));
+        ranges.extend(all.map(|(low, high)| (low, high, kind.to_owned())));
+    }
+    ranges
+}
+
+fn range(text: &str) -> Option<(u16, u16)> {
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    Some((low.parse().ok()?, high.parse().ok()?))
+}
+
+/// The type of the smallest range with this port, which is the one that counts. `None` if two types
+/// have equally small ranges.
+fn narrowest(ranges: &[Range], port: u16) -> Option<String> {
+    let size = |(low, high, _): &&Range| high.saturating_sub(*low);
+    let around = || {
+        let all = ranges.iter();
+        all.filter(|(low, high, _)| (*low..=*high).contains(&port))
+    };
+    let smallest = around().map(|range| size(&range)).min()?;
+    let mut kinds: Vec<_> = around().filter(|range| size(range) == smallest).collect();
+    kinds.dedup_by(|(.., one), (.., other)| one == other);
+    match &kinds[..] {
+        [(.., kind)] => Some(kind.clone()),
+        _ => None,
+    }
+}
+
+/// Asks the kernel as `security_compute_av(3)` does.
+fn may_connect(root: &Root, domain: &str, kind: &str) -> Result<Access, String> {
+    let path = |name: &str| Path::new(SELINUX).join(name);
+    let number = |name: &str| -> Result<u32, String> {
+        let text = root.read(&path(name)).unwrap_or_default();
+        let number = text.trim().parse();
+        number.map_err(|_| format!("{} cannot be read", path(name).display()))
+    };
+    // Policies without levels refuse a context that has one.
+    let level = if number("mls")? == 1 { ":s0" } else { "" };
+    let class = number("class/tcp_socket/index")?;
+    let permission = number("class/tcp_socket/perms/name_connect")?;
+    let question =
+        format!("system_u:system_r:{domain}{level} system_u:object_r:{kind}{level} {class}");
+    let access = path("access");
+    let failed = |error: std::io::Error| format!("{}: {error}", access.display());
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(root.path(&access))
+        .map_err(failed)?;
+    match file.write_all(question.as_bytes()) {
+        Ok(()) => {}
+        // The policy has no such type, or this role may not have it.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => return Ok(Access::NoSuchDomain),
+        Err(error) => return Err(failed(error)),
+    }
+    let mut answer = String::new();
+    file.take(4096)
+        .read_to_string(&mut answer)
+        .map_err(failed)?;
+    verdict(&answer, permission)
+        .ok_or_else(|| format!("{}: the answer is not understood", access.display()))
+}
+
+/// Reads `allowed decided auditallow auditdeny seqno flags`; all but `seqno` are hexadecimal.
+fn verdict(answer: &str, permission: u32) -> Option<Access> {
+    /// `SELINUX_AVD_FLAGS_PERMISSIVE`: this domain may do all.
+    const PERMISSIVE: u32 = 1;
+    let mut words = answer.split_whitespace();
+    let allowed = u32::from_str_radix(words.next()?, 16).ok()?;
+    let flags = u32::from_str_radix(words.nth(4)?, 16).ok()?;
+    let bit = 1_u32.checked_shl(permission.checked_sub(1)?)?;
+    Some(if allowed & bit != 0 || flags & PERMISSIVE != 0 {
+        Access::Allowed
+    } else {
+        Access::Denied
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text, mode) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
+        }
+        let root = Root::at(dir.path());
+        (dir, root)
+    }
+
+    fn ids(report: &Report) -> Vec<&'static str> {
+        report
+            .findings
+            .iter()
+            .map(|(_, finding)| finding.id)
+            .collect()
+    }
+
+    #[test]
+    fn selinux_wants_the_policy_where_it_enforces() {
+        let enforcing = ("sys/fs/selinux/enforce", "1", 0o644);
+        let store = "var/lib/selinux/targeted/active/modules";
+        let other = &format!("{store}/100/base/cil");
+        let ours = &format!("{store}/200/pam_logonbox/cil");
+        for (files, expected, checked) in [
+            (vec![], vec![], 0),
+            (vec![("sys/fs/selinux/enforce", "0", 0o644)], vec![], 0),
+            (vec![enforcing], vec![], 1),
+            (
+                vec![enforcing, (other, "", 0o644)],
+                vec!["selinux-policy-missing"],
+                0,
+            ),
+            (
+                vec![enforcing, (other, "", 0o644), (ours, "", 0o644)],
+                vec![],
+                1,
+            ),
+        ] {
+            let (_dir, root) = machine(&files);
+            let mut report = Report::default();
+            check(&root, &BTreeMap::new(), &mut report);
+            assert_eq!(ids(&report), expected, "{files:?}");
+            assert_eq!(report.checked.len(), checked, "{files:?}");
+        }
+    }
+
+    /// As seinfo 4.4 and semanage 3.4 print them.
+    #[test]
+    fn the_type_of_a_port() {
+        const SEINFO: &str = "\nPortcon: 4\n   \
+            portcon sctp 1024-65535 system_u:object_r:unreserved_port_t:s0\n   \
+            portcon tcp 1024-65535 system_u:object_r:unreserved_port_t:s0\n   \
+            portcon tcp 8443 system_u:object_r:http_port_t:s0\n   \
+            portcon udp 1024-65535 system_u:object_r:unreserved_port_t:s0\n";
+        const SEMANAGE: &str = "\
+            http_port_t                    tcp      80, 81, 443, 488, 8008, 8443\n\
+            pegasus_https_port_t           tcp      5989\n\
+            my_port_t                      tcp      5989\n\
+            unreserved_port_t              tcp      61001-65535, 1024-32767\n\
+            unreserved_port_t              udp      61001-65535, 1024-32767\n";
+        for (ranges, port, kind) in [
+            (portcons(SEINFO), 8443, Some("http_port_t")),
+            (portcons(SEINFO), 9443, Some("unreserved_port_t")),
+            (portcons(SEINFO), 443, None),
+            (listed(SEMANAGE), 443, Some("http_port_t")),
+            (listed(SEMANAGE), 9443, Some("unreserved_port_t")),
+            (listed(SEMANAGE), 5989, None),
+            (listed(SEMANAGE), 40000, None),
+        ] {
+            assert_eq!(narrowest(&ranges, port).as_deref(), kind, "{port}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_says_which_programs_may_connect() {
+        use Access::{Allowed, Denied, NoSuchDomain};
+        let found = |kind: Result<&str, &str>, domains: [Result<Access, &str>; 3]| {
+            let mut report = Report::default();
+            let kind = kind.map(str::to_owned).map_err(str::to_owned);
+            let may_connect = |domain: &str, _: &str| {
+                let names = ["sshd_session_t", "sshd_t", "local_login_t"];
+                let at = names.iter().position(|name| *name == domain).unwrap();
+                domains[at].map_err(str::to_owned)
+            };
+            port(9443, |_| kind, may_connect, &mut report);
+            let what = report.findings.first().map(|(_, found)| found.what.clone());
+            let skipped = report
+                .checked
+                .first()
+                .and_then(|(_, what)| what.skipped.clone());
+            (what, skipped)
+        };
+        let denied = |who: &str| {
+            let what = format!(
+                "SELinux is enforcing, and {who} may not connect to TCP port 9443, which is x_port_t"
+            );
+            (Some(what), None)
+        };
+        let kind = Ok("x_port_t");
+        let fine = (None, None);
+        assert_eq!(
+            found(kind, [Ok(NoSuchDomain), Ok(Allowed), Ok(Allowed)]),
+            fine
+        );
+        // A split sshd runs PAM in its session's domain alone.
+        assert_eq!(found(kind, [Ok(Allowed), Ok(Denied), Ok(Allowed)]), fine);
+        assert_eq!(
+            found(kind, [Ok(NoSuchDomain), Ok(Denied), Ok(Denied)]),
+            denied("sshd_t and local_login_t")
+        );
+        assert_eq!(
+            found(kind, [Ok(Denied), Ok(Allowed), Ok(NoSuchDomain)]),
+            denied("sshd_session_t")
+        );
+        let skipped = (None, Some("no".to_owned()));
+        assert_eq!(found(Err("no"), [Ok(Allowed); 3]), skipped);
+        assert_eq!(found(kind, [Err("no"), Ok(Allowed), Ok(Allowed)]), skipped);
+    }
+
+    #[test]
+    fn the_answer_of_the_kernel() {
+        use Access::{Allowed, Denied};
+        for (answer, verdict_of) in [
+            ("200000 ffffffff 0 ffffffff 12 0", Some(Allowed)),
+            ("100000 ffffffff 0 ffffffff 12 0", Some(Denied)),
+            ("0 ffffffff 0 ffffffff 12 1", Some(Allowed)),
+            ("0 ffffffff", None),
+            ("", None),
+        ] {
+            assert_eq!(verdict(answer, 22), verdict_of, "{answer}");
+        }
+    }
+}
