@@ -154,6 +154,12 @@ impl Report {
         self.checked.push((area, skipped));
     }
 
+    /// Whether something could not be checked.
+    pub fn has_gaps(&self) -> bool {
+        let mut checked = self.checked.iter();
+        checked.any(|(_, checked)| checked.skipped.is_some())
+    }
+
     /// The number of findings with this severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings

@@ -33,7 +33,8 @@ use crate::terminal;
 use configuration::Configs;
 use files::Root;
 use finding::{Area, Report, Severity};
-use pam_d::Place;
+use pam_d::{Place, Service};
+use roles::Role;
 use stacks::{Context, Services};
 
 pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, Failure> {
@@ -47,7 +48,7 @@ pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, F
     }
     Ok(if report.count(Severity::Error) > 0 {
         End::Wrong
-    } else if report.count(Severity::Warning) > 0 {
+    } else if report.count(Severity::Warning) > 0 || report.has_gaps() {
         End::Warnings
     } else {
         End::Fine
@@ -65,8 +66,15 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     let services = Services::read(root);
     let configs = configurations(&services, conf, report);
 
-    let sshd = services.with_phone().find(|service| service.name == "sshd");
-    let settings = sshd.map_or_else(Vec::new, |_| sshd::ask(root, user, report));
+    let mut settings = Vec::new();
+    if services
+        .with_phone()
+        .any(|service| may_be_of_sshd(&service.name))
+    {
+        let exempt = configs.files().values();
+        let exempt: Vec<_> = exempt.flat_map(|config| &config.policy.exempt).collect();
+        settings = sshd::ask(root, user, &exempt, report);
+    }
     let around = Context {
         root,
         conf,
@@ -74,12 +82,17 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         sshd_after_key: settings.first().is_some_and(sshd::Settings::is_after_key),
     };
     stacks::check(&services, &around, report);
-    if let Some(service) = sshd {
-        let config = services
-            .configuration("sshd", conf)
-            .and_then(|path| configs.get(&path, "sshd"));
-        for settings in &settings {
-            sshd::check(settings, &sshd::Expected { service, config }, report);
+    for settings in &settings {
+        // libpam looks for the name in lower case.
+        let name = settings.service().to_ascii_lowercase();
+        let has_phone = |name: &str| services.with_phone().any(|service| service.name == name);
+        if has_phone(&name) {
+            let path = services.configuration(&name, conf);
+            let config = path.and_then(|path| configs.get(&path, &name));
+            let by_key = services.get(&name).is_some_and(starts_with_key);
+            sshd::check(settings, &sshd::Expected { by_key, config }, report);
+        } else if has_phone("sshd") {
+            sshd::without_phone(settings, report);
         }
     }
 
@@ -125,6 +138,17 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             server::check(path, config, user, server::now(), &mut progress, report);
         }
     }
+}
+
+/// sshd may ask any service but those of other programs: see `PAMServiceName`.
+fn may_be_of_sshd(service: &str) -> bool {
+    !["login", "su", "su-l", "sudo", "sudo-i"].contains(&service)
+}
+
+/// Whether the first factor is the key that sshd has verified.
+fn starts_with_key(service: &Service) -> bool {
+    let has = |role| walk::modules(&service.auth).any(|module| module.role == role);
+    has(Role::Key) && !has(Role::Factor)
 }
 
 /// The configurations that the stacks name, or else `conf`.
