@@ -792,7 +792,9 @@ fn sshd_methods(_: &mut Machine) {
     let with = |methods: &str, more: &str| {
         clean.restore();
         stack("sshd", "sshd");
-        let (before, _) = GOOD_SSHD.split_once("Auth").expect("the methods");
+        let (before, _) = GOOD_SSHD
+            .split_once("AuthenticationMethods")
+            .expect("the methods");
         let text = format!("{more}{before}AuthenticationMethods {methods}\n");
         fs::write("/etc/ssh/sshd_config.d/00-test.conf", text).expect("sshd_config.d");
     };
