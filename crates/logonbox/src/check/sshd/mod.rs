@@ -308,11 +308,8 @@ impl Asker {
         if !conditions.is_empty() {
             let exempt_groups = exempt.iter().flat_map(|exempt| &exempt.groups);
             let people = People::ask(&conditions, exempt_groups.map(String::as_str));
-            self.named(&everybody, user, exempt, &people);
+            self.named(&everybody, user, exempt, &people, report);
             self.blocks(&conditions, &people);
-        }
-        if let Some(user) = user {
-            report.checked(Area::Sshd, format!("sshd's settings for {}", for_log(user)));
         }
         self.report(&answer.blocks, report);
         self.settings(&everybody, &answer)
@@ -360,6 +357,7 @@ impl Asker {
         user: Option<&str>,
         exempt: &[&Exempt],
         people: &People,
+        report: &mut Report,
     ) {
         let mut connections = Vec::new();
         let mut with = |change: &dyn Fn(&mut Connection)| {
@@ -393,7 +391,11 @@ impl Asker {
             with(&|connection| connection.comes_to(socket));
         }
         for connection in connections {
-            let _ = self.answer(&connection);
+            if let Err(why) = self.answer(&connection) {
+                let differences = connection.differences(everybody).join(", ");
+                let what = format!("sshd's settings for {}", for_log(&differences));
+                report.skipped(Area::Sshd, what, why);
+            }
         }
     }
 
@@ -476,7 +478,8 @@ impl Asker {
                 .map(|(block, _)| format!("Match {}", for_log(&block.text)))
                 .collect();
             if scopes.is_empty() {
-                scopes = connection.differences(everybody);
+                let differences = connection.differences(everybody);
+                scopes = differences.iter().map(|one| for_log(one)).collect();
             }
             let same = all
                 .iter_mut()
