@@ -40,7 +40,7 @@ pub const EXIT_STATUS: [(&str, &str); 4] = [
     ("2", "the command line is wrong"),
     (
         "3",
-        "only warnings, or the module takes no part in the login",
+        "only warnings, or not all could be checked, or the module takes no part in the login",
     ),
 ];
 

@@ -155,10 +155,9 @@ impl Report {
     }
 
     /// Whether something could not be checked.
-    pub fn has_skipped(&self) -> bool {
-        self.checked
-            .iter()
-            .any(|(_, checked)| checked.skipped.is_some())
+    pub fn has_gaps(&self) -> bool {
+        let mut checked = self.checked.iter();
+        checked.any(|(_, checked)| checked.skipped.is_some())
     }
 
     /// The number of findings with this severity.

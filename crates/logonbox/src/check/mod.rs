@@ -55,7 +55,7 @@ pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, F
     }
     Ok(if report.count(Severity::Error) > 0 {
         End::Wrong
-    } else if report.count(Severity::Warning) > 0 || report.has_skipped() {
+    } else if report.count(Severity::Warning) > 0 || report.has_gaps() {
         End::Warnings
     } else {
         End::Fine
@@ -73,23 +73,38 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     let services = Services::ask(root, None, &[]);
     let configs = configurations(&services, conf, report);
 
-    let sshd = services.with_phone().find(|service| service.name == "sshd");
-    let settings = sshd.map_or_else(Vec::new, |_| sshd::ask(root, user, report));
+    let mut settings = Vec::new();
+    if services
+        .with_phone()
+        .any(|service| may_be_of_sshd(&service.name))
+    {
+        let exempt = configs.files().values();
+        let exempt: Vec<_> = exempt.flat_map(|config| &config.policy.exempt).collect();
+        settings = sshd::ask(root, user, &exempt, report);
+    }
     let around = Context {
         root,
         conf,
         configs: &configs,
-        sshd_after_key: settings.first().is_some_and(sshd::Settings::is_after_key),
+        after_key: settings
+            .first()
+            .filter(|settings| settings.is_after_key())
+            .map(|settings| settings.service().to_ascii_lowercase()),
     };
     stacks::check(&services, &around, report);
-    if let Some(service) = sshd {
-        let expected = sshd::Expected {
-            by_key: stacks::is_by_key(service),
-            config: stacks::configuration(service, conf)
-                .and_then(|path| configs.get(&path, "sshd")),
-        };
-        for settings in &settings {
+    for settings in &settings {
+        // libpam looks for the name in lower case, and takes `other` if it has no such service.
+        let name = settings.service().to_ascii_lowercase();
+        let service = services.get(&name).or_else(|| services.get("other"));
+        if let Some(service) = service.filter(|service| service.has_phone()) {
+            let path = stacks::configuration(service, conf);
+            let expected = sshd::Expected {
+                by_key: stacks::is_by_key(service),
+                config: path.and_then(|path| configs.get(&path, &name)),
+            };
             sshd::check(settings, &expected, report);
+        } else if services.get("sshd").is_some_and(|sshd| sshd.has_phone()) {
+            sshd::without_phone(settings, report);
         }
     }
 
@@ -136,6 +151,11 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             server::check(path, config, user, server::now(), &mut progress, report);
         }
     }
+}
+
+/// sshd may ask any service but those of other programs: see `PAMServiceName`.
+fn may_be_of_sshd(service: &str) -> bool {
+    !["login", "su", "su-l", "sudo", "sudo-i"].contains(&service)
 }
 
 /// The configurations that the stacks name, or else `conf`.

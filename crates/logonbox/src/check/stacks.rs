@@ -79,8 +79,8 @@ pub struct Context<'s> {
     pub conf: &'s Path,
     /// The configurations that could be read.
     pub configs: &'s Configs,
-    /// sshd asks PAM only after a key.
-    pub sshd_after_key: bool,
+    /// The service that sshd asks only after a key.
+    pub after_key: Option<String>,
 }
 
 /// Checks every stack.
@@ -150,7 +150,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
                 });
             }
         }
-        if service.name == "sshd" && situation.after_key && !asks_for_a_factor(service) {
+        if situation.after_key && !asks_for_a_factor(service) {
             report.add(Area::Stacks, only_sshd_asks(&phone));
         }
     }
@@ -212,7 +212,7 @@ fn only_sshd_asks(phone: &Place) -> Finding {
 fn situation(service: &Service, context: &Context<'_>) -> Situation {
     let config = configuration(service, context.conf)
         .and_then(|path| context.configs.get(&path, &service.name));
-    let after_key = context.sshd_after_key && service.name == "sshd";
+    let after_key = context.after_key.as_ref() == Some(&service.name);
     let Some(config) = config else {
         return Situation {
             after_key,

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -22,6 +24,10 @@ pub const CASES: &[TestCase] = &[
     case("check/airlock", airlock),
     case("check/sshd", sshd),
     case("check/sshd-publickey", sshd_publickey),
+    case("check/sshd-match", sshd_match),
+    case("check/sshd-methods", sshd_methods),
+    case("check/sshd-options", sshd_options),
+    case("check/sshd-service", sshd_service),
     case("check/configuration", configuration),
     case("check/host", host),
     case("check/not-root", not_root),
@@ -676,6 +682,218 @@ fn sshd_publickey(_: &mut Machine) {
         stack("sshd", "sshd-publickey");
         finds_in(&lines, "error", &[id], &run());
     }
+}
+
+/// Each is a block of sshd's files, with a user or address that meets it.
+const MATCHES: &[&str] = &[
+    "Match User lee # break glass",
+    "Match User \"lee\"",
+    "Match User=lee",
+    "Match\tuSEr\tlee",
+    "Match User l?e",
+    "Match User lee Address *",
+    "Match Group admin*",
+    "Match Group \"domain users\"",
+    "Match Group users",
+    "Match Group nosuch,users",
+    "Match User other Group admin*",
+    "Match Host *.example.com",
+    "Match LocalAddress 127.0.0.1",
+    "Match LocalPort 2222",
+    "Match RDomain red",
+    "Match Address !192.0.2.0,192.0.2.0/24",
+    "Match Address 2001:db8::/32",
+    "Match Address 10.0.0.0/8,!10.0.0.0/9",
+    "Match User lee\n  Include /etc/ssh/inner*.conf\n  X11Forwarding no\nMatch User other",
+    "Match Group admin-door\n  AuthenticationMethods publickey,keyboard-interactive:pam\nMatch User other,lee",
+];
+
+/// Blocks that all users meet.
+const MATCH_ALL: &[&str] = &[
+    "Match all",
+    "Match User *",
+    "Match User *,!root",
+    "Match User *,!nobody,!root",
+    "Match Address *,!10.0.0.0/8",
+    "Match Group *",
+];
+
+/// Blocks that no connection meets.
+const MATCH_NONE: &[&str] = &[
+    "Match User !lee",
+    "Match Group nosuch",
+    "Match User lee User other",
+];
+
+/// sshd is asked with connections that meet its blocks.
+fn sshd_match(_: &mut Machine) {
+    let clean = Clean::save();
+    command("groupadd", &["--force", "users"]);
+    command("usermod", &["--gid", "users", "lee"]);
+    command("groupadd", &["admin-door"]);
+    command("usermod", &["--append", "--groups", "admin-door", "other"]);
+    append("/etc/group", "domain users:x:4242:other\n");
+    fs::write(
+        "/etc/ssh/inner-1.conf",
+        "Match Address 198.51.100.0/24\n  AuthenticationMethods publickey\n",
+    )
+    .expect("inner");
+    let with = |block: &str, setting: &str| {
+        clean.restore();
+        stack("sshd", "sshd");
+        let text = format!("{GOOD_SSHD}{block}\n  {setting}\n");
+        fs::write("/etc/ssh/sshd_config.d/50-match.conf", text).expect("sshd_config.d");
+    };
+    let methods = "AuthenticationMethods publickey";
+    for block in MATCHES {
+        with(block, methods);
+        is_fine(block, &[KEYS_SKIP]);
+        with(block, "X11Forwarding no");
+        if !block.contains("Include") {
+            is_fine(block, &[]);
+        }
+    }
+    for block in MATCH_ALL {
+        with(block, methods);
+        finds(block, "warning", KEYS_SKIP);
+    }
+    // From OpenSSH 9.9 on, these quotes are quotes.
+    with("Match User 'lee'", methods);
+    let found = run();
+    let is_met = found.findings == [("note".to_owned(), KEYS_SKIP.to_owned())];
+    assert_ne!(is_met, found.code == Some(3), "{:#}", found.document);
+    for block in MATCH_NONE {
+        with(block, methods);
+        let found = run();
+        assert_eq!(found.findings, [], "{block}: {:#}", found.document);
+        assert_eq!(
+            found.not_checked().len(),
+            1,
+            "{block}: {:#}",
+            found.document
+        );
+        assert_eq!(found.code, Some(3), "{block}: {:#}", found.document);
+    }
+}
+
+fn sshd_methods(_: &mut Machine) {
+    let clean = Clean::save();
+    let with = |methods: &str, more: &str| {
+        clean.restore();
+        stack("sshd", "sshd");
+        let (before, _) = GOOD_SSHD
+            .split_once("AuthenticationMethods")
+            .expect("the methods");
+        let text = format!("{more}{before}AuthenticationMethods {methods}\n");
+        fs::write("/etc/ssh/sshd_config.d/00-test.conf", text).expect("sshd_config.d");
+    };
+    let both = "PasswordAuthentication yes\n";
+    with("keyboard-interactive:pam,keyboard-interactive:pam", "");
+    finds("twice", "warning", "sshd-rings-twice");
+    with("password,keyboard-interactive:pam", both);
+    let ids = ["sshd-password-method-on", "sshd-rings-twice"];
+    finds_in("password", "warning", &ids, &run());
+    with("publickey,keyboard-interactive:pam", "");
+    is_fine("once", &[]);
+    if knows_gssapi() {
+        let gssapi = "GSSAPIAuthentication yes\nGSSAPIKeyExchange yes\n";
+        with("gssapi-keyex publickey,keyboard-interactive:pam", gssapi);
+        finds("gssapi-keyex", "warning", "sshd-gssapi-skips-phone");
+        with("password", &format!("{both}KerberosAuthentication yes\n"));
+        let ids = ["sshd-kerberos-skips-phone", "sshd-password-method-on"];
+        finds_in("Kerberos", "warning", &ids, &run());
+    }
+}
+
+/// sshd is asked with the options with which this host starts it.
+fn sshd_options(_: &mut Machine) {
+    let clean = Clean::save();
+    clean.restore();
+    sshd_with_phone();
+    let defaults = "/etc/default/ssh";
+    let before = fs::read_to_string(defaults).expect(defaults);
+    is_fine("no options", &[]);
+    fs::write(defaults, "SSHD_OPTS=\"-o UsePAM=no\"\n").expect(defaults);
+    finds(defaults, "error", "sshd-usepam-off");
+    fs::write(defaults, "SSHD_OPTS=\"-o X11Forwarding=no\"\n").expect(defaults);
+    is_fine("an option that does not matter", &[]);
+    fs::write(defaults, "SSHD_OPTS=--usepam\n").expect(defaults);
+    let found = run();
+    assert_eq!(found.code, Some(3), "{:#}", found.document);
+    assert_eq!(found.not_checked().len(), 1, "{:#}", found.document);
+    fs::write(defaults, &before).expect(defaults);
+
+    let directory = "/etc/systemd/system/ssh.service.d";
+    fs::create_dir_all(directory).expect(directory);
+    let text =
+        "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -f /etc/ssh/other_config $SSHD_OPTS\n";
+    fs::write(format!("{directory}/other.conf"), text).expect(directory);
+    fs::write("/etc/ssh/other_config", "UsePAM no\n").expect("other_config");
+    finds("another configuration", "error", "sshd-usepam-off");
+    fs::remove_dir_all(directory).expect(directory);
+
+    // The sshd that runs has other options than the unit.
+    is_fine("no options again", &[]);
+    command("/usr/sbin/sshd", &["-o", "Port=2222", "-o", "UsePAM=no"]);
+    let pid = "/run/sshd.pid";
+    let is_there = || fs::metadata(pid).is_ok_and(|pid| pid.len() > 0);
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_there() {
+        assert!(Instant::now() < end, "sshd does not start");
+        thread::sleep(Duration::from_millis(20));
+    }
+    finds("the sshd that runs", "error", "sshd-usepam-off");
+}
+
+/// `PAMServiceName` decides which stack counts.
+fn sshd_service(_: &mut Machine) {
+    let clean = Clean::save();
+    clean.restore();
+    sshd_with_phone();
+    let said = Command::new("/usr/sbin/sshd")
+        .arg("-T")
+        .output()
+        .expect("sshd");
+    let said = String::from_utf8_lossy(&said.stdout).to_lowercase();
+    let file = "/etc/ssh/sshd_config.d/50.conf";
+    fs::write("/etc/pam.d/sshd-nophone", COMMON).expect("sshd-nophone");
+    fs::write(file, "PAMServiceName sshd-nophone\n").expect(file);
+    if !said.contains("pamservicename") {
+        // Before OpenSSH 10, it is a mistake.
+        finds("an old sshd", "error", "sshd-does-not-tell");
+        return;
+    }
+    finds("another stack", "error", "sshd-service-name");
+    fs::write(file, "Match User lee\n  PAMServiceName sshd-nophone\n").expect(file);
+    finds("another stack for a user", "error", "sshd-service-name");
+    fs::write(file, "PAMServiceName sshd-gone\n").expect(file);
+    finds("a stack that is not there", "error", "sshd-service-name");
+    // The other way round.
+    command("mv", &["/etc/pam.d/sshd", "/etc/pam.d/Sshd-phone"]);
+    command("mv", &["/etc/pam.d/sshd-nophone", "/etc/pam.d/sshd"]);
+    command("mv", &["/etc/pam.d/Sshd-phone", "/etc/pam.d/sshd-phone"]);
+    fs::write(file, "PAMServiceName Sshd-Phone\n").expect(file);
+    let found = run();
+    assert!(
+        !found
+            .findings
+            .iter()
+            .any(|(_, id)| id == "sshd-service-name"),
+        "{:#}",
+        found.document
+    );
+    append(file, "UsePAM no\n");
+    command(
+        "sed",
+        &[
+            "-i",
+            "s/^UsePAM yes/UsePAM no/",
+            "/etc/ssh/sshd_config.d/00-logonbox.conf",
+        ],
+    );
+    let found = run();
+    let is_read = found.findings.iter().any(|(_, id)| id == "sshd-usepam-off");
+    assert!(is_read, "{:#}", found.document);
 }
 
 fn knows_gssapi() -> bool {

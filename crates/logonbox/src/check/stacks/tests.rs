@@ -22,7 +22,7 @@ fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
         root: &root,
         conf: Path::new(CONF),
         configs: &configs,
-        sshd_after_key: after_key,
+        after_key: after_key.then(|| "sshd".to_owned()),
     };
     let mut report = Report::default();
     check(&services(&root), &context, &mut report);

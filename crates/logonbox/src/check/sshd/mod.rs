@@ -1,0 +1,900 @@
+//! Checks sshd's effective settings, for everybody and for the users of `Match` blocks. sshd itself
+//! reports them, and says which blocks it uses for a connection.
+
+mod start;
+mod trace;
+mod witnesses;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use login::clean::for_log;
+use login::config::{Announce, Config, Device, Exempt, Mode};
+
+use super::files::Root;
+use super::finding::Severity::{self, Error, Note, Warning};
+use super::finding::{Area, Finding, Report};
+use super::program;
+use trace::{Block, State};
+use witnesses::{Condition, Connection, People};
+
+const SSHD: [&str; 4] = [
+    "/usr/sbin/sshd",
+    "/usr/bin/sshd",
+    "/usr/local/sbin/sshd",
+    "/sbin/sshd",
+];
+const WHAT: &str = "sshd's settings (sshd -T)";
+/// Connections with different values of other settings are not told apart.
+const LOOKED_AT: [&str; 15] = [
+    "authenticationmethods",
+    "challengeresponseauthentication",
+    "gssapiauthentication",
+    "gssapikeyexchange",
+    "hostbasedauthentication",
+    "kbdinteractiveauthentication",
+    "kerberosauthentication",
+    "listenaddress",
+    "logingracetime",
+    "pamservicename",
+    "passwordauthentication",
+    "pidfile",
+    "pubkeyauthentication",
+    "usedns",
+    "usepam",
+];
+/// The methods after which sshd may admit a user without PAM's auth lines.
+const PAST_PAM: [&str; 5] = [
+    "publickey",
+    "gssapi-with-mic",
+    "gssapi-keyex",
+    "hostbased",
+    "password",
+];
+/// Some seconds of work.
+const MOST_CONNECTIONS: usize = 400;
+/// A finding names this many blocks.
+const MOST_SCOPES: usize = 3;
+
+/// sshd's effective settings.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The connections that they apply to, such as "for Match User lee".
+    scope: String,
+    /// They apply to all connections for which sshd has no other settings.
+    everybody: bool,
+    /// The keys are in lower case.
+    values: BTreeMap<String, Vec<String>>,
+}
+
+impl Settings {
+    /// Parses the output of `sshd -T`.
+    pub fn parse(scope: &str, text: &str) -> Self {
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in text.lines() {
+            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+            let key = key.to_ascii_lowercase();
+            if LOOKED_AT.contains(&key.as_str()) {
+                values.entry(key).or_default().push(value.trim().to_owned());
+            }
+        }
+        Self {
+            scope: scope.to_owned(),
+            everybody: scope.is_empty(),
+            values,
+        }
+    }
+
+    /// The PAM service that sshd asks. Before OpenSSH 10, it cannot be chosen.
+    pub fn service(&self) -> &str {
+        match self.get("pamservicename") {
+            "" => "sshd",
+            name => name,
+        }
+    }
+
+    fn get(&self, key: &str) -> &str {
+        let values = self.values.get(key);
+        values
+            .and_then(|all| all.first())
+            .map_or("", String::as_str)
+    }
+
+    /// The addresses and ports on which sshd listens.
+    fn sockets(&self) -> Vec<SocketAddr> {
+        let all = self.values.get("listenaddress");
+        let sockets = all.into_iter().flatten();
+        sockets.filter_map(|socket| socket.parse().ok()).collect()
+    }
+
+    fn on(&self, key: &str) -> bool {
+        self.get(key) == "yes"
+    }
+
+    /// Whether sshd lets PAM ask questions. Before OpenSSH 8.7, another setting decides.
+    fn asks_questions(&self) -> bool {
+        match self.get("challengeresponseauthentication") {
+            "" => self.on("kbdinteractiveauthentication"),
+            value => value == "yes",
+        }
+    }
+
+    /// The lists of authentication methods that are required together. `None` if any single method
+    /// is enough.
+    fn methods(&self) -> Option<Vec<Vec<&str>>> {
+        match self.get("authenticationmethods") {
+            "" | "any" => None,
+            lists => Some(
+                lists
+                    .split_whitespace()
+                    .map(|list| list.split(',').collect())
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The enabled methods that admit a user without PAM.
+    fn ways_past_pam(&self) -> Vec<&'static str> {
+        let open = PAST_PAM
+            .into_iter()
+            .filter(|method| self.is_past_pam(method));
+        match self.methods() {
+            None => open.collect(),
+            Some(lists) => open
+                .filter(|method| {
+                    lists.iter().any(|list| {
+                        list.iter().any(|one| is(one, method))
+                            && list.iter().all(|one| self.is_past_pam(one))
+                    })
+                })
+                .collect(),
+        }
+    }
+
+    /// Whether sshd accepts this method without PAM's auth lines.
+    fn is_past_pam(&self, method: &str) -> bool {
+        let keys: &[&str] = match method.split(':').next() {
+            Some("publickey") => &["pubkeyauthentication"],
+            Some("gssapi-with-mic") => &["gssapiauthentication"],
+            Some("gssapi-keyex") => &["gssapiauthentication", "gssapikeyexchange"],
+            Some("hostbased") => &["hostbasedauthentication"],
+            // sshd compares the password with Kerberos itself, before it asks PAM.
+            Some("password") => &["passwordauthentication", "kerberosauthentication"],
+            _ => return false,
+        };
+        keys.iter().all(|key| self.on(key))
+    }
+
+    /// Whether a list of methods asks PAM more than once. Lists with a method that is off do not count.
+    fn asks_pam_twice(&self) -> bool {
+        let asks = |method: &&&str| match method.split(':').next() {
+            Some("password") => self.on("passwordauthentication"),
+            Some("keyboard-interactive") => self.asks_questions(),
+            _ => false,
+        };
+        let lists = self.methods().unwrap_or_default();
+        lists.iter().any(|list| {
+            list.iter().filter(asks).count() > 1
+                && list.iter().all(|one| asks(&one) || self.is_past_pam(one))
+        })
+    }
+
+    /// Whether PAM is asked only after a key, in every list of methods.
+    pub fn is_after_key(&self) -> bool {
+        let asked = self.asks_pam_after_key();
+        !asked.is_empty() && asked.iter().all(|after_key| *after_key)
+    }
+
+    /// For each list of methods with PAM: whether a key comes first.
+    fn asks_pam_after_key(&self) -> Vec<bool> {
+        let lists = self.methods().unwrap_or_default();
+        lists
+            .iter()
+            .filter_map(|list| {
+                let pam = list.iter().position(|method| is_pam(method))?;
+                let key = list.iter().position(|method| is(method, "publickey"));
+                Some(key.is_some_and(|key| key < pam))
+            })
+            .collect()
+    }
+
+    fn seconds(&self, key: &str) -> Option<Duration> {
+        self.get(key).parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// A method may be followed by a colon and the name of a device or submethod.
+fn is(method: &str, name: &str) -> bool {
+    method.split(':').next() == Some(name)
+}
+
+fn is_pam(method: &str) -> bool {
+    is(method, "keyboard-interactive") || is(method, "password")
+}
+
+/// Asks sshd with connections, for each way in which this host starts it: for everybody, for `user`,
+/// for those who are exempt, and for the `Match` blocks.
+pub fn ask(
+    root: &Root,
+    user: Option<&str>,
+    exempt: &[&Exempt],
+    report: &mut Report,
+) -> Vec<Settings> {
+    let Some(sshd) = program::find(&SSHD) else {
+        report.skipped(Area::Sshd, WHAT, "there is no sshd in the usual places");
+        return Vec::new();
+    };
+    let mut all: Vec<Settings> = Vec::new();
+    let mut starts = start::starts(root, &sshd.to_string_lossy());
+    let mut next = 0;
+    while let Some(start) = starts.get(next) {
+        let by = format!("as {} starts it", for_log(&start.by));
+        let (program, options) = start.command.clone().unwrap_or_else(|why| {
+            report.skipped(Area::Sshd, format!("sshd's options, {by}"), for_log(&why));
+            // The files can be looked at without them.
+            (sshd.clone(), Vec::new())
+        });
+        let mut asker = Asker {
+            sshd: program,
+            options,
+            asked: Vec::new(),
+        };
+        let mut found = asker.all(user, exempt, report);
+        if next == 0 {
+            let pid_file = found.first().map_or("", |settings| settings.get("pidfile"));
+            let running = start::running(root, pid_file, &starts);
+            starts.extend(running);
+        } else {
+            for settings in &mut found {
+                let scope = format!("{} {by}", settings.scope);
+                scope.trim().clone_into(&mut settings.scope);
+            }
+        }
+        all.extend(found);
+        next = next.saturating_add(1);
+    }
+    all
+}
+
+/// Asks one sshd with its options.
+struct Asker {
+    sshd: PathBuf,
+    options: Vec<String>,
+    asked: Vec<(Connection, Result<Answer, String>)>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    settings: Settings,
+    blocks: Vec<Block>,
+}
+
+impl Answer {
+    fn state(&self, block: usize) -> Option<State> {
+        self.blocks.get(block).map(|block| block.state)
+    }
+}
+
+impl Asker {
+    fn all(
+        &mut self,
+        user: Option<&str>,
+        exempt: &[&Exempt],
+        report: &mut Report,
+    ) -> Vec<Settings> {
+        let what = match self.options.as_slice() {
+            [] => WHAT.to_owned(),
+            options => format!("sshd's settings (sshd -T {})", for_log(&options.join(" "))),
+        };
+        let (everybody, answer) = match self.everybody() {
+            Ok(found) => found,
+            Err(why) => {
+                if nix::unistd::geteuid().is_root() {
+                    report.add(Area::Sshd, silent(&why));
+                }
+                report.skipped(Area::Sshd, what, why);
+                return Vec::new();
+            }
+        };
+        report.checked(Area::Sshd, what);
+        let conditions: Vec<_> = answer
+            .blocks
+            .iter()
+            .map(|block| Condition::parse(&block.text))
+            .collect();
+        if !conditions.is_empty() {
+            let exempt_groups = exempt.iter().flat_map(|exempt| &exempt.groups);
+            let people = People::ask(&conditions, exempt_groups.map(String::as_str));
+            self.named(&everybody, user, exempt, &people, report);
+            self.blocks(&conditions, &people);
+        }
+        self.report(&answer.blocks, report);
+        self.settings(&everybody, &answer)
+    }
+
+    fn answer(&mut self, connection: &Connection) -> Result<&Answer, String> {
+        let known = self.asked.iter().position(|(known, _)| known == connection);
+        let at = known.unwrap_or(self.asked.len());
+        if known.is_none() {
+            if at >= MOST_CONNECTIONS {
+                return Err(format!(
+                    "sshd was asked for {MOST_CONNECTIONS} connections before"
+                ));
+            }
+            let answer = one(&self.sshd, &self.options, connection);
+            self.asked.push((connection.clone(), answer));
+        }
+        match self.asked.get(at) {
+            Some((_, answer)) => answer.as_ref().map_err(Clone::clone),
+            None => Err(String::new()),
+        }
+    }
+
+    /// A connection that meets only blocks for everybody.
+    fn everybody(&mut self) -> Result<(Connection, Answer), String> {
+        let first = Connection::of_everybody(&[]);
+        let answer = one(&self.sshd, &self.options, &first)?;
+        let conditions: Vec<_> = answer
+            .blocks
+            .iter()
+            .map(|block| Condition::parse(&block.text))
+            .collect();
+        let mut everybody = Connection::of_everybody(&conditions);
+        if let Some(socket) = answer.settings.sockets().first() {
+            everybody.comes_to(*socket);
+        }
+        let answer = self.answer(&everybody)?.clone();
+        Ok((everybody, answer))
+    }
+
+    /// Asks for those who are named elsewhere.
+    fn named(
+        &mut self,
+        everybody: &Connection,
+        user: Option<&str>,
+        exempt: &[&Exempt],
+        people: &People,
+        report: &mut Report,
+    ) {
+        let mut connections = Vec::new();
+        let mut with = |change: &dyn Fn(&mut Connection)| {
+            let mut connection = everybody.clone();
+            change(&mut connection);
+            connections.push(connection);
+        };
+        let mut users: Vec<String> = user
+            .into_iter()
+            .chain(["root"])
+            .map(str::to_owned)
+            .collect();
+        for exempt in exempt {
+            users.extend_from_slice(&exempt.users);
+            for group in &exempt.groups {
+                users.extend(people.members(&[group]).into_iter().next());
+            }
+            for network in &exempt.networks {
+                for address in witnesses::hosts_in(&network.to_string()) {
+                    with(&|connection| connection.address.clone_from(&address));
+                }
+            }
+        }
+        for user in users {
+            with(&|connection| connection.user.clone_from(&user));
+        }
+        let sockets = self
+            .answer(everybody)
+            .map_or_else(|_| Vec::new(), |answer| answer.settings.sockets());
+        for socket in sockets {
+            with(&|connection| connection.comes_to(socket));
+        }
+        for connection in connections {
+            if let Err(why) = self.answer(&connection) {
+                let differences = connection.differences(everybody).join(", ");
+                let what = format!("sshd's settings for {}", for_log(&differences));
+                report.skipped(Area::Sshd, what, why);
+            }
+        }
+    }
+
+    /// Asks for connections that meet each block.
+    fn blocks(&mut self, conditions: &[Condition], people: &People) {
+        let named: BTreeSet<&str> = conditions.iter().flat_map(Condition::users).collect();
+        let mut done = BTreeSet::new();
+        // A block inside of an unmet block is reached by the connections that meet the outer one.
+        while let Some((block, from)) = self.reached(conditions.len(), &done) {
+            done.insert(block);
+            let Some(condition) = conditions.get(block) else {
+                continue;
+            };
+            let changes = condition.changes(people, &named);
+            let met = witnesses::combinations(&from, &changes).find(|connection| {
+                let answer = self.answer(connection);
+                answer.is_ok_and(|answer| answer.state(block) == Some(State::Met))
+            });
+            let Some(met) = met else {
+                continue;
+            };
+            // An earlier block may hide the settings of this one from a single user or network.
+            for change in changes.iter().flatten() {
+                let mut other = met.clone();
+                change.apply(&mut other);
+                let _ = self.answer(&other);
+            }
+        }
+    }
+
+    /// A block that is not done, and a connection for which sshd compares its condition.
+    fn reached(&self, count: usize, done: &BTreeSet<usize>) -> Option<(usize, Connection)> {
+        (0..count)
+            .filter(|block| !done.contains(block))
+            .find_map(|block| {
+                let (connection, _) = self.asked.iter().find(|(_, answer)| {
+                    let state = answer.as_ref().ok().and_then(|answer| answer.state(block));
+                    state.is_some_and(|state| state != State::NotAsked)
+                })?;
+                Some((block, connection.clone()))
+            })
+    }
+
+    fn answers(&self) -> impl Iterator<Item = (&Connection, &Answer)> {
+        self.asked
+            .iter()
+            .filter_map(|(connection, answer)| Some((connection, answer.as_ref().ok()?)))
+    }
+
+    fn report(&self, blocks: &[Block], report: &mut Report) {
+        for (number, block) in blocks.iter().enumerate() {
+            let what = format!("sshd's settings for Match {}", for_log(&block.text));
+            let is_met = |answer: &Answer| answer.state(number) == Some(State::Met);
+            if self.answers().any(|(_, answer)| is_met(answer)) {
+                report.checked(Area::Sshd, what);
+            } else {
+                let why = "no connection was found for which sshd uses this block";
+                report.skipped(Area::Sshd, what, why);
+            }
+        }
+        if self.asked.len() >= MOST_CONNECTIONS {
+            let why =
+                format!("sshd was asked for {MOST_CONNECTIONS} connections, and not for more");
+            report.skipped(
+                Area::Sshd,
+                "sshd's settings for all Match blocks together",
+                why,
+            );
+        }
+    }
+
+    /// The settings that differ, those for everybody first.
+    fn settings(&self, everybody: &Connection, answer: &Answer) -> Vec<Settings> {
+        let mut all: Vec<(Vec<String>, Settings)> = vec![(Vec::new(), answer.settings.clone())];
+        for (connection, other) in self.answers() {
+            let mut scopes: Vec<String> = (other.blocks.iter().zip(&answer.blocks))
+                .filter(|(other, everybodys)| {
+                    other.state == State::Met && everybodys.state != State::Met
+                })
+                .map(|(block, _)| format!("Match {}", for_log(&block.text)))
+                .collect();
+            if scopes.is_empty() {
+                let differences = connection.differences(everybody);
+                scopes = differences.iter().map(|one| for_log(one)).collect();
+            }
+            let same = all
+                .iter_mut()
+                .find(|(_, one)| one.values == other.settings.values);
+            match same {
+                None => all.push((scopes, other.settings.clone())),
+                // The first one is for everybody, and needs no scope.
+                Some((known, _)) if !known.is_empty() => {
+                    scopes.retain(|scope| !known.contains(scope));
+                    known.append(&mut scopes);
+                }
+                Some(_) => {}
+            }
+        }
+        let settings = all
+            .into_iter()
+            .enumerate()
+            .map(|(number, (scopes, settings))| {
+                let more = scopes.len().saturating_sub(MOST_SCOPES);
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                let named: Vec<_> = scopes.into_iter().take(MOST_SCOPES).collect();
+                Settings {
+                    scope: match number {
+                        0 => String::new(),
+                        _ => format!("for {}{more}", named.join(", ")),
+                    },
+                    everybody: number == 0,
+                    ..settings
+                }
+            });
+        settings.collect()
+    }
+}
+
+fn silent(why: &str) -> Finding {
+    // systemd creates it when it starts sshd.
+    if why.contains("privilege separation directory") {
+        return Finding::new(
+            Warning,
+            "sshd-not-started",
+            format!("sshd -T does not tell sshd's settings: {why}"),
+            "sshd has not been started on this host, and nothing of it could be looked at here.",
+            "Start it (systemctl start ssh; on Fedora and RHEL sshd), and check again.",
+        );
+    }
+    Finding::new(
+        Error,
+        "sshd-does-not-tell",
+        format!("sshd -T does not tell sshd's settings: {why}"),
+        "With a mistake in sshd_config, sshd does not start again: nobody could log in after a restart.",
+        "Correct what it names, before sshd is restarted; sshd -t tells the rest.",
+    )
+}
+
+fn one(sshd: &Path, options: &[String], connection: &Connection) -> Result<Answer, String> {
+    let Some(with) = connection.specification() else {
+        return Err("a name with a comma cannot be asked for".to_owned());
+    };
+    // sshd then says which `Match` blocks it uses.
+    let mut arguments = vec!["-ddd"];
+    arguments.extend(options.iter().map(String::as_str));
+    arguments.extend(["-T", "-C", &with]);
+    let said = program::ask(sshd, &arguments)?;
+    let settings = Settings::parse("", &said.out);
+    if !said.well {
+        // The last line may only count the errors named before.
+        let mut lines = said.err.lines().rev();
+        let named = lines.find(|line| {
+            !line.contains(": terminating, ")
+                && !line.trim().is_empty()
+                && !line.starts_with("debug")
+        });
+        let root_only = if nix::unistd::geteuid().is_root() {
+            ""
+        } else {
+            "; run this as root"
+        };
+        let why = for_log(named.unwrap_or_default());
+        return Err(format!("it says: {why}{root_only}"));
+    }
+    if settings.get("usepam").is_empty() {
+        return Err("this sshd is built without PAM, or says nothing of it".to_owned());
+    }
+    match trace::blocks(&said.err) {
+        Some(blocks) => Ok(Answer { settings, blocks }),
+        None => Err("it does not say which Match blocks it uses".to_owned()),
+    }
+}
+
+/// What sshd's settings must fit.
+pub struct Expected<'s> {
+    /// The first factor of the stack is a key.
+    pub by_key: bool,
+    /// The module's configuration in that stack.
+    pub config: Option<&'s Config>,
+}
+
+/// Compares sshd's settings with what the stack needs.
+pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) {
+    let airlock = expected
+        .config
+        .is_some_and(|config| matches!(config.mode, Mode::Airlock(_)));
+    let mut checker = Checker {
+        settings,
+        config: expected.config,
+        by_key: expected.by_key,
+        airlock,
+        report,
+    };
+    if !settings.on("usepam") {
+        checker.say(
+            Error,
+            "sshd-usepam-off",
+            "UsePAM is off",
+            "sshd does not ask PAM at all: the phone never rings, and passwords are not checked by the stack.",
+            "Set UsePAM yes.",
+        );
+        return;
+    }
+    checker.questions();
+    checker.twice();
+    checker.keys();
+    checker.other_ways();
+    if let Some(config) = expected.config {
+        checker.times_and_names(config);
+    }
+}
+
+/// Reports that sshd asks a service without the phone.
+pub fn without_phone(settings: &Settings, report: &mut Report) {
+    let mut checker = Checker {
+        settings,
+        config: None,
+        by_key: false,
+        airlock: false,
+        report,
+    };
+    let service = for_log(settings.service());
+    checker.say(
+        Error,
+        "sshd-service-name",
+        &format!("PAMServiceName is {service}, and this stack does not name the module"),
+        "sshd asks another stack than /etc/pam.d/sshd: the phone never rings.",
+        &format!("Remove PAMServiceName, or add the module to /etc/pam.d/{service}."),
+    );
+}
+
+/// sshd's settings, and the findings about them.
+struct Checker<'j> {
+    settings: &'j Settings,
+    config: Option<&'j Config>,
+    /// The stack's first factor is a key.
+    by_key: bool,
+    airlock: bool,
+    report: &'j mut Report,
+}
+
+impl Checker<'_> {
+    fn say(&mut self, severity: Severity, id: &'static str, what: &str, why: &str, advice: &str) {
+        let scope = match self.settings.scope.as_str() {
+            "" => String::new(),
+            scope => format!(" ({scope})"),
+        };
+        let finding = Finding::new(severity, id, format!("{what}{scope}"), why, advice);
+        // A finding for everybody is not repeated for single users.
+        let known = self.report.findings.iter().any(|(_, known)| {
+            known.id == id && known.severity <= severity && known.what == what && known.why == why
+        });
+        if !known {
+            self.report.add(Area::Sshd, finding);
+        }
+    }
+
+    /// Whether the module's questions reach the user.
+    fn questions(&mut self) {
+        const OFF: &str = "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)";
+
+        let password = self.settings.on("passwordauthentication");
+        if !self.settings.asks_questions() {
+            if !password || self.airlock || self.by_key {
+                self.say(
+                    Error,
+                    "sshd-keyboard-interactive-off",
+                    OFF,
+                    "sshd cannot carry the questions of the module: no login reaches the phone.",
+                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes where sshd reads it first, as in the example sshd_config.d/00-logonbox.conf.",
+                );
+            } else {
+                self.say(
+                    Warning,
+                    "sshd-keyboard-interactive-off",
+                    OFF,
+                    "sshd's password method asks instead, which can show nothing before the phone has answered.",
+                    "Copy the example sshd_config.d/00-logonbox.conf to /etc/ssh/sshd_config.d: KbdInteractiveAuthentication yes, PasswordAuthentication no.",
+                );
+            }
+        } else if password {
+            let why = if self.by_key {
+                "It takes part in no login here, but people are asked for a password that cannot help them."
+            } else if self.config.is_some_and(asks_visibly) {
+                "sshd's password method refuses visible prompts, and this configuration has some: such logins fail."
+            } else {
+                "sshd's password method can show nothing before the phone has answered: people see neither announcement nor code."
+            };
+            self.say(
+                Warning,
+                "sshd-password-method-on",
+                "PasswordAuthentication is on beside keyboard-interactive",
+                why,
+                "Set PasswordAuthentication no.",
+            );
+        }
+    }
+
+    /// Whether one login runs the stack more than once.
+    fn twice(&mut self) {
+        if self.settings.asks_pam_twice() {
+            self.say(
+                Warning,
+                "sshd-rings-twice",
+                "AuthenticationMethods asks PAM twice in one login",
+                "password and keyboard-interactive run the whole stack each: the phone rings twice.",
+                "Name keyboard-interactive:pam once in each list of AuthenticationMethods, and password in none.",
+            );
+        }
+    }
+
+    /// Logins with a public key skip PAM's auth lines.
+    fn keys(&mut self) {
+        if self.by_key && !self.settings.on("pubkeyauthentication") {
+            self.say(
+                Error,
+                "sshd-pubkey-off",
+                "PubkeyAuthentication is off, but the stack wants a key first",
+                "Nobody can log in.",
+                "Set PubkeyAuthentication yes.",
+            );
+            return;
+        }
+        if self.by_key && self.settings.asks_pam_after_key().contains(&false) {
+            self.say(
+                Warning,
+                "sshd-methods-without-key",
+                "AuthenticationMethods asks PAM without a key, but the stack wants one first",
+                "Such logins are refused after people have tried.",
+                "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
+            );
+        }
+        if !self.settings.ways_past_pam().contains(&"publickey") {
+            return;
+        }
+        let chosen = self.settings.methods().is_some();
+        let severity = match (self.by_key, chosen, self.settings.everybody) {
+            (true, _, true) => Error,
+            (false, true, true) => Warning,
+            // The shipped setting, and `Match` blocks for emergencies.
+            _ => Note,
+        };
+        let advice = if self.by_key {
+            "Set AuthenticationMethods publickey,keyboard-interactive:pam."
+        } else {
+            "To have the phone in every case, set AuthenticationMethods \
+             publickey,keyboard-interactive:pam keyboard-interactive:pam."
+        };
+        self.say(
+            severity,
+            "sshd-key-skips-phone",
+            "A login with a public key skips the phone",
+            "sshd asks PAM's auth lines nothing after a key, unless AuthenticationMethods says so.",
+            advice,
+        );
+    }
+
+    fn other_ways(&mut self) {
+        let past = self.settings.ways_past_pam();
+        if past.contains(&"gssapi-with-mic") || past.contains(&"gssapi-keyex") {
+            // Fedora and RHEL turn it on. An administrator who accepts keys alone accepts this,
+            // too.
+            let left = past.contains(&"publickey") || !self.settings.everybody;
+            self.say(
+                if left { Note } else { Warning },
+                "sshd-gssapi-skips-phone",
+                "A login with a Kerberos ticket skips the phone",
+                "GSSAPIAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+                "Set GSSAPIAuthentication no, or AuthenticationMethods as for keys.",
+            );
+        }
+        if past.contains(&"hostbased") {
+            self.say(
+                Warning,
+                "sshd-hostbased-skips-phone",
+                "A login from a trusted host skips the phone",
+                "HostbasedAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+                "Set HostbasedAuthentication no, or AuthenticationMethods as for keys.",
+            );
+        }
+        if past.contains(&"password") {
+            self.say(
+                Warning,
+                "sshd-kerberos-skips-phone",
+                "A login with a password of Kerberos skips the phone",
+                "KerberosAuthentication is on: sshd compares passwords with Kerberos before it asks PAM.",
+                "Set KerberosAuthentication no, and let PAM ask Kerberos (pam_krb5, pam_sss).",
+            );
+        }
+    }
+
+    fn times_and_names(&mut self, config: &Config) {
+        let needed = config
+            .wait
+            .connect_seconds
+            .saturating_add(config.wait.login_seconds);
+        let grace = self.settings.seconds("logingracetime");
+        if let Some(grace) = grace.filter(|grace| !grace.is_zero() && *grace < needed) {
+            let why = format!(
+                "sshd hangs up before the phone's time is over: connect_seconds and login_seconds are {} s together.",
+                needed.as_secs()
+            );
+            self.say(
+                Warning,
+                "sshd-login-grace-time",
+                &format!("LoginGraceTime is {} s", grace.as_secs()),
+                &why,
+                "Raise LoginGraceTime (120 is the default), or lower login_seconds.",
+            );
+        }
+        let mut exempt = config.policy.exempt.iter();
+        if exempt.any(|exempt| !exempt.networks.is_empty()) && self.settings.on("usedns") {
+            self.say(
+                Warning,
+                "sshd-usedns-on",
+                "UseDNS is on, and exemptions compare addresses only",
+                "sshd passes a name to PAM in place of the address, so no network is exempt.",
+                "Set UseDNS no.",
+            );
+        }
+    }
+}
+
+/// Whether the module shows visible prompts.
+fn asks_visibly(config: &Config) -> bool {
+    let devices = match &config.mode {
+        Mode::Push(_) => config.logonbox.device == Device::Ask,
+        Mode::Airlock(_) => true,
+    };
+    devices || config.conversation.announce == Announce::Enter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(more: &str) -> Settings {
+        Settings::parse(
+            "",
+            &format!("{more}\nUsePAM yes\nPubkeyAuthentication yes\n"),
+        )
+    }
+
+    #[test]
+    fn what_skips_pam() {
+        for (methods, past, after_key) in [
+            ("any", vec!["publickey"], false),
+            ("publickey,keyboard-interactive:pam", vec![], true),
+            (
+                "publickey,keyboard-interactive:pam keyboard-interactive:pam",
+                vec![],
+                false,
+            ),
+            ("publickey,password", vec![], true),
+            ("keyboard-interactive,publickey", vec![], false),
+            ("publickey publickey,password", vec!["publickey"], true),
+            ("publickey,publickey", vec!["publickey"], false),
+            ("password", vec![], false),
+        ] {
+            let settings = settings(&format!("authenticationmethods {methods}"));
+            assert_eq!(settings.ways_past_pam(), past, "{methods}");
+            assert_eq!(settings.is_after_key(), after_key, "{methods}");
+        }
+        let gssapi = "gssapiauthentication yes\ngssapikeyexchange yes\n\
+                      passwordauthentication yes\nkbdinteractiveauthentication yes\n";
+        for (methods, past, twice) in [
+            (
+                "gssapi-keyex publickey,password",
+                vec!["gssapi-keyex"],
+                false,
+            ),
+            ("gssapi-keyex,keyboard-interactive:pam", vec![], false),
+            (
+                "keyboard-interactive:pam,keyboard-interactive:pam",
+                vec![],
+                true,
+            ),
+            ("publickey,password,keyboard-interactive", vec![], true),
+            ("hostbased,password,keyboard-interactive", vec![], false),
+            (
+                "any",
+                vec!["publickey", "gssapi-with-mic", "gssapi-keyex"],
+                false,
+            ),
+        ] {
+            let settings = settings(&format!("{gssapi}authenticationmethods {methods}"));
+            assert_eq!(settings.ways_past_pam(), past, "{methods}");
+            assert_eq!(settings.asks_pam_twice(), twice, "{methods}");
+        }
+        let kerberos = settings(&format!("{gssapi}kerberosauthentication yes"));
+        assert!(kerberos.ways_past_pam().contains(&"password"));
+        assert_eq!(kerberos.service(), "sshd");
+        assert_eq!(settings("PAMServiceName Door").service(), "Door");
+        let old = settings("kbdinteractiveauthentication yes\nchallengeresponseauthentication no");
+        assert!(!old.asks_questions());
+        assert!(settings("KbdInteractiveAuthentication yes").asks_questions());
+    }
+}
