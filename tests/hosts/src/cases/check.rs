@@ -195,6 +195,7 @@ fn as_it_is(text: &str) -> String {
 const KEYS_SKIP: &str = "sshd-key-skips-phone";
 const SUDO_SILENT: &str = "sudo-shows-no-code";
 const IGNORES: &str = "on-unavailable-ignore";
+const NO_END: &str = "exempt-without-end";
 
 fn shipped(_: &mut Machine) {
     let clean = Clean::save();
@@ -214,7 +215,7 @@ fn shipped(_: &mut Machine) {
     configure(
         "[policy]\nonly_groups = [\"sudo\"]\non_unavailable = \"ignore\"\n[[policy.exempt]]\nusers = [\"root\"]",
     );
-    is_fine("all services, and users who are exempt", &[IGNORES]);
+    is_fine("all services, and users who are exempt", &[NO_END, IGNORES]);
 
     clean.restore();
     for (short, long) in [("su", "su-l"), ("sudo", "sudo-i")] {

@@ -369,6 +369,10 @@ pub const MEASURES: &[Measure] = &[
         "-",
         "file=/srv/modules/missing",
     ),
+    measure(Right, "pam_ssh_add", "-", ""),
+    measure(Right, "pam_ssh_add", "-", "")
+        .types(TYPED)
+        .after(PASSWORD_BEFORE),
     measure(Wrong, "pam_sss", "-", "").types("wrong\n"),
     measure(Wrong, "pam_sss", "-", ""),
     measure(Wrong, "pam_sss", "ignore_unknown_user", "").types("wrong\n"),
