@@ -1,17 +1,12 @@
 //! The rest of the host: the module's file, the log, the console.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use login::config::{self, Announce, Config, Mode};
-
-use super::files::{ReadError, Root};
+use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
-use super::pam_files::Place;
 
-const SUDOERS: &str = "/etc/sudoers";
-const SUDOERS_DIRECTORY: &str = "/etc/sudoers.d";
 /// The journal's socket, and that of other daemons.
 const LOGS: [&str; 2] = ["/run/systemd/journal/socket", "/dev/log"];
 const LOGIN_DEFS: &str = "/etc/login.defs";
@@ -44,43 +39,6 @@ pub fn module_file(root: &Root, path: &Path, report: &mut Report) {
     } else {
         report.checked(Area::Host, format!("{}", path.display()));
     }
-}
-
-/// By default, sudo shows only the prompts of modules. An announcement as information is not shown.
-pub fn silent_sudo(root: &Root, line: &Place, config: &Config, report: &mut Report) {
-    let conversation = config.conversation;
-    let announces =
-        conversation.code == config::Code::Show && conversation.announce == Announce::Info;
-    if !announces || !matches!(config.mode, Mode::Push(_)) {
-        return;
-    }
-    let directory = Path::new(SUDOERS_DIRECTORY);
-    let names = root.names(directory);
-    let files = names.iter().map(|name| directory.join(name));
-    for file in std::iter::once(PathBuf::from(SUDOERS)).chain(files) {
-        match root.read(&file) {
-            Ok(text) if text.lines().any(shows_all) => return,
-            Ok(_) | Err(ReadError::Missing) => {}
-            // The unreadable file may have the setting.
-            Err(ReadError::Other(_)) => return,
-        }
-    }
-    report.add(
-        Area::Host,
-        Finding::new(
-            Severity::Note,
-            "sudo-shows-no-code",
-            "sudo shows prompts only: people see neither the announcement nor its code",
-            "Their phone rings, and they cannot compare the code with the one that it shows.",
-            "Leave announce at \"auto\", or set code = \"type\". From sudo 1.9.16 on, Defaults !pam_silent in sudoers shows announcements, too.",
-        )
-        .at(line),
-    );
-}
-
-fn shows_all(line: &str) -> bool {
-    let setting = line.split('#').next().unwrap_or_default();
-    setting.contains("!pam_silent")
 }
 
 /// Checks that a daemon receives the module's log lines.
@@ -148,7 +106,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::check::pam_files::Place;
 
     fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
@@ -182,43 +139,6 @@ mod tests {
             let mut report = Report::default();
             module_file(&root, &Path::new("/").join(path), &mut report);
             assert_eq!(ids(&report), Vec::from_iter(expected), "{mode:o}");
-        }
-    }
-
-    #[test]
-    fn sudo_shows_prompts_only() {
-        for (announce, sudoers, expected) in [
-            ("info", "", Some("sudo-shows-no-code")),
-            (
-                "info",
-                "# Defaults !pam_silent\n",
-                Some("sudo-shows-no-code"),
-            ),
-            ("info", "Defaults !pam_silent\n", None),
-            ("auto", "", None),
-            ("enter", "", None),
-            ("none", "", None),
-        ] {
-            let files = [
-                ("etc/sudoers", "root ALL=(ALL) ALL\n", 0o644),
-                ("etc/sudoers.d/logonbox", sudoers, 0o644),
-            ];
-            let (_dir, root) = machine(&files);
-            let text = format!(
-                "[logonbox]\ntenant = \"acme\"\n[conversation]\ncode = \"show\"\nannounce = \"{announce}\"\n"
-            );
-            let config = Config::parse(Path::new("/x"), &text, "").unwrap();
-            let place = Place {
-                file: Path::new("/etc/pam.d/sudo").into(),
-                line: Some(1),
-            };
-            let mut report = Report::default();
-            silent_sudo(&root, &place, &config, &mut report);
-            assert_eq!(
-                ids(&report),
-                Vec::from_iter(expected),
-                "{announce} {sudoers}"
-            );
         }
     }
 

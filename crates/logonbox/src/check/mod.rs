@@ -22,6 +22,7 @@ mod service_sections;
 mod services;
 mod sshd;
 mod stacks;
+mod sudo;
 #[cfg(test)]
 mod test_host;
 
@@ -43,6 +44,7 @@ use pam_files::Place;
 use roles::{OURS, file_name};
 use services::Services;
 use stacks::Context;
+use sudo::Sudo;
 
 pub fn run(conf: &Path, args: &cli::Check, out: &mut dyn Write) -> Result<End, Failure> {
     let conf = absolute(conf)?;
@@ -70,7 +72,9 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             "run this as root (sudo) to have it looked at",
         );
     }
-    let services = Services::ask(root, None, &[]);
+    let sudo = Sudo::ask(report);
+    let of_sudo = sudo.as_ref().map(Sudo::services).unwrap_or_default();
+    let services = Services::ask(root, None, &of_sudo);
     let configs = configurations(&services, conf, report);
 
     let mut settings = Vec::new();
@@ -103,7 +107,10 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
                 config: path.and_then(|path| configs.get(&path, &name)),
             };
             sshd::check(settings, &expected, report);
-        } else if services.get("sshd").is_some_and(|sshd| sshd.has_phone()) {
+        } else if services
+            .get("sshd")
+            .is_some_and(services::Service::has_phone)
+        {
             sshd::without_phone(settings, report);
         }
     }
@@ -118,8 +125,11 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         let path = stacks::configuration(service, conf)?;
         Some((service.phone_place(), configs.get(&path, name)?))
     };
-    if let Some((line, config)) = ["sudo", "sudo-i"].into_iter().find_map(config_of) {
-        machine::silent_sudo(root, &line, config, report);
+    if let Some(sudo) = sudo {
+        sudo.check(&services, report);
+        if let Some((line, config)) = of_sudo.iter().find_map(|name| config_of(name)) {
+            sudo.shows_code(&line, config, report);
+        }
     }
     for service in services.with_phone() {
         if let Some((place, config)) = config_of(&service.name) {

@@ -227,16 +227,13 @@ impl Iterator for Words<'_> {
     fn next(&mut self) -> Option<String> {
         const BLANK: [char; 2] = [' ', '\t'];
         self.0 = self.0.trim_start_matches(BLANK);
-        let word = match self.0.strip_prefix('[').map(end_of_brackets) {
-            Some((word, rest)) => {
-                self.0 = rest;
-                word.replace("\\]", "]")
-            }
-            None => {
-                let (word, rest) = self.0.split_once(BLANK).unwrap_or((self.0, ""));
-                self.0 = rest;
-                word.to_owned()
-            }
+        let word = if let Some((word, rest)) = self.0.strip_prefix('[').map(end_of_brackets) {
+            self.0 = rest;
+            word.replace("\\]", "]")
+        } else {
+            let (word, rest) = self.0.split_once(BLANK).unwrap_or((self.0, ""));
+            self.0 = rest;
+            word.to_owned()
         };
         Some(word).filter(|word| !word.is_empty())
     }

@@ -187,14 +187,14 @@ pub struct Services {
 
 impl Services {
     /// Asks about all services that have a file, and about `more`.
-    pub fn ask(root: &Root, helper: Option<&Path>, more: &[&str]) -> Self {
+    pub fn ask(root: &Root, helper: Option<&Path>, more: &BTreeSet<String>) -> Self {
         let mut names = pam_files::names(root);
         for (short, long, _) in PAIRS {
             if names.contains(short) || names.contains(long) {
                 names.extend([short, long].map(str::to_owned));
             }
         }
-        names.extend(more.iter().map(|name| name.to_lowercase()));
+        names.extend(more.iter().cloned());
         let mut libpam = Libpam {
             helper: helper.map_or_else(installed, Path::to_owned),
             root,
@@ -290,15 +290,13 @@ struct Libpam<'r> {
 impl Libpam<'_> {
     /// Asks, and starts the helper again if it has failed before.
     fn ask(&mut self, question: &Question) -> Result<Answer, String> {
-        let stacks = match &mut self.stacks {
-            Some(stacks) => stacks,
-            None => {
-                let stacks = Stacks::open(&self.helper, &self.root.path(Path::new("/")));
-                let mut stacks =
-                    stacks.map_err(|why| format!("{}: {why}", self.helper.display()))?;
-                stacks.set_deadline(DEADLINE);
-                self.stacks.insert(stacks)
-            }
+        let stacks = if let Some(stacks) = &mut self.stacks {
+            stacks
+        } else {
+            let stacks = Stacks::open(&self.helper, &self.root.path(Path::new("/")));
+            let mut stacks = stacks.map_err(|why| format!("{}: {why}", self.helper.display()))?;
+            stacks.set_deadline(DEADLINE);
+            self.stacks.insert(stacks)
         };
         stacks.ask(question).map_err(|why| {
             if !matches!(why, Error::Unanswerable(_)) {

@@ -100,8 +100,9 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         if services.trouble.is_some() {
             continue;
         }
-        let reported =
-            (has_phone || PROGRAMS.contains(&service.name.as_str())) && broken(service, report);
+        let reported = (has_phone
+            || PROGRAMS.contains(&service.name.as_str()) && service.lines.file.is_some())
+            && broken(service, report);
         if !has_phone {
             continue;
         }
@@ -431,10 +432,10 @@ fn in_words(group: &Group) -> Option<Finding> {
 /// Reports the files and modules that libpam cannot read or load. Returns whether it has found some.
 fn broken(service: &Service, report: &mut Report) -> bool {
     let before = report.findings.len();
-    let refused = service.ways().iter().all(|run| run.code != Code::SUCCESS);
+    let nobody = service.ways().iter().all(|run| run.code != Code::SUCCESS);
     let refuses = format!(
         "libpam refuses {}.",
-        if refused {
+        if nobody {
             format!("every login to {}", service.name)
         } else {
             format!("some logins to {}", service.name)
@@ -456,7 +457,7 @@ fn broken(service: &Service, report: &mut Report) -> bool {
     };
     for (path, why) in service.faulty() {
         let name = file_name(path);
-        if !(refused || name == OURS) {
+        if !(nobody || name == OURS) {
             continue;
         }
         let line = service
@@ -506,7 +507,7 @@ fn broken(service: &Service, report: &mut Report) -> bool {
         }
     }
     let resolved = |message: &&String| message.contains("symbol: pam_sm_authenticate");
-    if refused && service.messages.iter().any(|message| resolved(&message)) {
+    if nobody && service.messages.iter().any(|message| resolved(&message)) {
         let what = "An auth line names a module that cannot authenticate".to_owned();
         let advice = "Remove the line: the module is for account or session lines.";
         add("stack-wrong-module", what, advice, None);

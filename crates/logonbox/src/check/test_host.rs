@@ -1,5 +1,6 @@
 //! A directory with PAM files, below which this machine's libpam answers.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::OnceLock;
 use super::files::Root;
 use super::services::Services;
 
-/// The modules that tests name. They are copies of pam_permit.so: doubles stand for them.
+/// The modules that tests name. They are copies of `pam_permit.so`: doubles stand for them.
 const MODULES: [&str; 29] = [
     "pam_acme.so",
     "pam_debug.so",
@@ -121,7 +122,7 @@ pub fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
 
 /// The services of such a host.
 pub fn services(root: &Root) -> Services {
-    let services = Services::ask(root, Some(helper()), &[]);
+    let services = Services::ask(root, Some(helper()), &BTreeSet::new());
     assert_eq!(services.trouble, None);
     services
 }

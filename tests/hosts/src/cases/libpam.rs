@@ -14,6 +14,7 @@ pub const CASES: &[TestCase] = &[
     case("check/false-alarms", false_alarms),
     case("check/other", other),
     case("check/no-helper", no_helper),
+    case("check/sudo", sudo),
 ];
 
 const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
@@ -266,4 +267,47 @@ fn no_helper(_: &mut Machine) {
         let text = format!("{:?}", found.not_checked());
         assert!(text.contains("The PAM stacks"), "{text}");
     }
+}
+
+/// sudo's own settings name the PAM services.
+fn sudo(_: &mut Machine) {
+    let clean = Clean::save();
+    for service in ["sudo", "sudo-i"] {
+        stack(service, service);
+    }
+    sshd_with_phone();
+    let settings = "/etc/sudoers.d/settings";
+    // sudo skips a name with a dot.
+    let skipped = "/etc/sudoers.d/settings.old";
+    fs::write(skipped, "Defaults pam_service=login\n").expect(skipped);
+    is_fine("as it is", &[]);
+    fs::remove_file(skipped).expect(skipped);
+    for (text, severity, id) in [
+        ("Defaults pam_service=nophone", "error", "sudo-service-name"),
+        (
+            "Defaults pam_login_service=nophone",
+            "error",
+            "sudo-service-name",
+        ),
+        (
+            "Defaults:lee pam_service=nophone",
+            "warning",
+            "sudo-service-name",
+        ),
+        ("Defaults !authenticate", "warning", "sudo-asks-nothing"),
+    ] {
+        fs::write(settings, format!("{text}\n")).expect(settings);
+        command("chmod", &["440", settings]);
+        finds(text, severity, id);
+    }
+    // Another service, and the phone is there.
+    fs::write(settings, "Defaults pam_service=pam-of-sudo\n").expect(settings);
+    fs::copy("/etc/pam.d/sudo", "/etc/pam.d/pam-of-sudo").expect("pam-of-sudo");
+    let found = run();
+    let ids: Vec<&str> = found.findings.iter().map(|(_, id)| id.as_str()).collect();
+    assert!(!ids.contains(&"sudo-service-name"), "{:#}", found.document);
+    fs::write(settings, "Defaults:lee !authenticate\n").expect(settings);
+    is_fine("for lee", &["sudo-asks-nothing"]);
+    fs::remove_file(settings).expect(settings);
+    clean.restore();
 }
