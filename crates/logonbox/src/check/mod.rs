@@ -94,6 +94,11 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             .first()
             .filter(|settings| settings.is_after_key())
             .map(|settings| settings.service().to_ascii_lowercase()),
+        named: settings
+            .iter()
+            .map(|settings| settings.service().to_ascii_lowercase())
+            .chain(of_sudo.iter().cloned())
+            .collect(),
     };
     stacks::check(&services, &around, report);
     for settings in &settings {

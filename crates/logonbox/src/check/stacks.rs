@@ -81,6 +81,8 @@ pub struct Context<'s> {
     pub configs: &'s Configs,
     /// The service that sshd asks only after a key.
     pub after_key: Option<String>,
+    /// The services that sshd and sudo ask by their own settings.
+    pub named: BTreeSet<String>,
 }
 
 /// Checks every stack.
@@ -160,7 +162,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
             report.add(Area::Stacks, finding.at(&group.at));
         }
     }
-    whole_host(services, context.root, &asked, report);
+    whole_host(services, context, &asked, report);
 }
 
 /// Reports a service about which libpam has not answered.
@@ -576,7 +578,7 @@ fn check_arguments(service: &Service, arguments: &[String], conf: &Path, report:
 }
 
 /// Reports faults that no single stack shows.
-fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut Report) {
+fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], report: &mut Report) {
     if services.trouble.is_some() {
         return;
     }
@@ -599,7 +601,7 @@ fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut R
     }
     let others: BTreeSet<String> = asked
         .iter()
-        .filter(|name| !PROGRAMS.contains(&name.as_str()))
+        .filter(|name| !(PROGRAMS.contains(&name.as_str()) || context.named.contains(*name)))
         .cloned()
         .collect();
     if let Some(first) = others.first().and_then(|name| services.get(name)) {
@@ -618,8 +620,8 @@ fn whole_host(services: &Services, root: &Root, asked: &[String], report: &mut R
             .at(&first.phone_place()),
         );
     }
-    pairs(services, root, report);
-    left_over(root, report);
+    pairs(services, context.root, report);
+    left_over(context.root, report);
 }
 
 /// Programs with two service names.

@@ -23,6 +23,7 @@ fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
         conf: Path::new(CONF),
         configs: &configs,
         after_key: after_key.then(|| "sshd".to_owned()),
+        named: BTreeSet::new(),
     };
     let mut report = Report::default();
     check(&services(&root), &context, &mut report);
