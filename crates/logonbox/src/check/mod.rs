@@ -141,6 +141,9 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             programs::check(&service.name, config, &place, report);
         }
     }
+    if let Some(polkit) = services.with_phone().find(|one| one.name == "polkit-1") {
+        programs::polkit(root, &polkit.phone_place(), report);
+    }
     if let Some((_, config)) = config_of("login") {
         machine::console(root, config.wait.login_seconds, report);
     }

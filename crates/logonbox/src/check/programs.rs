@@ -1,7 +1,10 @@
 //! Programs that cannot show a prompt and wait for its answer.
 
+use std::path::Path;
+
 use login::config::{Announce, Code, Config, Mode};
 
+use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::Place;
 
@@ -91,10 +94,41 @@ pub fn check(service: &str, config: &Config, place: &Place, report: &mut Report)
     report.add(Area::Stacks, finding.at(place));
 }
 
+/// Where systemd looks for the unit of polkit's helper, the first directory first.
+const UNITS: [&str; 4] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+/// From polkit 127 on, the helper is a service of systemd.
+const POLKIT_UNIT: &str = "polkit-agent-helper@.service";
+
+/// Reports that polkit's helper cannot reach the server. `place` is the line of the stack.
+pub fn polkit(root: &Root, place: &Place, report: &mut Report) {
+    let unit = UNITS
+        .iter()
+        .find_map(|directory| root.read(&Path::new(directory).join(POLKIT_UNIT)).ok());
+    let is_on = |line: &str| {
+        line.trim()
+            .strip_prefix("PrivateNetwork=")
+            .is_some_and(|value| ["1", "on", "true", "yes"].contains(&value.trim()))
+    };
+    if !unit.is_some_and(|unit| unit.lines().any(is_on)) {
+        return;
+    }
+    let finding = Finding::new(
+        Severity::Error,
+        "service-without-network",
+        format!("polkit's helper has no network: {POLKIT_UNIT} has PrivateNetwork=yes"),
+        "The module cannot reach the server from it, and refuses all users there.",
+        "Write /etc/pam.d/polkit-1 with another factor and without this module.",
+    );
+    report.add(Area::Stacks, finding.at(place));
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn place() -> Place {
@@ -148,5 +182,30 @@ mod tests {
         let mut report = Report::default();
         check("vsftpd", &config, &place(), &mut report);
         assert!(report.findings.is_empty());
+    }
+
+    #[test]
+    fn polkit_without_a_network() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::at(dir.path());
+        let found = || {
+            let mut report = Report::default();
+            polkit(&root, &place(), &mut report);
+            report.findings.len()
+        };
+        assert_eq!(found(), 0, "an older polkit");
+        for (directory, text, expected) in [
+            (
+                "usr/lib/systemd/system",
+                "[Service]\nPrivateNetwork=yes\n",
+                1,
+            ),
+            ("etc/systemd/system", "[Service]\n#PrivateNetwork=yes\n", 0),
+        ] {
+            let directory = dir.path().join(directory);
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join(POLKIT_UNIT), text).unwrap();
+            assert_eq!(found(), expected, "{text}");
+        }
     }
 }
