@@ -841,4 +841,20 @@ mod tests {
         let many = listed.repeat(200);
         assert!(!found(&format!("{many}{RIGHT_LINE}")).is_empty());
     }
+
+    /// A password in one of five places, as pam-auth-update writes it.
+    #[test]
+    fn a_long_stack_is_checked() {
+        let mut stack = String::new();
+        for (module, over) in ["krb5", "unix", "winbind", "sss", "ldap"]
+            .iter()
+            .zip((1..6).rev())
+        {
+            stack += &format!("auth [success={over} default=ignore] pam_{module}.so\n");
+        }
+        stack += "auth requisite pam_deny.so\nauth required pam_permit.so\n";
+        stack += "auth optional pam_cap.so\n";
+        stack += RIGHT_LINE;
+        assert_eq!(faults(&stack, PUSH), []);
+    }
 }

@@ -36,7 +36,7 @@ pub const EXAMPLES: [&str; 2] = ["sshd-airlock", "sshd-publickey"];
 /// No service has this name, so libpam takes `other`.
 const NO_SERVICE: &str = "logonbox-no-such-service";
 /// A stack with more ways through it is not checked.
-const MOST_RUNS: usize = 2_000;
+const MOST_RUNS: usize = 20_000;
 /// An answer takes less than a millisecond.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// A stack that calls more modules is not checked.

@@ -11,8 +11,9 @@ use super::files::Root;
 use super::services::Services;
 
 /// The modules that tests name. They are copies of `pam_permit.so`: doubles stand for them.
-const MODULES: [&str; 29] = [
+const MODULES: [&str; 33] = [
     "pam_acme.so",
+    "pam_cap.so",
     "pam_debug.so",
     "pam_deny.so",
     "pam_env.so",
@@ -22,6 +23,8 @@ const MODULES: [&str; 29] = [
     "pam_google_authenticator.so",
     "pam_group.so",
     "pam_keyinit.so",
+    "pam_krb5.so",
+    "pam_ldap.so",
     "pam_limits.so",
     "pam_localuser.so",
     "pam_loginuid.so",
@@ -40,6 +43,7 @@ const MODULES: [&str; 29] = [
     "pam_unix.so",
     "pam_usertype.so",
     "pam_wheel.so",
+    "pam_winbind.so",
     "pam_xauth.so",
 ];
 
