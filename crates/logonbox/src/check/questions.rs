@@ -850,7 +850,13 @@ mod tests {
             .iter()
             .zip((1..6).rev())
         {
-            stack += &format!("auth [success={over} default=ignore] pam_{module}.so\n");
+            stack.extend([
+                "auth [success=",
+                &over.to_string(),
+                " default=ignore] pam_",
+                module,
+                ".so\n",
+            ]);
         }
         stack += "auth requisite pam_deny.so\nauth required pam_permit.so\n";
         stack += "auth optional pam_cap.so\n";
