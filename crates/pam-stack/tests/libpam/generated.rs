@@ -126,8 +126,9 @@ fn random_stacks_have_the_verdicts_of_the_real_modules() {
     assert!(called > asked, "{called} calls");
 }
 
-/// Words and bytes in any order, with which libpam reads on, or stops.
-fn noise(dice: &mut Dice) -> Vec<u8> {
+/// Words and bytes in any order, with which libpam reads on, or stops. A file that includes itself
+/// twice would keep libpam busy for hours, so the caller gives the name of another one.
+fn noise(dice: &mut Dice, file: &[u8]) -> Vec<u8> {
     let long = "x".repeat(1500);
     let pieces: [&[u8]; 40] = [
         b"auth ",
@@ -144,9 +145,9 @@ fn noise(dice: &mut Dice) -> Vec<u8> {
         b"optional ",
         b"include ",
         b"substack ",
-        b"\n@include ",
-        b"one ",
-        b"test ",
+        b"\n@include other ",
+        file,
+        file,
         b"pam_permit.so ",
         b"pam_permit.so\n",
         b"pam_deny.so ",
@@ -186,12 +187,15 @@ fn random_bytes_have_the_verdicts_of_the_real_modules() {
     let mut dice = Dice(2);
     let (mut called, mut crashed) = (0, 0);
     for round in 0..300 {
-        let files = [("one", noise(&mut dice)), ("test", noise(&mut dice))];
+        let files = [
+            ("one", noise(&mut dice, b"nowhere ")),
+            ("test", noise(&mut dice, b"one ")),
+        ];
         for (name, bytes) in &files {
             host.write(name, bytes);
         }
         // Some from the directory of the vendor.
-        host.write("/usr/lib/pam.d/test", noise(&mut dice));
+        host.write("/usr/lib/pam.d/test", noise(&mut dice, b"one "));
         if round % 4 == 0 {
             std::fs::remove_file(host.path("/etc/pam.d/test")).unwrap();
         }
@@ -206,8 +210,8 @@ fn random_bytes_have_the_verdicts_of_the_real_modules() {
                     assert_eq!(answer.code, real, "round {round}: {shown:#?}\n{answer:#?}");
                     called += answer.calls.len();
                 }
-                // libpam itself crashes at some of these files.
-                (Err(Error::Broken(_)), None) => {
+                // libpam itself crashes, for example at `@include` without a name.
+                (Err(Error::Broken(_) | Error::Unanswerable(_)), None) => {
                     stacks = host.stacks();
                     reference = host.reference();
                     crashed += 1;
