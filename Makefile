@@ -33,7 +33,7 @@ SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh packaging/portable pack
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine prepare run)
 # The crates for other programs.
-CLIENTS = bounded-https logonbox-authenticator airlock-iam
+CLIENTS = bounded-https logonbox-authenticator airlock-iam pam-stack
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE = $(TARGET)/release/libpam_logonbox.so
 COMMAND = $(TARGET)/release/logonbox

@@ -1,17 +1,9 @@
-//! Questions, answers, and the protocol of the helper.
-//!
-//! The helper writes one line when it starts, `{"Ok":null}` or `{"Err":"why"}`. Then it reads
-//! [`Question`]s and writes `{"Ok":`[`Answer`]`}` or `{"Err":"why"}`, as JSON, each on one line.
-
-use serde::{Deserialize, Serialize};
+//! Questions and answers.
 
 use crate::Code;
 
-/// The longest line that either side accepts, in bytes.
-pub const MAX_LINE: usize = 1 << 20;
-
 /// The part of a service that is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Facility {
     /// The `auth` lines, through `pam_authenticate`.
     Auth,
@@ -20,7 +12,7 @@ pub enum Facility {
 }
 
 /// What happens if a program calls PAM, and the modules return these codes?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The name that the program gives to `pam_start`. libpam changes it to lower case, and takes
     /// the part after the last `/`.
@@ -61,7 +53,7 @@ impl Question {
 }
 
 /// Gives a code to the calls that it fits. Without a condition it fits every call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Only calls of modules with this file name, for example `pam_unix.so`.
     pub module: Option<String>,
@@ -109,7 +101,7 @@ impl Rule {
 }
 
 /// What libpam did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The code that the program gets. If `pam_start` fails, its code.
     pub code: Code,
@@ -131,7 +123,7 @@ pub struct Answer {
 }
 
 /// A call of a module. Bytes that are not UTF-8 are replaced by U+FFFD.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The file that libpam would load.
     pub path: String,

@@ -7,9 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
-
-use crate::{Answer, Error, MAX_LINE, Question};
+use crate::protocol::{self, MAX_LINE};
+use crate::{Answer, Error, Question};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The part of the helper's standard error that an error quotes, in bytes.
@@ -58,7 +57,7 @@ impl Stacks {
             stderr,
             deadline: DEADLINE,
         };
-        let ready: Result<(), String> = stacks.exchange(&[])?;
+        let ready = stacks.exchange(&[], protocol::read_ready)?;
         ready.map_err(Error::NotReady)?;
         Ok(stacks)
     }
@@ -75,18 +74,21 @@ impl Stacks {
     /// [`Error::Unanswerable`] if the question itself cannot be answered, [`Error::Timeout`] or
     /// [`Error::Broken`] if the helper fails.
     pub fn ask(&mut self, question: &Question) -> Result<Answer, Error> {
-        let mut line = serde_json::to_vec(question)
+        let line = protocol::write_question(question)
             .map_err(|why| Error::Unanswerable(format!("the question cannot be written: {why}")))?;
-        if line.len() >= MAX_LINE {
+        if line.len() > MAX_LINE {
             return Err(Error::Unanswerable("the question is too long".to_owned()));
         }
-        line.push(b'\n');
-        let answer: Result<Answer, String> = self.exchange(&line)?;
+        let answer = self.exchange(&line, protocol::read_answer)?;
         answer.map_err(Error::Unanswerable)
     }
 
     /// Sends a line, and reads one.
-    fn exchange<T: DeserializeOwned>(&mut self, line: &[u8]) -> Result<T, Error> {
+    fn exchange<T>(
+        &mut self,
+        line: &[u8],
+        read: fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Error> {
         let answer = match self.try_exchange(line) {
             Ok(answer) => answer,
             Err(why) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&why.kind()) => {
@@ -95,7 +97,7 @@ impl Stacks {
             }
             Err(why) => return Err(self.broken(&why.to_string())),
         };
-        serde_json::from_slice(&answer).map_err(|why| self.broken(&why.to_string()))
+        read(&answer).map_err(|why| self.broken(&why))
     }
 
     fn try_exchange(&mut self, line: &[u8]) -> io::Result<Vec<u8>> {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use pam_stack::Code;
 use pam_stack::Facility::{Account, Auth};
+use pam_stack::{Code, Error};
 
 use crate::host::{Host, question};
 
@@ -124,6 +124,105 @@ fn random_stacks_have_the_verdicts_of_the_real_modules() {
         "{accepted} of {asked}"
     );
     assert!(called > asked, "{called} calls");
+}
+
+/// Words and bytes in any order, with which libpam reads on, or stops. A file that includes itself
+/// twice would keep libpam busy for hours, so the caller gives the name of another one.
+fn noise(dice: &mut Dice, file: &[u8]) -> Vec<u8> {
+    let long = "x".repeat(1500);
+    let pieces: [&[u8]; 40] = [
+        b"auth ",
+        b"auth ",
+        b"\nauth ",
+        b"\nauth ",
+        b"\n-auth ",
+        b"account ",
+        b"\naccount ",
+        b"password ",
+        b"required ",
+        b"requisite ",
+        b"sufficient ",
+        b"optional ",
+        b"include ",
+        b"substack ",
+        b"\n@include other ",
+        file,
+        file,
+        b"pam_permit.so ",
+        b"pam_permit.so\n",
+        b"pam_deny.so ",
+        b"pam_debug.so ",
+        b"auth=success ",
+        b"auth=ignore\n",
+        b"[success=1 default=ignore] ",
+        b"[default=die] ",
+        b"[success=",
+        b"[",
+        b"]",
+        b"\\]",
+        b"\\",
+        b"\\\n",
+        b"\r\n",
+        b"\n",
+        b"\n",
+        b"\0",
+        b"\t",
+        b"#",
+        b"=99999999999 ",
+        b"\xff\xfe",
+        long.as_bytes(),
+    ];
+    let mut text = Vec::new();
+    for _ in 0..dice.roll(40) {
+        text.extend_from_slice(pieces[dice.roll(pieces.len())]);
+    }
+    text
+}
+
+#[test]
+fn random_bytes_have_the_verdicts_of_the_real_modules() {
+    let host = Host::new(&[]);
+    let mut stacks = host.stacks();
+    let mut reference = host.reference();
+    let mut dice = Dice(2);
+    let (mut called, mut crashed) = (0, 0);
+    for round in 0..300 {
+        let files = [
+            ("one", noise(&mut dice, b"nowhere ")),
+            ("test", noise(&mut dice, b"one ")),
+        ];
+        for (name, bytes) in &files {
+            host.write(name, bytes);
+        }
+        // Some from the directory of the vendor.
+        host.write("/usr/lib/pam.d/test", noise(&mut dice, b"one "));
+        if round % 4 == 0 {
+            std::fs::remove_file(host.path("/etc/pam.d/test")).unwrap();
+        }
+        for facility in [Auth, Account] {
+            let answer = stacks.ask(&question("test", facility));
+            let real = reference.try_ask(facility, "test");
+            let shown = files
+                .each_ref()
+                .map(|(_, bytes)| bytes.escape_ascii().to_string());
+            match (&answer, real) {
+                (Ok(answer), Some(real)) => {
+                    assert_eq!(answer.code, real, "round {round}: {shown:#?}\n{answer:#?}");
+                    called += answer.calls.len();
+                }
+                // libpam itself crashes, for example at `@include` without a name.
+                (Err(Error::Broken(_) | Error::Unanswerable(_)), None) => {
+                    stacks = host.stacks();
+                    reference = host.reference();
+                    crashed += 1;
+                }
+                _ => panic!("round {round}: {shown:#?}\n{answer:#?}\n{real:?}"),
+            }
+        }
+    }
+    assert!(crashed < 60, "{crashed} crashes");
+    // So that not all of them stop at the first line.
+    assert!(called > 100, "{called} calls");
 }
 
 /// Each code, by its name in pam_debug(8).

@@ -29,6 +29,16 @@ fn a_question_that_hangs_ends_at_the_deadline() {
 }
 
 #[test]
+fn a_helper_that_floods_its_standard_error_ends_at_the_deadline() {
+    let host = Host::new(&[]);
+    let flood = "echo null; read question; exec yes >&2";
+    let mut stacks = script(&host, flood).unwrap();
+    stacks.set_deadline(Duration::from_millis(300));
+    let error = stacks.ask(&question("test", Auth)).unwrap_err();
+    assert!(matches!(error, Error::Timeout), "{error}");
+}
+
+#[test]
 fn a_module_that_is_a_fifo_does_not_hang() {
     let host = Host::new(&[("test", "auth required /lib/pam_x.so\n")]);
     fifo(&host.path("/lib/pam_x.so"));
@@ -50,7 +60,7 @@ fn script(host: &Host, text: &str) -> Result<Stacks, Error> {
 fn a_helper_that_fails_is_an_error() {
     let host = Host::new(&[]);
     let asked = |text: &str| {
-        let ready = format!("echo '{{\"Ok\":null}}'; read question; {text}");
+        let ready = format!("echo null; read question; {text}");
         let mut stacks = script(&host, &ready).unwrap();
         stacks.ask(&question("test", Auth)).unwrap_err().to_string()
     };
@@ -68,7 +78,7 @@ fn a_helper_that_fails_is_an_error() {
 
     let started = script(&host, "echo no libpam >&2; exit 127").unwrap_err();
     assert!(started.to_string().contains("no libpam"), "{started}");
-    let with_environment = script(&host, "echo \"{\\\"Err\\\":\\\"home=$HOME\\\"}\"").unwrap_err();
+    let with_environment = script(&host, "echo \"\\\"home=$HOME\\\"\"").unwrap_err();
     assert!(
         with_environment.to_string().ends_with("home="),
         "{with_environment}"
@@ -115,10 +125,19 @@ fn a_question_that_cannot_be_answered_leaves_the_helper_alive() {
     host.module("pam_bare.so", &bare);
     host.write("bare", "auth required pam_bare.so\n");
 
+    // Its tables may be as large as the file, which takes no space on the disk.
+    host.write("/lib/pam_x.so", &bare);
+    let huge = fs::OpenOptions::new()
+        .write(true)
+        .open(host.path("/lib/pam_x.so"));
+    huge.unwrap().set_len(1 << 40).unwrap();
+    host.write("huge", "auth required /lib/pam_x.so\n");
+
     let mut stacks = host.stacks();
     for (service, why) in [
         ("many", "more than 128 modules"),
         ("bare", "no section with dynamic symbols"),
+        ("huge", "more than 256 MiB"),
         ("nul\0", "NUL"),
     ] {
         let error = stacks.ask(&question(service, Auth)).unwrap_err();

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 
 use pam_stack::Facility::Auth;
+use pam_stack::protocol;
 
 use crate::host::{Host, compiled, helper, question};
 
@@ -57,8 +58,9 @@ fn no_record_reaches_the_audit_socket() {
     let host = Host::new(&[("test", LOGGED)]);
     let mut doubles = Command::new(helper());
     doubles.arg(host.root());
-    let question = serde_json::to_string(&question("test", Auth)).unwrap();
-    assert_eq!(sockets(doubles, &format!("{question}\n")), 0);
+    let question = protocol::write_question(&question("test", Auth)).unwrap();
+    let question = String::from_utf8(question).unwrap();
+    assert_eq!(sockets(doubles, &question), 0);
 
     let mut real = Command::new(compiled("reference.c", &["-lpam"]));
     real.arg(host.root());

@@ -1,7 +1,7 @@
 //! Asks the host's own libpam what a stack does. libpam gets doubles instead of modules.
 //!
 //! [`pam_stack::Stacks`] starts this program as `pam-stack-helper ROOT`, and the source of
-//! [`pam_stack::Question`] describes its protocol. This program defines the functions of the C
+//! `pam_stack::protocol` describes its protocol. This program defines the functions of the C
 //! library and of libaudit with which libpam loads modules and leaves traces: see [`doubles`] and
 //! [`traces`]. The dynamic linker takes a function of the program before those of libraries.
 
@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::alarm;
-use pam_stack::{Answer, MAX_LINE, Question};
-use serde::Serialize;
+use pam_stack::Answer;
+use pam_stack::protocol::{self, MAX_LINE};
 
 /// If the caller has died, this ends a question that hangs, for example in a FIFO in /etc/pam.d.
 const LONGEST_SECONDS: u32 = 120;
@@ -29,7 +29,7 @@ const FILES: u64 = 1024;
 
 fn main() -> ExitCode {
     let ready = prepare();
-    if say(&ready).is_err() || ready.is_err() {
+    if say(protocol::write_ready(&ready)).is_err() || ready.is_err() {
         return ExitCode::FAILURE;
     }
     match answer_all() {
@@ -80,20 +80,18 @@ fn answer_all() -> io::Result<()> {
         alarm::set(LONGEST_SECONDS);
         let answer = answer(&line);
         alarm::cancel();
-        say(&answer)?;
+        say(protocol::write_answer(&answer))?;
     }
 }
 
 fn answer(line: &[u8]) -> Result<Answer, String> {
-    let question: Question =
-        serde_json::from_slice(line).map_err(|why| format!("not understood: {why}"))?;
+    let question = protocol::read_question(line)?;
     stage::begin(question.clone());
     let outcome = libpam::ask(&question);
     stage::end(outcome)
 }
 
-fn say<T: Serialize>(reply: &Result<T, String>) -> io::Result<()> {
-    let mut line = serde_json::to_vec(reply)?;
-    line.push(b'\n');
+fn say(line: Result<Vec<u8>, String>) -> io::Result<()> {
+    let line = line.map_err(io::Error::other)?;
     io::stdout().lock().write_all(&line)
 }

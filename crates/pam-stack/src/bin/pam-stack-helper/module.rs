@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::fs::{File, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -14,6 +14,9 @@ use object::{Architecture, Endianness};
 type Machine = (Architecture, Endianness);
 
 static THIS_MACHINE: OnceLock<Machine> = OnceLock::new();
+
+/// A larger file is not read: its tables may be as large as the file, and are kept in memory.
+const LARGEST: u64 = 256 << 20;
 
 /// The functions of a module that libpam looks for.
 const FUNCTIONS: [&str; 6] = [
@@ -100,7 +103,19 @@ impl Module {
         if !metadata.is_file() {
             return Err(refused(&"not a regular file"));
         }
-        let file = ReadCache::new(File::open(path).map_err(|why| refused(&why))?);
+        if metadata.len() > LARGEST {
+            return Err(Unusable::Unreadable(format!(
+                "{name} has more than {} MiB",
+                LARGEST >> 20
+            )));
+        }
+        // The file may have changed into a FIFO.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)
+            .map_err(|why| refused(&why))?;
+        let file = ReadCache::new(file);
         let file = object::File::parse(&file).map_err(|why| refused(&why))?;
         if file.kind() != ObjectKind::Dynamic {
             return Err(refused(&"not a shared object"));
