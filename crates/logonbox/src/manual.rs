@@ -10,6 +10,7 @@ use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use login::args::DEFAULT_PATH;
 use login::pins::DIRECTORY;
 
+use crate::check::ids;
 use crate::cli::{Cli, EXAMPLES, EXIT_STATUS};
 use crate::end::{End, Failure};
 
@@ -35,14 +36,15 @@ pub fn run(out: &mut dyn Write) -> Result<End, Failure> {
     roff.control("SH", ["DESCRIPTION"]);
     roff.text(paragraph(
         "The administrator's command for pam_logonbox(8), a PAM module. It uses the module's own code, \
-         so that what it explains is what the module does.",
+         so that it explains the module's real behaviour.",
     ));
     commands(&mut roff, &command);
+    findings(&mut roff);
     list(&mut roff, "FILES", &files(), |path| italic(path));
     list(&mut roff, "EXIT STATUS", &EXIT_STATUS, |status| {
         bold(status)
     });
-    let last = "A login that a signal has ended ends the command with that signal.";
+    let last = "If a signal ends a login, the same signal ends the command.";
     roff.control("PP", []).text([roman(last)]);
     list(&mut roff, "EXAMPLES", &EXAMPLES, |line| bold(line));
     roff.control("SH", ["SEE ALSO"]);
@@ -143,8 +145,11 @@ fn value(arg: &Arg) -> String {
 
 /// One-line help has no full stop at its end. A manual page needs whole sentences.
 fn text(roff: &mut Roff, help: Option<&StyledStr>) {
-    let help = help.map_or_else(String::new, ToString::to_string);
-    for (place, part) in help.split("\n\n").enumerate() {
+    paragraphs(roff, &help.map_or_else(String::new, ToString::to_string));
+}
+
+fn paragraphs(roff: &mut Roff, text: &str) {
+    for (place, part) in text.split("\n\n").enumerate() {
         if place > 0 {
             roff.control("PP", []);
         }
@@ -179,6 +184,35 @@ fn paragraph(text: &str) -> Vec<Inline> {
         }
     }
     inlines
+}
+
+const FINDINGS: &str = "\
+The command `check` reports findings, and the things that it checked or could not check. Each \
+finding has an id in brackets, for scripts. An id never changes its meaning.
+
+With `--json`, the report is one JSON object. Its members are `version` (of this command), `host` \
+(the host's name), `findings` (the errors and warnings), `notes` and `checked`.
+
+Each finding and each note has the members `id`, `severity` (error, warning or note), `area` (one \
+of the headings below), `what` (the problem), `why` (its effect), `do` (the next step), `file` and \
+`line`. The last two are null if the finding has no place.
+
+Each entry of `checked` has the members `area`, `what` and `not_checked`. The last one is the \
+reason if it could not be checked, and null otherwise.
+
+These are the ids, with their severities.";
+
+fn findings(roff: &mut Roff) {
+    roff.control("SH", ["FINDINGS"]);
+    paragraphs(roff, FINDINGS);
+    for (heading, rows) in ids::by_area() {
+        roff.control("SS", [heading]);
+        for (id, sentence) in rows {
+            roff.control("TP", []);
+            roff.text([bold(id)]);
+            roff.text(paragraph(&sentence));
+        }
+    }
 }
 
 fn files() -> [(&'static str, &'static str); 2] {

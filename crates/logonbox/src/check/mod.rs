@@ -8,6 +8,7 @@ mod directories;
 mod exemptions;
 mod files;
 mod finding;
+pub mod ids;
 mod machine;
 mod modules;
 mod pam_files;
