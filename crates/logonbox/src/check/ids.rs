@@ -40,6 +40,7 @@ fn rows(area: Area) -> &'static [Row] {
         Stacks => &[
             ("module-missing", E, "libpam cannot load a module."),
             ("service-cannot-prompt", W, "A program cannot show the prompts that the configuration needs."),
+            ("service-without-network", E, "A program that asks the module cannot reach the server."),
             ("stack-account-refuses", E, "The account lines refuse users whom each module accepts."),
             ("stack-asks-after-refusal", W, "The stack goes on to ask users after a refusal."),
             ("stack-bad-argument", E, "The module does not know an argument."),
@@ -123,6 +124,8 @@ fn rows(area: Area) -> &'static [Row] {
             ("module-writable", E, "Users other than root can change the module's file."),
             ("selinux-policy-missing", E, "SELinux is enforcing, but the package's policy is not installed."),
             ("selinux-port", E, "SELinux does not allow sshd or login to connect to the server's port."),
+            ("sudo-asks-nothing", W_N, "sudo asks users for neither password nor phone."),
+            ("sudo-service-name", E_W, "sudo asks a PAM service without the module."),
             ("sudo-shows-no-code", N, "sudo does not show the announcement and its code."),
         ],
     }
@@ -148,10 +151,12 @@ mod tests {
     use super::*;
 
     /// Other words with a hyphen in the files that make findings.
-    const OTHERS: [&str; 5] = [
+    const OTHERS: [&str; 7] = [
         "gssapi-keyex",
         "gssapi-with-mic",
         "keyboard-interactive",
+        "sudo-i",
+        "sudo-rs",
         "x-same-domain",
         "xrdp-sesman",
     ];
