@@ -12,7 +12,14 @@ pub const MAX_LINE: usize = 1 << 20;
 type WireRule = (Option<String>, Option<Vec<String>>, Option<usize>, i32);
 type WireQuestion = (String, String, bool, i32, Vec<WireRule>, i32);
 type WireCall = (String, Vec<String>, i32);
-type WireAnswer = (i32, bool, Vec<WireCall>, Vec<String>, Vec<String>);
+type WireAnswer = (
+    i32,
+    bool,
+    Vec<WireCall>,
+    Vec<String>,
+    Vec<(String, String)>,
+    Vec<String>,
+);
 
 fn line(json: serde_json::Result<Vec<u8>>) -> Result<Vec<u8>, String> {
     let mut line = json.map_err(|why| why.to_string())?;
@@ -84,6 +91,7 @@ pub fn write_answer(answer: &Result<Answer, String>) -> Result<Vec<u8>, String> 
                 .map(|call| (call.path, call.arguments, call.code.0))
                 .collect(),
             answer.lines,
+            answer.refused,
             answer.messages,
         )
     });
@@ -100,11 +108,12 @@ pub fn read_answer(line: &[u8]) -> Result<Result<Answer, String>, String> {
         code: Code(code),
     };
     match (wire, why) {
-        (Some((code, started, calls, lines, messages)), None) => Ok(Ok(Answer {
+        (Some((code, started, calls, lines, refused, messages)), None) => Ok(Ok(Answer {
             code: Code(code),
             started,
             calls: calls.into_iter().map(call).collect(),
             lines,
+            refused,
             messages,
         })),
         (None, Some(why)) => Ok(Err(why)),

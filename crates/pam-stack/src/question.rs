@@ -115,6 +115,10 @@ pub struct Answer {
     /// whose module libpam cannot use are missing here: see `messages`. Empty if libpam stops
     /// reading at a mistake.
     pub lines: Vec<String>,
+    /// The module files that libpam could not load in any directory, each with the reason. This is
+    /// about all lines of the service and of `other`. libpam logs nothing about lines that begin
+    /// with `-`.
+    pub refused: Vec<(String, String)>,
     /// The lines that libpam would have written to the log, for example about a line that it
     /// cannot read, or a module that it cannot load. Their texts depend on libpam's version. They
     /// are also about the other facilities, and about the service `other`, which libpam always

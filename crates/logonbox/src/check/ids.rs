@@ -44,6 +44,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("service-without-network", E, "A program that asks the module cannot reach the server."),
             ("stack-account-refuses", E, "The account lines refuse users whom each module accepts."),
             ("stack-asks-after-refusal", W, "The stack goes on to ask users after a refusal."),
+            ("stack-asks-nothing", E_W, "The stack accepts users without any factor."),
             ("stack-bad-argument", E, "The module does not know an argument."),
             ("stack-example-name", W, "A file has the name of an example, which no program uses."),
             ("stack-exempt-nothing-left", E_W, "No line of the stack accepts exempt users."),

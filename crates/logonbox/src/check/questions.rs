@@ -57,6 +57,8 @@ pub enum Fault {
     NoPasswordInStack,
     /// A user for whom the first factor is not set up needs the phone alone.
     FirstFactorMayBeMissing,
+    /// The stack accepts a user before any module has asked for a factor.
+    NothingAsked,
 }
 
 /// A fault at a line.
@@ -147,8 +149,11 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
         let meets = |call: &Call| {
             let place = conditions.iter().position(|known| same(known, call));
             place.is_none_or(|place| {
-                let holds = holds >> place & 1 == 1;
-                holds == call.module.role.right.contains(&call.code)
+                if holds >> place & 1 == 1 {
+                    call.is_one_of(&call.module.role.right)
+                } else {
+                    call.is_one_of(&call.module.role.wrong)
+                }
             })
         };
         let runs = service.ways().iter().filter(|run| {
@@ -238,20 +243,20 @@ impl<'s> Questions<'s> {
     fn fits(&self, call: &Call, phone: &[Code], answers: Answers) -> bool {
         let role = &call.module.role;
         if call.kind() == Kind::Phone {
-            return phone.contains(&call.code);
+            return call.is_one_of(phone);
         }
         if call.kind() == Kind::Unknown && self.unknown == Unknown::Bystander {
-            return call.code == Code::IGNORE;
+            return call.is_one_of(IGNORED);
         }
         // The other codes of an unknown module are those of a first factor.
-        let without = || call.kind() != Kind::Unknown && role.without.contains(&call.code);
+        let without = || call.kind() != Kind::Unknown && call.is_one_of(&role.without);
         match answers {
             _ if !self.is_factor(call) => true,
             Answers::Right => {
-                role.right.contains(&call.code) || call.code == Code::AUTH_ERR || without()
+                call.is_one_of(&role.right) || call.is_one_of(&[Code::AUTH_ERR]) || without()
             }
-            Answers::Wrong => role.wrong.contains(&call.code),
-            Answers::Missing => role.wrong.contains(&call.code) || without(),
+            Answers::Wrong => call.is_one_of(&role.wrong),
+            Answers::Missing => call.is_one_of(&role.wrong) || without(),
         }
     }
 
@@ -285,13 +290,15 @@ impl<'s> Questions<'s> {
                 if trace.rang.is_some() {
                     trace.asked_after = Some(call);
                 }
-                if call.code == Code::SUCCESS {
+                if call.is_one_of(YES) {
                     trace.yes = Some(call);
                 } else {
                     trace.no = Some(call);
                 }
                 let role = &call.module.role;
-                if role.without.contains(&call.code) && !role.wrong.contains(&call.code) {
+                let missing =
+                    |code: &&Code| role.without.contains(code) && !role.wrong.contains(code);
+                if call.codes.iter().any(|code| missing(&code)) {
                     trace.missing = Some(call);
                 }
             }
@@ -365,7 +372,13 @@ impl<'s> Questions<'s> {
             .iter()
             .find(|trace| trace.is_in() && trace.rang.is_none())
         {
-            faults.push(self.found(Fault::PhoneSkipped, self.leads_past(trace.run)));
+            let asks = trace.yes.is_some() || trace.no.is_some() || self.situation.after_key;
+            let fault = if asks {
+                Fault::PhoneSkipped
+            } else {
+                Fault::NothingAsked
+            };
+            faults.push(self.found(fault, self.leads_past(trace.run)));
         }
         let first_needed = !self.situation.airlock && !self.situation.after_key;
         let alone = |trace: &&Trace<'_>| trace.is_in() && trace.rang.is_some();

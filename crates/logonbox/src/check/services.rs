@@ -36,7 +36,7 @@ pub const EXAMPLES: [&str; 2] = ["sshd-airlock", "sshd-publickey"];
 /// No service has this name, so libpam takes `other`.
 const NO_SERVICE: &str = "logonbox-no-such-service";
 /// A stack with more ways through it is not checked.
-const MOST_RUNS: usize = 20_000;
+const MOST_RUNS: usize = 5_000;
 /// An answer takes less than a millisecond.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// A stack that calls more modules is not checked.
@@ -57,11 +57,12 @@ impl Module {
     }
 }
 
-/// A call of a module, and its code.
+/// A call of a module.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub module: Rc<Module>,
-    pub code: Code,
+    /// Its code. If there are several, libpam treats them alike. Success is always alone.
+    pub codes: Vec<Code>,
     /// How often the same module was called before with the same arguments.
     pub nth: usize,
 }
@@ -69,6 +70,11 @@ pub struct Call {
 impl Call {
     pub fn kind(&self) -> Kind {
         self.module.role.kind
+    }
+
+    /// Whether its code can be one of these.
+    pub fn is_one_of(&self, codes: &[Code]) -> bool {
+        self.codes.iter().any(|code| codes.contains(code))
     }
 }
 
@@ -92,6 +98,8 @@ pub struct Service {
     pub is_read: bool,
     /// What libpam writes to the log about its files.
     pub messages: Vec<String>,
+    /// The modules that libpam cannot load, with the reasons.
+    pub faulty: Vec<(String, String)>,
     /// All ways through the `auth` lines, for each code that the modules can return. An error if
     /// libpam does not answer. Empty if the service is of no interest.
     pub runs: Result<Vec<Run>, String>,
@@ -102,24 +110,11 @@ pub struct Service {
 impl Service {
     /// Whether an `auth` line names our module. If libpam cannot read the service, its files tell.
     pub fn has_phone(&self) -> bool {
-        let faulty = || self.faulty().any(|(path, _)| file_name(path) == OURS);
-        let unread = || !self.is_read && !self.phones().is_empty();
-        self.modules.iter().any(|path| file_name(path) == OURS) || faulty() || unread()
-    }
-
-    /// The modules that libpam cannot load, with the reasons.
-    pub fn faulty(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut why = "";
-        self.messages.iter().filter_map(move |message| {
-            // libpam/pam_handlers.c, _pam_load_module()
-            if let Some((_, reason)) = message.split_once("unable to dlopen(") {
-                why = reason
-                    .split_once("): ")
-                    .map_or(reason, |(_, reason)| reason);
-            }
-            let (_, path) = message.split_once("adding faulty module: ")?;
-            Some((path, why))
-        })
+        let mut loaded = self.modules.iter();
+        let mut faulty = self.faulty.iter();
+        loaded.any(|path| file_name(path) == OURS)
+            || faulty.any(|(path, _)| is_ours(path))
+            || (!self.is_read && !self.phones().is_empty())
     }
 
     /// The runs, if libpam has answered.
@@ -210,6 +205,7 @@ impl Services {
                     started: false,
                     calls: Vec::new(),
                     lines: Vec::new(),
+                    refused: Vec::new(),
                     messages: Vec::new(),
                 }
             }
@@ -264,6 +260,12 @@ fn installed() -> PathBuf {
     above.join("libexec/pam_logonbox").join(NAME)
 }
 
+/// Whether this names our module, perhaps without its ending.
+pub fn is_ours(path: &str) -> bool {
+    let name = file_name(path);
+    name.strip_suffix(".so").unwrap_or(name) == "pam_logonbox"
+}
+
 fn question(service: &str) -> Question {
     Question::new(service, Facility::Auth, Code::SUCCESS)
 }
@@ -275,6 +277,7 @@ fn unanswered(name: &str, lines: Lines, why: String) -> Service {
         modules: Vec::new(),
         is_read: false,
         messages: Vec::new(),
+        faulty: Vec::new(),
         runs: Err(why),
         account: Code::SUCCESS,
     }
@@ -319,6 +322,12 @@ impl Libpam<'_> {
             }
             all
         };
+        let mut faulty = first.refused;
+        let named = |path: &str| {
+            let mut names = lines.all.iter().map(|line| file_name(&line.module));
+            names.any(|name| name == file_name(path))
+        };
+        faulty.retain(|one| named(&one.0) || !other.refused.contains(one));
         let own_modules = own(first.lines, &other.lines);
         let mut service = Service {
             name: name.to_owned(),
@@ -334,6 +343,7 @@ impl Libpam<'_> {
             } else {
                 first.messages
             },
+            faulty,
             runs: Ok(Vec::new()),
             account: Code::SUCCESS,
         };
@@ -341,7 +351,8 @@ impl Libpam<'_> {
             service.runs = self.runs(name);
         }
         if service.runs.as_ref().is_ok_and(|runs| !runs.is_empty()) && first.started {
-            let account = Question::new(name, Facility::Account, Code::SUCCESS);
+            let account = Question::new(name, Facility::Account, Code::SUCCESS)
+                .rule(Rule::module("pam_deny.so", Code::AUTH_ERR));
             match self.ask(&account) {
                 Ok(answer) => service.account = answer.code,
                 Err(why) => service.runs = Err(why),
@@ -355,14 +366,12 @@ impl Libpam<'_> {
     fn runs(&mut self, service: &str) -> Result<Vec<Run>, String> {
         let mut modules: BTreeMap<(String, Vec<String>), Rc<Module>> = BTreeMap::new();
         let mut runs: Vec<Run> = Vec::new();
-        let mut open = vec![Vec::new()];
-        while let Some(mut codes) = open.pop() {
+        let mut open: Vec<Vec<Vec<Code>>> = vec![Vec::new()];
+        while let Some(mut first) = open.pop() {
             if runs.len() >= MOST_RUNS {
                 return Err(format!("there are more than {MOST_RUNS} ways through it"));
             }
-            let asked = (0..).zip(&codes).map(|(nth, code)| Rule::nth(nth, *code));
-            let question = asked.fold(question(service), Question::rule);
-            let answer = self.ask(&question)?;
+            let answer = self.ask(&after(service, &first, None, Code::SUCCESS))?;
             if answer.calls.len() > MOST_CALLS {
                 return Err(format!("it calls more than {MOST_CALLS} modules"));
             }
@@ -379,26 +388,28 @@ impl Libpam<'_> {
                 });
                 let same = |call: &&Call| Rc::ptr_eq(&call.module, module);
                 let nth = calls.iter().filter(same).count();
-                if calls.len() >= codes.len() {
+                if calls.len() >= first.len() {
                     // The same condition holds again.
-                    let known = calls.iter().find(same).map(|call| vec![call.code]);
-                    let all = known
-                        .filter(|_| module.role.kind == Kind::Condition)
-                        .unwrap_or_else(|| module.role.codes());
-                    for code in all.iter().filter(|code| **code != Code::SUCCESS) {
-                        let mut next = codes.clone();
-                        next.push(*code);
+                    let known = calls.iter().find(same).map(|call| call.codes.clone());
+                    let all = match known {
+                        Some(known) if module.role.kind == Kind::Condition => vec![known],
+                        _ => self.alike(service, &first, module.role.codes())?,
+                    };
+                    let success = [Code::SUCCESS];
+                    for codes in all.iter().filter(|codes| ***codes != success) {
+                        let mut next = first.clone();
+                        next.push(codes.clone());
                         open.push(next);
                     }
-                    if !all.contains(&Code::SUCCESS) {
+                    if !all.iter().any(|codes| **codes == success) {
                         ends = false;
                         break;
                     }
-                    codes.push(Code::SUCCESS);
+                    first.push(success.to_vec());
                 }
                 calls.push(Call {
                     module: Rc::clone(module),
-                    code: call.code,
+                    codes: first.get(calls.len()).cloned().unwrap_or_default(),
                     nth,
                 });
             }
@@ -411,4 +422,48 @@ impl Libpam<'_> {
         }
         Ok(runs)
     }
+
+    /// Puts the codes of the next call together that libpam treats alike. It is asked about each
+    /// of them twice: all later modules return `PAM_SUCCESS`, or all return `PAM_IGNORE`.
+    fn alike(
+        &mut self,
+        service: &str,
+        first: &[Vec<Code>],
+        codes: Vec<Code>,
+    ) -> Result<Vec<Vec<Code>>, String> {
+        if codes.len() <= 2 {
+            return Ok(codes.into_iter().map(|code| vec![code]).collect());
+        }
+        let mut all: Vec<(_, Vec<Code>)> = Vec::new();
+        for code in codes {
+            let mut ways = Vec::new();
+            for later in [Code::SUCCESS, Code::IGNORE] {
+                let answer = self.ask(&after(service, first, Some(code), later))?;
+                // A module's code may become that of the stack.
+                let end = Some(answer.code).filter(|end| *end != code || code == Code::SUCCESS);
+                let calls = answer.calls.into_iter().skip(first.len().saturating_add(1));
+                let calls: Vec<_> = calls.map(|call| (call.path, call.arguments)).collect();
+                ways.push((end, calls));
+            }
+            // Tests tell success from all other codes.
+            let key = (code == Code::SUCCESS, ways);
+            match all.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, codes)) => codes.push(code),
+                None => all.push((key, vec![code])),
+            }
+        }
+        Ok(all.into_iter().map(|(_, codes)| codes).collect())
+    }
+}
+
+/// The question in which the first calls return these codes, the next one `code`, and all later
+/// ones `later`.
+fn after(service: &str, first: &[Vec<Code>], code: Option<Code>, later: Code) -> Question {
+    let mut question = question(service);
+    question.otherwise = later;
+    let first = first.iter().filter_map(|codes| codes.first().copied());
+    let asked = (0..).zip(first.chain(code));
+    asked.fold(question, |question, (nth, code)| {
+        question.rule(Rule::nth(nth, code))
+    })
 }

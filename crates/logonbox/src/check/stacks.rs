@@ -10,7 +10,7 @@ use login::config::{Mode, OnUnavailable, Password};
 use pam_stack::Code;
 
 use super::configuration::Configs;
-use super::files::Root;
+use super::files::{ReadError, Root};
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::{self, Place, SINGLE_FILE, has_file};
 use super::questions::{Fault, Occurrence, Situation, ask};
@@ -104,7 +104,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         }
         let reported = (has_phone
             || PROGRAMS.contains(&service.name.as_str()) && service.lines.file.is_some())
-            && broken(service, report);
+            && broken(service, context.root, report);
         if !has_phone {
             continue;
         }
@@ -304,6 +304,16 @@ fn in_words(group: &Group) -> Option<Finding> {
             format!("In {services}, {who} is not asked for these users."),
             "If that is not intended, remove the line. An exemption in [policy] also leaves a line in the log.".to_owned(),
         ),
+        Fault::NothingAsked => (
+            some(Error, Warning),
+            "stack-asks-nothing",
+            format!("The stack accepts users without any factor: {line}"),
+            format!(
+                "In {services}, {} get in without a password and without {who}.",
+                if occurrence.always { "all users" } else { "some users" }
+            ),
+            "Remove the line, or let the stack go on to the password and the module.".to_owned(),
+        ),
         Fault::PhoneInsteadOfPassword => (
             some(Error, Warning),
             "stack-phone-instead-of-password",
@@ -432,7 +442,7 @@ fn in_words(group: &Group) -> Option<Finding> {
 }
 
 /// Reports the files and modules that libpam cannot read or load. Returns whether it has found some.
-fn broken(service: &Service, report: &mut Report) -> bool {
+fn broken(service: &Service, root: &Root, report: &mut Report) -> bool {
     let before = report.findings.len();
     let nobody = service.ways().iter().all(|run| run.code != Code::SUCCESS);
     let refuses = format!(
@@ -457,9 +467,10 @@ fn broken(service: &Service, report: &mut Report) -> bool {
         let finding = Finding::new(Severity::Error, id, what, refuses.clone(), advice);
         report.add(Area::Stacks, finding.at(&place));
     };
-    for (path, why) in service.faulty() {
+    for (path, why) in &service.faulty {
         let name = file_name(path);
-        if !(nobody || name == OURS) {
+        // Usually ours with a typing mistake.
+        if !(nobody || name.contains("logon")) {
             continue;
         }
         let line = service
@@ -487,19 +498,29 @@ fn broken(service: &Service, report: &mut Report) -> bool {
     ];
     let advice = "Correct the line. Keep a root shell open while you do so.";
     let messages: BTreeSet<&String> = service.messages.iter().collect();
+    let is_root = nix::unistd::geteuid().is_root();
+    let mut unread_files = Vec::new();
     for message in messages {
         let said = for_log(message);
         if let Some((_, path)) = message.split_once("unable to open config for ") {
-            let what = format!(
-                "An include names {}, which libpam cannot open",
-                for_log(path)
-            );
             let includes = &service.lines.includes;
             let line = includes
                 .iter()
                 .find(|(name, _)| file_name(name) == file_name(path))
                 .map(|(_, place)| place);
-            add("stack-include-missing", what, advice, line);
+            let shown = for_log(path);
+            match root.read(Path::new(path)) {
+                // libpam has run out of file descriptors.
+                Ok(_) => {
+                    let what = format!("Files include each other without end: {shown}");
+                    add("stack-loop", what, advice, line);
+                }
+                Err(ReadError::Other(_)) if !is_root => unread_files.push(shown),
+                Err(_) => {
+                    let what = format!("An include names {shown}, which libpam cannot open");
+                    add("stack-include-missing", what, advice, line);
+                }
+            }
         } else if message.contains("maximum level") {
             let what = format!("Files include each other without end: {said}");
             add("stack-loop", what, advice, None);
@@ -507,6 +528,12 @@ fn broken(service: &Service, report: &mut Report) -> bool {
             let what = format!("libpam cannot read a line: {said}");
             add("stack-syntax", what, advice, service.lines.odd.as_ref());
         }
+    }
+    if !unread_files.is_empty() {
+        let what = format!("The stack of {}", service.name);
+        let why = format!("only root may read {}", unread_files.join(", "));
+        report.skipped(Area::Stacks, what, why);
+        return true;
     }
     let resolved = |message: &&String| message.contains("symbol: pam_sm_authenticate");
     if nobody && service.messages.iter().any(|message| resolved(&message)) {

@@ -85,6 +85,15 @@ fn a_dash_only_keeps_the_missing_module_out_of_the_log() {
     assert_eq!(code, Code::MODULE_UNKNOWN);
     assert_eq!(calls, ["pam_permit.so"]);
     assert_eq!(messages, "");
+
+    // The answer has it, and not what another directory has.
+    let lines = format!("-auth optional {X}\nauth required pam_permit.so\n");
+    let answer = Host::new(&[("test", &lines)]).agreed(Auth);
+    let [(path, why)] = answer.refused.as_slice() else {
+        panic!("{:?}", answer.refused);
+    };
+    assert_eq!(path, X);
+    assert!(why.contains("No such file"), "{why}");
 }
 
 #[test]

@@ -188,6 +188,11 @@ impl Unit {
         }
         for file in files {
             let path = Path::new(file.trim_start_matches('-'));
+            // systemd expands these, and this command does not.
+            if file.contains(['*', '?', '[', '%']) {
+                unit.unknown = Some(format!("EnvironmentFile={file} is not followed"));
+                continue;
+            }
             match root.read(path) {
                 Ok(text) => unit.variables.extend(environment(&text)),
                 Err(ReadError::Missing) => {}

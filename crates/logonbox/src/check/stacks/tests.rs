@@ -48,6 +48,38 @@ fn mistakes_are_found_where_they_are() {
             vec![("pam.d/sshd", "@include common-auth\n")],
             vec!["warning stack-none -:-"],
         ),
+        // libpam logs nothing of a line that begins with a dash.
+        (
+            vec![(
+                "pam.d/sshd",
+                "@include common-auth\n-auth optional /lib/pam_logonbox.so\n",
+            )],
+            vec!["error module-missing /etc/pam.d/sshd:2"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                "@include common-auth\nauth optional pam_logonbx.so\n",
+            )],
+            vec![
+                "error module-missing /etc/pam.d/sshd:2",
+                "warning stack-none -:-",
+            ],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}account required pam_deny.so\n"),
+            )],
+            vec!["error stack-account-refuses /etc/pam.d/sshd:-"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("auth sufficient pam_permit.so\n{GOOD}"),
+            )],
+            vec!["error stack-asks-nothing /etc/pam.d/sshd:1"],
+        ),
         (
             vec![(
                 "pam.d/sshd",
@@ -223,6 +255,7 @@ fn faults_are_put_into_words() {
         Fault::AskedAfterRefusal,
         Fault::NoPasswordInStack,
         Fault::FirstFactorMayBeMissing,
+        Fault::NothingAsked,
     ] {
         let finding = in_words(&group(fault, false, None)).unwrap();
         assert!(ids.insert(finding.id), "{finding:?}");

@@ -21,6 +21,7 @@ pub struct Stage {
     modules: Vec<Arc<Module>>,
     calls: Vec<Call>,
     lines: Vec<String>,
+    refused: Vec<(String, String)>,
     messages: Vec<String>,
     /// For the next dlerror(3).
     error: Option<CString>,
@@ -43,6 +44,7 @@ pub fn begin(question: Question) {
         modules: Vec::new(),
         calls: Vec::new(),
         lines: Vec::new(),
+        refused: Vec::new(),
         messages: Vec::new(),
         error: None,
         told: CString::default(),
@@ -52,7 +54,17 @@ pub fn begin(question: Question) {
 
 /// What libpam has done since [`begin`], with this outcome.
 pub fn end(outcome: Result<Outcome, String>) -> Result<Answer, String> {
-    let stage = lock().take().ok_or("no question")?;
+    let mut stage = lock().take().ok_or("no question")?;
+    // libpam looks for a module in several directories.
+    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    let loaded: Vec<_> = stage
+        .modules
+        .iter()
+        .map(|module| name(&module.path))
+        .collect();
+    stage
+        .refused
+        .retain(|(path, _)| !loaded.contains(&name(path)));
     match stage.trouble {
         Some(trouble) => Err(trouble),
         None => outcome.map(|Outcome { code, started }| Answer {
@@ -60,6 +72,7 @@ pub fn end(outcome: Result<Outcome, String>) -> Result<Answer, String> {
             started,
             calls: stage.calls,
             lines: stage.lines,
+            refused: stage.refused,
             messages: stage.messages,
         }),
     }
@@ -84,6 +97,12 @@ impl Stage {
                 Some(slot)
             }
             Err(Unusable::Refused(why)) => {
+                if self.refused.len() < MOST_MODULES {
+                    let path = path.to_string_lossy().into_owned();
+                    self.refused.push((path, why.clone()));
+                } else {
+                    self.give_up(format!("more than {MOST_MODULES} missing modules"));
+                }
                 self.fail(why);
                 None
             }
