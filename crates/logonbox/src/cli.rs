@@ -10,37 +10,34 @@ use login::pins::DIRECTORY;
 
 /// Command lines, and what they are for.
 pub const EXAMPLES: [(&str, &str); 6] = [
-    (
-        "logonbox check",
-        "what is wrong on this host, and what to do",
-    ),
+    ("logonbox check", "find errors on this host, and what to do"),
     (
         "logonbox check --user lee",
-        "the same, and lee's account and phones",
+        "the same, with lee's account and phones",
     ),
     (
         "logonbox login lee --service sshd",
-        "a login as sshd would have it, without sshd",
+        "a login with the settings for sshd, without sshd",
     ),
     (
         "logonbox keys lee@acme.com",
-        "the keys of an account, and which phone rings",
+        "the keys of an account, and the phone that rings",
     ),
     (
         "logonbox pin lee@acme.com",
-        "trust these keys, and no others",
+        "trust the account's present keys, and no others",
     ),
-    ("logonbox config", "every setting, and where it comes from"),
+    ("logonbox config", "all settings, and the origin of each"),
 ];
 
-/// What the command ends with, and why.
+/// The exit status of the command, and its reason.
 pub const EXIT_STATUS: [(&str, &str); 4] = [
-    ("0", "nothing to say, or the login was approved"),
-    ("1", "something is wrong, or the login was not approved"),
+    ("0", "no errors and no warnings, or the login was approved"),
+    ("1", "an error was found, or the login was not approved"),
     ("2", "the command line is wrong"),
     (
         "3",
-        "only warnings, or not all could be checked, or the module takes no part in the login",
+        "only warnings, or something not checked, or the module returns PAM_IGNORE",
     ),
 ];
 
@@ -73,55 +70,62 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look for everything that would lock people out, or let them in without their phone.
+    /// Find errors that lock users out, or admit them without their phone.
     ///
-    /// The configuration and the names in it; the stacks of PAM that name the module, by what libpam
-    /// makes of them; sshd's effective settings; the server's name, connection, certificate and clock;
-    /// the account, keys and pinned keys of USER; the log, the module's file and its security policy. Nothing is
-    /// changed, nobody is logged in, and no phone rings.
+    /// The command checks the configuration and the names in it, the PAM stacks that name the module,
+    /// sshd's effective settings, the server, and this host's log, module file and SELinux policy. It
+    /// asks the host's libpam for the result of each stack, and sshd itself for its settings. At the
+    /// server, it checks name, connection, certificate and clock. With --user, it also checks this
+    /// user's account and keys. It changes no files, logs no user in, and rings no phone.
     ///
-    /// An error locks people out, or lets them in without their phone; a warning deserves a look; a
-    /// note may well be meant, and changes no exit status. Each says what it is, why it matters and
-    /// what to do, and has a name in brackets that stays the same, for scripts.
+    /// An error locks users out, or admits them without their phone. An administrator should look at
+    /// a warning. A note may be intended, and does not change the exit status. Each finding says what
+    /// the problem is, why it matters and what to do. It ends with an id in brackets.
+    ///
+    /// The report lists as "not checked" all facts that this host cannot tell, with the reason. The exit
+    /// status is then 3, unless there are errors. Run the command as root, because other users cannot
+    /// read everything.
     Check(Check),
     /// Show the keys that the tenant publishes for an account.
     ///
-    /// Each with type, size, fingerprint and name, whether the module can use it or why not, and
-    /// whether it is pinned; then which phone a login rings. No phone rings for this. Ends with 1
-    /// where a login would find no key.
+    /// The list has type, size, fingerprint and name of each key. It says whether the key is pinned
+    /// and whether the module can use it, or why not. Below is the phone that a login rings. This
+    /// command rings no phone. The exit status is 1 if a login would find no key.
     Keys(Keys),
     /// Log in as the module would, in this terminal, without PAM.
     ///
-    /// Policy, announcement, choice of the phone, waiting and verification are the module's own: the
-    /// phone rings, and a login that is not approved counts for the limit of pushes. It shows how long
-    /// each step took, the line that the module would write to the log (nothing is written there),
-    /// and the PAM code that it would return. Questions go to the terminal; where the standard input is
-    /// none, they go to the standard error, and the answers are read from the standard input, a line
-    /// each. `PAM_IGNORE`, for those who are exempt, ends with 3: nobody has been asked. A signal such as
-    /// Ctrl-C ends the login as an interruption, and then this command.
+    /// The command uses the module's own code for policy, announcement, phone, waiting and
+    /// verification. The phone rings, and a login that is not approved counts for the rate limit. The
+    /// output has the time of each step, the log line and the PAM code of the module. The log line is
+    /// not written to the log.
+    ///
+    /// Questions appear on the terminal. If the standard input is not a terminal, they go to the
+    /// standard error, and each answer is one line of the standard input. The exit status is 3 if
+    /// the module returns `PAM_IGNORE`, for example for exempt users. A signal such as Ctrl-C
+    /// interrupts the login, and then ends this command.
     Login(Login),
-    /// Trust the keys that an account has now, and no others from now on.
+    /// Trust the present keys of an account, and no others from now on.
     ///
-    /// Shows the keys that the tenant publishes and the module can use, and asks. Compare the
-    /// fingerprints with the person's phone by a way of its own, in person or by telephone: whoever can
-    /// change what the tenant publishes can show other keys. Keys that are pinned already stay. What
-    /// is pinned counts where `pins` in the configuration is not "off".
+    /// The command shows the keys that the tenant publishes and the module can use, and asks. Compare
+    /// the fingerprints with the user's phone, in person or by telephone: an attacker who controls
+    /// the tenant can show other keys. Keys that are pinned already stay. Pinned keys have no effect
+    /// if `pins` in the configuration is "off".
     Pin(Pin),
-    /// Take the trust in some or all keys of an account back.
+    /// Remove some or all pinned keys of an account.
     ///
-    /// The last key leaves an empty file behind, which refuses the account's logins until a key is
-    /// pinned: a lost phone must not bring back what the tenant publishes. This needs neither tenant
-    /// nor configuration.
+    /// The last key leaves an empty file. This file refuses the account's logins until a key is
+    /// pinned, so that a lost phone does not make published keys count again. The command needs
+    /// neither tenant nor configuration.
     Unpin(Unpin),
-    /// Show pinned keys, and how they differ from what the tenant publishes.
+    /// Show pinned keys, and how they differ from those that the tenant publishes.
     ///
-    /// Ends with 3 where they differ, or the tenant cannot be asked, and with 1 where a file cannot
-    /// be used.
+    /// The exit status is 3 if they differ or the tenant cannot be asked, and 1 if the module cannot
+    /// use a file.
     Pins(Pins),
-    /// Show every setting, and where it comes from.
+    /// Show all settings, and the origin of each.
     ///
-    /// What is printed is a configuration itself: the origins are comments. Where the file is wrong,
-    /// the error is the one that the module writes to the log.
+    /// The output is a configuration itself, with the origins as comments. If the file is wrong, the
+    /// error is the one that the module writes to the log.
     Config(Config),
     /// Print a script that completes this command in a shell.
     Completions(Completions),
@@ -132,18 +136,17 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Check the account and the phones of this user, too.
+    /// Also check the account and the phones of this user.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
-    /// Print one JSON document for other programs: `findings` (errors and warnings), `notes`, and
-    /// what was `checked`.
+    /// Print one JSON document for programs: `findings` (errors and warnings), `notes` and `checked`.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Keys {
-    /// The tenant's name for the person, such as lee@acme.com.
+    /// The account at the tenant, such as lee@acme.com.
     pub account: String,
     #[command(flatten)]
     pub place: Place,
@@ -151,15 +154,15 @@ pub struct Keys {
 
 #[derive(Debug, Args)]
 pub struct Login {
-    /// Who logs in, as the system knows them.
+    /// The Unix name of the user who logs in.
     pub user: String,
-    /// The service to log in to.
+    /// The PAM service.
     #[arg(long, default_value = "sshd")]
     pub service: String,
-    /// Where the person comes from.
+    /// The address from which the user logs in.
     #[arg(long, value_name = "IP")]
     pub rhost: Option<IpAddr>,
-    /// Who calls su, for `su_asks` = "caller"; without it, whoever runs this command.
+    /// The user who calls su, for `su_asks` = "caller". Without it, the user of this command.
     #[arg(long, value_name = "USER")]
     pub caller: Option<String>,
     #[command(flatten)]
@@ -168,12 +171,12 @@ pub struct Login {
 
 #[derive(Debug, Args)]
 pub struct Pin {
-    /// The tenant's name for the person.
+    /// The account at the tenant.
     pub account: String,
     /// Pin this key only. May be given several times.
     #[arg(long = "key", value_name = "FINGERPRINT")]
     pub keys: Vec<String>,
-    /// Do not ask: the fingerprints have been compared already.
+    /// Do not ask, because the fingerprints have been compared already.
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
@@ -182,13 +185,12 @@ pub struct Pin {
 
 #[derive(Debug, Args)]
 pub struct Unpin {
-    /// The tenant's name for the person.
+    /// The account at the tenant.
     pub account: String,
-    /// The keys; all that are pinned for the account without it.
+    /// The keys. Without it, all pinned keys of the account.
     #[arg(value_name = "FINGERPRINT")]
     pub keys: Vec<String>,
-    /// Remove the account's file, too: with pins = "if-present", what the tenant publishes counts
-    /// again.
+    /// Also remove the account's file: with pins = "if-present", the published keys count again.
     #[arg(long, conflicts_with = "keys")]
     pub forget: bool,
     #[command(flatten)]
@@ -197,7 +199,7 @@ pub struct Unpin {
 
 #[derive(Debug, Args)]
 pub struct Pins {
-    /// The tenant's name for a person; all that have pinned keys without it.
+    /// The account at the tenant. Without it, all accounts with pinned keys.
     pub account: Option<String>,
     #[command(flatten)]
     pub place: Place,
@@ -205,17 +207,17 @@ pub struct Pins {
 
 #[derive(Debug, Args)]
 pub struct Place {
-    /// Where the files of pinned keys are; another place only to prepare those of other hosts.
+    /// The directory of pinned keys. Set it only to prepare the files of other hosts.
     #[arg(long, value_name = "DIRECTORY", default_value = DIRECTORY)]
     pub pins_directory: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub struct Config {
-    /// Print the commented configuration that is shipped.
+    /// Print the example configuration, with its comments.
     #[arg(long)]
     pub example: bool,
-    /// Show the settings that a PAM service gets, such as sudo.
+    /// Show the settings of one PAM service, such as sudo.
     #[arg(long, value_name = "NAME", conflicts_with = "example")]
     pub service: Option<String>,
 }

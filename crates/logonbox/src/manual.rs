@@ -165,16 +165,19 @@ fn paragraph(text: &str) -> Vec<Inline> {
     let mut width = 0_usize;
     let mut between = "";
     for (place, part) in (text + stop).split('`').enumerate() {
-        let style = if place % 2 == 1 { bold } else { roman };
+        let is_bold = place % 2 == 1;
+        let style = if is_bold { bold } else { roman };
+        // Bold text has `\fB` and `\fR` around it.
+        let marks = if is_bold { 6 } else { 0 };
         for word in part.split_inclusive(' ') {
             let bare = word.trim_end();
             if !between.is_empty() {
-                let more = width.saturating_add(bare.len());
+                let more = width.saturating_add(bare.len()).saturating_add(marks);
                 between = if more > LINE { "\n" } else { between };
                 width = if between == "\n" { 0 } else { width };
                 inlines.push(roman(between));
             }
-            width = width.saturating_add(word.len());
+            width = width.saturating_add(word.len()).saturating_add(marks);
             inlines.push(style(bare.to_owned()));
             between = match word {
                 _ if bare == word => "",
