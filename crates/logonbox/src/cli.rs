@@ -73,7 +73,7 @@ pub enum Command {
     /// Find errors that lock users out, or admit them without their phone.
     ///
     /// The command checks the configuration and the names in it, the PAM stacks that name the module,
-    /// sshd's effective settings, the server, and this host's log, module file and SELinux policy. It
+    /// sshd's effective settings, the server, and this host's log, module file and security policy. It
     /// asks the host's libpam for the result of each stack, and sshd itself for its settings. At the
     /// server, it checks name, connection, certificate and clock. With --user, it also checks this
     /// user's account and keys. It changes no files, logs no user in, and rings no phone.
