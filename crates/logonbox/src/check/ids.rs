@@ -14,6 +14,7 @@ const E_W_N: &[Severity] = &[Error, Warning, Note];
 type Row = (&'static str, &'static [Severity], &'static str);
 
 /// The ids of one area with their severities.
+#[expect(clippy::too_many_lines, reason = "one line for each id")]
 #[rustfmt::skip]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn rows(area: Area) -> &'static [Row] {
