@@ -16,7 +16,6 @@ type Row = (&'static str, &'static [Severity], &'static str);
 /// The ids of one area with their severities.
 #[expect(clippy::too_many_lines, reason = "one line for each id")]
 #[rustfmt::skip]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows(area: Area) -> &'static [Row] {
     match area {
         Configuration => &[

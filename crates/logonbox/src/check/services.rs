@@ -327,7 +327,11 @@ impl Libpam<'_> {
             let mut names = lines.all.iter().map(|line| file_name(&line.module));
             names.any(|name| name == file_name(path))
         };
-        faulty.retain(|one| named(&one.0) || !other.refused.contains(one));
+        let mut seen = BTreeSet::new();
+        faulty.retain(|one| {
+            let is_new = seen.insert(file_name(&one.0).to_owned());
+            is_new && (named(&one.0) || !other.refused.contains(one))
+        });
         let own_modules = own(first.lines, &other.lines);
         let mut service = Service {
             name: name.to_owned(),

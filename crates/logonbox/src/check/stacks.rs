@@ -15,7 +15,7 @@ use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::{self, Place, SINGLE_FILE, has_file};
 use super::questions::{Fault, Occurrence, Situation, ask};
 use super::roles::{Kind, OURS, REFUSALS, file_name};
-use super::services::{Call, EXAMPLES, PAIRS, PROGRAMS, Service, Services};
+use super::services::{Call, EXAMPLES, PAIRS, PROGRAMS, Service, Services, is_ours};
 
 const RIGHT: &str = "[success=ok ignore=ignore default=die]";
 
@@ -111,6 +111,10 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         asked.push(service.name.clone());
         for arguments in service.phone_arguments() {
             check_arguments(service, arguments, context.conf, report);
+        }
+        // What follows from a missing module is of no interest.
+        if service.faulty.iter().any(|(path, _)| is_ours(path)) {
+            continue;
         }
         let phone = service.phone_place();
         let situation = situation(service, context);
@@ -489,44 +493,14 @@ fn broken(service: &Service, root: &Root, report: &mut Report) -> bool {
             line.map(|line| &line.place),
         );
     }
-    // The texts of libpam/pam_handlers.c and pam_misc.c from 1.4 to 1.7.
-    let unread = [
-        "illegal module type: ",
-        "no control flag supplied",
-        "no module name supplied",
-        "pam_parse: ",
-    ];
     let advice = "Correct the line. Keep a root shell open while you do so.";
     let messages: BTreeSet<&String> = service.messages.iter().collect();
-    let is_root = nix::unistd::geteuid().is_root();
     let mut unread_files = Vec::new();
     for message in messages {
-        let said = for_log(message);
-        if let Some((_, path)) = message.split_once("unable to open config for ") {
-            let includes = &service.lines.includes;
-            let line = includes
-                .iter()
-                .find(|(name, _)| file_name(name) == file_name(path))
-                .map(|(_, place)| place);
-            let shown = for_log(path);
-            match root.read(Path::new(path)) {
-                // libpam has run out of file descriptors.
-                Ok(_) => {
-                    let what = format!("Files include each other without end: {shown}");
-                    add("stack-loop", what, advice, line);
-                }
-                Err(ReadError::Other(_)) if !is_root => unread_files.push(shown),
-                Err(_) => {
-                    let what = format!("An include names {shown}, which libpam cannot open");
-                    add("stack-include-missing", what, advice, line);
-                }
-            }
-        } else if message.contains("maximum level") {
-            let what = format!("Files include each other without end: {said}");
-            add("stack-loop", what, advice, None);
-        } else if unread.iter().any(|text| message.contains(text)) {
-            let what = format!("libpam cannot read a line: {said}");
-            add("stack-syntax", what, advice, service.lines.odd.as_ref());
+        match unread(message, service, root) {
+            Ok(Some((id, what, line))) => add(id, what, advice, line),
+            Ok(None) => {}
+            Err(file) => unread_files.push(file),
         }
     }
     if !unread_files.is_empty() {
@@ -557,6 +531,49 @@ fn broken(service: &Service, root: &Root, report: &mut Report) -> bool {
         report.add(Area::Stacks, finding.at(&service.place()));
     }
     report.findings.len() > before
+}
+
+/// The id, the words and the line for a message of libpam about a file that it cannot read. The texts
+/// are those of `libpam/pam_handlers.c` and `libpam/pam_misc.c` from 1.4 to 1.7. An error if only
+/// root may read the file.
+#[expect(clippy::type_complexity, reason = "the parts of one finding")]
+fn unread<'s>(
+    message: &str,
+    service: &'s Service,
+    root: &Root,
+) -> Result<Option<(&'static str, String, Option<&'s Place>)>, String> {
+    const LINES: [&str; 4] = [
+        "illegal module type: ",
+        "no control flag supplied",
+        "no module name supplied",
+        "pam_parse: ",
+    ];
+    let said = for_log(message);
+    let endless = |what: &str| format!("Files include each other without end: {what}");
+    let Some((_, path)) = message.split_once("unable to open config for ") else {
+        return Ok(if message.contains("maximum level") {
+            Some(("stack-loop", endless(&said), None))
+        } else if LINES.iter().any(|text| message.contains(text)) {
+            let what = format!("libpam cannot read a line: {said}");
+            Some(("stack-syntax", what, service.lines.odd.as_ref()))
+        } else {
+            None
+        });
+    };
+    let mut includes = service.lines.includes.iter();
+    let line = includes
+        .find(|(name, _)| file_name(name) == file_name(path))
+        .map(|(_, place)| place);
+    let shown = for_log(path);
+    match root.read(Path::new(path)) {
+        // libpam has run out of file descriptors.
+        Ok(_) => Ok(Some(("stack-loop", endless(&shown), line))),
+        Err(ReadError::Other(_)) if !nix::unistd::geteuid().is_root() => Err(shown),
+        Err(_) => {
+            let what = format!("An include names {shown}, which libpam cannot open");
+            Ok(Some(("stack-include-missing", what, line)))
+        }
+    }
 }
 
 /// Reports lines of other types that name our module. It has no effect there.
