@@ -14,6 +14,7 @@ pub const CASES: &[TestCase] = &[
     case("check/false-alarms", false_alarms),
     case("check/other", other),
     case("check/no-helper", no_helper),
+    case("check/missing", missing),
     case("check/sudo", sudo),
 ];
 
@@ -217,6 +218,30 @@ fn false_alarms(_: &mut Machine) {
         found.document
     );
     command("pam-auth-update", &["--package", "--remove", "logonbox"]);
+}
+
+/// libpam logs nothing of a line that begins with a dash.
+fn missing(_: &mut Machine) {
+    let clean = Clean::save();
+    clean.restore();
+    sshd_with_phone();
+    for line in [
+        "-auth [success=ok ignore=ignore default=die] /lib/pam_logonbox.so",
+        "-auth optional /lib/pam_logonbox.so",
+        "auth optional pam_logonbx.so",
+        "auth [success=ok ignore=ignore default=die] pam_logonbox",
+    ] {
+        let text = format!("@include common-auth\n{line}\n{ACCOUNT}");
+        fs::write(SSHD, text).expect(SSHD);
+        finds(line, "error", "module-missing");
+    }
+    sshd("@include common-auth\n");
+    append(SSHD, "account required pam_deny.so\n");
+    finds("account", "error", "stack-account-refuses");
+    for first in ["pam_permit.so", "pam_rootok.so"] {
+        sshd(&format!("auth sufficient {first}\n@include common-auth\n"));
+        finds(first, "error", "stack-asks-nothing");
+    }
 }
 
 /// A service without a file is `other`.
