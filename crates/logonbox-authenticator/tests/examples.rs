@@ -199,7 +199,9 @@ fn login() {
     let ended = Ended::from(&stranger);
     assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""));
     assert!(
-        ended.err.starts_with("no login: TLS failed\n  caused by: "),
+        ended.err.starts_with(
+            "no login: TLS failed: the certificate is not signed by a trusted CA\n  caused by: "
+        ),
         "{}",
         ended.err
     );
