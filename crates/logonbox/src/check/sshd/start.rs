@@ -1,6 +1,7 @@
 //! How this host starts sshd: the options in its units, and those of the sshd that runs.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::super::files::{ReadError, Root};
@@ -99,16 +100,37 @@ pub fn starts(root: &Root, sshd: &str) -> Vec<Start> {
 }
 
 /// The way in which the sshd that runs was started, if it is none of these.
+///
+/// A pid file can be old, and any process can choose its title. So the kernel is asked for the
+/// program and the user of the process. The title never names the program that is run.
 pub fn running(root: &Root, pid_file: &str, known: &[Start]) -> Option<Start> {
     let id = root.read(Path::new(pid_file)).ok()?;
     let id: u32 = id.trim().parse().ok()?;
-    let title = root.read(Path::new(&format!("/proc/{id}/cmdline"))).ok()?;
+    let process = PathBuf::from(format!("/proc/{id}"));
+    let owner = root.metadata(&process)?.uid();
+    if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
+        return None;
+    }
+    let program = root.path(&process.join("exe")).read_link().ok()?;
+    let is_known = |start: &Start| {
+        let known = start.command.as_ref().ok();
+        known.is_some_and(|(known, _)| {
+            root.path(known).canonicalize().ok() == Some(root.path(&program))
+        })
+    };
+    if !known.iter().any(is_known) {
+        return None;
+    }
+    let title = root.read(&process.join("cmdline")).ok()?;
     let (command, _) = title.strip_prefix("sshd: ")?.split_once(" [listener]")?;
     // The title has lost the quotes.
-    let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+    let mut words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
     let same = |start: &Start| start.written.join(" ").split_whitespace().eq(&words);
     if known.iter().any(same) {
         return None;
+    }
+    if let Some(first) = words.first_mut() {
+        *first = program.display().to_string();
     }
     let start = Start::new(format!("the sshd that runs (process {id})"), Ok(words));
     let is_new = known.iter().all(|known| known.command != start.command);
@@ -364,6 +386,10 @@ mod tests {
         let root = Root::at(dir.path());
         std::fs::create_dir_all(dir.path().join("proc/7")).unwrap();
         std::fs::write(dir.path().join("sshd.pid"), "7\n").unwrap();
+        std::fs::create_dir_all(dir.path().join("usr/sbin")).unwrap();
+        std::fs::write(dir.path().join("usr/sbin/sshd"), "").unwrap();
+        let exe = dir.path().join("proc/7/exe");
+        std::os::unix::fs::symlink("/usr/sbin/sshd", &exe).unwrap();
         let known = Start::new("unit", Ok(words("/usr/sbin/sshd -D -o 'UsePAM no'")));
         for (title, options) in [
             (
@@ -378,11 +404,25 @@ mod tests {
                 "sshd: /usr/sbin/sshd -o UsePAM=no [listener] 0 of 1",
                 Some(true),
             ),
+            // The title does not name the program that is run.
+            ("sshd: /tmp/sshd -o UsePAM=no [listener] 0 of 1", Some(true)),
             ("sh", None),
         ] {
             std::fs::write(dir.path().join("proc/7/cmdline"), title).unwrap();
             let found = running(&root, "/sshd.pid", std::slice::from_ref(&known));
+            for (program, _) in found.iter().filter_map(|start| start.command.as_ref().ok()) {
+                assert_eq!(program, Path::new("/usr/sbin/sshd"), "{title}");
+            }
             assert_eq!(found.map(|start| start.command.is_ok()), options, "{title}");
         }
+        // Another program with the title of an sshd.
+        std::fs::remove_file(&exe).unwrap();
+        std::os::unix::fs::symlink("/usr/bin/su", &exe).unwrap();
+        let title = "sshd: /usr/sbin/sshd -o UsePAM=no [listener] 0 of 1";
+        std::fs::write(dir.path().join("proc/7/cmdline"), title).unwrap();
+        assert_eq!(
+            running(&root, "/sshd.pid", std::slice::from_ref(&known)),
+            None
+        );
     }
 }
