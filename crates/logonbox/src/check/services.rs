@@ -195,32 +195,21 @@ impl Services {
             root,
             stacks: None,
         };
-        let mut trouble = None;
-        let other = match libpam.ask(&question(NO_SERVICE)) {
-            Ok(answer) => answer,
-            Err(why) => {
-                trouble = Some(why);
-                Answer {
-                    code: Code::SYSTEM_ERR,
-                    started: false,
-                    calls: Vec::new(),
-                    lines: Vec::new(),
-                    refused: Vec::new(),
-                    messages: Vec::new(),
-                }
-            }
-        };
+        let other = libpam.ask(&question(NO_SERVICE));
         let all = names
             .iter()
             .map(|name| {
                 let lines = Lines::read(root, name);
-                match &trouble {
-                    None => libpam.service(name, lines, &other),
-                    Some(why) => unanswered(name, lines, why.clone()),
+                match &other {
+                    Ok(other) => libpam.service(name, lines, other),
+                    Err(why) => unanswered(name, lines, why.clone()),
                 }
             })
             .collect();
-        Self { all, trouble }
+        Self {
+            all,
+            trouble: other.err(),
+        }
     }
 
     /// The service with this name.
