@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 mod conversation;
 mod delay;
+pub mod directory;
 pub mod host;
 mod io_thread;
 pub mod log;

@@ -147,7 +147,7 @@ impl Login<'_, '_> {
         let account = &self.texts.account;
         self.context.fields.account.clone_from(account);
         policy::enough_memory()?;
-        let directory = self.context.system.pins_directory();
+        let directory = self.context.system.directories().pins;
         let task = Task {
             config: self.config.clone(),
             builder,

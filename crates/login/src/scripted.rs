@@ -4,19 +4,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use time::Date;
+use time::OffsetDateTime;
 
 use crate::clock::{Clock, Woken, later};
 use crate::host::{ConversationError, Echo, Host, Secret, User};
 use crate::log::{Line, Log, Severity};
-use crate::system::{Group, System, UserGroups};
+use crate::system::{Directories, Group, System, UserGroups};
 
 /// The scripted time, and whether a signal is pending. The host's person and the clock share it.
 #[derive(Clone)]
@@ -189,8 +189,9 @@ pub struct ScriptedSystem {
     /// The text of /etc/group. `None` if it cannot be read.
     pub group_file: Option<String>,
     pub name_services: String,
-    pub today: Date,
-    pub state_directory: PathBuf,
+    pub now: OffsetDateTime,
+    pub run_directory: PathBuf,
+    pub lib_directory: PathBuf,
     pub pins_directory: PathBuf,
     pub uptime: Mutex<Duration>,
     /// Happens once, right after the next reading of the uptime.
@@ -212,9 +213,11 @@ impl Default for ScriptedSystem {
             groups_of: None,
             group_file: Some(String::new()),
             name_services: "passwd: files\ngroup: files\n".to_owned(),
-            today: Date::from_calendar_date(2027, time::Month::March, 31).unwrap(),
-            state_directory: "/nowhere/pam_logonbox".into(),
-            pins_directory: "/nowhere/pam_logonbox.keys".into(),
+            // The last second of 2027-03-31.
+            now: OffsetDateTime::from_unix_timestamp(1_806_537_599).unwrap(),
+            run_directory: "/nowhere/run".into(),
+            lib_directory: "/nowhere/lib".into(),
+            pins_directory: "/nowhere/keys".into(),
             uptime: Mutex::new(Duration::from_secs(100_000)),
             meanwhile: Mutex::default(),
             is_setuid: false,
@@ -258,20 +261,20 @@ impl System for ScriptedSystem {
         Ok(self.name_services.clone())
     }
 
-    fn today(&self) -> Date {
-        self.today
+    fn now(&self) -> OffsetDateTime {
+        self.now
     }
 
     fn hostname(&self) -> String {
         "web1".to_owned()
     }
 
-    fn state_directory(&self) -> &Path {
-        &self.state_directory
-    }
-
-    fn pins_directory(&self) -> &Path {
-        &self.pins_directory
+    fn directories(&self) -> Directories<'_> {
+        Directories {
+            run: &self.run_directory,
+            lib: &self.lib_directory,
+            pins: &self.pins_directory,
+        }
     }
 
     fn uptime(&self) -> io::Result<Duration> {

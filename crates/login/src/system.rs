@@ -10,7 +10,7 @@ use logonbox_authenticator::{RandomSource, SystemRandom};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Gid, getgrouplist};
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::host::User;
 
@@ -55,6 +55,29 @@ impl UserGroups {
     /// The groups without the primary group.
     pub fn supplementary(&self) -> impl Iterator<Item = u32> {
         self.all.iter().copied().filter(|id| *id != self.primary)
+    }
+}
+
+/// The directories of the module's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Directories<'d> {
+    /// What a reboot removes: `/run/pam_logonbox`.
+    pub run: &'d Path,
+    /// What a reboot keeps: `/var/lib/pam_logonbox`.
+    pub lib: &'d Path,
+    /// The pinned keys: see [`crate::pins`].
+    pub pins: &'d Path,
+}
+
+impl Directories<'static> {
+    /// The directories of every host.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self {
+            run: Path::new("/run/pam_logonbox"),
+            lib: Path::new("/var/lib/pam_logonbox"),
+            pins: Path::new(crate::pins::DIRECTORY),
+        }
     }
 }
 
@@ -111,17 +134,14 @@ pub trait System: Send + Sync {
     /// The file cannot be read.
     fn name_services(&self) -> io::Result<String>;
 
-    /// The day in UTC.
-    fn today(&self) -> Date;
+    /// The time of the wall clock, in UTC.
+    fn now(&self) -> OffsetDateTime;
 
     /// The name of this host.
     fn hostname(&self) -> String;
 
-    /// The directory of the counts: `/run/pam_logonbox`. A reboot empties it.
-    fn state_directory(&self) -> &Path;
-
-    /// The directory of the pinned keys: see [`crate::pins`].
-    fn pins_directory(&self) -> &Path;
+    /// The directories of the module's state.
+    fn directories(&self) -> Directories<'_>;
 
     /// The time since boot, suspend included (`CLOCK_BOOTTIME`).
     ///
@@ -228,9 +248,9 @@ impl System for ThisMachine {
         read_lossy("/etc/nsswitch.conf")
     }
 
-    fn today(&self) -> Date {
+    fn now(&self) -> OffsetDateTime {
         // Not the local time: the caller of su chooses its time zone.
-        OffsetDateTime::now_utc().date()
+        OffsetDateTime::now_utc()
     }
 
     fn hostname(&self) -> String {
@@ -240,12 +260,8 @@ impl System for ThisMachine {
         )
     }
 
-    fn state_directory(&self) -> &Path {
-        Path::new("/run/pam_logonbox")
-    }
-
-    fn pins_directory(&self) -> &Path {
-        Path::new(crate::pins::DIRECTORY)
+    fn directories(&self) -> Directories<'_> {
+        Directories::usual()
     }
 
     fn uptime(&self) -> io::Result<Duration> {

@@ -32,10 +32,10 @@ use login::host::{ConversationError, Echo, Host, Secret, User};
 use login::log::{Line, Log, Severity};
 use login::outcome::Code;
 use login::progress::{Observer, Progress};
-use login::system::{Group, System, ThisMachine, UserGroups};
+use login::system::{Directories, Group, System, ThisMachine, UserGroups};
 use tempfile::TempDir;
 use tenant::{Options, Tenant};
-use time::Date;
+use time::OffsetDateTime;
 
 const OTP: &str = "A1b2C3";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -193,9 +193,9 @@ impl System for Machine {
         Ok(String::new())
     }
 
-    fn today(&self) -> Date {
-        self.trigger.passes("today");
-        Date::MAX
+    fn now(&self) -> OffsetDateTime {
+        self.trigger.passes("wall_clock");
+        ThisMachine::new(false).now()
     }
 
     fn hostname(&self) -> String {
@@ -203,14 +203,13 @@ impl System for Machine {
         "web1".to_owned()
     }
 
-    fn state_directory(&self) -> &Path {
-        self.trigger.passes("state_directory");
-        &self.directory
-    }
-
-    fn pins_directory(&self) -> &Path {
-        self.trigger.passes("pins_directory");
-        Path::new("/nowhere")
+    fn directories(&self) -> Directories<'_> {
+        self.trigger.passes("directories");
+        Directories {
+            run: &self.directory,
+            lib: Path::new("/nowhere"),
+            pins: Path::new("/nowhere"),
+        }
     }
 
     fn uptime(&self) -> io::Result<Duration> {
@@ -416,10 +415,9 @@ fn a_panic_at_any_place_is_no_login_and_leaves_nothing() {
         "group",
         "group_file",
         "name_services",
-        "today",
+        "wall_clock",
         "uptime",
-        "state_directory",
-        "pins_directory",
+        "directories",
         "hostname",
         "now",
         "spawn",

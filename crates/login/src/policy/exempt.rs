@@ -46,7 +46,7 @@ pub fn exemption(
             reason => reason.to_owned(),
         };
         match exempt.until {
-            Some(until) if system.today() > until => {
+            Some(until) if system.now().date() > until => {
                 hints.push(format!("the exemption has ended on {until}: {why}"));
             }
             _ => return Exemption::Exempt(why),

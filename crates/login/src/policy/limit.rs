@@ -1,24 +1,17 @@
 //! The rate limit: how often a phone may ring, or a password may be tried, without success. It
 //! stops requests that are repeated until the person gives in.
 //!
-//! An attempt is an empty file. Its name has the account (a hash) and the time. The file is empty
-//! because the caller of su can forbid writing with `RLIMIT_FSIZE`. Its signal ends the process.
-//! Deleting the files is always safe.
+//! An attempt is an empty file. Its name has the account (a hash) and the time. Deleting the files is
+//! always safe.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
 use std::time::Duration;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
-use nix::sys::stat::Mode;
-use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
+use nix::unistd::Uid;
 use sha2::{Digest, Sha256};
 
+use crate::directory::PrivateDir;
 use crate::outcome::{Reason, Refusal};
 use crate::system::System;
 
@@ -26,11 +19,6 @@ use crate::system::System;
 const WINDOW: Duration = Duration::from_secs(600);
 /// A time further in the future is from before the last boot.
 const AHEAD: Duration = Duration::from_secs(60);
-/// How often a login tries to lock the directory, and the pause between. A login that is stopped
-/// with Ctrl-Z while it counts delays others only for this time.
-const LOCK_TRIES: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
-
 /// Counting takes far less. The caller of su can stop it (Ctrl-Z) between reading the clock and
 /// writing the file. If the caller continues it later, the attempt would have expired already.
 const MOST_TIME: Duration = Duration::from_secs(10);
@@ -50,7 +38,7 @@ pub struct Limit {
 pub struct Attempt {
     account: String,
     /// The directory, and the file in it.
-    file: Option<(File, String)>,
+    file: Option<(PrivateDir, String)>,
     /// A message for the administrator, or empty.
     pub hint: String,
 }
@@ -93,11 +81,11 @@ impl Limit {
         if self.most == 0 {
             return Ok(attempt);
         }
-        let path = system.state_directory();
-        let entered = match open(path) {
+        let path = system.directories().run;
+        let entered = match PrivateDir::open(path) {
             Ok(directory) => {
                 // Without the lock, two attempts at once may both be refused, but never both pass.
-                let lock = lock(&directory).await;
+                let lock = directory.lock().await;
                 let entered = lock.and_then(|_lock| self.enter(&directory, system));
                 entered.map(|entered| (directory, entered))
             }
@@ -139,7 +127,7 @@ impl Limit {
 
     /// Writes the file of an attempt, unless it is one too many. An attempt too many leaves no
     /// file, even if the process is killed on the way.
-    fn enter(&self, directory: &File, system: &dyn System) -> io::Result<Entered> {
+    fn enter(&self, directory: &PrivateDir, system: &dyn System) -> io::Result<Entered> {
         let (now, attempts) = self.attempts(directory, system)?;
         // Including this one.
         if let Some(time) = self.free_in(attempts.into_iter().chain([Duration::ZERO]).collect()) {
@@ -155,14 +143,14 @@ impl Limit {
         } else {
             return Ok(Entered::Counted(own));
         };
-        let _ = remove(directory, &own);
+        let _ = directory.remove(&own);
         Ok(entered)
     }
 
     /// The time, and the ages of this account's attempts. Removes expired attempts of all accounts.
     fn attempts(
         &self,
-        directory: &File,
+        directory: &PrivateDir,
         system: &dyn System,
     ) -> io::Result<(Duration, Vec<Duration>)> {
         let entries = entries(directory)?;
@@ -172,7 +160,7 @@ impl Limit {
         for (name, account, time) in entries {
             let ago = now.saturating_sub(time);
             if ago >= WINDOW || time.saturating_sub(now) > AHEAD {
-                let _ = remove(directory, &name);
+                let _ = directory.remove(&name);
             } else if account == self.account {
                 attempts.push(ago);
             }
@@ -180,13 +168,12 @@ impl Limit {
         Ok((now, attempts))
     }
 
-    fn create(&self, directory: &File, now: Duration) -> io::Result<String> {
-        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    fn create(&self, directory: &PrivateDir, now: Duration) -> io::Result<String> {
         let mut time = now.as_nanos();
         loop {
             let name = format!("{}.{time}", self.account);
-            match openat(directory, name.as_str(), flags, Mode::S_IRUSR) {
-                Ok(_) => return Ok(name),
+            match directory.create(&name) {
+                Ok(()) => return Ok(name),
                 // Another attempt in the same nanosecond.
                 Err(Errno::EEXIST) => time = time.saturating_add(1),
                 Err(error) => return Err(error.into()),
@@ -211,7 +198,7 @@ impl Attempt {
         };
         for (name, account, _) in entries(directory).unwrap_or_default() {
             if account == self.account {
-                let _ = remove(directory, &name);
+                let _ = directory.remove(&name);
             }
         }
     }
@@ -219,7 +206,7 @@ impl Attempt {
     /// The attempt was not made: removes it from the count.
     pub fn take_back(self) {
         if let Some((directory, own)) = &self.file {
-            let _ = remove(directory, own);
+            let _ = directory.remove(own);
         }
     }
 }
@@ -240,67 +227,12 @@ fn not_counted(what: &str, errno: Option<Errno>) -> String {
     }
 }
 
-/// Opens the directory. Creates it if it is missing.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(flags.bits())
-            .open(path)
-    };
-    let directory = match open() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            match DirBuilder::new().mode(0o700).create(path) {
-                // Another login was faster.
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
-            let directory = open()?;
-            // The umask is the caller's.
-            directory.set_permissions(Permissions::from_mode(0o700))?;
-            directory
-        }
-        opened => opened?,
-    };
-    let metadata = directory.metadata()?;
-    if metadata.uid() != 0 && metadata.uid() != Uid::effective().as_raw() {
-        return Err(io::Error::other("does not belong to root"));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(io::Error::other("is open to others; run chmod 700"));
-    }
-    Ok(directory)
-}
-
-/// Locks the directory, so that logins count one by one. `None` if another login takes too long.
-async fn lock(directory: &File) -> io::Result<Option<Flock<File>>> {
-    let mut handle = directory.try_clone()?;
-    for _ in 0..LOCK_TRIES {
-        handle = match Flock::lock(handle, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(Some(lock)),
-            Err((handle, _)) => handle,
-        };
-        tokio::time::sleep(LOCK_PAUSE).await;
-    }
-    Ok(None)
-}
-
 /// All attempts: file name, account, and time since boot.
-fn entries(directory: &File) -> io::Result<Vec<(String, String, Duration)>> {
-    let handle: OwnedFd = directory.try_clone()?.into();
-    let number = handle.as_raw_fd();
-    let mut directory = Dir::from_fd(handle).inspect_err(|_| {
-        // nix 0.31.3 leaves the descriptor open if memory is short. With a version that closes it,
-        // this would close a descriptor of the host: Cargo.toml asks for exactly 0.31.3.
-        let _ = close(number);
-    })?;
+fn entries(directory: &PrivateDir) -> io::Result<Vec<(String, String, Duration)>> {
     let mut found = Vec::new();
-    for entry in directory.iter() {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy();
+    for name in directory.names()? {
         if let Some((account, time)) = attempt_of(&name) {
-            found.push((name.to_string(), account.to_owned(), time));
+            found.push((name.clone(), account.to_owned(), time));
         }
     }
     Ok(found)
@@ -311,10 +243,6 @@ fn entries(directory: &File) -> io::Result<Vec<(String, String, Duration)>> {
 pub fn attempt_of(name: &str) -> Option<(&str, Duration)> {
     let (account, time) = name.split_once('.')?;
     Some((account, Duration::from_nanos(time.parse().ok()?)))
-}
-
-fn remove(directory: &File, name: &str) -> nix::Result<()> {
-    unlinkat(directory, name, UnlinkatFlags::NoRemoveDir)
 }
 
 #[cfg(test)]

@@ -261,9 +261,9 @@ fn a_request_that_was_not_sent_is_not_counted() {
             sent,
             ..Script::default().tenant
         };
-        let state_directory = run.path().join(counted.to_string());
+        let run_directory = run.path().join(counted.to_string());
         let system = ScriptedSystem {
-            state_directory: state_directory.clone(),
+            run_directory: run_directory.clone(),
             ..ScriptedSystem::default()
         };
         let script = typing(after_ring(Some("000000")));
@@ -277,7 +277,7 @@ fn a_request_that_was_not_sent_is_not_counted() {
         }
         .run();
         assert_eq!(ended.refusal.request_sent, sent);
-        assert_eq!(state_directory.read_dir().unwrap().count(), counted);
+        assert_eq!(run_directory.read_dir().unwrap().count(), counted);
     }
 }
 

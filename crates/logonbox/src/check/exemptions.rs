@@ -114,7 +114,7 @@ fn ends(
                 "The logins that it matches stay without the phone until it is taken away.",
                 "If it is for a time, set its last day: until = 2027-03-31.",
             ),
-            Some(until) if system.today() > until => Finding::new(
+            Some(until) if system.now().date() > until => Finding::new(
                 Severity::Warning,
                 "exempt-ended",
                 format!("policy.exempt: number {number} has ended on {until}"),
@@ -162,7 +162,7 @@ impl Names<'_> {
             exempt.users.iter().any(|user| user == "root")
                 && exempt
                     .until
-                    .is_none_or(|until| self.system.today() <= until)
+                    .is_none_or(|until| self.system.now().date() <= until)
         };
         if groups.is_empty() || policy.exempt.iter().any(exempts_root) {
             return;

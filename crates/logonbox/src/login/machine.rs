@@ -1,12 +1,12 @@
 //! The system as the service would see it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use login::host::User;
-use login::system::{Group, System, UserGroups};
-use time::Date;
+use login::system::{Directories, Group, System, UserGroups};
+use time::OffsetDateTime;
 
 use crate::cli;
 use crate::setup::THIS_MACHINE;
@@ -60,20 +60,19 @@ impl System for Machine {
         THIS_MACHINE.name_services()
     }
 
-    fn today(&self) -> Date {
-        THIS_MACHINE.today()
+    fn now(&self) -> OffsetDateTime {
+        THIS_MACHINE.now()
     }
 
     fn hostname(&self) -> String {
         THIS_MACHINE.hostname()
     }
 
-    fn state_directory(&self) -> &Path {
-        THIS_MACHINE.state_directory()
-    }
-
-    fn pins_directory(&self) -> &Path {
-        &self.pins_directory
+    fn directories(&self) -> Directories<'_> {
+        Directories {
+            pins: &self.pins_directory,
+            ..Directories::usual()
+        }
     }
 
     fn uptime(&self) -> io::Result<Duration> {

@@ -1,10 +1,13 @@
 //! The time is scripted; the files are real.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 use std::thread;
 use std::time::UNIX_EPOCH;
 
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::Mode;
 use tempfile::TempDir;
 
 use super::*;
@@ -21,14 +24,14 @@ impl Machine {
     fn new() -> Self {
         let run = tempfile::tempdir().unwrap();
         let system = ScriptedSystem {
-            state_directory: run.path().join("pam_logonbox"),
+            run_directory: run.path().join("pam_logonbox"),
             ..ScriptedSystem::default()
         };
         Self { run, system }
     }
 
     fn directory(&self) -> &Path {
-        &self.system.state_directory
+        &self.system.run_directory
     }
 
     fn files(&self) -> usize {
@@ -45,7 +48,7 @@ impl Machine {
         let directory = self.directory().to_owned();
         *self.system.meanwhile.lock().unwrap() = Some(Box::new(move |uptime| {
             let mut machine = Machine::new();
-            machine.system.state_directory = directory;
+            machine.system.run_directory = directory;
             *machine.system.uptime.lock().unwrap() = *uptime;
             meanwhile(&machine);
             *uptime = *machine.system.uptime.lock().unwrap();
@@ -316,7 +319,7 @@ fn concurrent_logins_stay_within_the_limit() {
                 let directory = directory.clone();
                 scope.spawn(move || {
                     let mut machine = Machine::new();
-                    machine.system.state_directory = directory;
+                    machine.system.run_directory = directory;
                     (0..50).filter(|_| machine.attempt(&lee()).is_ok()).count()
                 })
             })

@@ -1,0 +1,120 @@
+//! A directory of the module's own state, which only root can read.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::dir::Dir;
+use nix::fcntl::{Flock, FlockArg, OFlag, openat};
+use nix::sys::stat::Mode;
+use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
+
+/// How often a login tries to lock the directory, and the pause between. A login that is stopped
+/// with Ctrl-Z while it holds the lock delays others only for this time.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// An open directory that belongs to root or to the effective user, and is closed to all others.
+#[derive(Debug)]
+pub struct PrivateDir(File);
+
+impl PrivateDir {
+    /// Opens the directory. Creates it if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// It is a symlink, belongs to another user, is open to others, or the system refuses.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let open = || {
+            OpenOptions::new()
+                .read(true)
+                .custom_flags(flags.bits())
+                .open(path)
+        };
+        let directory = match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match DirBuilder::new().mode(0o700).create(path) {
+                    // Another login was faster.
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
+                    }
+                    _ => {}
+                }
+                let directory = open()?;
+                // The umask is the caller's.
+                directory.set_permissions(Permissions::from_mode(0o700))?;
+                directory
+            }
+            opened => opened?,
+        };
+        let metadata = directory.metadata()?;
+        if metadata.uid() != 0 && metadata.uid() != Uid::effective().as_raw() {
+            return Err(io::Error::other("does not belong to root"));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return Err(io::Error::other("is open to others; run chmod 700"));
+        }
+        Ok(Self(directory))
+    }
+
+    /// Locks the directory. `None` if another login takes too long.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub async fn lock(&self) -> io::Result<Option<Flock<File>>> {
+        let mut handle = self.0.try_clone()?;
+        for _ in 0..LOCK_TRIES {
+            handle = match Flock::lock(handle, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Some(lock)),
+                Err((handle, _)) => handle,
+            };
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Ok(None)
+    }
+
+    /// The names of the files.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let handle: OwnedFd = self.0.try_clone()?.into();
+        let number = handle.as_raw_fd();
+        let mut directory = Dir::from_fd(handle).inspect_err(|_| {
+            // nix 0.31.3 leaves the descriptor open if memory is short. With a version that closes it,
+            // this would close a descriptor of the host: Cargo.toml asks for exactly 0.31.3.
+            let _ = close(number);
+        })?;
+        let entries = directory.iter().map(|entry| {
+            let entry = entry?;
+            Ok(entry.file_name().to_string_lossy().into_owned())
+        });
+        entries.collect()
+    }
+
+    /// Creates an empty file. It stays empty because the caller of su can forbid writing with
+    /// `RLIMIT_FSIZE`. Its signal ends the process.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST`: there is a file of that name. Others: the system refuses.
+    pub fn create(&self, name: &str) -> nix::Result<()> {
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        openat(&self.0, name, flags, Mode::S_IRUSR).map(drop)
+    }
+
+    /// Removes a file. Of several processes, one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`: there is no such file. Others: the system refuses.
+    pub fn remove(&self, name: &str) -> nix::Result<()> {
+        unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)
+    }
+}
