@@ -484,12 +484,19 @@ uid_t getuid(void)
 
 /* Files. The state under /run and the pinned keys belong to the whole machine, so they are moved.
  * The sources of the user database differ from machine to machine. */
-static const char *state_directory, *keys, *sources;
+static const char *state_directory, *lib, *keys, *sources;
 
 static const char *place_of(const char *path)
 {
+    static const char lib_directory[] = "/var/lib/pam_logonbox";
+    static _Thread_local char below[PATH_MAX];
+
     if (state_directory && !strcmp(path, "/run/pam_logonbox"))
         return state_directory;
+    if (lib && !strncmp(path, lib_directory, sizeof lib_directory - 1)) {
+        snprintf(below, sizeof below, "%s%s", lib, path + sizeof lib_directory - 1);
+        return below;
+    }
     if (keys && !strcmp(path, "/etc/security/pam_logonbox.keys"))
         return keys;
     if (sources && !strcmp(path, "/etc/nsswitch.conf"))
@@ -531,6 +538,7 @@ int openat(int directory, const char *path, int flags, ...)
 
 CAN_FAIL(int, -1, mkdir, (const char *path, mode_t mode), place_of(path), mode)
 CAN_FAIL(int, -1, unlinkat, (int directory, const char *path, int flags), directory, path, flags)
+CAN_FAIL(int, -1, fsync, (int fd), fd)
 CAN_FAIL(int, -1, fchmod, (int fd, mode_t mode), fd, mode)
 CAN_FAIL(int, -1, flock, (int fd, int operation), fd, operation)
 CAN_FAIL(int, -1, fstat64, (int fd, struct stat64 *found), fd, found)

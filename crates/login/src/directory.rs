@@ -1,14 +1,15 @@
 //! A directory of the module's own state, which only root can read.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::dir::Dir;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag, openat, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
 
@@ -26,39 +27,33 @@ impl PrivateDir {
     ///
     /// # Errors
     ///
+    /// As [`open`](Self::open).
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(directory) = Self::open(path)? {
+            return Ok(directory);
+        }
+        match DirBuilder::new().mode(0o700).create(path) {
+            // Another login was faster.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let directory = open(path)?;
+        // The umask is the caller's.
+        directory.set_permissions(Permissions::from_mode(0o700))?;
+        checked(directory)
+    }
+
+    /// Opens the directory. `None` if it is missing.
+    ///
+    /// # Errors
+    ///
     /// It is a symlink, belongs to another user, is open to others, or the system refuses.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-        let open = || {
-            OpenOptions::new()
-                .read(true)
-                .custom_flags(flags.bits())
-                .open(path)
-        };
-        let directory = match open() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                match DirBuilder::new().mode(0o700).create(path) {
-                    // Another login was faster.
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                        return Err(error);
-                    }
-                    _ => {}
-                }
-                let directory = open()?;
-                // The umask is the caller's.
-                directory.set_permissions(Permissions::from_mode(0o700))?;
-                directory
-            }
-            opened => opened?,
-        };
-        let metadata = directory.metadata()?;
-        if metadata.uid() != 0 && metadata.uid() != Uid::effective().as_raw() {
-            return Err(io::Error::other("does not belong to root"));
+    pub fn open(path: &Path) -> io::Result<Option<Self>> {
+        match open(path) {
+            Ok(directory) => checked(directory).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
-        if metadata.mode() & 0o077 != 0 {
-            return Err(io::Error::other("is open to others; run chmod 700"));
-        }
-        Ok(Self(directory))
     }
 
     /// Locks the directory. `None` if another login takes too long.
@@ -98,13 +93,70 @@ impl PrivateDir {
         entries.collect()
     }
 
+    /// Reads a file of at most `limit` bytes. `None` if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// It is no regular file, is open to others, or is too large. Or the system refuses.
+    pub fn read(&self, name: &str, limit: u64) -> io::Result<Option<String>> {
+        // A FIFO without a writer must not block.
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = match openat(&self.0, name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let metadata = file.metadata()?;
+        let is_own = metadata.uid() == 0 || metadata.uid() == Uid::effective().as_raw();
+        if !metadata.is_file() || !is_own || metadata.mode() & 0o077 != 0 {
+            let what = format!("{name} is not a file of root alone");
+            return Err(io::Error::other(what));
+        }
+        let mut text = String::new();
+        file.take(limit.saturating_add(1))
+            .read_to_string(&mut text)?;
+        if u64::try_from(text.len()).is_ok_and(|length| length > limit) {
+            return Err(io::Error::other(format!("{name} is too large")));
+        }
+        Ok(Some(text))
+    }
+
+    /// Writes a file atomically: after a power failure, it is missing or whole.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let new = format!(".{name}");
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let mut file = File::from(openat(&self.0, new.as_str(), flags, mode)?);
+        let written = file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .and_then(|()| Ok(renameat(&self.0, new.as_str(), &self.0, name)?));
+        if written.is_err() {
+            let _ = self.remove(&new);
+        }
+        written.and_then(|()| self.sync())
+    }
+
+    /// Writes changes of the directory to the disk.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
     /// Creates an empty file. It stays empty because the caller of su can forbid writing with
     /// `RLIMIT_FSIZE`. Its signal ends the process.
     ///
     /// # Errors
     ///
     /// `EEXIST`: there is a file of that name. Others: the system refuses.
-    pub fn create(&self, name: &str) -> nix::Result<()> {
+    pub fn touch(&self, name: &str) -> nix::Result<()> {
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
         openat(&self.0, name, flags, Mode::S_IRUSR).map(drop)
     }
@@ -117,4 +169,23 @@ impl PrivateDir {
     pub fn remove(&self, name: &str) -> nix::Result<()> {
         unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+}
+
+fn checked(directory: File) -> io::Result<PrivateDir> {
+    let metadata = directory.metadata()?;
+    if metadata.uid() != 0 && metadata.uid() != Uid::effective().as_raw() {
+        return Err(io::Error::other("does not belong to root"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::other("is open to others; run chmod 700"));
+    }
+    Ok(PrivateDir(directory))
 }

@@ -6,6 +6,7 @@
 
 pub mod airlock;
 pub mod args;
+pub mod bypass;
 pub mod clean;
 pub mod clock;
 pub mod config;
@@ -135,7 +136,7 @@ fn authenticate_or_refuse(
     let result = match &config.mode {
         Mode::Push(tenant) => {
             let builder = push::client_builder(&config, tenant, credentials);
-            push::login(&config, tenant, builder, &person, debug, context).map(Proof::Signature)
+            push::login(&config, tenant, builder, &person, debug, context)
         }
         Mode::Airlock(url) => airlock::client_builder(&config, url, credentials)
             .map_err(Refusal::from)
@@ -165,13 +166,14 @@ fn authenticate_or_refuse(
 
 fn line(outcome: &Outcome, fields: &LogFields, time: Duration) -> (Severity, Line) {
     let (severity, word, reason) = match outcome {
-        Outcome::Approved(proof) => {
-            let reason = match proof {
-                Proof::Flow(login) if !login.had_second_factor() => "without a second factor",
-                Proof::Flow(_) | Proof::Signature(_) => "",
-            };
-            (Severity::Info, "approved", reason.to_owned())
+        Outcome::Approved(Proof::Bypass(code)) => {
+            (Severity::Warning, "bypass", code.reason().to_owned())
         }
+        Outcome::Approved(Proof::Flow(login)) if !login.had_second_factor() => {
+            let reason = "without a second factor".to_owned();
+            (Severity::Info, "approved", reason)
+        }
+        Outcome::Approved(_) => (Severity::Info, "approved", String::new()),
         Outcome::Exempt(why) => (Severity::Info, "exempt", why.clone()),
         Outcome::Ignored(refusal) => (
             Severity::Warning,

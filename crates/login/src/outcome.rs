@@ -5,6 +5,7 @@ use std::time::Duration;
 use airlock_iam::LoggedIn;
 use logonbox_authenticator::{Approval, Unreachable};
 
+use crate::bypass::UsedUp;
 use crate::log::Severity;
 use crate::texts;
 
@@ -30,6 +31,8 @@ pub enum Proof {
     Signature(Approval),
     /// Airlock's login flow is finished.
     Flow(LoggedIn),
+    /// A bypass code was valid, and is used up.
+    Bypass(UsedUp),
 }
 
 /// The result for PAM. The module turns it into the codes of `_pam_types.h`.

@@ -15,6 +15,7 @@ use logonbox_authenticator::{
 use self::code::{Code, Typed};
 use self::gate::Gate;
 use self::task::{End, Event, Order, Task};
+use crate::bypass::{self, BypassCode, UsedUp};
 use crate::clean::{for_phone, for_terminal};
 use crate::clock::later;
 use crate::config::{self, Config, Device, Placeholder, ProxyCredentials, Template, Tls};
@@ -22,7 +23,7 @@ use crate::conversation::{Context, broke_off};
 use crate::delay::delay_refusal;
 use crate::host::Echo;
 use crate::io_thread::{Stopped, Ticket};
-use crate::outcome::{Reason, Refusal};
+use crate::outcome::{Proof, Reason, Refusal};
 use crate::pins;
 use crate::policy::{self, Attempt, Limit, Person};
 use crate::progress::Progress;
@@ -91,7 +92,7 @@ pub fn configured_key<'k>(
 ///
 /// # Errors
 ///
-/// Everything but a verified signature.
+/// Everything but a verified signature and a valid bypass code.
 pub fn login(
     config: &Arc<Config>,
     tenant: &TenantAddress,
@@ -99,7 +100,7 @@ pub fn login(
     person: &Person,
     debug: Option<String>,
     context: Context<'_>,
-) -> Result<Approval, Refusal> {
+) -> Result<Proof, Refusal> {
     let system = context.system.clone();
     let code = Code::new(&*system, config.conversation.code)
         .map_err(|error| Refusal::new(Reason::LocalFailure, format!("no randomness: {error}")))?;
@@ -113,13 +114,14 @@ pub fn login(
             Device::Named(name) if !name.starts_with("SHA256:") => Some(name.clone()),
             Device::Named(_) | Device::First | Device::Ask => None,
         },
+        bypasses_of: known.clone().ok().filter(|_| config.policy.bypass_codes),
         is_asking: false,
         context,
     };
     let task = known.and_then(|_| login.start(builder, debug));
     match config.conversation.code {
         config::Code::Type => login.typed_code(task, &code),
-        config::Code::Show => login.shown_code(task, &code),
+        config::Code::Show => login.shown_code(task, &code).map(Proof::Signature),
     }
 }
 
@@ -129,6 +131,8 @@ struct Login<'l, 'c> {
     texts: &'l PhoneTexts<'l>,
     /// The comment of the key, if it was configured or chosen.
     phone: Option<String>,
+    /// The user whose bypass codes are accepted. `None` for unknown users.
+    bypasses_of: Option<String>,
     /// The task waits for the key list of the tenant.
     is_asking: bool,
     context: Context<'c>,
@@ -168,8 +172,8 @@ impl Login<'_, '_> {
     }
 
     /// `code = "type"`: the phone shows the code, and the person types it. A login needs the
-    /// signature and the code.
-    fn typed_code(&mut self, task: Started, code: &Code) -> Result<Approval, Refusal> {
+    /// signature and the code, or a bypass code.
+    fn typed_code(&mut self, task: Started, code: &Code) -> Result<Proof, Refusal> {
         let (task, key) = self.chosen_key(task)?;
         let gate = Gate::default();
         if let Ok(ticket) = &task {
@@ -198,6 +202,9 @@ impl Login<'_, '_> {
             // sshd's password method, and some lockers, answer each hidden prompt with the password.
             echo == Echo::On || (!is_early && Some(answer) != self.context.host.authtok().as_ref())
         });
+        let bypass = answer
+            .as_deref()
+            .and_then(|answer| BypassCode::parse(answer));
         // The answer is compared here alone. It is not kept.
         let typed = answer.map(|answer| code.compare(&answer));
         if is_early && matches!(typed, None | Some(Typed::Empty)) {
@@ -207,6 +214,11 @@ impl Login<'_, '_> {
         if typed.is_none() {
             let signal = self.context.look_for_signal();
             signal.map_err(Refusal::after_sending)?;
+        }
+        if let Some(bypass) = bypass.filter(|_| !is_early)
+            && let Some(used_up) = self.use_up(&bypass)
+        {
+            return Ok(Proof::Bypass(used_up));
         }
         self.context.progress(Progress::Announced);
 
@@ -220,7 +232,7 @@ impl Login<'_, '_> {
         match end {
             Some(Ok((approval, attempt))) if is_right => {
                 attempt.succeeded();
-                Ok(approval)
+                Ok(Proof::Signature(approval))
             }
             Some(Err(End::Refused(refusal))) if refusal.reason == Reason::Interrupted => {
                 Err(refusal.after_sending())
@@ -232,8 +244,25 @@ impl Login<'_, '_> {
             {
                 Err(refusal)
             }
-            end => self.wrong_code(typed, after, answered, end, ticket),
+            end => Err(self.wrong_code(typed, after, answered, end, ticket)),
         }
+    }
+
+    fn use_up(&mut self, code: &BypassCode) -> Option<UsedUp> {
+        let user = self.bypasses_of.as_ref()?;
+        let used_up = bypass::use_up(&*self.context.system, user, code);
+        used_up
+            .inspect_err(|why| self.context.fields.add_hint(why))
+            .ok()
+    }
+
+    /// Whether the prompt helps although the server is away: the user may have a bypass code.
+    fn may_bypass(&self, refusal: &Refusal) -> bool {
+        use Reason::{BadAnswer, TimedOut, Tls, Unreachable};
+        let is_away = matches!(refusal.reason, Unreachable | Tls | TimedOut | BadAnswer);
+        let types = self.config.conversation.code == config::Code::Type;
+        let user = self.bypasses_of.as_ref().filter(|_| is_away && types);
+        user.is_some_and(|user| bypass::has_code(&*self.context.system, user))
     }
 
     /// Refuses after a wrong answer, after a hold. Users whose phone was not asked see the same.
@@ -244,7 +273,7 @@ impl Login<'_, '_> {
         answered: Instant,
         end: Option<Result<(Approval, Attempt), End>>,
         ticket: Option<PushTicket>,
-    ) -> Result<Approval, Refusal> {
+    ) -> Refusal {
         let system = self.context.system.clone();
         // A Ctrl-C during the hold changes neither the reason nor the code.
         let _ = delay_refusal(&*system, self.context.clock, answered);
@@ -254,10 +283,10 @@ impl Login<'_, '_> {
             Some(Err(End::Refused(refusal)))
                 if typed.is_some() && !refusal.request_sent && !refusal.is_about_the_account() =>
             {
-                return Err(refusal);
+                return refusal;
             }
             Some(Err(End::Refused(refusal))) if refusal.reason == Reason::Panic => {
-                return Err(refusal);
+                return refusal;
             }
             end => end,
         };
@@ -299,10 +328,10 @@ impl Login<'_, '_> {
             ),
             (Some(Typed::Right | Typed::Wrong), _) => wrong(Reason::WrongCode, ""),
         };
-        Err(Refusal {
+        Refusal {
             message: Some(message),
             ..refusal.after_sending()
-        })
+        }
     }
 
     /// `code = "show"`: the terminal and the phone show the code.
@@ -366,17 +395,19 @@ impl Login<'_, '_> {
             Err(refusal) if !refusal.is_about_the_account() => return Err(refusal),
             task => return Ok((task, None)),
         };
-        let offered = match self.next(&mut ticket)? {
-            Event::Keys(mut keys) => {
+        let offered = match self.next(&mut ticket) {
+            Ok(Event::Keys(mut keys)) => {
                 let offered = std::mem::take(&mut keys.offered);
                 self.note(Event::Keys(keys));
                 offered
             }
-            Event::Done(Err(End::Refused(refusal))) if refusal.is_about_the_account() => {
+            Ok(Event::Done(Err(End::Refused(refusal)))) | Err(refusal)
+                if refusal.is_about_the_account() || self.may_bypass(&refusal) =>
+            {
                 return Ok((Err(refusal), None));
             }
-            Event::Done(Err(End::Refused(refusal))) => return Err(refusal),
-            _ => return Err(Stopped::Panicked.into()),
+            Ok(Event::Done(Err(End::Refused(refusal)))) | Err(refusal) => return Err(refusal),
+            Ok(_) => return Err(Stopped::Panicked.into()),
         };
         let mut key = None;
         if offered.len() > 1 {

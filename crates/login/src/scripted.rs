@@ -196,6 +196,8 @@ pub struct ScriptedSystem {
     pub uptime: Mutex<Duration>,
     /// Happens once, right after the next reading of the uptime.
     pub meanwhile: Mutex<Option<Meanwhile>>,
+    pub machine_id: &'static str,
+    pub boot_id: &'static str,
     pub is_setuid: bool,
     /// The value of all random bytes.
     pub random: u8,
@@ -220,6 +222,8 @@ impl Default for ScriptedSystem {
             pins_directory: "/nowhere/keys".into(),
             uptime: Mutex::new(Duration::from_secs(100_000)),
             meanwhile: Mutex::default(),
+            machine_id: "0123456789abcdef0123456789abcdef",
+            boot_id: "first",
             is_setuid: false,
             random: 0,
         }
@@ -284,6 +288,14 @@ impl System for ScriptedSystem {
             meanwhile(&mut uptime);
         }
         Ok(now)
+    }
+
+    fn machine_id(&self) -> io::Result<String> {
+        Ok(self.machine_id.to_owned())
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        Ok(self.boot_id.to_owned())
     }
 
     fn is_setuid(&self) -> bool {

@@ -150,6 +150,20 @@ pub trait System: Send + Sync {
     /// The clock cannot be read.
     fn uptime(&self) -> io::Result<Duration>;
 
+    /// The id of this installation (machine-id(5)).
+    ///
+    /// # Errors
+    ///
+    /// The id cannot be read, or is not set yet.
+    fn machine_id(&self) -> io::Result<String>;
+
+    /// The id that the kernel gave to this boot.
+    ///
+    /// # Errors
+    ///
+    /// The id cannot be read.
+    fn boot_id(&self) -> io::Result<String>;
+
     /// Whether this program has more rights than its caller, as sudo and su have.
     fn is_setuid(&self) -> bool;
 
@@ -185,10 +199,24 @@ fn read_lossy(path: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }
 
+/// The id in the file at `path`: 32 hexadecimal digits, possibly with hyphens.
+fn id(path: &str) -> io::Result<String> {
+    let about = |what: &dyn std::fmt::Display| io::Error::other(format!("{path}: {what}"));
+    let text = fs::read_to_string(path).map_err(|error| about(&error))?;
+    let id = text.trim().replace('-', "");
+    if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(id)
+    } else {
+        Err(about(&"holds no id"))
+    }
+}
+
 /// The machine that this runs on.
 #[derive(Debug, Clone, Copy)]
 pub struct ThisMachine {
     is_setuid: bool,
+    /// `None` for the usual ones.
+    directories: Option<Directories<'static>>,
 }
 
 impl ThisMachine {
@@ -196,7 +224,19 @@ impl ThisMachine {
     /// (`AT_SECURE`, getauxval(3)). The module determines it, because that needs `unsafe`.
     #[must_use]
     pub const fn new(is_setuid: bool) -> Self {
-        Self { is_setuid }
+        Self {
+            is_setuid,
+            directories: None,
+        }
+    }
+
+    /// The same machine with its state in other directories.
+    #[must_use]
+    pub const fn with(self, directories: Directories<'static>) -> Self {
+        Self {
+            directories: Some(directories),
+            ..self
+        }
     }
 }
 
@@ -261,11 +301,19 @@ impl System for ThisMachine {
     }
 
     fn directories(&self) -> Directories<'_> {
-        Directories::usual()
+        self.directories.unwrap_or_else(Directories::usual)
     }
 
     fn uptime(&self) -> io::Result<Duration> {
         Ok(clock_gettime(ClockId::CLOCK_BOOTTIME)?.into())
+    }
+
+    fn machine_id(&self) -> io::Result<String> {
+        id("/etc/machine-id")
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        id("/proc/sys/kernel/random/boot_id")
     }
 
     fn is_setuid(&self) -> bool {

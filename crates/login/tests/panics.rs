@@ -217,6 +217,14 @@ impl System for Machine {
         ThisMachine::new(false).uptime()
     }
 
+    fn machine_id(&self) -> io::Result<String> {
+        ThisMachine::new(false).machine_id()
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        ThisMachine::new(false).boot_id()
+    }
+
     fn is_setuid(&self) -> bool {
         false
     }

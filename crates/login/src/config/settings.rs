@@ -405,6 +405,11 @@ settings! {
         /// Whole number from 0 to 1000.
         pub failed_attempts_per_10_minutes: usize = 6 => count(0, 1000),
 
+        /// Whether users may type a bypass code, which `logonbox bypass` makes, instead of the code from
+        /// the phone. With Airlock, and with `code = "show"`, this key has no effect. See
+        /// `BYPASS CODES`.
+        pub bypass_codes: bool = true,
+
         /// The user who is asked by the services su and su-l. Other services do not use this key. See
         /// `CALLERS OF SU`.
         pub su_asks: SuAsks = "user",

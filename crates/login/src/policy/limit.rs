@@ -82,7 +82,7 @@ impl Limit {
             return Ok(attempt);
         }
         let path = system.directories().run;
-        let entered = match PrivateDir::open(path) {
+        let entered = match PrivateDir::create(path) {
             Ok(directory) => {
                 // Without the lock, two attempts at once may both be refused, but never both pass.
                 let lock = directory.lock().await;
@@ -172,7 +172,7 @@ impl Limit {
         let mut time = now.as_nanos();
         loop {
             let name = format!("{}.{time}", self.account);
-            match directory.create(&name) {
+            match directory.touch(&name) {
                 Ok(()) => return Ok(name),
                 // Another attempt in the same nanosecond.
                 Err(Errno::EEXIST) => time = time.saturating_add(1),

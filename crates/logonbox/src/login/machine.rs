@@ -79,6 +79,14 @@ impl System for Machine {
         THIS_MACHINE.uptime()
     }
 
+    fn machine_id(&self) -> io::Result<String> {
+        THIS_MACHINE.machine_id()
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        THIS_MACHINE.boot_id()
+    }
+
     fn is_setuid(&self) -> bool {
         self.is_setuid
     }

@@ -1,0 +1,330 @@
+//! Bypass codes: for a user whose phone is lost, or while the server is away. The administrator makes
+//! a code with `logonbox bypass`. It works once, at the prompt for the code from the phone.
+//!
+//! A code is a file in a directory that only root can read. Its name is a hash over the code, the user
+//! and the machine-id, so a stolen file does not tell the code, and a copy has no effect on another
+//! host. Its content says until when the code is valid, and why it was made.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use crate::clean::for_log;
+use crate::directory::PrivateDir;
+use crate::system::System;
+
+/// The directory, in the one that a reboot keeps.
+const DIRECTORY: &str = "bypass";
+/// The characters of a code: base32 (RFC 4648, section 6).
+const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+/// 65 random bits.
+const LENGTH: usize = 13;
+/// The largest file, in bytes.
+const FILE_LIMIT: u64 = 4096;
+/// The longest time that a code is valid.
+pub const MOST_HOURS: u32 = 72;
+/// The longest reason, in characters.
+pub const LONGEST_REASON: usize = 200;
+
+/// A bypass code. [`use_up`] tells whether it is a valid one.
+pub struct BypassCode(Zeroizing<String>);
+
+impl BypassCode {
+    /// A new code.
+    ///
+    /// # Errors
+    ///
+    /// The kernel provides no random bytes.
+    pub fn new(system: &dyn System) -> io::Result<Self> {
+        let mut random = Zeroizing::new([0; LENGTH]);
+        system.random(&mut *random)?;
+        let characters = random.iter().filter_map(|byte| {
+            let index = usize::from(byte % 32);
+            ALPHABET.get(index).copied().map(char::from)
+        });
+        let mut code = Zeroizing::new(String::with_capacity(LENGTH));
+        code.extend(characters);
+        Ok(Self(code))
+    }
+
+    /// The code in `answer`, if the answer has the form of one. Blanks, hyphens and case are ignored.
+    #[must_use]
+    pub fn parse(answer: &[u8]) -> Option<Self> {
+        let mut code = Zeroizing::new(String::with_capacity(LENGTH));
+        for byte in answer {
+            let byte = byte.to_ascii_uppercase();
+            if b" \t\r\n-".contains(&byte) {
+                continue;
+            }
+            // Growing would leave a copy that is not wiped.
+            if code.len() == LENGTH || !ALPHABET.contains(&byte) {
+                return None;
+            }
+            code.push(char::from(byte));
+        }
+        (code.len() == LENGTH).then_some(Self(code))
+    }
+
+    /// The code in groups, for a person to read: `ABCD-EFGH-IJKLM`.
+    #[must_use]
+    pub fn in_groups(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(LENGTH.saturating_add(2)));
+        for (place, character) in self.0.chars().enumerate() {
+            if matches!(place, 4 | 8) {
+                text.push('-');
+            }
+            text.push(character);
+        }
+        text
+    }
+
+    /// The name of the file of this code.
+    fn file_name(&self, user: &str, machine_id: &str) -> String {
+        let mut hash = Sha256::new();
+        // Each part has a fixed length or ends with a NUL, which no user name contains.
+        for part in ["pam_logonbox bypass\0", machine_id, "\0", user, "\0"] {
+            hash.update(part);
+        }
+        hash.update(self.0.as_bytes());
+        hash.finalize()
+            .iter()
+            .fold(String::new(), |mut name, byte| {
+                let _ = write!(name, "{byte:02x}");
+                name
+            })
+    }
+}
+
+/// For whom a code was made, until when it is valid, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The user, as the user database spells the name.
+    pub user: String,
+    /// When the code was made.
+    pub made: OffsetDateTime,
+    /// When the code ends.
+    pub until: OffsetDateTime,
+    /// Why it was made.
+    pub reason: String,
+    /// The boot in which it was made, and the time since boot at which it ends. Setting the wall
+    /// clock back does not change this time.
+    boot: String,
+    uptime: Duration,
+}
+
+impl Entry {
+    fn text(&self) -> String {
+        format!(
+            "{}\n{}\n{}\n{}\n{}\n{}\n",
+            self.user,
+            self.made.unix_timestamp(),
+            self.until.unix_timestamp(),
+            self.boot,
+            self.uptime.as_secs(),
+            self.reason
+        )
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let time = |text: &str| OffsetDateTime::from_unix_timestamp(text.parse().ok()?).ok();
+        let text = text.strip_suffix('\n')?;
+        let [user, made, until, boot, uptime, reason] =
+            <[&str; 6]>::try_from(text.split('\n').collect::<Vec<_>>()).ok()?;
+        Some(Self {
+            user: user.to_owned(),
+            made: time(made)?,
+            until: time(until)?,
+            boot: boot.to_owned(),
+            uptime: Duration::from_secs(uptime.parse().ok()?),
+            reason: reason.to_owned(),
+        })
+    }
+
+    /// Why the code is not valid now.
+    fn trouble(&self, system: &dyn System) -> io::Result<Option<&'static str>> {
+        let now = system.now();
+        let has_ended = self.boot == system.boot_id()? && system.uptime()? >= self.uptime;
+        Ok(if now >= self.until || has_ended {
+            Some("the bypass code has ended")
+        } else if now < self.made {
+            Some("the clock is behind the time at which the bypass code was made")
+        } else {
+            None
+        })
+    }
+}
+
+/// A bypass code that was valid, and is used up. Only [`use_up`] makes it.
+#[derive(Debug)]
+pub struct UsedUp {
+    /// Why the code was made.
+    reason: String,
+}
+
+impl UsedUp {
+    /// Why the code was made.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// Uses up `code` of `user`, whose name must be the one in the user database. Of several logins at
+/// once, one succeeds.
+///
+/// # Errors
+///
+/// There is no such code, it is not valid now, or the system cannot remove it for good.
+pub fn use_up(system: &dyn System, user: &str, code: &BypassCode) -> Result<UsedUp, String> {
+    let path = directory(system);
+    let failed = |error: io::Error| {
+        let advice = match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => {
+                "; a service with ProtectSystem=strict needs ReadWritePaths=-/var/lib/pam_logonbox"
+            }
+            _ => "",
+        };
+        format!("bypass codes: {}: {error}{advice}", path.display())
+    };
+    let unknown = || "this user has no such bypass code".to_owned();
+    let machine_id = system.machine_id().map_err(failed)?;
+    let Some(directory) = PrivateDir::open(&path).map_err(failed)? else {
+        return Err(unknown());
+    };
+    let name = code.file_name(user, &machine_id);
+    let Some(entry) = read(&directory, &name).map_err(failed)? else {
+        return Err(unknown());
+    };
+    if entry.user != user {
+        return Err(unknown());
+    }
+    let trouble = entry.trouble(system).map_err(failed)?;
+    if let Some(trouble) = trouble {
+        return Err(trouble.to_owned());
+    }
+    // Of several processes, one removes the file.
+    match directory.remove(&name) {
+        Ok(()) => {}
+        Err(nix::errno::Errno::ENOENT) => return Err(unknown()),
+        Err(error) => return Err(failed(error.into())),
+    }
+    // After a power failure, the file must not come back.
+    directory.sync().map_err(failed)?;
+    Ok(UsedUp {
+        reason: entry.reason,
+    })
+}
+
+/// Whether `user` has a code that is valid now. If that is not known, no.
+#[must_use]
+pub fn has_code(system: &dyn System, user: &str) -> bool {
+    let entries = entries(system).unwrap_or_default();
+    let mut entries = entries.iter().map(|(_, entry)| entry);
+    entries.any(|entry| entry.user == user && matches!(entry.trouble(system), Ok(None)))
+}
+
+/// Makes a code for `user`, which is valid for `time`.
+///
+/// # Errors
+///
+/// The system cannot keep it.
+pub fn make(
+    system: &dyn System,
+    user: &str,
+    time: Duration,
+    reason: &str,
+) -> io::Result<(BypassCode, Entry)> {
+    let made = system.now();
+    let entry = Entry {
+        user: user.to_owned(),
+        made,
+        until: made.saturating_add(time.try_into().unwrap_or_default()),
+        reason: for_log(reason),
+        boot: system.boot_id()?,
+        uptime: system.uptime()?.saturating_add(time),
+    };
+    let code = BypassCode::new(system)?;
+    let name = code.file_name(user, &system.machine_id()?);
+    PrivateDir::create(system.directories().lib)?;
+    let directory = PrivateDir::create(&directory(system))?;
+    directory.write(&name, &entry.text())?;
+    Ok((code, entry))
+}
+
+/// The valid codes. Removes the others.
+///
+/// # Errors
+///
+/// The system cannot read them.
+pub fn list(system: &dyn System) -> io::Result<Vec<Entry>> {
+    let mut valid = Vec::new();
+    for (name, entry) in entries(system)? {
+        if entry.trouble(system)?.is_none() {
+            valid.push(entry);
+        } else {
+            remove(system, &name)?;
+        }
+    }
+    valid.sort_by(|one, other| (&one.user, one.until).cmp(&(&other.user, other.until)));
+    Ok(valid)
+}
+
+/// Removes all codes of `user`. Returns how many were removed.
+///
+/// # Errors
+///
+/// The system cannot remove them.
+pub fn revoke(system: &dyn System, user: &str) -> io::Result<usize> {
+    let mut removed: usize = 0;
+    for (name, entry) in entries(system)? {
+        if entry.user == user {
+            remove(system, &name)?;
+            removed = removed.saturating_add(1);
+        }
+    }
+    Ok(removed)
+}
+
+fn directory(system: &dyn System) -> PathBuf {
+    system.directories().lib.join(DIRECTORY)
+}
+
+fn remove(system: &dyn System, name: &str) -> io::Result<()> {
+    match PrivateDir::open(&directory(system))? {
+        Some(directory) => {
+            directory.remove(name)?;
+            directory.sync()
+        }
+        None => Ok(()),
+    }
+}
+
+/// All codes, with the names of their files.
+fn entries(system: &dyn System) -> io::Result<Vec<(String, Entry)>> {
+    let Some(directory) = PrivateDir::open(&directory(system))? else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for name in directory.names()? {
+        // Others are not the files of codes.
+        if name.len() == 64
+            && let Some(entry) = read(&directory, &name)?
+        {
+            found.push((name, entry));
+        }
+    }
+    Ok(found)
+}
+
+fn read(directory: &PrivateDir, name: &str) -> io::Result<Option<Entry>> {
+    let text = directory.read(name, FILE_LIMIT)?;
+    Ok(text.and_then(|text| Entry::parse(&text)))
+}
+
+#[cfg(test)]
+mod tests;
