@@ -58,12 +58,15 @@ impl UserGroups {
     }
 }
 
+/// The directory of the state that a reboot keeps.
+pub const LIB_DIRECTORY: &str = "/var/lib/pam_logonbox";
+
 /// The directories of the module's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Directories<'d> {
     /// What a reboot removes: `/run/pam_logonbox`.
     pub run: &'d Path,
-    /// What a reboot keeps: `/var/lib/pam_logonbox`.
+    /// What a reboot keeps: see [`LIB_DIRECTORY`].
     pub lib: &'d Path,
     /// The pinned keys: see [`crate::pins`].
     pub pins: &'d Path,
@@ -75,7 +78,7 @@ impl Directories<'static> {
     pub fn usual() -> Self {
         Self {
             run: Path::new("/run/pam_logonbox"),
-            lib: Path::new("/var/lib/pam_logonbox"),
+            lib: Path::new(LIB_DIRECTORY),
             pins: Path::new(crate::pins::DIRECTORY),
         }
     }

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use login::args::DEFAULT_PATH;
+use login::bypass::{LONGEST_REASON, MOST_HOURS};
 use login::pins::DIRECTORY;
+use login::system::LIB_DIRECTORY;
 
 /// Command lines, and what they are for.
-pub const EXAMPLES: [(&str, &str); 6] = [
+pub const EXAMPLES: [(&str, &str); 7] = [
     ("logonbox check", "find errors on this host, and what to do"),
     (
         "logonbox check --user lee",
@@ -26,6 +28,10 @@ pub const EXAMPLES: [(&str, &str); 6] = [
     (
         "logonbox pin lee@acme.com",
         "trust the account's present keys, and no others",
+    ),
+    (
+        "logonbox bypass lee --reason \"lost phone\"",
+        "a code that lets lee in once without the phone",
     ),
     ("logonbox config", "all settings, and the origin of each"),
 ];
@@ -122,6 +128,16 @@ pub enum Command {
     /// The exit status is 3 if they differ or the tenant cannot be asked, and 1 if the module cannot
     /// use a file.
     Pins(Pins),
+    /// Make a code that lets a user in once without the phone, list such codes, or revoke them.
+    ///
+    /// The command prints the code once. Give it to the user in person or by telephone. The user
+    /// types it at the prompt for the code from the phone. It works also while the server is away,
+    /// without an account or a key, and over the limit. It works for this user on this host. The
+    /// log has the reason.
+    ///
+    /// With --list, the command shows who has a valid code, until when, and why.
+    /// It cannot show the code.
+    Bypass(Bypass),
     /// Show all settings, and the origin of each.
     ///
     /// The output is a configuration itself, with the origins as comments. If the file is wrong, the
@@ -167,6 +183,8 @@ pub struct Login {
     pub caller: Option<String>,
     #[command(flatten)]
     pub place: Place,
+    #[command(flatten)]
+    pub state: State,
 }
 
 #[derive(Debug, Args)]
@@ -203,6 +221,45 @@ pub struct Pins {
     pub account: Option<String>,
     #[command(flatten)]
     pub place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Bypass {
+    /// The Unix name of the user.
+    #[arg(required_unless_present = "list")]
+    pub user: Option<String>,
+    /// How long the code is valid, in hours: 1 to 72.
+    #[arg(long, value_name = "HOURS", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_HOURS)))]
+    pub hours: u32,
+    /// Why the user needs the code. The log shows it.
+    #[arg(long, value_name = "TEXT", value_parser = reason,
+          required_unless_present_any = ["list", "revoke"])]
+    pub reason: Option<String>,
+    /// Show the users who have a valid code.
+    #[arg(long, conflicts_with_all = ["user", "hours", "reason", "revoke"])]
+    pub list: bool,
+    /// Revoke all codes of the user.
+    #[arg(long, conflicts_with_all = ["hours", "reason"])]
+    pub revoke: bool,
+    #[command(flatten)]
+    pub state: State,
+}
+
+#[derive(Debug, Args)]
+pub struct State {
+    /// The directory of the state that a reboot keeps. For tests.
+    #[arg(long, hide = true, value_name = "DIRECTORY", default_value = LIB_DIRECTORY)]
+    pub state_directory: PathBuf,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("say why the user needs the code".to_owned()),
+        1..=LONGEST_REASON => Ok(text.to_owned()),
+        _ => Err(format!("at most {LONGEST_REASON} characters")),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod bypass;
 mod check;
 mod cli;
 mod completions;
@@ -53,6 +54,7 @@ fn run(cli: &Cli, out: &mut dyn io::Write) -> Result<End, Failure> {
         Command::Pin(args) => pins::pin(conf, args, out),
         Command::Unpin(args) => pins::unpin(conf, args, out),
         Command::Pins(args) => pins::run(conf, args, out),
+        Command::Bypass(args) => bypass::run(conf, args, out),
         Command::Config(args) => config::run(conf, args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Manual => manual::run(out),

@@ -1,4 +1,9 @@
 //! The time is scripted; the files are real.
+#![allow(clippy::arithmetic_side_effects, reason = "an overflow fails a test")]
+#![allow(
+    clippy::unchecked_time_subtraction,
+    reason = "an overflow fails a test"
+)]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -14,7 +19,7 @@ use crate::scripted::ScriptedSystem;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A machine with its own /var/lib/pam_logonbox.
+/// A machine with its own `/var/lib/pam_logonbox`.
 fn machine() -> (TempDir, ScriptedSystem) {
     let directory = tempfile::tempdir().unwrap();
     let system = ScriptedSystem {
@@ -38,13 +43,11 @@ fn try_code(system: &ScriptedSystem, user: &str, code: &BypassCode) -> Result<St
     use_up(system, user, code).map(|used_up| used_up.reason)
 }
 
-fn unknown<T>() -> Result<T, String> {
-    Err("this user has no such bypass code".to_owned())
+fn refused(why: &str) -> Result<String, String> {
+    Err(why.to_owned())
 }
 
-fn works<T: From<&'static str>>() -> Result<T, String> {
-    Ok("lost phone".into())
-}
+const UNKNOWN: &str = "this user has no such bypass code";
 
 #[test]
 fn a_code_has_65_random_bits_and_may_be_typed_in_any_way() {
@@ -83,18 +86,18 @@ fn a_code_has_65_random_bits_and_may_be_typed_in_any_way() {
 fn a_code_works_once_for_its_user_on_its_host() {
     let (_directory, system) = machine();
     let code = make_for(&system, "lee");
-    assert_eq!(try_code(&system, "kim", &code), unknown());
-    assert_eq!(try_code(&system, "le", &code), unknown());
+    assert_eq!(try_code(&system, "kim", &code), refused(UNKNOWN));
+    assert_eq!(try_code(&system, "le", &code), refused(UNKNOWN));
     let other = ScriptedSystem {
         lib_directory: system.lib_directory.clone(),
         machine_id: "ffffffffffffffffffffffffffffffff",
         ..ScriptedSystem::default()
     };
-    assert_eq!(try_code(&other, "lee", &code), unknown());
+    assert_eq!(try_code(&other, "lee", &code), refused(UNKNOWN));
     assert!(has_code(&system, "lee") && !has_code(&system, "kim"));
-    assert_eq!(try_code(&system, "lee", &code), works());
+    assert_eq!(try_code(&system, "lee", &code), Ok("lost phone".to_owned()));
     assert!(!has_code(&system, "lee"));
-    assert_eq!(try_code(&system, "lee", &code), unknown());
+    assert_eq!(try_code(&system, "lee", &code), refused(UNKNOWN));
 }
 
 /// The file of another user's code has no effect under another name.
@@ -106,23 +109,41 @@ fn a_file_counts_for_the_user_in_it() {
     let place = system.lib_directory.join(DIRECTORY);
     let for_kim = place.join(code.file_name("kim", &id));
     fs::rename(place.join(code.file_name("lee", &id)), for_kim).unwrap();
-    assert_eq!(try_code(&system, "kim", &code), unknown());
+    assert_eq!(try_code(&system, "kim", &code), refused(UNKNOWN));
 }
 
 #[test]
 fn a_code_ends_whatever_the_clock_says() {
-    let ended = Err("the bypass code has ended".to_owned());
-    let behind = Err("the clock is behind the time at which the bypass code was made".to_owned());
+    let ended = refused("the bypass code has ended");
+    let behind = refused("the clock is behind the time at which the bypass code was made");
     let second = Duration::from_secs(1);
     let zero = Duration::ZERO;
     // The time since the code was made: of the wall clock, negative or not, and since boot.
     for (boot, back, wall, uptime, expected) in [
-        ("first", zero, 4 * HOUR - second, zero, works()),
+        (
+            "first",
+            zero,
+            4 * HOUR - second,
+            zero,
+            Ok("lost phone".to_owned()),
+        ),
         ("first", zero, 4 * HOUR, zero, ended.clone()),
-        ("first", zero, zero, 4 * HOUR - second, works()),
+        (
+            "first",
+            zero,
+            zero,
+            4 * HOUR - second,
+            Ok("lost phone".to_owned()),
+        ),
         ("first", zero, HOUR, 4 * HOUR, ended.clone()),
         ("first", second, zero, HOUR, behind.clone()),
-        ("second", zero, HOUR, 1000 * HOUR, works()),
+        (
+            "second",
+            zero,
+            HOUR,
+            1000 * HOUR,
+            Ok("lost phone".to_owned()),
+        ),
         ("second", zero, 4 * HOUR, zero, ended),
         ("second", second, zero, zero, behind),
     ] {
@@ -152,13 +173,13 @@ fn codes_are_listed_and_revoked() {
     assert_eq!(users(&system), ["kim", "lee", "lee"]);
     assert_eq!(revoke(&system, "lee").unwrap(), 2);
     for code in [first, second] {
-        assert_eq!(try_code(&system, "lee", &code), unknown());
+        assert_eq!(try_code(&system, "lee", &code), refused(UNKNOWN));
     }
     assert_eq!(users(&system), ["kim"]);
     system.now += 4 * HOUR;
     assert_eq!(users(&system), [""; 0]);
     system.now -= HOUR;
-    assert_eq!(try_code(&system, "kim", &kims), unknown(), "removed");
+    assert_eq!(try_code(&system, "kim", &kims), refused(UNKNOWN), "removed");
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub struct Machine {
     caller: Option<String>,
     is_setuid: bool,
     pins_directory: PathBuf,
+    lib_directory: PathBuf,
 }
 
 impl Machine {
@@ -24,6 +25,7 @@ impl Machine {
             caller: args.caller.clone(),
             is_setuid: matches!(&*args.service, "su" | "su-l" | "sudo" | "sudo-i"),
             pins_directory: args.place.pins_directory.clone(),
+            lib_directory: args.state.state_directory.clone(),
         }
     }
 }
@@ -71,6 +73,7 @@ impl System for Machine {
     fn directories(&self) -> Directories<'_> {
         Directories {
             pins: &self.pins_directory,
+            lib: &self.lib_directory,
             ..Directories::usual()
         }
     }

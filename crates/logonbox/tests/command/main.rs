@@ -11,6 +11,7 @@
     reason = "a panic here fails a test, never a login"
 )]
 
+mod bypass;
 mod check;
 mod config;
 mod keys;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
-use tenant::{Options, Tenant};
+use tenant::{Options, SignRequest, Tenant};
 
 use crate::terminal::TIMEOUT;
 
@@ -90,12 +90,17 @@ impl Setup {
 
     /// Runs the command. When the phone rings, types the code that it shows.
     pub fn run_typing_code(&self, arguments: &[&str]) -> Run {
+        self.run_typing(arguments, |push| push.code().expect("a code"))
+    }
+
+    /// Runs the command. When the phone rings, types this text.
+    pub fn run_typing(&self, arguments: &[&str], text: impl Fn(&SignRequest) -> String) -> Run {
         let pushes = self.tenant.sign_requests().len();
         let mut child = start(self.command(arguments));
         let mut stdin = child.stdin.take().unwrap();
         if self.tenant.wait_for_sign_requests(pushes + 1, TIMEOUT) {
-            let code = self.tenant.sign_requests()[pushes].code().expect("a code");
-            writeln!(stdin, "{code}").unwrap();
+            let text = text(&self.tenant.sign_requests()[pushes]);
+            writeln!(stdin, "{text}").unwrap();
         }
         drop(stdin);
         child.wait_with_output().expect("the command ends").into()

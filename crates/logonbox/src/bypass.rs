@@ -1,0 +1,141 @@
+//! `logonbox bypass`: makes, lists and revokes codes for users whose phone is lost.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use login::bypass::{self, Entry};
+use login::config::{self, Config, Mode};
+use login::host::User;
+use login::policy::known_user;
+use login::system::{Directories, System, ThisMachine};
+use time::OffsetDateTime;
+
+use crate::cli;
+use crate::end::{End, Failure};
+use crate::setup::{THIS_MACHINE, absolute, configuration};
+use crate::terminal::{DOUBTFUL, HEADING, shown};
+
+pub fn run(conf: &Path, args: &cli::Bypass, out: &mut dyn Write) -> Result<End, Failure> {
+    // The command ends before the path is of no use any more.
+    let lib: &'static Path = Box::leak(args.state.state_directory.clone().into_boxed_path());
+    let machine = THIS_MACHINE.with(Directories {
+        lib,
+        ..Directories::usual()
+    });
+    match (&args.user, &args.reason) {
+        (Some(user), _) if args.revoke => revoke(&machine, user, out),
+        (Some(user), Some(reason)) => {
+            let time = Duration::from_secs(u64::from(args.hours).saturating_mul(3600));
+            let config = configuration(conf)?;
+            usable(&config, conf)?;
+            make(&machine, user, time, reason, out)?;
+            if config.conversation.code == config::Code::Show {
+                writeln!(
+                    out,
+                    "{DOUBTFUL}Services with code = \"show\" have no prompt for it{DOUBTFUL:#}: see \
+                     `logonbox config --service NAME`."
+                )?;
+            }
+            Ok(End::Fine)
+        }
+        _ => list(&machine, out),
+    }
+}
+
+/// Checks that the module accepts bypass codes.
+fn usable(config: &Config, conf: &Path) -> Result<(), Failure> {
+    let path = absolute(conf)?;
+    let path = shown(&path.display().to_string());
+    let why = match config.mode {
+        Mode::Airlock(_) => "mode = \"airlock\" has no bypass codes. Airlock's help desk can help.",
+        Mode::Push(_) if !config.policy.bypass_codes => {
+            "policy.bypass_codes is false, so no code would work."
+        }
+        Mode::Push(_) => return Ok(()),
+    };
+    Err(Failure::new(format!("{path}: {why}")))
+}
+
+fn make(
+    machine: &ThisMachine,
+    user: &str,
+    time: Duration,
+    reason: &str,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let user = known(machine, user)?;
+    let made = bypass::make(machine, &user, time, reason);
+    let (code, entry) = made.map_err(|error| failure(machine, &error))?;
+    let user = shown(&user);
+    writeln!(out, "{HEADING}{}{HEADING:#}\n", *code.in_groups())?;
+    writeln!(
+        out,
+        "This code lets {user} in once, until {}. {user} types it at the prompt for the code from \
+         the phone. It is not shown again. To revoke it: logonbox bypass {user} --revoke",
+        time_of(entry.until)
+    )?;
+    Ok(())
+}
+
+fn revoke(machine: &ThisMachine, user: &str, out: &mut dyn Write) -> Result<End, Failure> {
+    // The codes of a user who was removed can be revoked, too.
+    let user = known(machine, user).unwrap_or_else(|_| user.to_owned());
+    let revoked = bypass::revoke(machine, &user).map_err(|error| failure(machine, &error))?;
+    let user = shown(&user);
+    match revoked {
+        0 => writeln!(out, "{user} has no bypass code.")?,
+        1 => writeln!(out, "1 bypass code of {user} is revoked.")?,
+        number => writeln!(out, "{number} bypass codes of {user} are revoked.")?,
+    }
+    Ok(End::Fine)
+}
+
+fn list(machine: &ThisMachine, out: &mut dyn Write) -> Result<End, Failure> {
+    let entries = bypass::list(machine).map_err(|error| failure(machine, &error))?;
+    if entries.is_empty() {
+        writeln!(out, "No bypass code is valid.")?;
+    }
+    for Entry {
+        user,
+        made,
+        until,
+        reason,
+        ..
+    } in entries
+    {
+        writeln!(
+            out,
+            "{HEADING}{}{HEADING:#}  until {}, made {}: {}",
+            shown(&user),
+            time_of(until),
+            time_of(made),
+            shown(&reason)
+        )?;
+    }
+    Ok(End::Fine)
+}
+
+/// The user, as the user database spells the name.
+fn known(machine: &ThisMachine, user: &str) -> Result<String, Failure> {
+    known_user(machine, &User::Named(user.to_owned()))
+        .map_err(|refusal| Failure::new(format!("{}: {}.", shown(user), refusal.detail)))
+}
+
+fn time_of(time: OffsetDateTime) -> String {
+    format!(
+        "{} {:02}:{:02} UTC",
+        time.date(),
+        time.hour(),
+        time.minute()
+    )
+}
+
+fn failure(machine: &ThisMachine, error: &io::Error) -> Failure {
+    let path = shown(&machine.directories().lib.display().to_string());
+    let root = match error.kind() {
+        io::ErrorKind::PermissionDenied => " Run this command as root (sudo).",
+        _ => "",
+    };
+    Failure::new(format!("{path}: {error}.{root}"))
+}
