@@ -15,7 +15,7 @@ const REASON: &str = "lost phone";
 const READ: Duration = Duration::from_millis(400);
 
 /// Makes a code in the directory that the module of `setup` uses.
-fn code_for(setup: &Setup, user: &str) -> String {
+pub fn code_for(setup: &Setup, user: &str) -> String {
     let lib = Box::leak(setup.path("lib").into_boxed_path());
     let machine = ThisMachine::new(false).with(Directories {
         lib,
@@ -27,12 +27,16 @@ fn code_for(setup: &Setup, user: &str) -> String {
 }
 
 /// Types `code` at the prompt as soon as a user can.
-fn login_as(setup: &Setup, user: &str, code: &str, options: &[&str]) -> Login {
-    let mut running = setup.start_as(user, "login", options, &[]);
+pub fn login_with(setup: &Setup, service: &str, user: &str, code: &str, options: &[&str]) -> Login {
+    let mut running = setup.start_as(user, service, options, &[]);
     running.wait_for("visible");
     thread::sleep(READ);
     running.type_line(code.as_bytes());
     running.finish()
+}
+
+fn login_as(setup: &Setup, user: &str, code: &str, options: &[&str]) -> Login {
+    login_with(setup, "login", user, code, options)
 }
 
 fn login(setup: &Setup, code: &str) -> Login {

@@ -486,17 +486,23 @@ uid_t getuid(void)
  * The sources of the user database differ from machine to machine. */
 static const char *state_directory, *lib, *keys, *sources;
 
+/* The place of `path` if it is in the directory `from`, which is moved to `to`. */
+static int moved(const char *path, const char *from, const char *to, char *place, size_t size)
+{
+    size_t length = strlen(from);
+    if (!to || strncmp(path, from, length) || (path[length] && path[length] != '/'))
+        return 0;
+    snprintf(place, size, "%s%s", to, path + length);
+    return 1;
+}
+
 static const char *place_of(const char *path)
 {
-    static const char lib_directory[] = "/var/lib/pam_logonbox";
     static _Thread_local char below[PATH_MAX];
 
-    if (state_directory && !strcmp(path, "/run/pam_logonbox"))
-        return state_directory;
-    if (lib && !strncmp(path, lib_directory, sizeof lib_directory - 1)) {
-        snprintf(below, sizeof below, "%s%s", lib, path + sizeof lib_directory - 1);
+    if (moved(path, "/run/pam_logonbox", state_directory, below, sizeof below)
+        || moved(path, "/var/lib/pam_logonbox", lib, below, sizeof below))
         return below;
-    }
     if (keys && !strcmp(path, "/etc/security/pam_logonbox.keys"))
         return keys;
     if (sources && !strcmp(path, "/etc/nsswitch.conf"))

@@ -31,5 +31,6 @@ mod pins;
 mod policy;
 mod proxy;
 mod push;
+mod remember;
 mod setup;
 mod su;

@@ -5,17 +5,15 @@
 //! and the machine-id, so a stolen file does not tell the code, and a copy has no effect on another
 //! host. Its content says until when the code is valid, and why it was made.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::clean::for_log;
-use crate::directory::PrivateDir;
+use crate::directory::{PrivateDir, hashed_name};
 use crate::system::System;
 
 /// The directory, in the one that a reboot keeps.
@@ -85,18 +83,7 @@ impl BypassCode {
 
     /// The name of the file of this code.
     fn file_name(&self, user: &str, machine_id: &str) -> String {
-        let mut hash = Sha256::new();
-        // Each part has a fixed length or ends with a NUL, which no user name contains.
-        for part in ["pam_logonbox bypass\0", machine_id, "\0", user, "\0"] {
-            hash.update(part);
-        }
-        hash.update(self.0.as_bytes());
-        hash.finalize()
-            .iter()
-            .fold(String::new(), |mut name, byte| {
-                let _ = write!(name, "{byte:02x}");
-                name
-            })
+        hashed_name(&["bypass", machine_id, user, &self.0])
     }
 }
 

@@ -1,7 +1,8 @@
 //! A directory of the module's own state, which only root can read.
 
+use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Write as _};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -12,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, openat, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
+use sha2::{Digest, Sha256};
 
 /// How often a login tries to lock the directory, and the pause between. A login that is stopped
 /// with Ctrl-Z while it holds the lock delays others only for this time.
@@ -169,6 +171,22 @@ impl PrivateDir {
     pub fn remove(&self, name: &str) -> nix::Result<()> {
         unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)
     }
+}
+
+/// A file name from these parts: the same for the same parts, and of 64 characters. It is the SHA-256
+/// of the parts, each with a NUL after it. No part contains a NUL.
+#[must_use]
+pub fn hashed_name(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+        hash.update([0]);
+    }
+    let mut name = String::new();
+    for byte in hash.finalize() {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -40,7 +40,7 @@ use crate::config::{Config, Mode};
 use crate::host::Host;
 use crate::log::{LONG_PATIENCE, Line, Log, LogFields, PATIENCE, Severity};
 use crate::outcome::{Code, Outcome, Proof, Reason, Refusal};
-use crate::policy::Exemption;
+use crate::policy::{Exemption, Remember};
 use crate::progress::{Observer, Progress};
 use crate::system::System;
 
@@ -121,6 +121,17 @@ fn authenticate_or_refuse(
         Exemption::Exempt(why) => return Ok(Outcome::Exempt(why)),
         Exemption::Asked(hint) => fields.add_hint(&hint),
     }
+    let remember = Remember::new(&config, &*system, &person, &service, &rhost);
+    if let Some(remember) = &remember {
+        match remember.approved_ago(&*system) {
+            Ok(Some(ago)) => {
+                fields.account.clone_from(&remember.account);
+                return Ok(Outcome::Remembered(ago));
+            }
+            Ok(None) => {}
+            Err(hint) => fields.add_hint(&hint),
+        }
+    }
     observer.progress(Progress::NotExempt);
     let debug = args.debug.then_some(service);
     let context = Context {
@@ -129,7 +140,7 @@ fn authenticate_or_refuse(
         observer,
         system: system.clone(),
         log,
-        fields,
+        fields: &mut *fields,
     };
     let credentials = config.tls.proxy_credentials().map_err(wrong)?;
     let credentials = credentials.as_ref();
@@ -146,6 +157,11 @@ fn authenticate_or_refuse(
     let outcome = match result {
         Ok(proof) => Outcome::Approved(proof),
         Err(mut refusal) => {
+            if refusal.request_sent
+                && let Err(hint) = policy::end_remembered(&config, &*system, &person)
+            {
+                fields.add_hint(&hint);
+            }
             if !policy::fails_open(&config, &*system, &mut refusal) {
                 return Err(refusal);
             }
@@ -161,6 +177,11 @@ fn authenticate_or_refuse(
             _ => refusal.after_sending(),
         });
     }
+    if let (Outcome::Approved(Proof::Signature(_)), Some(remember)) = (&outcome, remember)
+        && let Err(hint) = remember.approved(&*system)
+    {
+        fields.add_hint(&hint);
+    }
     Ok(outcome)
 }
 
@@ -174,6 +195,14 @@ fn line(outcome: &Outcome, fields: &LogFields, time: Duration) -> (Severity, Lin
             (Severity::Info, "approved", reason)
         }
         Outcome::Approved(_) => (Severity::Info, "approved", String::new()),
+        Outcome::Remembered(ago) => {
+            let minutes = ago.as_secs() / 60;
+            (
+                Severity::Info,
+                "remembered",
+                format!("approved {minutes} min ago"),
+            )
+        }
         Outcome::Exempt(why) => (Severity::Info, "exempt", why.clone()),
         Outcome::Ignored(refusal) => (
             Severity::Warning,

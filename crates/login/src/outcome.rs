@@ -10,13 +10,15 @@ use crate::log::Severity;
 use crate::texts;
 
 /// The end of a login. Only [`Outcome::Approved`] gives `PAM_SUCCESS`, and it needs a proof. After
-/// the two that give `PAM_IGNORE`, the rest of the PAM stack decides.
+/// the three that give `PAM_IGNORE`, the rest of the PAM stack decides.
 #[derive(Debug)]
 pub enum Outcome {
     /// The login is proven.
     Approved(Proof),
     /// The configuration exempts this user; the text says why.
     Exempt(String),
+    /// The same login was approved this time ago, and the configuration says to remember it.
+    Remembered(Duration),
     /// The server cannot be reached, and the configuration says to fail open.
     Ignored(Refusal),
     /// Everything else.
@@ -71,7 +73,7 @@ impl Outcome {
     pub fn code(&self, service: &str) -> Code {
         let refusal = match self {
             Self::Approved(_) => return Code::Success,
-            Self::Exempt(_) | Self::Ignored(_) => return Code::Ignore,
+            Self::Exempt(_) | Self::Remembered(_) | Self::Ignored(_) => return Code::Ignore,
             Self::Refused(refusal) => refusal,
         };
         match refusal.reason {

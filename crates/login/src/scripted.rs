@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -296,6 +297,10 @@ impl System for ScriptedSystem {
 
     fn boot_id(&self) -> io::Result<String> {
         Ok(self.boot_id.to_owned())
+    }
+
+    fn owns(&self, address: IpAddr) -> bool {
+        address.is_loopback()
     }
 
     fn is_setuid(&self) -> bool {

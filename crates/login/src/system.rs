@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -167,6 +168,9 @@ pub trait System: Send + Sync {
     /// The id cannot be read.
     fn boot_id(&self) -> io::Result<String>;
 
+    /// Whether `address` is one of this host, or it is not known.
+    fn owns(&self, address: IpAddr) -> bool;
+
     /// Whether this program has more rights than its caller, as sudo and su have.
     fn is_setuid(&self) -> bool;
 
@@ -317,6 +321,12 @@ impl System for ThisMachine {
 
     fn boot_id(&self) -> io::Result<String> {
         id("/proc/sys/kernel/random/boot_id")
+    }
+
+    fn owns(&self, address: IpAddr) -> bool {
+        // bind(2) accepts the addresses of this host only.
+        let bound = UdpSocket::bind((address, 0));
+        !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
     }
 
     fn is_setuid(&self) -> bool {

@@ -18,6 +18,7 @@
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
@@ -223,6 +224,11 @@ impl System for Machine {
 
     fn boot_id(&self) -> io::Result<String> {
         ThisMachine::new(false).boot_id()
+    }
+
+    fn owns(&self, _: IpAddr) -> bool {
+        self.trigger.passes("owns");
+        false
     }
 
     fn is_setuid(&self) -> bool {

@@ -27,6 +27,7 @@ pub use settings::{
 pub use table::{Choice, ConfigError, Row};
 pub use template::{Placeholder, Template};
 
+use crate::directory::hashed_name;
 use file::{Symlinks, read_trusted};
 use settings::{File, ModeName};
 use table::{Given, Value, Wrong, document};
@@ -61,6 +62,8 @@ pub struct Config {
     pub conversation: Conversation,
     /// `[policy]`: exemptions, limits and failures.
     pub policy: Policy,
+    /// A hash of the file. Another text has another one.
+    pub digest: String,
 }
 
 /// `mode`, with the server of this mode.
@@ -112,9 +115,13 @@ impl Config {
     ///
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str, service: &str) -> Result<Self, ConfigError> {
-        document(text)
+        let config = document(text)
             .and_then(|document| Self::of_service(&document, service))
-            .map_err(|wrong| ConfigError::new(path, text, wrong))
+            .map_err(|wrong| ConfigError::new(path, text, wrong))?;
+        Ok(Self {
+            digest: hashed_name(&[text]),
+            ..config
+        })
     }
 
     fn of_service(document: &Given<'_>, service: &str) -> Result<Self, Wrong> {
@@ -164,6 +171,7 @@ impl Config {
             wait: file.wait,
             conversation: file.conversation,
             policy: file.policy,
+            digest: String::new(),
         })
     }
 

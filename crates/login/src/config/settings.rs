@@ -20,8 +20,8 @@ use super::service::Services;
 use super::table::{Choice, Given, Row, Value, Wrong, get, text, with_defaults};
 use super::template::Template;
 use super::values::{
-    absolute_path, account_template, application, base_url, count, list, name, network, optional,
-    phone_text, proxy, reason, seconds, service, tenant, until,
+    absolute_path, account_template, application, base_url, count, list, minutes, name, network,
+    optional, phone_text, proxy, reason, seconds, service, tenant, until,
 };
 use crate::network::Network;
 use crate::qr::{Background, Style};
@@ -404,6 +404,17 @@ settings! {
         /// limit. See `LIMIT`.
         /// Whole number from 0 to 1000.
         pub failed_attempts_per_10_minutes: usize = 6 => count(0, 1000),
+
+        /// For how many minutes a verified push is remembered. The same user then logs in without
+        /// another push, with the same account, to the same service, from the same address
+        /// (`PAM_IGNORE`). 0 turns this off. See `REMEMBERED APPROVALS`.
+        /// Whole number from 0 to 1440.
+        pub remember_minutes: Duration = 0 => minutes(0, 1440),
+
+        /// The PAM services whose approvals are remembered. Programs that have more rights than their
+        /// caller, such as sudo and su, never remember.
+        /// List of at least one.
+        pub remember_services: Vec<String> = ["sshd"] => list(service),
 
         /// Whether users may type a bypass code, which `logonbox bypass` makes, instead of the code from
         /// the phone. With Airlock, and with `code = "show"`, this key has no effect. See

@@ -44,6 +44,13 @@ pub fn count(min: u16, max: u16) -> impl Fn(&Given<'_>) -> Result<usize, Wrong> 
     move |value| whole_number(value, min, max).map(usize::from)
 }
 
+pub fn minutes(min: u16, max: u16) -> impl Fn(&Given<'_>) -> Result<Duration, Wrong> {
+    move |value| {
+        let minutes = whole_number(value, min, max)?;
+        Ok(Duration::from_secs(u64::from(minutes).saturating_mul(60)))
+    }
+}
+
 pub fn seconds(min: u16, max: u16) -> impl Fn(&Given<'_>) -> Result<Duration, Wrong> {
     move |value| whole_number(value, min, max).map(|seconds| Duration::from_secs(seconds.into()))
 }

@@ -1,16 +1,18 @@
-//! Who is asked, who is exempt, how often, and when the module fails open.
+//! Who is asked, who is exempt or remembered, how often, and when the module fails open.
 
 mod exempt;
 mod fails_open;
 mod groups;
 mod limit;
 mod person;
+mod remember;
 
 pub use exempt::{Exemption, exemption};
 pub use fails_open::fails_open;
 pub use groups::is_in_none;
 pub use limit::{Attempt, Limit, attempt_of};
 pub use person::{Person, known_user, person};
+pub use remember::{Remember, end_remembered, forget};
 
 use std::fs::File;
 

@@ -1,6 +1,7 @@
 //! The system as the service would see it.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -88,6 +89,10 @@ impl System for Machine {
 
     fn boot_id(&self) -> io::Result<String> {
         THIS_MACHINE.boot_id()
+    }
+
+    fn owns(&self, address: IpAddr) -> bool {
+        THIS_MACHINE.owns(address)
     }
 
     fn is_setuid(&self) -> bool {
