@@ -59,13 +59,15 @@ impl UserGroups {
     }
 }
 
+/// The directory of the state that a reboot removes.
+pub const RUN_DIRECTORY: &str = "/run/pam_logonbox";
 /// The directory of the state that a reboot keeps.
 pub const LIB_DIRECTORY: &str = "/var/lib/pam_logonbox";
 
 /// The directories of the module's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Directories<'d> {
-    /// What a reboot removes: `/run/pam_logonbox`.
+    /// What a reboot removes: see [`RUN_DIRECTORY`].
     pub run: &'d Path,
     /// What a reboot keeps: see [`LIB_DIRECTORY`].
     pub lib: &'d Path,
@@ -78,7 +80,7 @@ impl Directories<'static> {
     #[must_use]
     pub fn usual() -> Self {
         Self {
-            run: Path::new("/run/pam_logonbox"),
+            run: Path::new(RUN_DIRECTORY),
             lib: Path::new(LIB_DIRECTORY),
             pins: Path::new(crate::pins::DIRECTORY),
         }

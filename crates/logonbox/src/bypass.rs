@@ -8,21 +8,16 @@ use login::bypass::{self, Entry};
 use login::config::{self, Config, Mode};
 use login::host::User;
 use login::policy::known_user;
-use login::system::{Directories, System, ThisMachine};
+use login::system::{System, ThisMachine};
 use time::OffsetDateTime;
 
 use crate::cli;
 use crate::end::{End, Failure};
-use crate::setup::{THIS_MACHINE, absolute, configuration};
+use crate::setup::{absolute, configuration, machine, state_failure};
 use crate::terminal::{DOUBTFUL, HEADING, shown};
 
 pub fn run(conf: &Path, args: &cli::Bypass, out: &mut dyn Write) -> Result<End, Failure> {
-    // The command ends before the path is of no use any more.
-    let lib: &'static Path = Box::leak(args.state.state_directory.clone().into_boxed_path());
-    let machine = THIS_MACHINE.with(Directories {
-        lib,
-        ..Directories::usual()
-    });
+    let machine = machine(&args.state);
     match (&args.user, &args.reason) {
         (Some(user), _) if args.revoke => revoke(&machine, user, out),
         (Some(user), Some(reason)) => {
@@ -132,10 +127,5 @@ fn time_of(time: OffsetDateTime) -> String {
 }
 
 fn failure(machine: &ThisMachine, error: &io::Error) -> Failure {
-    let path = shown(&machine.directories().lib.display().to_string());
-    let root = match error.kind() {
-        io::ErrorKind::PermissionDenied => " Run this command as root (sudo).",
-        _ => "",
-    };
-    Failure::new(format!("{path}: {error}.{root}"))
+    state_failure(machine.directories().lib, error)
 }

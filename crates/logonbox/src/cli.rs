@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use login::args::DEFAULT_PATH;
 use login::bypass::{LONGEST_REASON, MOST_HOURS};
 use login::pins::DIRECTORY;
-use login::system::LIB_DIRECTORY;
+use login::system::{LIB_DIRECTORY, RUN_DIRECTORY};
 
 /// Command lines, and what they are for.
 pub const EXAMPLES: [(&str, &str); 7] = [
@@ -101,8 +101,8 @@ pub enum Command {
     /// Log in as the module would, in this terminal, without PAM.
     ///
     /// The command uses the module's own code for policy, announcement, phone, waiting and
-    /// verification. The phone rings, and a login that is not approved counts for the rate limit. The
-    /// output has the time of each step, the log line and the PAM code of the module. The log line is
+    /// verification. The phone rings, and a login that is not approved counts for the rate limit. A
+    /// bypass code is used up, and an approval is remembered if the configuration says so. The output has the time of each step, the log line and the PAM code of the module. The log line is
     /// not written to the log.
     ///
     /// Questions appear on the terminal. If the standard input is not a terminal, they go to the
@@ -138,6 +138,11 @@ pub enum Command {
     /// With --list, the command shows who has a valid code, until when, and why.
     /// It cannot show the code.
     Bypass(Bypass),
+    /// End all remembered approvals of a user.
+    ///
+    /// The next login rings the phone again. A refused login, a changed configuration and a reboot
+    /// have the same effect.
+    Forget(Forget),
     /// Show all settings, and the origin of each.
     ///
     /// The output is a configuration itself, with the origins as comments. If the file is wrong, the
@@ -251,6 +256,17 @@ pub struct State {
     /// The directory of the state that a reboot keeps. For tests.
     #[arg(long, hide = true, value_name = "DIRECTORY", default_value = LIB_DIRECTORY)]
     pub state_directory: PathBuf,
+    /// The directory of the state that a reboot removes. For tests.
+    #[arg(long, hide = true, value_name = "DIRECTORY", default_value = RUN_DIRECTORY)]
+    pub run_directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Forget {
+    /// The Unix name of the user.
+    pub user: String,
+    #[command(flatten)]
+    pub state: State,
 }
 
 fn reason(text: &str) -> Result<String, String> {

@@ -12,6 +12,7 @@ mod cli;
 mod completions;
 mod config;
 mod end;
+mod forget;
 mod keys;
 mod login;
 mod manual;
@@ -55,6 +56,7 @@ fn run(cli: &Cli, out: &mut dyn io::Write) -> Result<End, Failure> {
         Command::Unpin(args) => pins::unpin(conf, args, out),
         Command::Pins(args) => pins::run(conf, args, out),
         Command::Bypass(args) => bypass::run(conf, args, out),
+        Command::Forget(args) => forget::run(args, out),
         Command::Config(args) => config::run(conf, args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Manual => manual::run(out),

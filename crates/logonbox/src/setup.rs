@@ -1,15 +1,17 @@
 //! Loads the module's configuration, and builds a client for its tenant.
 
+use std::io;
 use std::path::{self, Path, PathBuf};
 
 use login::config::{Config, ConfigError};
 use login::push;
-use login::system::ThisMachine;
+use login::system::{Directories, ThisMachine};
 use logonbox_authenticator::blocking::Client;
 use logonbox_authenticator::{Error, ErrorKind, TenantAddress};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
+use crate::cli::State;
 use crate::end::Failure;
 use crate::terminal::shown;
 
@@ -48,6 +50,27 @@ pub fn may_read(path: &Path) -> Result<(), Failure> {
 
 /// This machine. The administrator starts this command, so it is not setuid.
 pub const THIS_MACHINE: ThisMachine = ThisMachine::new(false);
+
+/// This machine, with the state in the directories of the command line.
+pub fn machine(state: &State) -> ThisMachine {
+    // They are needed until the command ends.
+    let leak = |path: &Path| -> &'static Path { Box::leak(path.into()) };
+    THIS_MACHINE.with(Directories {
+        run: leak(&state.run_directory),
+        lib: leak(&state.state_directory),
+        ..Directories::usual()
+    })
+}
+
+/// The error of a file or directory of the state, and what to do.
+pub fn state_failure(path: &Path, error: &io::Error) -> Failure {
+    let path = shown(&path.display().to_string());
+    let root = match error.kind() {
+        io::ErrorKind::PermissionDenied => " Run this command as root (sudo).",
+        _ => "",
+    };
+    Failure::new(format!("{path}: {error}.{root}"))
+}
 
 /// A client with the module's settings.
 pub fn client(config: &Config, tenant: &TenantAddress) -> Result<Client, Error> {

@@ -18,6 +18,7 @@ pub struct Machine {
     is_setuid: bool,
     pins_directory: PathBuf,
     lib_directory: PathBuf,
+    run_directory: PathBuf,
 }
 
 impl Machine {
@@ -26,6 +27,7 @@ impl Machine {
             caller: args.caller.clone(),
             is_setuid: matches!(&*args.service, "su" | "su-l" | "sudo" | "sudo-i"),
             pins_directory: args.place.pins_directory.clone(),
+            run_directory: args.state.run_directory.clone(),
             lib_directory: args.state.state_directory.clone(),
         }
     }
@@ -75,7 +77,7 @@ impl System for Machine {
         Directories {
             pins: &self.pins_directory,
             lib: &self.lib_directory,
-            ..Directories::usual()
+            run: &self.run_directory,
         }
     }
 

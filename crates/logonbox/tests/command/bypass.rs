@@ -124,3 +124,21 @@ fn a_service_without_a_prompt_is_named() {
     made(&run);
     assert!(run.out.contains("Services with code = \"show\""), "{run:?}");
 }
+
+#[test]
+fn a_remembered_approval_is_forgotten() {
+    let setup = Setup::new();
+    let directory = setup.path("run").display().to_string();
+    let policy = "[policy]\nremember_minutes = 10";
+    setup.configure("account = \"approve\"", policy);
+    let state = ["--run-directory", &directory];
+    let rhost = ["--rhost", "192.0.2.7"];
+    let login = || setup.run_typing_code(&[&["login", "root"][..], &rhost, &state].concat());
+    let forget = || setup.run(&[&["forget", "root"][..], &state].concat());
+    forget().assert(0, &["No approval of root is remembered."], &[]);
+    login().assert(0, &["PAM_SUCCESS"], &["Approve the request"]);
+    let remembered = setup.run(&[&["login", "root"][..], &rhost, &state].concat());
+    remembered.assert(3, &["PAM_IGNORE", ": remembered user=\"root\""], &[]);
+    forget().assert(0, &["1 approval of root is forgotten."], &[]);
+    login().assert(0, &["PAM_SUCCESS"], &["Approve the request"]);
+}
