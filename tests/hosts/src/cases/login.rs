@@ -39,7 +39,7 @@ const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
 }
 
 #[track_caller]
-fn with_password(machine: &Machine, answer: &str) -> Terminal {
+pub(super) fn with_password(machine: &Machine, answer: &str) -> Terminal {
     stack("login", "login");
     let terminal = terminal(0, "login", &[]);
     terminal.see("login:");

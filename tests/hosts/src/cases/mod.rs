@@ -1,6 +1,7 @@
 //! The cases: one file for each host program.
 
 mod airlock;
+mod bypass;
 mod camera;
 mod check;
 mod controls;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<TestCase> {
         policy::CASES,
         groups::CASES,
         pins::CASES,
+        bypass::CASES,
         fedora::CASES,
         files::CASES,
         fail2ban::CASES,

@@ -73,7 +73,7 @@ const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
 }
 
 /// Starts sshd as the README says: password, then the phone.
-fn password_then_phone() -> Sshd {
+pub(super) fn password_then_phone() -> Sshd {
     stack("sshd", "sshd");
     Sshd::start("00-logonbox.conf")
 }
