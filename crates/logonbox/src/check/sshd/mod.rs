@@ -29,7 +29,7 @@ const SSHD: [&str; 4] = [
 ];
 const WHAT: &str = "sshd's settings (sshd -T)";
 /// Connections with different values of other settings are not told apart.
-const LOOKED_AT: [&str; 15] = [
+const LOOKED_AT: [&str; 14] = [
     "authenticationmethods",
     "challengeresponseauthentication",
     "gssapiauthentication",
@@ -41,7 +41,6 @@ const LOOKED_AT: [&str; 15] = [
     "logingracetime",
     "pamservicename",
     "passwordauthentication",
-    "pidfile",
     "pubkeyauthentication",
     "usedns",
     "usepam",
@@ -244,8 +243,7 @@ pub fn ask(
         };
         let mut found = asker.all(user, exempt, report);
         if next == 0 {
-            let pid_file = found.first().map_or("", |settings| settings.get("pidfile"));
-            let running = start::running(root, pid_file, &starts);
+            let running = start::running(root, &starts);
             starts.extend(running);
         } else {
             for settings in &mut found {
@@ -451,6 +449,16 @@ impl Asker {
             let is_met = |answer: &Answer| answer.state(number) == Some(State::Met);
             if self.answers().any(|(_, answer)| is_met(answer)) {
                 report.checked(Area::Sshd, what);
+            } else if Condition::parse(&block.text).is_dead() {
+                report.checked(Area::Sshd, what);
+                let finding = Finding::new(
+                    Warning,
+                    "sshd-match-never",
+                    format!("sshd uses Match {} for no connection", for_log(&block.text)),
+                    "A list in which all patterns are negated matches nothing.",
+                    "Put * before the patterns, such as Match User *,!lee, or remove the block.",
+                );
+                report.add(Area::Sshd, finding);
             } else {
                 let why = "no connection was found for which sshd uses this block";
                 report.skipped(Area::Sshd, what, why);
