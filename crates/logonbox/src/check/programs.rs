@@ -29,48 +29,56 @@ enum Answers {
 }
 use Answers::{Depends, NameToVisible, OnlyHidden, PasswordToAll, PasswordToHidden};
 
-/// It passes `PAM_SILENT`. `announce = "auto"` is then a prompt.
-const SILENT: bool = true;
-const LOUD: bool = false;
+/// What a program does with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Messages {
+    Shown,
+    Dropped,
+    /// It drops them, and passes `PAM_SILENT`. `announce = "auto"` is then a prompt.
+    Silent,
+}
+use Messages::{Dropped, Shown, Silent};
+
+const HYPRLOCK: &str = "up to 0.9.5 it answers prompts with the password, and later it shows them";
 
 /// Programs by the PAM service that they use unless their own configuration names another. Each was
 /// read in the source, and not measured: the function that is named is the conversation.
 #[rustfmt::skip]
-const PROGRAMS: [(&str, Answers, bool); 17] = [
-    // cinnamon-screensaver-pam-helper.c of March 2026, auth_message_handler. It shows messages.
-    ("cinnamon-screensaver", OnlyHidden, LOUD),
-    // scheduler/auth.c of 2.4.10, pam_func. It drops messages.
-    ("cups", NameToVisible, SILENT),
+const PROGRAMS: [(&str, Answers, Messages); 17] = [
+    // cinnamon-screensaver-pam-helper.c of March 2026, auth_message_handler.
+    ("cinnamon-screensaver", OnlyHidden, Shown),
+    // scheduler/auth.c of 2.4.10, pam_func.
+    ("cups", NameToVisible, Silent),
     // passdb-pam.c of 2.3.19 and 2.4.1, pam_userpass_conv.
-    ("dovecot", NameToVisible, LOUD),
-    // auth.c of 4.0.0, conversation. It shows messages.
-    ("gtklock", PasswordToAll, LOUD),
-    // Pam.cpp of 0.9.5, and of April 2026, conv. It drops messages.
-    ("hyprlock", Depends("0.9.5 answers prompts with the password, and later versions show them"), LOUD),
-    // i3lock.c of October 2025, conv_callback. It drops messages.
-    ("i3lock", PasswordToAll, LOUD),
+    ("dovecot", NameToVisible, Dropped),
+    // auth.c of 4.0.0, conversation.
+    ("gtklock", PasswordToAll, Shown),
+    // Pam.cpp of 0.9.5, and of April 2026, conv.
+    ("hyprlock", Depends(HYPRLOCK), Dropped),
+    // i3lock.c of October 2025, conv_callback.
+    ("i3lock", PasswordToAll, Dropped),
     // auth-pam.c of 2.6.14, my_conv. Its list of prompts and answers has no code from the phone.
-    ("openvpn", NameToVisible, LOUD),
-    // session.c of 2.5.2, conversation. It drops messages.
-    ("ppp", NameToVisible, SILENT),
-    // mod_auth_pam.c of 1.3.8c, pam_exchange. It drops messages.
-    ("proftpd", NameToVisible, SILENT),
-    // log_pam.c of 1.0.50, PAM_conv. It drops messages.
-    ("pure-ftpd", NameToVisible, LOUD),
-    // pampass.c of 4.22.11, smb_pam_conv. It drops messages.
-    ("samba", NameToVisible, SILENT),
-    // Display.cpp of May 2025, slotRequestChanged. It shows messages.
-    ("sddm", NameToVisible, LOUD),
+    ("openvpn", NameToVisible, Dropped),
+    // session.c of 2.5.2, conversation.
+    ("ppp", NameToVisible, Silent),
+    // mod_auth_pam.c of 1.3.8c, pam_exchange.
+    ("proftpd", NameToVisible, Silent),
+    // log_pam.c at 274ae05, PAM_conv.
+    ("pure-ftpd", NameToVisible, Dropped),
+    // pampass.c of 4.22.11, smb_pam_conv.
+    ("samba", NameToVisible, Silent),
+    // Display.cpp of May 2025, slotRequestChanged.
+    ("sddm", NameToVisible, Shown),
     // basic_pam_auth.cc of 6.13, password_conversation. It refuses messages, too.
-    ("squid", PasswordToHidden, LOUD),
-    // pam.c of February 2026, handle_conversation. It drops messages, and answers one prompt only.
-    ("swaylock", PasswordToAll, LOUD),
-    // sysdeputil.c of 3.0, pam_conv_func. It drops messages.
-    ("vsftpd", PasswordToHidden, LOUD),
+    ("squid", PasswordToHidden, Dropped),
+    // pam.c of February 2026, handle_conversation. It answers one prompt only.
+    ("swaylock", PasswordToAll, Dropped),
+    // sysdeputil.c of 3.0, pam_conv_func.
+    ("vsftpd", PasswordToHidden, Dropped),
     // auth.zig of May 2026, converse. It writes messages to its log.
-    ("waylock", PasswordToHidden, LOUD),
+    ("waylock", PasswordToHidden, Dropped),
     // verify_user_pam.c of October 2024, verify_pam_conv. It writes messages to its log.
-    ("xrdp-sesman", PasswordToHidden, LOUD),
+    ("xrdp-sesman", PasswordToHidden, Dropped),
 ];
 
 /// Checks the programs whose stacks name the module.
@@ -99,7 +107,7 @@ pub fn check(
 /// line of the stack.
 fn prompts(service: &str, config: &Config, place: &Place, report: &mut Report) {
     let is_push = matches!(config.mode, Mode::Push(_));
-    let Some((_, answers, silent)) = PROGRAMS.iter().find(|(name, ..)| *name == service) else {
+    let Some((_, answers, messages)) = PROGRAMS.iter().find(|(name, ..)| *name == service) else {
         return;
     };
     // These programs have the password, which is Airlock's first prompt. One-Touch has no other.
@@ -107,7 +115,7 @@ fn prompts(service: &str, config: &Config, place: &Place, report: &mut Report) {
     let needs = match config.conversation.announce {
         _ if types => "code = \"type\"",
         Announce::Enter => "announce = \"enter\"",
-        Announce::Auto if *silent => "announce = \"auto\", without PAM's messages,",
+        Announce::Auto if *messages == Silent => "announce = \"auto\", without PAM's messages,",
         _ => return,
     };
     let instead = match answers {
@@ -130,6 +138,10 @@ fn prompts(service: &str, config: &Config, place: &Place, report: &mut Report) {
     let set = match answers {
         OnlyHidden if types => "echo = false. The code is then not shown while it is typed.",
         OnlyHidden => "announce = \"info\".",
+        _ if *messages == Shown => {
+            "code = \"show\" and announce = \"info\". Users then compare two codes, and must decline \
+             other pushes."
+        }
         _ if !is_push => "announce = \"none\".",
         _ => {
             "code = \"show\" and announce = \"none\". Users then approve without a code, so they \
