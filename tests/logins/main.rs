@@ -16,6 +16,7 @@
 
 mod accounts;
 mod airlock;
+mod build;
 mod caller;
 mod code;
 mod cost;
