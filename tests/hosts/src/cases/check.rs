@@ -30,6 +30,7 @@ pub const CASES: &[TestCase] = &[
     case("check/sshd-service", sshd_service),
     case("check/configuration", configuration),
     case("check/host", host),
+    case("check/programs", programs),
     case("check/not-root", not_root),
 ];
 
@@ -1054,6 +1055,20 @@ fn host(machine: &mut Machine) {
     .expect("/etc/hosts");
     // These containers have no network, which the look-up alone does not tell.
     finds("no such name", "error", "server-local");
+}
+
+/// Screen lockers show no prompt, and run as the user.
+fn programs(_: &mut Machine) {
+    let clean = Clean::save();
+    clean.restore();
+    sshd_with_phone();
+    stack("i3lock", "sshd");
+    command("chmod", &["644", CONFIGURATION]);
+    finds("a locker", "warning", "service-cannot-prompt");
+    configure("[service.i3lock.conversation]\ncode = \"show\"\nannounce = \"none\"");
+    is_fine("a locker without a code", &[]);
+    command("chmod", &["600", CONFIGURATION]);
+    finds("its user cannot read", "error", "service-cannot-read");
 }
 
 /// Without root, it lists what it could not check, and does not judge it.
