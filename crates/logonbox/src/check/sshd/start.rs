@@ -296,6 +296,22 @@ impl Unit {
         }
     }
 
+    /// A word with the values of its variables. One that is not set is empty.
+    fn expanded(&self, word: &str) -> Result<String, String> {
+        let mut parts = word.split("${");
+        let mut expanded = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let ended = part.split_once('}').filter(|_| !expanded.ends_with('$'));
+            let (name, rest) = ended.ok_or_else(|| format!("{word} is not understood"))?;
+            if let Some(why) = &self.unknown {
+                return Err(why.clone());
+            }
+            expanded.push_str(self.variables.get(name).map_or("", String::as_str));
+            expanded.push_str(rest);
+        }
+        Ok(expanded)
+    }
+
     /// The words of a command: see systemd.service(5).
     fn command(&self, command: &str) -> Result<Vec<String>, String> {
         let mut arguments = Vec::new();
@@ -308,9 +324,8 @@ impl Unit {
                     let value = self.variables.get(name);
                     arguments.extend(words(value.map_or("", String::as_str)));
                 }
-                _ if word.contains("${") => return Err(format!("{word} is not understood")),
                 _ => {
-                    let word = word.replace("$$", "$");
+                    let word = self.expanded(&word)?.replace("$$", "$");
                     if word.replace("%%", "").contains('%') {
                         return Err(format!("{word} is not understood"));
                     }
@@ -446,6 +461,16 @@ mod tests {
             "[Service]\nExecStart=/bin/x\n",
         );
         assert_eq!(found(&[UNIT, x, drop_in]), with(&["-f/etc/x"]));
+        // systemd-ssh-generator(8) writes such units.
+        let variables = (
+            "run/systemd/generator/local@.service",
+            "[Service]\nEnvironment=A=1\nExecStart=-/usr/sbin/sshd -i -o \"K ${NO}/k ${A} .ssh/k\"\n",
+        );
+        let local = (
+            "run/systemd/generator/sockets.target.wants/local.socket",
+            "",
+        );
+        assert_eq!(found(&[UNIT, variables, local]), with(&["-oK /k 1 .ssh/k"]));
         // A shell may run sshd with any options.
         let shell = (
             "etc/systemd/system/s.service",
