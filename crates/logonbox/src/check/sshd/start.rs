@@ -175,7 +175,7 @@ fn process(root: &Root, id: u32, known: &[Start]) -> Option<Start> {
         return None;
     }
     *words.first_mut()? = program.display().to_string();
-    let start = Start::new(format!("the sshd that runs (process {id})"), Ok(words));
+    let start = Start::new(format!("another command (process {id})"), Ok(words));
     let is_new = known.iter().all(|known| known.command != start.command);
     is_new.then_some(start)
 }
