@@ -17,6 +17,7 @@
 mod accounts;
 mod airlock;
 mod bypass;
+mod build;
 mod caller;
 mod code;
 mod cost;

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::build::build;
 use tempfile::TempDir;
 use tenant::{Options, Tenant};
 
@@ -641,26 +642,7 @@ pub fn module() -> PathBuf {
 }
 
 fn build_module() -> PathBuf {
-    // This program is `debug/deps/logins-…` in the target directory.
-    let exe = std::env::current_exe().unwrap();
-    let target = exe.ancestors().nth(3).unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
-    // ring is compiled anew, with all that needs it, when these change.
-    for (name, _) in std::env::vars_os() {
-        let shown = name.to_string_lossy();
-        let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
-        if ours.iter().any(|begin| shown.starts_with(begin)) {
-            cargo.env_remove(&name);
-        }
-    }
-    let built = cargo
-        .args(["build", "--quiet", "--locked", "--package=pam_logonbox"])
-        .arg("--target-dir")
-        .arg(target)
-        .status()
-        .unwrap();
-    assert!(built.success(), "cargo build: {built}");
-    target.join("debug/libpam_logonbox.so")
+    build(&["--package=pam_logonbox"]).join("libpam_logonbox.so")
 }
 
 /// The host program. It is compiled once.

@@ -42,7 +42,9 @@ fn unknown(
         let (what, advice) = match name_of(user) {
             Ok(None) => (
                 format!("accounts: there is no user {shown}"),
-                format!("Correct the name, or take the line away; `getent passwd {shown}` tells."),
+                format!(
+                    "Correct the name, or remove the line. `getent passwd {shown}` looks the name up."
+                ),
             ),
             // A name that differs in more than case is an alias, which keeps its name: see
             // `known_user`.
@@ -50,7 +52,7 @@ fn unknown(
                 let name = for_log(&name);
                 (
                     format!("accounts: this system calls {shown} {name}"),
-                    format!("Write {name}, as `getent passwd {shown}` prints it."),
+                    format!("Write {name}, as `getent passwd {shown}` prints the name."),
                 )
             }
             _ => continue,
@@ -62,7 +64,7 @@ fn unknown(
                 Severity::Warning,
                 "unknown-account-user",
                 what,
-                "The line has no effect; whoever was meant has the account that the template makes.",
+                "The line has no effect. The user has the account of the template.",
                 advice,
             )
             .in_file(path, line),
@@ -126,7 +128,7 @@ fn shared(
                 for_log(account)
             ),
             SHARED,
-            "If that is not meant, give each user an account of its own.",
+            "If this is not intended, give each user another account.",
         );
         report.add(
             Area::Configuration,

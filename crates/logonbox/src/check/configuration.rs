@@ -83,11 +83,11 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
                 }
                 Err(Errno::ENOENT) => (
                     "config-missing",
-                    "Write one: `logonbox config --example` prints the file to start with.",
+                    "Write the file. `logonbox config --example` prints a first version.",
                 ),
                 _ => (
                     "config-invalid",
-                    "Correct it: pam_logonbox.toml(5) explains every key, and who may own and write the file.",
+                    "Correct the file. pam_logonbox.toml(5) explains every key, and the owner and the mode of the file.",
                 ),
             };
             report.add(
@@ -96,7 +96,7 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
                     Severity::Error,
                     id,
                     format!("{}{where_named}", error.complaint()),
-                    "Until it is right, every login with this configuration is refused.",
+                    "The module refuses every login with this configuration.",
                     advice,
                 )
                 .in_file(path, error.line()),
@@ -124,7 +124,7 @@ pub fn compare(configs: &BTreeMap<PathBuf, Config>, report: &mut Report) {
             continue;
         }
         let what = format!(
-            "Another configuration, {}, says otherwise: {}",
+            "Another configuration, {}, has other values for {}",
             first_path.display(),
             differ.join(", ")
         );
@@ -132,8 +132,8 @@ pub fn compare(configs: &BTreeMap<PathBuf, Config>, report: &mut Report) {
             Severity::Note,
             "configurations-differ",
             what,
-            "What is set in one does not count for the services that use the other.",
-            "Where that is not meant, make them the same there: `logonbox --conf FILE config` shows each.",
+            "The settings of one file have no effect for services that use the other.",
+            "If this is not intended, set the same values. `logonbox --conf FILE config` shows each file.",
         );
         report.add(Area::Configuration, finding.in_file(path, None));
     }
@@ -188,7 +188,7 @@ fn above(path: &Path, config: &Config, report: &mut Report) {
                 Severity::Warning,
                 "directory-open",
                 format!("{directory}, above it, {}", open.why),
-                "Whoever that is can put another file in its place, such as an older one of root's.",
+                "These users can replace the file, for instance with an older file of root.",
                 format!(
                     "Run chown root {directory} and chmod go-w {directory}, or keep the file in /etc/security."
                 ),
@@ -208,8 +208,8 @@ fn certificates(path: &Path, config: &Config, settings: &[Setting], report: &mut
                 Severity::Error,
                 "config-ca-file",
                 format!("tls.ca_file: {what}"),
-                "Without it the module believes nobody, and refuses every login.",
-                "Put the CA certificates there as PEM, owned by root and writable by nobody else.",
+                "Without the CA certificates, the module refuses every login.",
+                "Write the CA certificates to this file as PEM. Only root may own it and write to it.",
             )
             .in_file(path, line(settings, "ca_file")),
         ),
@@ -234,8 +234,8 @@ fn proxy_credentials(path: &Path, config: &Config, settings: &[Setting], report:
                 Severity::Error,
                 "config-proxy-credentials",
                 what,
-                "Until it is right, every login with this configuration is refused.",
-                "Put user:password there as one line, owned by root, with mode 0600.",
+                "The module refuses every login with this configuration.",
+                "Write user:password to this file as one line. It must belong to root and have mode 0600.",
             )
             .in_file(path, line(settings, "proxy_credentials_file")),
         ),
@@ -261,8 +261,8 @@ fn pinned(config: &Config, directory: &Path, report: &mut Report) {
                         Severity::Error,
                         "pins-missing",
                         "pins = \"required\", but no keys are pinned on this host",
-                        "Every login is refused.",
-                        "Run logonbox pin for each account; until then, set pins = \"if-present\", or \"off\".",
+                        "The module refuses every login.",
+                        "Run logonbox pin for each account. Until then, set pins = \"if-present\" or \"off\".",
                     )
                     .in_file(directory, None),
                 );
@@ -298,10 +298,10 @@ fn pinned(config: &Config, directory: &Path, report: &mut Report) {
                     "pins-invalid",
                     what,
                     format!(
-                        "Every login of the account {} is refused.",
+                        "The module refuses every login of the account {}.",
                         for_log(&account)
                     ),
-                    "Correct the file, or write it anew with logonbox pin.",
+                    "Correct the file, or write it again with logonbox pin.",
                 )
                 .in_file(&file, None),
             );
@@ -376,7 +376,7 @@ mod tests {
             let mut report = Report::default();
             compare(&BTreeMap::from(configs), &mut report);
             let said = report.findings.first().map(|(_, finding)| &*finding.what);
-            let expected = format!("Another configuration, a, says otherwise: {differ}");
+            let expected = format!("Another configuration, a, has other values for {differ}");
             assert_eq!(said, (!differ.is_empty()).then_some(&*expected), "{second}");
         }
     }

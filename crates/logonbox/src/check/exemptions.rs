@@ -31,14 +31,14 @@ pub fn check(
         report,
     };
     for (key, groups, line) in only_groups(path, config, settings) {
-        let asks_all = "The module cannot know who is in it, so it asks all users.";
+        let asks_all = "The module cannot know its members, so it asks all users.";
         names.groups(&key, &groups, asks_all, line);
         names.witness(&key, &groups, policy, line);
     }
     for (exempt, number) in policy.exempt.iter().zip(1..) {
         let line = |key| line("policy.exempt", Some(number), key);
         names.users(&exempt.users, line("users"));
-        let fails_closed = "The exemption does not match: its users are asked.";
+        let fails_closed = "The exemption has no effect, and the module asks its users.";
         names.groups(
             "policy.exempt.groups",
             &exempt.groups,
@@ -56,11 +56,11 @@ pub fn check(
         let finding = Finding::new(
             Severity::Note,
             "on-unavailable-ignore",
-            "on_unavailable = \"ignore\" protects against an outage, and not against an attacker who \
-             has an account on this host",
-            "Such an attacker, or a neighbour on the network, can cause an outage. sshd and login then \
+            "on_unavailable = \"ignore\" allows logins without the phone during an outage, which an \
+             attacker can cause",
+            "Users of this host, and attackers on its network, can cause an outage. sshd and login then \
              ask for the password alone. sudo and su always refuse.",
-            "If you need a way in during an outage, prefer a local exemption: [[policy.exempt]].",
+            "To log in during an outage, prefer an exemption for some users: [[policy.exempt]].",
         );
         report.add(Area::Configuration, finding.in_file(path, setting.line));
     }
@@ -110,16 +110,16 @@ fn ends(
             None => Finding::new(
                 Severity::Note,
                 "exempt-without-end",
-                format!("policy.exempt: number {number} has no end"),
-                "The logins that it matches stay without the phone until it is taken away.",
-                "If it is for a time, set its last day: until = 2027-03-31.",
+                format!("policy.exempt: number {number} has no last day"),
+                "These logins need no phone until the exemption is removed.",
+                "If the exemption is temporary, set its last day: until = 2027-03-31.",
             ),
             Some(until) if system.now().date() > until => Finding::new(
                 Severity::Warning,
                 "exempt-ended",
-                format!("policy.exempt: number {number} has ended on {until}"),
-                "It has no effect: the users whom it exempted are asked.",
-                "Remove it, or set a later day.",
+                format!("policy.exempt: number {number} ended on {until}"),
+                "The exemption has no effect, and the module asks its users.",
+                "Remove the exemption, or set a later day.",
             ),
             Some(_) => continue,
         };
@@ -175,9 +175,9 @@ impl Names<'_> {
             "only-groups-witness",
             format!("{key}: root is asked, too: {why}"),
             "A user is exempt only if this host can prove that the user is in none of these groups. \
-             A directory that is silent hides groups, so local users such as root have no proof.",
-            "Give root an exemption of its own: [[policy.exempt]] with users = [\"root\"]. Or ask all \
-             users, and exempt the members of a group: that fails closed.",
+             If a directory does not answer, local users such as root have no proof.",
+            "Add an exemption for root: [[policy.exempt]] with users = [\"root\"]. Or ask all users, and \
+             exempt the members of a group. The latter fails closed.",
         );
         self.report
             .add(Area::Configuration, finding.in_file(self.path, line));

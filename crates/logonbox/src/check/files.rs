@@ -10,6 +10,21 @@ use nix::fcntl::OFlag;
 /// Larger than any expected file.
 const LIMIT: u64 = 1 << 20;
 
+/// The directories of units, in systemd's order: see systemd.unit(5).
+pub const UNITS: [&str; 11] = [
+    "/etc/systemd/system.control",
+    "/run/systemd/system.control",
+    "/run/systemd/transient",
+    "/run/systemd/generator.early",
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/run/systemd/generator",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+    "/run/systemd/generator.late",
+];
+
 /// The files of the host, below a directory that tests choose.
 #[derive(Debug, Clone)]
 pub struct Root(PathBuf);

@@ -41,6 +41,7 @@ fn rows(area: Area) -> &'static [Row] {
         Stacks => &[
             ("module-missing", E, "libpam cannot load a module."),
             ("service-cannot-prompt", W, "A program cannot show the prompts that the configuration needs."),
+            ("service-cannot-read", E, "A program that runs as the user cannot read the configuration."),
             ("service-without-network", E, "A program that asks the module cannot reach the server."),
             ("stack-account-refuses", E, "The account lines refuse users whom each module accepts."),
             ("stack-asks-after-refusal", W, "The stack goes on to ask users after a refusal."),
@@ -82,6 +83,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("sshd-key-skips-phone", E_W_N, "A login with a public key skips the phone."),
             ("sshd-keyboard-interactive-off", E_W, "sshd cannot carry the module's questions."),
             ("sshd-login-grace-time", W, "LoginGraceTime is shorter than the time for the phone."),
+            ("sshd-match-never", W, "No connection meets a Match block."),
             ("sshd-methods-without-key", W, "The stack wants a key first, but AuthenticationMethods does not."),
             ("sshd-not-started", W, "sshd has not been started on this host, so it does not tell its settings."),
             ("sshd-password-method-on", W, "sshd's password method is on, which shows no prompts of the module."),
@@ -153,10 +155,14 @@ mod tests {
     use super::*;
 
     /// Other words with a hyphen in the files that make findings.
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 11] = [
+        "cinnamon-screensaver",
         "gssapi-keyex",
         "gssapi-with-mic",
         "keyboard-interactive",
+        "mate-screensaver",
+        "polkit-1",
+        "pure-ftpd",
         "sudo-i",
         "sudo-rs",
         "x-same-domain",

@@ -103,29 +103,8 @@ pub fn console(root: &Root, person: Duration, report: &mut Report) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
+    use super::super::test_host::{ids, machine};
     use super::*;
-
-    fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, text, mode) in files {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
-        }
-        let root = Root::at(dir.path());
-        (dir, root)
-    }
-
-    fn ids(report: &Report) -> Vec<&'static str> {
-        report
-            .findings
-            .iter()
-            .map(|(_, finding)| finding.id)
-            .collect()
-    }
 
     #[test]
     fn the_modules_file() {

@@ -137,14 +137,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             sudo.shows_code(&line, config, report);
         }
     }
-    for service in services.with_phone() {
-        if let Some((place, config)) = config_of(&service.name) {
-            programs::check(&service.name, config, &place, report);
-        }
-    }
-    if let Some(polkit) = services.with_phone().find(|one| one.name == "polkit-1") {
-        programs::polkit(root, &polkit.phone_place(), report);
-    }
+    programs::check(root, &services, conf, &configs, report);
     if let Some((_, config)) = config_of("login") {
         machine::console(root, config.wait.login_seconds, report);
     }

@@ -1,111 +1,219 @@
-//! Programs that cannot show a prompt and wait for its answer.
+//! Programs that cannot show a prompt and wait for its answer, or that lack something else which the
+//! module needs.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use login::config::{Announce, Code, Config, Mode};
 
-use super::files::Root;
+use super::configuration::Configs;
+use super::files::{Root, UNITS};
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::Place;
+use super::services::Services;
+use super::stacks;
 
-/// A program, by the PAM service that it uses unless its own configuration names another.
-struct Program {
-    service: &'static str,
-    /// What its conversation does with a prompt.
-    answers: Answers,
-}
-
-/// What a program answers, without a question to the user.
+/// What a program does with a prompt.
+#[derive(Debug, Clone, Copy)]
 enum Answers {
-    /// The password that it has already. It refuses visible prompts.
+    /// It answers hidden prompts with the password that it has already, and no visible ones.
     PasswordToHidden,
-    /// The password that it has already, to each prompt.
+    /// It answers each prompt with the password that it has already.
     PasswordToAll,
-    /// The user's name to visible prompts, the password that it has already to hidden ones.
+    /// It answers visible prompts with the user's name, and hidden ones with the password.
     NameToVisible,
+    /// It shows hidden prompts, and refuses visible ones.
+    OnlyHidden,
+    /// This depends on its version.
+    Depends(&'static str),
 }
+use Answers::{Depends, NameToVisible, OnlyHidden, PasswordToAll, PasswordToHidden};
 
-/// Each was read in the source, and not measured: the function that is named is the conversation.
-const PROGRAMS: [Program; 5] = [
-    // passdb-pam.c of 2.3.19, pam_userpass_conv.
-    Program {
-        service: "dovecot",
-        answers: Answers::NameToVisible,
-    },
-    // i3lock.c of October 2025, conv_callback. It drops messages.
-    Program {
-        service: "i3lock",
-        answers: Answers::PasswordToAll,
-    },
-    // pam.c of February 2026, handle_conversation. It drops messages, and answers one prompt only.
-    Program {
-        service: "swaylock",
-        answers: Answers::PasswordToAll,
-    },
-    // sysdeputil.c of 3.0, pam_conv_func. It drops messages.
-    Program {
-        service: "vsftpd",
-        answers: Answers::PasswordToHidden,
-    },
+/// What a program does with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Messages {
+    Shown,
+    Dropped,
+    /// It drops them, and passes `PAM_SILENT`. `announce = "auto"` is then a prompt.
+    Silent,
+}
+use Messages::{Dropped, Shown, Silent};
+
+const HYPRLOCK: &str = "up to 0.9.5 it answers prompts with the password, and later it shows them";
+
+/// Programs by the PAM service that they use unless their own configuration names another. Each was
+/// read in the source, and not measured: the function that is named is the conversation.
+#[rustfmt::skip]
+const PROGRAMS: [(&str, Answers, Messages); 17] = [
+    // cinnamon-screensaver-pam-helper.c of March 2026, auth_message_handler.
+    ("cinnamon-screensaver", OnlyHidden, Shown),
+    // scheduler/auth.c of 2.4.10, pam_func.
+    ("cups", NameToVisible, Silent),
+    // passdb-pam.c of 2.3.19 and 2.4.1, pam_userpass_conv.
+    ("dovecot", NameToVisible, Dropped),
+    // auth.c of 4.0.0, conversation.
+    ("gtklock", PasswordToAll, Shown),
+    // Pam.cpp of 0.9.5, and of April 2026, conv.
+    ("hyprlock", Depends(HYPRLOCK), Dropped),
+    // i3lock.c of October 2025, conv_callback.
+    ("i3lock", PasswordToAll, Dropped),
+    // auth-pam.c of 2.6.14, my_conv. Its list of prompts and answers has no code from the phone.
+    ("openvpn", NameToVisible, Dropped),
+    // session.c of 2.5.2, conversation.
+    ("ppp", NameToVisible, Silent),
+    // mod_auth_pam.c of 1.3.8c, pam_exchange.
+    ("proftpd", NameToVisible, Silent),
+    // log_pam.c at 274ae05, PAM_conv.
+    ("pure-ftpd", NameToVisible, Dropped),
+    // pampass.c of 4.22.11, smb_pam_conv.
+    ("samba", NameToVisible, Silent),
+    // Display.cpp of May 2025, slotRequestChanged.
+    ("sddm", NameToVisible, Shown),
+    // basic_pam_auth.cc of 6.13, password_conversation. It refuses messages, too.
+    ("squid", PasswordToHidden, Dropped),
+    // pam.c of February 2026, handle_conversation. It answers one prompt only.
+    ("swaylock", PasswordToAll, Dropped),
+    // sysdeputil.c of 3.0, pam_conv_func.
+    ("vsftpd", PasswordToHidden, Dropped),
+    // auth.zig of May 2026, converse. It writes messages to its log.
+    ("waylock", PasswordToHidden, Dropped),
     // verify_user_pam.c of October 2024, verify_pam_conv. It writes messages to its log.
-    Program {
-        service: "xrdp-sesman",
-        answers: Answers::PasswordToHidden,
-    },
+    ("xrdp-sesman", PasswordToHidden, Dropped),
 ];
+
+/// Checks the programs whose stacks name the module.
+pub fn check(
+    root: &Root,
+    services: &Services,
+    conf: &Path,
+    configs: &Configs,
+    report: &mut Report,
+) {
+    for service in services.with_phone() {
+        let (name, place) = (&service.name, service.phone_place());
+        if name == "polkit-1" {
+            polkit(root, &place, report);
+        }
+        if let Some(path) = stacks::configuration(service, conf)
+            && let Some(config) = configs.get(&path, name)
+        {
+            prompts(name, config, &place, report);
+            locker(root, name, &path, config, &place, report);
+        }
+    }
+}
 
 /// Reports that `service` cannot show the prompts that `config` makes the module ask. `place` is the
 /// line of the stack.
-pub fn check(service: &str, config: &Config, place: &Place, report: &mut Report) {
-    if !matches!(config.mode, Mode::Push(_)) {
-        // The first prompt is for the password, which these programs have. One-Touch needs no other.
-        return;
-    }
-    let needs = match (config.conversation.code, config.conversation.announce) {
-        (Code::Type, _) => "code = \"type\"",
-        (Code::Show, Announce::Enter) => "announce = \"enter\"",
-        (Code::Show, _) => return,
-    };
-    let Some(program) = PROGRAMS.iter().find(|program| program.service == service) else {
+fn prompts(service: &str, config: &Config, place: &Place, report: &mut Report) {
+    let is_push = matches!(config.mode, Mode::Push(_));
+    let Some((_, answers, messages)) = PROGRAMS.iter().find(|(name, ..)| *name == service) else {
         return;
     };
-    let instead = match program.answers {
-        Answers::PasswordToHidden => {
-            "the password that it has already, and refuses prompts that show what is typed"
+    // These programs have the password, which is Airlock's first prompt. One-Touch has no other.
+    let types = is_push && config.conversation.code == Code::Type;
+    let needs = match config.conversation.announce {
+        _ if types => "code = \"type\"",
+        Announce::Enter => "announce = \"enter\"",
+        Announce::Auto if *messages == Silent => "announce = \"auto\", without PAM's messages,",
+        _ => return,
+    };
+    let instead = match answers {
+        PasswordToHidden => {
+            "answers with the password that it has already, and not if the prompt shows what is typed"
         }
-        Answers::PasswordToAll => "the password that it has already",
-        Answers::NameToVisible => {
-            "the password that it has already, or the user's name if the prompt shows what is typed"
+        PasswordToAll => "answers with the password that it has already",
+        NameToVisible => {
+            "answers with the password that it has already, or with the user's name if the prompt \
+             shows what is typed"
+        }
+        OnlyHidden if types && !config.conversation.echo => return,
+        OnlyHidden => "refuses prompts that show what is typed",
+        Depends(why) => {
+            let what = format!("whether {service} shows prompts, as {needs} needs");
+            report.skipped(Area::Stacks, what, *why);
+            return;
+        }
+    };
+    let set = match answers {
+        OnlyHidden if types => "echo = false. The code is then not shown while it is typed.",
+        OnlyHidden => "announce = \"info\".",
+        _ if *messages == Shown => {
+            "code = \"show\" and announce = \"info\". Users then compare two codes, and must decline \
+             other pushes."
+        }
+        _ if !is_push => "announce = \"none\".",
+        _ => {
+            "code = \"show\" and announce = \"none\". Users then approve without a code, so they \
+             must decline each push that they did not cause."
         }
     };
     let finding = Finding::new(
         Severity::Warning,
         "service-cannot-prompt",
-        format!("{needs} needs a prompt, and {service} cannot show one"),
-        format!(
-            "As the source of this program shows, it answers with {instead}. The login is refused."
-        ),
-        format!(
-            "Below [service.{service}.conversation], set code = \"show\" and announce = \"none\". \
-             Users then approve without a code, so they must decline each push that they did not \
-             cause."
-        ),
+        format!("{needs} needs a prompt, and {service} cannot show it"),
+        format!("As the source of this program shows, it {instead}. The login is refused."),
+        format!("Below [service.{service}.conversation], set {set}"),
     );
     report.add(Area::Stacks, finding.at(place));
 }
 
-/// Where systemd looks for the unit of polkit's helper, the first directory first.
-const UNITS: [&str; 4] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
+/// Screen lockers that run as the user, as their source shows.
+const LOCKERS: [&str; 6] = [
+    "gtklock",
+    "i3lock",
+    "kde",
+    "mate-screensaver",
+    "swaylock",
+    "waylock",
 ];
+
+/// Reports that a locker cannot read `path`, its configuration, or the file that the configuration
+/// names. `place` is the line of the stack.
+fn locker(
+    root: &Root,
+    service: &str,
+    path: &Path,
+    config: &Config,
+    place: &Place,
+    report: &mut Report,
+) {
+    let credentials = config.tls.proxy_credentials_file.as_deref();
+    let is_closed = |file: &&Path| {
+        let metadata = root.metadata(file);
+        metadata.is_some_and(|metadata| metadata.permissions().mode() & 0o004 == 0)
+    };
+    let closed = [Some(path), credentials]
+        .into_iter()
+        .flatten()
+        .find(is_closed);
+    let Some(file) = closed.filter(|_| LOCKERS.contains(&service)) else {
+        return;
+    };
+    let shown = file.display();
+    let advice = if file == path {
+        format!("Run chmod o+r {shown}. The file holds no secret.")
+    } else {
+        format!(
+            "Use a proxy without a password, or write {} without the module.",
+            place.file.display()
+        )
+    };
+    let finding = Finding::new(
+        Severity::Error,
+        "service-cannot-read",
+        format!("{service} runs as the user, who cannot read {shown}"),
+        "The module refuses every login there, so users cannot unlock the screen.",
+        advice,
+    );
+    report.add(Area::Stacks, finding.at(place));
+}
+
 /// From polkit 127 on, the helper is a service of systemd.
 const POLKIT_UNIT: &str = "polkit-agent-helper@.service";
 
 /// Reports that polkit's helper cannot reach the server. `place` is the line of the stack.
-pub fn polkit(root: &Root, place: &Place, report: &mut Report) {
+fn polkit(root: &Root, place: &Place, report: &mut Report) {
     let unit = UNITS
         .iter()
         .find_map(|directory| root.read(&Path::new(directory).join(POLKIT_UNIT)).ok());
@@ -147,7 +255,7 @@ mod tests {
             );
             let config = Config::parse(Path::new("/x"), &text, service).unwrap();
             let mut report = Report::default();
-            check(service, &config, &place(), &mut report);
+            prompts(service, &config, &place(), &mut report);
             let found = report.findings.into_iter();
             found
                 .map(|(_, finding)| (finding.id, finding.file, finding.line))
@@ -158,12 +266,23 @@ mod tests {
             Some("/etc/pam.d/x".to_owned()),
             Some(3),
         )];
-        for service in ["dovecot", "i3lock", "swaylock", "vsftpd", "xrdp-sesman"] {
-            assert_eq!(found(service, ""), warned, "{service}");
+        for service in PROGRAMS.map(|(service, ..)| service) {
+            let expected = if service == "hyprlock" {
+                &[][..]
+            } else {
+                &warned
+            };
+            assert_eq!(found(service, ""), expected, "{service}");
         }
         for service in ["sshd", "sudo", "xsecurelock", "mate-screensaver", "i3lock2"] {
             assert_eq!(found(service, ""), [], "{service}");
         }
+        // This program can show a hidden prompt.
+        assert_eq!(found("cinnamon-screensaver", "echo = false"), []);
+        assert_eq!(found("i3lock", "echo = false"), warned);
+        // It asks for no messages, so the announcement is a prompt.
+        assert_eq!(found("cups", "code = \"show\""), warned);
+        assert_eq!(found("cups", "code = \"show\"\nannounce = \"info\""), []);
         assert_eq!(found("i3lock", "code = \"show\""), []);
         assert_eq!(found("i3lock", "code = \"show\"\nannounce = \"none\""), []);
         assert_eq!(
@@ -180,8 +299,46 @@ mod tests {
         let text = "mode = \"airlock\"\n[airlock]\nurl = \"https://iam.acme.com/rest\"\n";
         let config = Config::parse(Path::new("/x"), text, "vsftpd").unwrap();
         let mut report = Report::default();
-        check("vsftpd", &config, &place(), &mut report);
+        prompts("vsftpd", &config, &place(), &mut report);
         assert!(report.findings.is_empty());
+        // The announcement of One-Touch is a prompt.
+        prompts("samba", &config, &place(), &mut report);
+        assert_eq!(report.findings.len(), 1);
+    }
+
+    #[test]
+    fn a_program_whose_version_decides() {
+        let text = "[logonbox]\ntenant = \"acme\"\n";
+        let config = Config::parse(Path::new("/x"), text, "hyprlock").unwrap();
+        let mut report = Report::default();
+        prompts("hyprlock", &config, &place(), &mut report);
+        assert!(report.has_gaps());
+    }
+
+    #[test]
+    fn a_locker_reads_what_its_user_may_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::at(dir.path());
+        let text = "[logonbox]\ntenant = \"acme\"\n[tls]\nproxy = \"http://proxy:3128\"\n\
+                    proxy_credentials_file = \"/proxy\"\n";
+        let config = Config::parse(Path::new("/x"), text, "i3lock").unwrap();
+        let found = |service: &str, conf: u32, proxy: u32| {
+            for (name, mode) in [("conf", conf), ("proxy", proxy)] {
+                let file = dir.path().join(name);
+                std::fs::write(&file, "").unwrap();
+                std::fs::set_permissions(file, PermissionsExt::from_mode(mode)).unwrap();
+            }
+            let mut report = Report::default();
+            let conf = Path::new("/conf");
+            locker(&root, service, conf, &config, &place(), &mut report);
+            let found = report.findings.into_iter();
+            found.map(|(_, finding)| finding.what).collect::<Vec<_>>()
+        };
+        let cannot = |file| vec![format!("i3lock runs as the user, who cannot read {file}")];
+        assert_eq!(found("i3lock", 0o644, 0o644), [""; 0]);
+        assert_eq!(found("i3lock", 0o600, 0o600), cannot("/conf"));
+        assert_eq!(found("i3lock", 0o644, 0o600), cannot("/proxy"));
+        assert_eq!(found("sshd", 0o600, 0o600), [""; 0]);
     }
 
     #[test]

@@ -63,9 +63,9 @@ fn policy(root: &Root, report: &mut Report) {
             Finding::new(
                 Severity::Error,
                 "selinux-policy-missing",
-                "SELinux is enforcing, and the package's policy is not installed",
-                "sshd and login may not connect to the tenant: every login is refused, while all works by hand.",
-                "semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && systemd-tmpfiles --create pam_logonbox.conf",
+                "SELinux is enforcing, but the package's policy is not installed",
+                "SELinux does not allow sshd and login to connect to the server. They refuse every login, while `logonbox login` works.",
+                "Run semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && systemd-tmpfiles --create pam_logonbox.conf",
             ),
         );
     }
@@ -130,13 +130,13 @@ fn port(
             Severity::Error,
             "selinux-port",
             format!(
-                "SELinux is enforcing, and {} may not connect to TCP port {number}, which is {kind}",
+                "SELinux does not allow {} to connect to TCP port {number}, which has the type {kind}",
                 denied.join(" and ")
             ),
-            "Logins through these programs are refused, while all works by hand.",
+            "These programs refuse every login, while `logonbox login` works.",
             format!(
-                "semanage port -a -t http_port_t -p tcp {number}; -m instead of -a if the port has \
-                 a type of its own already"
+                "Run semanage port -a -t http_port_t -p tcp {number}. If the port has its own type \
+                 already, use -m instead of -a."
             ),
         ),
     );
@@ -273,30 +273,8 @@ fn verdict(answer: &str, permission: u32) -> Option<Access> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
+    use super::super::test_host::{ids, machine};
     use super::*;
-
-    fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, text, mode) in files {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
-        }
-        let root = Root::at(dir.path());
-        (dir, root)
-    }
-
-    fn ids(report: &Report) -> Vec<&'static str> {
-        report
-            .findings
-            .iter()
-            .map(|(_, finding)| finding.id)
-            .collect()
-    }
 
     #[test]
     fn selinux_wants_the_policy_where_it_enforces() {
@@ -375,7 +353,7 @@ mod tests {
         };
         let denied = |who: &str| {
             let what = format!(
-                "SELinux is enforcing, and {who} may not connect to TCP port 9443, which is x_port_t"
+                "SELinux does not allow {who} to connect to TCP port 9443, which has the type x_port_t"
             );
             (Some(what), None)
         };

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use super::files::Root;
+use super::finding::Report;
 use super::services::Services;
+
+#[path = "../../../../tests/logins/build.rs"]
+mod build;
 
 /// The modules that tests name. They are copies of `pam_permit.so`: doubles stand for them.
 const MODULES: [&str; 33] = [
@@ -47,37 +50,10 @@ const MODULES: [&str; 33] = [
     "pam_xauth.so",
 ];
 
-/// The helper of `pam-stack`. `cargo test` does not build a program of another package.
+/// The helper of `pam-stack`.
 fn helper() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // This program is `debug/deps/logonbox-…` in the target directory.
-        let exe = std::env::current_exe().unwrap();
-        let target = exe.ancestors().nth(3).unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        // Crates are compiled anew when these change.
-        for (name, _) in std::env::vars_os() {
-            let shown = name.to_string_lossy();
-            let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
-            if ours.iter().any(|begin| shown.starts_with(begin)) {
-                cargo.env_remove(&name);
-            }
-        }
-        let built = cargo
-            .args([
-                "build",
-                "--quiet",
-                "--locked",
-                "--package=pam-stack",
-                "--bins",
-            ])
-            .arg("--target-dir")
-            .arg(target)
-            .status()
-            .unwrap();
-        assert!(built.success(), "cargo build: {built}");
-        target.join("debug/pam-stack-helper")
-    })
+    BUILT.get_or_init(|| build::build(&["--package=pam-stack", "--bins"]).join("pam-stack-helper"))
 }
 
 /// Where this machine's libpam has its modules.
@@ -129,4 +105,23 @@ pub fn services(root: &Root) -> Services {
     let services = Services::ask(root, Some(helper()), &BTreeSet::new());
     assert_eq!(services.trouble, None);
     services
+}
+
+/// A host with these files, their texts and modes.
+pub fn machine(files: &[(&str, &str, u32)]) -> (tempfile::TempDir, Root) {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text, mode) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
+    }
+    let root = Root::at(dir.path());
+    (dir, root)
+}
+
+/// The ids of the findings.
+pub fn ids(report: &Report) -> Vec<&'static str> {
+    let findings = report.findings.iter();
+    findings.map(|(_, finding)| finding.id).collect()
 }

@@ -129,7 +129,7 @@ fn settings_that_are_easily_forgotten() {
             (
                 "exempt-ended",
                 "warning",
-                "policy.exempt: number 1 has ended on 2026-01-31",
+                "policy.exempt: number 1 ended on 2026-01-31",
                 12
             ),
             (
@@ -154,7 +154,7 @@ fn settings_that_are_easily_forgotten() {
             (
                 "exempt-without-end",
                 "note",
-                "policy.exempt: number 2 has no end",
+                "policy.exempt: number 2 has no last day",
                 15
             ),
         ]

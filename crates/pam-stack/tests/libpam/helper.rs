@@ -1,9 +1,10 @@
 //! The process: when it hangs, crashes, or cannot answer.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pam_stack::Facility::Auth;
@@ -45,6 +46,37 @@ fn a_module_that_is_a_fifo_does_not_hang() {
     assert_eq!(
         host.ask(&question("test", Auth)).unwrap().code,
         Code::MODULE_UNKNOWN
+    );
+}
+
+/// libpam reads files that others may have written.
+#[test]
+fn the_helper_keeps_one_capability_at_most() {
+    let host = Host::new(&[]);
+    let mut helper = Command::new(helper())
+        .arg(host.path("/"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let mut output = BufReader::new(helper.stdout.take().unwrap());
+    output.read_line(&mut ready).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", helper.id())).unwrap();
+    helper.kill().unwrap();
+    helper.wait().unwrap();
+    let kept = |set: &str| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(set))
+            .unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    };
+    // CAP_DAC_READ_SEARCH.
+    assert_eq!(
+        [kept("CapPrm:"), kept("CapEff:")],
+        [4, 4],
+        "{ready}{status}"
     );
 }
 

@@ -30,6 +30,7 @@ pub const CASES: &[TestCase] = &[
     case("check/sshd-service", sshd_service),
     case("check/configuration", configuration),
     case("check/host", host),
+    case("check/programs", programs),
     case("check/not-root", not_root),
 ];
 
@@ -720,11 +721,7 @@ const MATCH_ALL: &[&str] = &[
 ];
 
 /// Blocks that no connection meets.
-const MATCH_NONE: &[&str] = &[
-    "Match User !lee",
-    "Match Group nosuch",
-    "Match User lee User other",
-];
+const MATCH_NONE: &[&str] = &["Match Group nosuch", "Match User lee User other"];
 
 /// sshd is asked with connections that meet its blocks.
 fn sshd_match(_: &mut Machine) {
@@ -763,6 +760,8 @@ fn sshd_match(_: &mut Machine) {
     let found = run();
     let is_met = found.findings == [("note".to_owned(), KEYS_SKIP.to_owned())];
     assert_ne!(is_met, found.code == Some(3), "{:#}", found.document);
+    with("Match User !lee", methods);
+    finds("a negated user alone", "warning", "sshd-match-never");
     for block in MATCH_NONE {
         with(block, methods);
         let found = run();
@@ -833,10 +832,29 @@ fn sshd_options(_: &mut Machine) {
     finds("another configuration", "error", "sshd-usepam-off");
     fs::remove_dir_all(directory).expect(directory);
 
+    // A second sshd.
+    let unit = "/etc/systemd/system/sshd-vpn.service";
+    let text = "[Service]\nExecStart=/usr/sbin/sshd -D -f /etc/ssh/other_config\n";
+    fs::write(unit, text).expect(unit);
+    finds("another unit", "error", "sshd-usepam-off");
+    fs::write(
+        unit,
+        text.replace("/usr/sbin/sshd", "/bin/env /usr/sbin/sshd"),
+    )
+    .expect(unit);
+    let found = run();
+    assert_eq!(found.code, Some(3), "{:#}", found.document);
+    assert_eq!(found.not_checked().len(), 1, "{:#}", found.document);
+    fs::remove_file(unit).expect(unit);
+
     // The sshd that runs has other options than the unit.
     is_fine("no options again", &[]);
-    command("/usr/sbin/sshd", &["-o", "Port=2222", "-o", "UsePAM=no"]);
-    let pid = "/run/sshd.pid";
+    let pid = "/run/sshd-test.pid";
+    let options = ["Port=2222", "UsePAM=no", &format!("PidFile={pid}")];
+    command(
+        "/usr/sbin/sshd",
+        &options.map(|option| format!("-o{option}")),
+    );
     let is_there = || fs::metadata(pid).is_ok_and(|pid| pid.len() > 0);
     let end = Instant::now() + Duration::from_secs(20);
     while !is_there() {
@@ -1037,6 +1055,22 @@ fn host(machine: &mut Machine) {
     .expect("/etc/hosts");
     // These containers have no network, which the look-up alone does not tell.
     finds("no such name", "error", "server-local");
+}
+
+/// Screen lockers show no prompt, and run as the user.
+fn programs(_: &mut Machine) {
+    let clean = Clean::save();
+    clean.restore();
+    sshd_with_phone();
+    stack("i3lock", "sshd");
+    command("chmod", &["644", CONFIGURATION]);
+    let others = "stack-reaches-others";
+    let ids = ["service-cannot-prompt", others];
+    finds_in("a locker", "warning", &ids, &run());
+    configure("[service.i3lock.conversation]\ncode = \"show\"\nannounce = \"none\"");
+    finds("a locker without a code", "warning", others);
+    command("chmod", &["600", CONFIGURATION]);
+    finds("its user cannot read", "error", "service-cannot-read");
 }
 
 /// Without root, it lists what it could not check, and does not judge it.

@@ -157,10 +157,10 @@ impl Server<'_> {
 
     /// Reports a failure before the server's certificate was seen.
     fn stopped(&self, error: &HttpsError, report: &mut Report) {
-        const WHY: &str = "Until it can be reached, every login is refused, or goes on without the \
-                           phone if on_unavailable says so.";
+        const WHY: &str = "Until the server can be reached, the module refuses every login. With \
+                           on_unavailable = \"ignore\", logins go on without the phone.";
         // on_unavailable does not cover these.
-        const REFUSED: &str = "Every login is refused.";
+        const REFUSED: &str = "The module refuses every login.";
         let name = &self.name;
         let detail = for_log(error.detail());
         let (id, what, why, advice) = match error.kind() {
@@ -168,37 +168,37 @@ impl Server<'_> {
                 "server-name",
                 format!("The name of {name} cannot be looked up: {detail}"),
                 WHY,
-                "Is it spelt right? `getent ahosts` with that name tells what this host knows.",
+                "Check the spelling. `getent ahosts` with the name shows what this host knows.",
             ),
             Failed::Unreachable(Unreachable::Proxy | Unreachable::ProxyCredentials) => (
                 "server-proxy",
                 format!("No connection to {name} through the proxy: {detail}"),
                 REFUSED,
-                "Let the proxy connect there, or correct proxy or proxy_credentials_file in [tls].",
+                "Allow the connection in the proxy, or correct proxy or proxy_credentials_file in [tls].",
             ),
             Failed::TimedOut => (
                 "server-late",
                 format!("{name} does not answer within connect_seconds"),
                 WHY,
-                "Look at the firewall and routes of this host. If the server is just far away, raise connect_seconds.",
+                "Check the firewall and the routes of this host. If the server is only slow, raise connect_seconds.",
             ),
             Failed::Tls => (
                 "tls-failed",
                 format!("{name}: TLS: {detail}"),
                 REFUSED,
-                "Is it the right host and port, and a server that speaks TLS 1.2 or 1.3 and asks for no client certificate? Its certificate needs an ECDSA key on P-256 or P-384, or an RSA key from 2048 bits on.",
+                "Check the host and the port. The server must use TLS 1.2 or 1.3, and must not ask for a client certificate. Its certificate needs an ECDSA key on P-256 or P-384, or an RSA key of at least 2048 bits.",
             ),
             Failed::Local => (
                 "server-local",
                 format!("This host cannot connect to {name}: {detail}"),
                 REFUSED,
-                "Look at this host's network, its firewall and SELinux, and its limits.",
+                "Check the network, the firewall, SELinux and the limits of this host.",
             ),
             _ => (
                 "server-unreachable",
                 format!("No connection to {name}: {detail}"),
                 WHY,
-                "Is it up, and are name and port right? Then look at the firewall and routes of this host. If this host needs a proxy, set [tls] proxy.",
+                "Check that the server runs, and its name and port. Then check the firewall and the routes of this host. If this host needs a proxy, set [tls] proxy.",
             ),
         };
         report.add(Area::Server, self.error(id, what, why, advice));
@@ -220,8 +220,8 @@ impl Server<'_> {
                                 "The certificate of {name}, or one above it, expires on {}",
                                 day(end)
                             ),
-                            "From then on, every login is refused.",
-                            format!("Tell whoever runs {}.", self.called),
+                            "From then on, the module refuses every login.",
+                            format!("Tell the administrator of {}.", self.called),
                         ),
                     );
                 }
@@ -230,7 +230,7 @@ impl Server<'_> {
             Verdict::Expired(end) => (
                 "tls-expired",
                 format!("The certificate of {name} has expired{}", on(*end)),
-                "Compare this host's clock (date) first; else tell whoever runs the server.",
+                "Check this host's clock (date). If it is right, tell the administrator of the server.",
             ),
             Verdict::NotYet(start) => (
                 "tls-not-yet-valid",
@@ -238,7 +238,7 @@ impl Server<'_> {
                     "The certificate of {name} is not valid yet{}",
                     since(*start)
                 ),
-                "Compare this host's clock (date) first; else tell whoever runs the server.",
+                "Check this host's clock (date). If it is right, tell the administrator of the server.",
             ),
             Verdict::WrongName(what) => (
                 "tls-wrong-name",
@@ -246,38 +246,38 @@ impl Server<'_> {
                     "The certificate of {name} is not accepted: {}",
                     for_log(what)
                 ),
-                "Write the name that the certificate has, or ask for one with this name.",
+                "Use the name in the certificate, or ask for a certificate with this name.",
             ),
             Verdict::SelfSigned => (
                 "tls-self-signed",
                 format!("The certificate of {name} is signed by itself"),
-                "Where you know it to be the right one, put it into a file, and name that in [tls] ca_file.",
+                "If you know that it is the right one, save it to a file, and set [tls] ca_file to this file.",
             ),
             Verdict::BadSignature(what) => (
                 "tls-unknown-ca",
                 format!("The certificate of {name} is not accepted: {what}"),
-                "Put the CA's present certificate into [tls] ca_file. A CA with an RSA key of fewer than 2048 bits must be replaced.",
+                "Put the CA's current certificate into the file of [tls] ca_file. If the CA has an RSA key of fewer than 2048 bits, replace the CA.",
             ),
             Verdict::Ca => (
                 "tls-ca-as-server",
                 format!("{name} uses the certificate of a CA as its own"),
-                "Make a certificate for the server that is not a CA's (basicConstraints CA:FALSE), signed by this CA or another one. Put the CA's certificate into [tls] ca_file.",
+                "Issue a server certificate with basicConstraints CA:FALSE, signed by this CA or another one. Put the CA's certificate into the file of [tls] ca_file.",
             ),
             Verdict::Algorithm(what) => (
                 "tls-algorithm",
                 format!("The certificate of {name} is not accepted: {what}"),
-                "Ask for a certificate whose CAs all have an ECDSA key on P-256 or P-384, Ed25519, or an RSA key from 2048 bits on, and sign with SHA-256 or SHA-384; RSA also with SHA-512.",
+                "Ask for another certificate. Each CA above it needs an ECDSA key on P-256 or P-384, an Ed25519 key, or an RSA key of at least 2048 bits. ECDSA signs with SHA-256 or SHA-384, RSA also with SHA-512.",
             ),
             Verdict::Version(what) => (
                 "tls-version-1",
                 format!("The certificate of {name} is not accepted: {what}"),
-                "Make the certificates of the server and of its CAs anew as version 3: `openssl x509 -req` needs -extfile for that.",
+                "Issue the certificates of the server and of its CAs again, as version 3. `openssl x509 -req` needs -extfile for this.",
             ),
             Verdict::UnknownCa => (
                 "tls-unknown-ca",
                 format!("The certificate of {name} is not signed by a trusted CA"),
-                "Put the CA's certificate into [tls] ca_file; or the server leaves an intermediate certificate out, \
-                 or a proxy on the way replaces it: openssl s_client -showcerts tells.",
+                "Put the CA's certificate into the file of [tls] ca_file. If that does not help, the server may omit \
+                 an intermediate certificate, or a proxy may replace it: openssl s_client -showcerts shows both.",
             ),
             Verdict::Other(what) => (
                 "tls-failed",
@@ -285,11 +285,11 @@ impl Server<'_> {
                     "The certificate of {name} is not accepted: {}",
                     for_log(what)
                 ),
-                "Tell whoever runs the server.",
+                "Tell the administrator of the server.",
             ),
         };
         let why =
-            "The module believes no server without a valid certificate, and refuses every login.";
+            "The module accepts no server without a valid certificate, and refuses every login.";
         report.add(Area::Server, self.error(id, what, why, advice));
         false
     }
@@ -306,11 +306,7 @@ impl Server<'_> {
         };
         let theirs = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
         let Some(theirs) = theirs else {
-            report.skipped(
-                Area::Server,
-                WHAT,
-                format!("{} does not tell the time", self.name),
-            );
+            report.skipped(Area::Server, WHAT, format!("{} sends no time", self.name));
             return;
         };
         let ours = OffsetDateTime::from(self.now);
@@ -333,8 +329,8 @@ impl Server<'_> {
                     off.as_secs(),
                     self.name
                 ),
-                "Certificates are judged by it, and the lines in the log cannot be compared with others.",
-                "Let chrony, systemd-timesyncd or the like keep it right.",
+                "The module checks certificates with this clock. The times in the log do not fit those of the server.",
+                "Synchronize the clock, for instance with chrony or systemd-timesyncd.",
             ),
         );
     }
@@ -362,26 +358,26 @@ impl Server<'_> {
             }
             Ok(status @ 300..=399) => (
                 "airlock-redirects",
-                format!("{url} leads elsewhere (HTTP status {status})"),
-                "A Gateway before it may let nobody through: ask for access to the Loginapp's REST API.",
+                format!("{url} redirects to another address (HTTP status {status})"),
+                "A Gateway in front of it may block requests. Ask for access to the Loginapp's REST API.",
             ),
             Ok(404) => (
                 "airlock-wrong-path",
-                format!("There is nothing at {url} (HTTP status 404)"),
-                "Correct airlock.url: it ends right before /public.",
+                format!("{url} does not exist (HTTP status 404)"),
+                "Correct airlock.url. It ends before /public.",
             ),
             Ok(status) => (
                 "airlock-answer",
-                format!("{url} answers with HTTP status {status}; 204 is usual"),
-                "Look at Airlock's own log, and at airlock.url.",
+                format!("{url} answers with HTTP status {status} instead of 204"),
+                "Check Airlock's log and airlock.url.",
             ),
             Err(what) => (
                 "airlock-answer",
                 format!("{url} gives no answer: {}", for_log(&what)),
-                "Look at Airlock's own log, and at airlock.url.",
+                "Check Airlock's log and airlock.url.",
             ),
         };
-        let why = "Every login begins there.";
+        let why = "Every login begins with this API.";
         report.add(Area::Server, self.error(id, what, why, advice));
     }
 
@@ -420,8 +416,8 @@ impl Server<'_> {
                     Severity::Error,
                     "user-unknown",
                     format!("{shown}: {}", refusal.detail),
-                    "Nobody's phone rings for this name.",
-                    "Is it spelt right? `getent passwd` with that name tells what this host knows.",
+                    "The module refuses this user, and rings no phone.",
+                    "Check the spelling. `getent passwd` with the name shows what this host knows.",
                 ),
             );
             return;
@@ -437,8 +433,8 @@ impl Server<'_> {
                         Severity::Note,
                         "user-exempt",
                         format!("{shown} is exempt: {}", for_log(&why)),
-                        "No phone rings for this login; the other lines of the stack decide.",
-                        "Nothing, if that is meant; [policy] says who is exempt.",
+                        "No phone rings for this login. The other lines of the stack decide.",
+                        "If this is not intended, change [policy].",
                     )
                     .in_file(self.path, None),
                 );
@@ -468,7 +464,7 @@ impl Server<'_> {
         }
         let Mode::Push(tenant) = &self.config.mode else {
             let what = format!("{shown} in Airlock");
-            report.skipped(Area::Server, what, "that takes a login");
+            report.skipped(Area::Server, what, "only a login shows it");
             return;
         };
         if reached {
@@ -484,10 +480,13 @@ impl Server<'_> {
             let (severity, why) = if is_exempt {
                 (
                     Severity::Note,
-                    "No login fails of it while this person is exempt.",
+                    "It has no effect while this user is exempt.",
                 )
             } else {
-                (Severity::Error, "This person's logins are refused.")
+                (
+                    Severity::Error,
+                    "The module refuses the logins of this user.",
+                )
             };
             Finding::new(severity, id, what, why, advice).in_file(self.path, None)
         };
@@ -502,7 +501,7 @@ impl Server<'_> {
                 let finding = refused(
                     "user-pins",
                     format!("{who}: {}", for_log(&refusal.detail)),
-                    "`logonbox pins` shows what is pinned; `logonbox pin` pins what is published now.",
+                    "`logonbox pins` shows the pinned keys. `logonbox pin` pins the keys that the tenant publishes now.",
                 );
                 report.add(Area::Server, finding);
                 return;
@@ -544,21 +543,21 @@ impl Server<'_> {
             ErrorKind::NoSuchAccount => (
                 "user-no-account",
                 format!("The tenant knows no account {shown} for {who}"),
-                "Correct logonbox.account, or make the account in the tenant.",
+                "Correct logonbox.account, or create the account in the tenant.",
             ),
             ErrorKind::NoUsableKey => (
                 "user-no-key",
                 format!("The account {shown} has no usable key: {detail}"),
                 if pinned.is_some() {
-                    "Only pinned keys count: `logonbox pins` compares them with what the tenant publishes, and `logonbox pin` pins a new phone's."
+                    "The module accepts pinned keys only. `logonbox pins` compares them with those of the tenant, and `logonbox pin` pins the key of a new phone."
                 } else {
-                    "Let the person set up the phone; logonbox.device and algorithms choose which may sign."
+                    "Ask the user to set up a phone. logonbox.device and algorithms choose the keys that may sign."
                 },
             ),
             kind => (
                 "user-keys",
-                format!("The keys of {shown} cannot be had: {kind:?}: {detail}"),
-                "Ask whoever runs the tenant; `logonbox keys` shows what it publishes.",
+                format!("The keys of {shown} cannot be fetched: {kind:?}: {detail}"),
+                "Ask the administrator of the tenant. `logonbox keys` shows the keys that it publishes.",
             ),
         };
         report.add(Area::Server, refused(id, what, advice));

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tenant::{Account, Certificate, Options, Reaction, Scripted, Tenant};
 
+use super::super::test_host::ids;
 use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -54,14 +55,6 @@ impl Stage {
     fn ids(&self, text: &str, user: Option<&str>) -> Vec<&'static str> {
         ids(&self.found(text, user, now()))
     }
-}
-
-fn ids(report: &Report) -> Vec<&'static str> {
-    report
-        .findings
-        .iter()
-        .map(|(_, finding)| finding.id)
-        .collect()
 }
 
 const PUSH: &str = "[logonbox]\ntenant = \"TENANT\"\n[tls]\nca_file = \"CA\"\n";

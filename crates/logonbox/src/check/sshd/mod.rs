@@ -29,7 +29,7 @@ const SSHD: [&str; 4] = [
 ];
 const WHAT: &str = "sshd's settings (sshd -T)";
 /// Connections with different values of other settings are not told apart.
-const LOOKED_AT: [&str; 15] = [
+const LOOKED_AT: [&str; 14] = [
     "authenticationmethods",
     "challengeresponseauthentication",
     "gssapiauthentication",
@@ -41,7 +41,6 @@ const LOOKED_AT: [&str; 15] = [
     "logingracetime",
     "pamservicename",
     "passwordauthentication",
-    "pidfile",
     "pubkeyauthentication",
     "usedns",
     "usepam",
@@ -244,8 +243,7 @@ pub fn ask(
         };
         let mut found = asker.all(user, exempt, report);
         if next == 0 {
-            let pid_file = found.first().map_or("", |settings| settings.get("pidfile"));
-            let running = start::running(root, pid_file, &starts);
+            let running = start::running(root, &starts);
             starts.extend(running);
         } else {
             for settings in &mut found {
@@ -451,6 +449,16 @@ impl Asker {
             let is_met = |answer: &Answer| answer.state(number) == Some(State::Met);
             if self.answers().any(|(_, answer)| is_met(answer)) {
                 report.checked(Area::Sshd, what);
+            } else if Condition::parse(&block.text).is_dead() {
+                report.checked(Area::Sshd, what);
+                let finding = Finding::new(
+                    Warning,
+                    "sshd-match-never",
+                    format!("sshd uses Match {} for no connection", for_log(&block.text)),
+                    "A list in which all patterns are negated matches nothing.",
+                    "Put * before the patterns, such as Match User *,!lee, or remove the block.",
+                );
+                report.add(Area::Sshd, finding);
             } else {
                 let why = "no connection was found for which sshd uses this block";
                 report.skipped(Area::Sshd, what, why);
@@ -524,17 +532,17 @@ fn silent(why: &str) -> Finding {
         return Finding::new(
             Warning,
             "sshd-not-started",
-            format!("sshd -T does not tell sshd's settings: {why}"),
-            "sshd has not been started on this host, and nothing of it could be looked at here.",
-            "Start it (systemctl start ssh; on Fedora and RHEL sshd), and check again.",
+            format!("sshd -T does not print sshd's settings: {why}"),
+            "sshd has not been started on this host, so its settings could not be checked.",
+            "Start sshd (systemctl start ssh; on Fedora and RHEL, sshd), and check again.",
         );
     }
     Finding::new(
         Error,
         "sshd-does-not-tell",
-        format!("sshd -T does not tell sshd's settings: {why}"),
-        "With a mistake in sshd_config, sshd does not start again: nobody could log in after a restart.",
-        "Correct what it names, before sshd is restarted; sshd -t tells the rest.",
+        format!("sshd -T does not print sshd's settings: {why}"),
+        "If sshd_config has an error, sshd does not start again, and refuses all logins.",
+        "Correct the error before sshd restarts. sshd -t shows all errors.",
     )
 }
 
@@ -598,7 +606,7 @@ pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) 
             Error,
             "sshd-usepam-off",
             "UsePAM is off",
-            "sshd does not ask PAM at all: the phone never rings, and passwords are not checked by the stack.",
+            "sshd does not ask PAM. The phone never rings, and the stack checks no password.",
             "Set UsePAM yes.",
         );
         return;
@@ -626,7 +634,7 @@ pub fn without_phone(settings: &Settings, report: &mut Report) {
         Error,
         "sshd-service-name",
         &format!("PAMServiceName is {service}, and this stack does not name the module"),
-        "sshd asks another stack than /etc/pam.d/sshd: the phone never rings.",
+        "sshd asks this stack instead of /etc/pam.d/sshd, so the phone never rings.",
         &format!("Remove PAMServiceName, or add the module to /etc/pam.d/{service}."),
     );
 }
@@ -668,25 +676,25 @@ impl Checker<'_> {
                     Error,
                     "sshd-keyboard-interactive-off",
                     OFF,
-                    "sshd cannot carry the questions of the module: no login reaches the phone.",
-                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes where sshd reads it first, as in the example sshd_config.d/00-logonbox.conf.",
+                    "sshd cannot show the prompts of the module, so no phone rings.",
+                    "Set KbdInteractiveAuthentication yes and ChallengeResponseAuthentication yes before any other value, as in the example sshd_config.d/00-logonbox.conf. sshd uses the first value.",
                 );
             } else {
                 self.say(
                     Warning,
                     "sshd-keyboard-interactive-off",
                     OFF,
-                    "sshd's password method asks instead, which can show nothing before the phone has answered.",
+                    "sshd's password method asks instead. It shows no prompt and no message before the phone has answered.",
                     "Copy the example sshd_config.d/00-logonbox.conf to /etc/ssh/sshd_config.d: KbdInteractiveAuthentication yes, PasswordAuthentication no.",
                 );
             }
         } else if password {
             let why = if self.by_key {
-                "It takes part in no login here, but people are asked for a password that cannot help them."
+                "sshd asks users for a password, which admits none of them."
             } else if self.config.is_some_and(asks_visibly) {
-                "sshd's password method refuses visible prompts, and this configuration has some: such logins fail."
+                "This configuration has visible prompts. sshd's password method refuses these, so such logins fail."
             } else {
-                "sshd's password method can show nothing before the phone has answered: people see neither announcement nor code."
+                "sshd's password method shows no message before the phone has answered. Users see neither the announcement nor the code."
             };
             self.say(
                 Warning,
@@ -705,8 +713,8 @@ impl Checker<'_> {
                 Warning,
                 "sshd-rings-twice",
                 "AuthenticationMethods asks PAM twice in one login",
-                "password and keyboard-interactive run the whole stack each: the phone rings twice.",
-                "Name keyboard-interactive:pam once in each list of AuthenticationMethods, and password in none.",
+                "password and keyboard-interactive each run the whole stack, so the phone rings twice.",
+                "In AuthenticationMethods, name keyboard-interactive:pam once in each list, and remove password.",
             );
         }
     }
@@ -718,7 +726,7 @@ impl Checker<'_> {
                 Error,
                 "sshd-pubkey-off",
                 "PubkeyAuthentication is off, but the stack wants a key first",
-                "Nobody can log in.",
+                "sshd refuses all logins.",
                 "Set PubkeyAuthentication yes.",
             );
             return;
@@ -728,7 +736,7 @@ impl Checker<'_> {
                 Warning,
                 "sshd-methods-without-key",
                 "AuthenticationMethods asks PAM without a key, but the stack wants one first",
-                "Such logins are refused after people have tried.",
+                "The stack refuses these logins after the users have answered.",
                 "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
             );
         }
@@ -745,14 +753,14 @@ impl Checker<'_> {
         let advice = if self.by_key {
             "Set AuthenticationMethods publickey,keyboard-interactive:pam."
         } else {
-            "To have the phone in every case, set AuthenticationMethods \
+            "To require the phone for all logins, set AuthenticationMethods \
              publickey,keyboard-interactive:pam keyboard-interactive:pam."
         };
         self.say(
             severity,
             "sshd-key-skips-phone",
             "A login with a public key skips the phone",
-            "sshd asks PAM's auth lines nothing after a key, unless AuthenticationMethods says so.",
+            "After a key, sshd runs PAM's auth lines only if AuthenticationMethods requires it.",
             advice,
         );
     }
@@ -767,7 +775,7 @@ impl Checker<'_> {
                 if left { Note } else { Warning },
                 "sshd-gssapi-skips-phone",
                 "A login with a Kerberos ticket skips the phone",
-                "GSSAPIAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+                "GSSAPIAuthentication is on. After a ticket, sshd does not run PAM's auth lines.",
                 "Set GSSAPIAuthentication no, or AuthenticationMethods as for keys.",
             );
         }
@@ -776,7 +784,7 @@ impl Checker<'_> {
                 Warning,
                 "sshd-hostbased-skips-phone",
                 "A login from a trusted host skips the phone",
-                "HostbasedAuthentication is on, and sshd asks PAM's auth lines nothing after it.",
+                "HostbasedAuthentication is on. After this method, sshd does not run PAM's auth lines.",
                 "Set HostbasedAuthentication no, or AuthenticationMethods as for keys.",
             );
         }
@@ -784,9 +792,9 @@ impl Checker<'_> {
             self.say(
                 Warning,
                 "sshd-kerberos-skips-phone",
-                "A login with a password of Kerberos skips the phone",
-                "KerberosAuthentication is on: sshd compares passwords with Kerberos before it asks PAM.",
-                "Set KerberosAuthentication no, and let PAM ask Kerberos (pam_krb5, pam_sss).",
+                "A login with a Kerberos password skips the phone",
+                "KerberosAuthentication is on. sshd checks passwords with Kerberos before it asks PAM.",
+                "Set KerberosAuthentication no, and use Kerberos through PAM (pam_krb5, pam_sss).",
             );
         }
     }
@@ -799,7 +807,7 @@ impl Checker<'_> {
         let grace = self.settings.seconds("logingracetime");
         if let Some(grace) = grace.filter(|grace| !grace.is_zero() && *grace < needed) {
             let why = format!(
-                "sshd hangs up before the phone's time is over: connect_seconds and login_seconds are {} s together.",
+                "sshd ends the connection before the time for the phone is over. connect_seconds and login_seconds are {} s together.",
                 needed.as_secs()
             );
             self.say(
@@ -815,8 +823,8 @@ impl Checker<'_> {
             self.say(
                 Warning,
                 "sshd-usedns-on",
-                "UseDNS is on, and exemptions compare addresses only",
-                "sshd passes a name to PAM in place of the address, so no network is exempt.",
+                "UseDNS is on, but exemptions compare addresses only",
+                "sshd passes a host name to PAM instead of the address, so no network is exempt.",
                 "Set UseDNS no.",
             );
         }

@@ -1,20 +1,12 @@
 //! How this host starts sshd: the options in its units, and those of the sshd that runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::super::files::{ReadError, Root};
+use super::super::files::{ReadError, Root, UNITS};
 use super::words::words;
 
-/// The directories of units, in systemd's order: see systemd.unit(5).
-const UNITS: [&str; 5] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
 /// Where the start script of a host without units finds the options.
 const WITHOUT_UNITS: [(&str, &str); 2] = [
     ("/etc/default/ssh", "SSHD_OPTS"),
@@ -53,32 +45,36 @@ impl Start {
     }
 }
 
-/// The ways in which this host starts sshd. At least one. `sshd` is the program if no unit names one.
+/// The ways in which this host starts sshd. At least one, the usual unit first. `sshd` is the program
+/// if no unit names one.
 pub fn starts(root: &Root, sshd: &str) -> Vec<Start> {
-    let mut names = vec!["ssh.service", "sshd.service"];
-    for kind in ["ssh", "sshd"] {
-        // Units for single connections matter only if systemd itself listens.
-        let socket = format!("/etc/systemd/system/sockets.target.wants/{kind}.socket");
-        if root.path(Path::new(&socket)).symlink_metadata().is_ok() {
-            names.extend(["ssh@.service", "sshd@.service"]);
-        }
-    }
     // An alias is a link. Its drop-ins count, too.
-    let mut units: BTreeMap<PathBuf, Vec<&str>> = BTreeMap::new();
-    for name in names {
-        let files = UNITS.map(|directory| root.path(&Path::new(directory).join(name)));
+    let mut units: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for name in unit_names(root) {
+        let files = UNITS.map(|directory| root.path(&Path::new(directory).join(&name)));
         let file = files.iter().find(|path| path.symlink_metadata().is_ok());
         if let Some(real) = file.and_then(|file| file.canonicalize().ok()) {
             units.entry(real).or_default().push(name);
         }
     }
+    let is_usual = |names: &[String]| {
+        let kind = |name: &String| name.split(['.', '@']).next().map(str::to_owned);
+        names
+            .iter()
+            .filter_map(kind)
+            .any(|kind| kind == "ssh" || kind == "sshd")
+    };
     let mut starts: Vec<Start> = Vec::new();
-    for names in units.values() {
-        let unit = Unit::read(root, names);
-        starts.extend(unit.commands.iter().map(|command| {
+    for usual in [true, false] {
+        for names in units.values().filter(|names| is_usual(names) == usual) {
+            let unit = Unit::read(root, names);
             let by = names.join(", ");
-            Start::new(by, unit.command(command))
-        }));
+            for command in &unit.commands {
+                if usual || names_sshd(command) {
+                    starts.push(Start::new(&by, unit.command(command)));
+                }
+            }
+        }
     }
     if starts.is_empty() {
         let script = WITHOUT_UNITS.iter().find_map(|(file, name)| {
@@ -99,40 +95,87 @@ pub fn starts(root: &Root, sshd: &str) -> Vec<Start> {
     different
 }
 
-/// The way in which the sshd that runs was started, if it is none of these.
+/// The services that systemd may start. Those for single connections count if systemd listens for
+/// them.
+fn unit_names(root: &Root) -> BTreeSet<String> {
+    let mut units = BTreeSet::new();
+    let mut wanted = BTreeSet::new();
+    for directory in UNITS.map(Path::new) {
+        for name in root.names(directory) {
+            match name.rsplit('.').next() {
+                Some("service") => {
+                    units.insert(name);
+                }
+                Some("wants" | "requires") => wanted.extend(root.names(&directory.join(name))),
+                _ => {}
+            }
+        }
+    }
+    units.retain(|name| match name.split_once('@') {
+        None => true,
+        Some((kind, ".service")) => {
+            let (socket, instance) = (format!("{kind}.socket"), format!("{kind}@"));
+            wanted
+                .iter()
+                .any(|name| *name == socket || name.starts_with(&instance))
+        }
+        Some(_) => false,
+    });
+    units
+}
+
+/// Whether a command runs sshd, or a program that may run it.
+fn names_sshd(command: &str) -> bool {
+    let is_end = |sign: char| !sign.is_ascii_alphanumeric() && !"/._-".contains(sign);
+    command.split(is_end).any(|word| word.ends_with("/sshd"))
+}
+
+/// The ways in which the sshds that run were started, if these are none of the known ones.
 ///
-/// A pid file can be old, and any process can choose its title. So the kernel is asked for the
-/// program and the user of the process. The title never names the program that is run.
-pub fn running(root: &Root, pid_file: &str, known: &[Start]) -> Option<Start> {
-    let id = root.read(Path::new(pid_file)).ok()?;
-    let id: u32 = id.trim().parse().ok()?;
+/// Any process can choose its title, so the kernel is asked for the program and the user of the
+/// process. The title never names the program that is run.
+pub fn running(root: &Root, known: &[Start]) -> Vec<Start> {
+    let processes = root.path(Path::new("/proc")).read_dir();
+    let mut ids: Vec<u32> = (processes.into_iter().flatten().flatten())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    ids.sort_unstable();
+    let mut found: Vec<Start> = Vec::new();
+    for start in ids.into_iter().filter_map(|id| process(root, id, known)) {
+        if found.iter().all(|other| other.command != start.command) {
+            found.push(start);
+        }
+    }
+    found
+}
+
+fn process(root: &Root, id: u32, known: &[Start]) -> Option<Start> {
     let process = PathBuf::from(format!("/proc/{id}"));
     let owner = root.metadata(&process)?.uid();
     if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
         return None;
     }
-    let program = root.path(&process.join("exe")).read_link().ok()?;
-    let is_known = |start: &Start| {
-        let known = start.command.as_ref().ok();
-        known.is_some_and(|(known, _)| {
-            root.path(known).canonicalize().ok() == Some(root.path(&program))
-        })
-    };
-    if !known.iter().any(is_known) {
-        return None;
-    }
+    // The name of the program would be the same in a container.
+    let file = |path: &Path| root.metadata(path).map(|file| (file.dev(), file.ino()));
+    let exe = file(&process.join("exe"))?;
+    let mut programs = known.iter().filter_map(|start| start.command.as_ref().ok());
+    let (program, _) = programs.find(|(program, _)| file(program) == Some(exe))?;
     let title = root.read(&process.join("cmdline")).ok()?;
-    let (command, _) = title.strip_prefix("sshd: ")?.split_once(" [listener]")?;
-    // The title has lost the quotes.
-    let mut words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+    let mut words: Vec<String> = match title.strip_prefix("sshd: ") {
+        // The title has lost the quotes.
+        Some(title) => {
+            let (command, _) = title.split_once(" [listener]")?;
+            command.split_whitespace().map(str::to_owned).collect()
+        }
+        // An old sshd leaves the title of its listener as it is.
+        None => title.split_terminator('\0').map(str::to_owned).collect(),
+    };
     let same = |start: &Start| start.written.join(" ").split_whitespace().eq(&words);
     if known.iter().any(same) {
         return None;
     }
-    if let Some(first) = words.first_mut() {
-        *first = program.display().to_string();
-    }
-    let start = Start::new(format!("the sshd that runs (process {id})"), Ok(words));
+    *words.first_mut()? = program.display().to_string();
+    let start = Start::new(format!("another command (process {id})"), Ok(words));
     let is_new = known.iter().all(|known| known.command != start.command);
     is_new.then_some(start)
 }
@@ -179,10 +222,10 @@ struct Unit {
 }
 
 impl Unit {
-    fn read(root: &Root, names: &[&str]) -> Self {
+    fn read(root: &Root, names: &[String]) -> Self {
         let mut drop_ins = BTreeMap::new();
         for directory in UNITS {
-            for name in names.iter().chain(&["service"]) {
+            for name in names.iter().map(String::as_str).chain(["service"]) {
                 let directory = Path::new(directory).join(format!("{name}.d"));
                 for file in root.names(&directory) {
                     if Path::new(&file)
@@ -253,6 +296,22 @@ impl Unit {
         }
     }
 
+    /// A word with the values of its variables. One that is not set is empty.
+    fn expanded(&self, word: &str) -> Result<String, String> {
+        let mut parts = word.split("${");
+        let mut expanded = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let ended = part.split_once('}').filter(|_| !expanded.ends_with('$'));
+            let (name, rest) = ended.ok_or_else(|| format!("{word} is not understood"))?;
+            if let Some(why) = &self.unknown {
+                return Err(why.clone());
+            }
+            expanded.push_str(self.variables.get(name).map_or("", String::as_str));
+            expanded.push_str(rest);
+        }
+        Ok(expanded)
+    }
+
     /// The words of a command: see systemd.service(5).
     fn command(&self, command: &str) -> Result<Vec<String>, String> {
         let mut arguments = Vec::new();
@@ -265,9 +324,8 @@ impl Unit {
                     let value = self.variables.get(name);
                     arguments.extend(words(value.map_or("", String::as_str)));
                 }
-                _ if word.contains("${") => return Err(format!("{word} is not understood")),
                 _ => {
-                    let word = word.replace("$$", "$");
+                    let word = self.expanded(&word)?.replace("$$", "$");
                     if word.replace("%%", "").contains('%') {
                         return Err(format!("{word} is not understood"));
                     }
@@ -381,15 +439,91 @@ mod tests {
     }
 
     #[test]
+    fn other_units_that_start_sshd() {
+        let vpn = (
+            "etc/systemd/system/a-vpn.service",
+            "[Service]\nExecStart=/usr/sbin/sshd -D -f /etc/ssh/vpn -o PAMServiceName=vpn\n",
+        );
+        let with = |options: &[&str]| -> Vec<_> {
+            let all = [""].iter().chain(options);
+            all.map(|options| Ok(format!("/usr/sbin/sshd {options}")))
+                .collect()
+        };
+        // The usual unit comes first.
+        let options = "-f/etc/ssh/vpn|-oPAMServiceName=vpn";
+        assert_eq!(found(&[UNIT, vpn]), with(&[options]));
+        let drop_in = (
+            "etc/systemd/system/x.service.d/a.conf",
+            "[Service]\nExecStart=/usr/sbin/sshd -f /etc/x\n",
+        );
+        let x = (
+            "usr/lib/systemd/system/x.service",
+            "[Service]\nExecStart=/bin/x\n",
+        );
+        assert_eq!(found(&[UNIT, x, drop_in]), with(&["-f/etc/x"]));
+        // systemd-ssh-generator(8) writes such units.
+        let variables = (
+            "run/systemd/generator/local@.service",
+            "[Service]\nEnvironment=A=1\nExecStart=-/usr/sbin/sshd -i -o \"K ${NO}/k ${A} .ssh/k\"\n",
+        );
+        let local = (
+            "run/systemd/generator/sockets.target.wants/local.socket",
+            "",
+        );
+        assert_eq!(found(&[UNIT, variables, local]), with(&["-oK /k 1 .ssh/k"]));
+        // A shell may run sshd with any options.
+        let shell = (
+            "etc/systemd/system/s.service",
+            "[Service]\nExecStart=/bin/sh -c \"exec /usr/sbin/sshd -f /etc/y\"\n",
+        );
+        let found_by_shell = found(&[UNIT, shell]);
+        assert_eq!(found_by_shell.len(), 2);
+        assert!(found_by_shell.iter().any(Result::is_err));
+        for (name, text) in [
+            (
+                "usr/lib/systemd/system/k.service",
+                "[Service]\nExecStart=/usr/sbin/sshd-keygen\n",
+            ),
+            (
+                "usr/lib/systemd/system/t.service",
+                "[Service]\nExecStartPre=/usr/sbin/sshd -t\n",
+            ),
+            (
+                "etc/systemd/system/t.timer",
+                "[Service]\nExecStart=/usr/sbin/sshd -4\n",
+            ),
+        ] {
+            assert_eq!(found(&[UNIT, (name, text)]), with(&[]), "{name}");
+        }
+        // systemd starts units for single connections, and instances.
+        let single = (
+            "run/systemd/generator/v@.service",
+            "[Service]\nExecStart=/usr/sbin/sshd -i -f /v\n",
+        );
+        assert_eq!(found(&[UNIT, single]), with(&[]));
+        for wants in [
+            "run/systemd/generator/sockets.target.wants/v.socket",
+            "etc/systemd/system/multi-user.target.wants/v@1.service",
+        ] {
+            assert_eq!(
+                found(&[UNIT, single, (wants, "")]),
+                with(&["-f/v"]),
+                "{wants}"
+            );
+        }
+    }
+
+    #[test]
     fn options_of_the_sshd_that_runs() {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::at(dir.path());
-        std::fs::create_dir_all(dir.path().join("proc/7")).unwrap();
-        std::fs::write(dir.path().join("sshd.pid"), "7\n").unwrap();
-        std::fs::create_dir_all(dir.path().join("usr/sbin")).unwrap();
+        for directory in ["proc/7", "proc/self", "usr/sbin"] {
+            std::fs::create_dir_all(dir.path().join(directory)).unwrap();
+        }
         std::fs::write(dir.path().join("usr/sbin/sshd"), "").unwrap();
+        std::fs::write(dir.path().join("usr/sbin/other"), "").unwrap();
         let exe = dir.path().join("proc/7/exe");
-        std::os::unix::fs::symlink("/usr/sbin/sshd", &exe).unwrap();
+        std::os::unix::fs::symlink("../../usr/sbin/sshd", &exe).unwrap();
         let known = Start::new("unit", Ok(words("/usr/sbin/sshd -D -o 'UsePAM no'")));
         for (title, options) in [
             (
@@ -406,10 +540,13 @@ mod tests {
             ),
             // The title does not name the program that is run.
             ("sshd: /tmp/sshd -o UsePAM=no [listener] 0 of 1", Some(true)),
-            ("sh", None),
+            ("sshd: lee [priv]", None),
+            // An old sshd.
+            ("/usr/sbin/sshd\0-D\0-o\0UsePAM no\0", None),
+            ("/usr/sbin/sshd\0-D\0-o\0UsePAM yes\0", Some(true)),
         ] {
             std::fs::write(dir.path().join("proc/7/cmdline"), title).unwrap();
-            let found = running(&root, "/sshd.pid", std::slice::from_ref(&known));
+            let found = running(&root, std::slice::from_ref(&known)).pop();
             for (program, _) in found.iter().filter_map(|start| start.command.as_ref().ok()) {
                 assert_eq!(program, Path::new("/usr/sbin/sshd"), "{title}");
             }
@@ -417,12 +554,9 @@ mod tests {
         }
         // Another program with the title of an sshd.
         std::fs::remove_file(&exe).unwrap();
-        std::os::unix::fs::symlink("/usr/bin/su", &exe).unwrap();
+        std::os::unix::fs::symlink("../../usr/sbin/other", &exe).unwrap();
         let title = "sshd: /usr/sbin/sshd -o UsePAM=no [listener] 0 of 1";
         std::fs::write(dir.path().join("proc/7/cmdline"), title).unwrap();
-        assert_eq!(
-            running(&root, "/sshd.pid", std::slice::from_ref(&known)),
-            None
-        );
+        assert_eq!(running(&root, std::slice::from_ref(&known)), []);
     }
 }

@@ -187,6 +187,15 @@ impl Condition {
         Self(criteria)
     }
 
+    /// Whether no connection meets it: a list of negated patterns alone matches none (PATTERNS in
+    /// `ssh_config(5)`).
+    pub fn is_dead(&self) -> bool {
+        let negated = |list: &[String]| list.iter().all(|item| item.starts_with('!'));
+        self.0
+            .iter()
+            .any(|(kind, list)| *kind != Kind::InvalidUser && negated(list))
+    }
+
     fn lists(&self, of: Kind) -> impl Iterator<Item = &String> {
         self.0
             .iter()
@@ -491,6 +500,21 @@ mod tests {
         assert_eq!(tried("Group \"domain users\" LocalPort x").len(), 1);
         // What is not known brings nothing.
         assert_eq!(tried("Final # nothing").len(), 1);
+    }
+
+    #[test]
+    fn a_condition_with_negated_patterns_alone() {
+        for (text, dead) in [
+            ("User !lee", true),
+            ("User !lee,!kim Address *", true),
+            ("Address !10.0.0.0/8", true),
+            ("User *,!lee", false),
+            ("User lee", false),
+            ("all", false),
+            ("invalid-user", false),
+        ] {
+            assert_eq!(Condition::parse(text).is_dead(), dead, "{text}");
+        }
     }
 
     #[test]

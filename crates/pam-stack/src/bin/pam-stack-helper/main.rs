@@ -5,6 +5,7 @@
 //! library and of libaudit with which libpam loads modules and leaves traces: see [`doubles`] and
 //! [`traces`]. The dynamic linker takes a function of the program before those of libraries.
 
+mod capabilities;
 mod doubles;
 mod libpam;
 mod module;
@@ -48,6 +49,11 @@ fn prepare() -> Result<(), String> {
     limited.map_err(|why| format!("the limit of file descriptors: {why}"))?;
     // Before the root changes: this program's own file is outside.
     module::learn_this_machine()?;
+    enter_root()?;
+    capabilities::drop_all_but_reading()
+}
+
+fn enter_root() -> Result<(), String> {
     let root = std::env::args_os()
         .nth(1)
         .map(PathBuf::from)
