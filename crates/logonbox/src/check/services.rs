@@ -84,6 +84,8 @@ pub struct Run {
     /// The code that the program gets.
     pub code: Code,
     pub calls: Vec<Call>,
+    /// The call after which the login is refused, even if all later modules accept the user.
+    pub refused_at: Option<usize>,
 }
 
 /// A PAM service.
@@ -219,16 +221,17 @@ impl Services {
 
     /// The services that a program asks for.
     pub fn of_programs(&self) -> impl Iterator<Item = &Service> {
-        let included: BTreeSet<&str> = self
-            .all
-            .iter()
-            .flat_map(|service| service.lines.includes.keys().map(String::as_str))
-            .collect();
-        self.all.iter().filter(move |service| {
+        self.all.iter().filter(|service| {
             let name = service.name.as_str();
             PROGRAMS.contains(&name)
-                || !(included.contains(name) || SHARED.contains(&name) || EXAMPLES.contains(&name))
+                || !(self.include(name) || SHARED.contains(&name) || EXAMPLES.contains(&name))
         })
+    }
+
+    /// Whether a service includes the file with this name.
+    pub fn include(&self, name: &str) -> bool {
+        let mut all = self.all.iter();
+        all.any(|service| service.lines.includes.contains_key(name))
     }
 
     /// The services that name our module.
@@ -359,8 +362,9 @@ impl Libpam<'_> {
     fn runs(&mut self, service: &str) -> Result<Vec<Run>, String> {
         let mut modules: BTreeMap<(String, Vec<String>), Rc<Module>> = BTreeMap::new();
         let mut runs: Vec<Run> = Vec::new();
-        let mut open: Vec<Vec<Vec<Code>>> = vec![Vec::new()];
-        while let Some(mut first) = open.pop() {
+        // The codes of the first calls, and where the login was refused before the last of them.
+        let mut open: Vec<(Vec<Vec<Code>>, Option<usize>)> = vec![(Vec::new(), None)];
+        while let Some((mut first, refused_before)) = open.pop() {
             if runs.len() >= MOST_RUNS {
                 return Err(format!("there are more than {MOST_RUNS} ways through it"));
             }
@@ -368,6 +372,9 @@ impl Libpam<'_> {
             if answer.calls.len() > MOST_CALLS {
                 return Err(format!("it calls more than {MOST_CALLS} modules"));
             }
+            let last = first.len().checked_sub(1);
+            let refused_at = last.filter(|_| answer.code != Code::SUCCESS);
+            let refused_at = refused_at.map(|last| refused_before.unwrap_or(last));
             let mut calls: Vec<Call> = Vec::new();
             let mut ends = true;
             for call in answer.calls {
@@ -392,7 +399,7 @@ impl Libpam<'_> {
                     for codes in all.iter().filter(|codes| ***codes != success) {
                         let mut next = first.clone();
                         next.push(codes.clone());
-                        open.push(next);
+                        open.push((next, refused_at));
                     }
                     if !all.iter().any(|codes| **codes == success) {
                         ends = false;
@@ -410,6 +417,7 @@ impl Libpam<'_> {
                 runs.push(Run {
                     code: answer.code,
                     calls,
+                    refused_at,
                 });
             }
         }
