@@ -42,7 +42,7 @@ use configuration::Configs;
 use files::Root;
 use finding::{Area, Report, Severity};
 use pam_files::Place;
-use roles::{OURS, file_name};
+use roles::file_name;
 use services::Services;
 use stacks::Context;
 use sudo::Sudo;
@@ -121,10 +121,14 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         }
     }
 
-    let modules = services.with_phone().flat_map(|service| &service.modules);
-    let ours: BTreeSet<&String> = modules.filter(|path| file_name(path) == OURS).collect();
+    let ours = |service: &'_ services::Service| {
+        let modules = service.modules.iter();
+        let ours = modules.filter(|path| service.ours.contains(file_name(path)));
+        ours.cloned().collect::<Vec<_>>()
+    };
+    let ours: BTreeSet<String> = services.with_phone().flat_map(ours).collect();
     for path in ours {
-        machine::module_file(root, Path::new(path), report);
+        machine::module_file(root, Path::new(&path), report);
     }
     let config_of = |name: &str| {
         let service = services.get(name)?;

@@ -164,7 +164,9 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
     let mut all: BTreeMap<Fault, Met> = BTreeMap::new();
     // Combinations in which all users are refused, and whether a condition refuses them.
     let mut closed: Vec<(u32, bool)> = Vec::new();
-    let (mut in_vain, mut get_in): (Vec<&Call>, BTreeSet<String>) = Default::default();
+    // A call of each module that accepts a user, and the modules whose users get in.
+    let mut accepting: BTreeMap<&str, &Call> = BTreeMap::new();
+    let mut get_in: BTreeSet<String> = BTreeSet::new();
     let mut questions = Questions {
         service,
         runs: Vec::new(),
@@ -190,7 +192,9 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
         });
         questions.runs = runs.collect();
         questions.known_to = None;
-        in_vain.extend(questions.in_vain());
+        for call in questions.accepting() {
+            accepting.entry(call.module.name()).or_insert(call);
+        }
         let right = questions.traces(YES, Answers::Right);
         if !right.iter().any(Trace::is_in) {
             let on_purpose = right.iter().any(|trace| questions.is_on_purpose(trace.run));
@@ -202,8 +206,11 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
         let common = |name: &&String| sets().all(|set| set.contains(*name));
         let mut found: Vec<(Occurrence, BTreeSet<String>)> = Vec::new();
         for known_to in &everyone {
-            let names = known_to.iter().flatten().filter(|name| !common(name));
-            let names: Vec<&str> = names.map(String::as_str).collect();
+            let own = known_to.iter().flatten().filter(|name| !common(name));
+            let mut names: Vec<&str> = own.map(String::as_str).collect();
+            if names.is_empty() {
+                names.extend(known_to.iter().flatten().map(String::as_str));
+            }
             questions.known_to.clone_from(known_to);
             for one in questions.all() {
                 let of = names.join(" and ");
@@ -229,14 +236,12 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
             meet(&mut all, one, combination).by_all = true;
         }
     }
-    in_vain.retain(|call| !nobody && !get_in.contains(call.module.name()));
-    for call in in_vain {
+    accepting.retain(|name, _| !nobody && !get_in.contains(*name));
+    for (name, call) in accepting {
         let one = questions.found(Fault::UsersOfOneRefused, Some(call));
         let met = meet(&mut all, one, 0);
         met.combinations.extend(combinations.clone());
-        met.occurrence
-            .users_of
-            .insert(call.module.name().to_owned());
+        met.occurrence.users_of.insert(name.to_owned());
     }
     all.into_values()
         .map(|met| Occurrence {
@@ -366,18 +371,14 @@ impl<'s> Questions<'s> {
     }
 
     /// The calls of first-factor modules that accept a user whom no module has refused before.
-    fn in_vain(&self) -> Vec<&'s Call> {
-        let mut all = Vec::new();
-        for trace in self.traces(YES, Answers::Right) {
-            let calls = trace.run.calls.iter().take(
-                trace
-                    .run
-                    .refused_at
-                    .map_or(usize::MAX, |at| at.saturating_add(1)),
-            );
-            all.extend(calls.filter(|call| has_users(call) && call.is_one_of(YES)));
-        }
-        all
+    fn accepting(&self) -> impl Iterator<Item = &'s Call> {
+        let traces = self.traces(YES, Answers::Right).into_iter();
+        traces.flat_map(|trace| {
+            let all = trace.run.calls.len();
+            let until = trace.run.refused_at.unwrap_or(all);
+            let calls = trace.run.calls.iter().take(until);
+            calls.filter(|call| has_users(call) && call.is_one_of(YES))
+        })
     }
 
     /// Whether a condition refuses the user itself, or `pam_deny.so` in the line behind it does.
@@ -389,13 +390,8 @@ impl<'s> Questions<'s> {
         let (Some(last), before) = (calls.next(), calls.next()) else {
             return false;
         };
-        let lines: Vec<_> = self
-            .service
-            .lines
-            .all
-            .iter()
-            .filter(|line| line.kind == "auth")
-            .collect();
+        let lines = self.service.lines.all.iter();
+        let lines: Vec<_> = lines.filter(|line| line.kind == "auth").collect();
         let line_of = |call: &Call| {
             let line = self.service.line_of(call)?;
             lines.iter().position(|one| *one == line)
@@ -708,7 +704,7 @@ mod tests {
 
     use super::*;
     use crate::check::services::Services;
-    use crate::check::test_host::{host, services};
+    use crate::check::test_host::{copy_of_ours, host, services};
 
     const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
                           auth requisite pam_deny.so\nauth required pam_permit.so\n";
@@ -1043,6 +1039,24 @@ mod tests {
         // Only some combinations of many conditions are tried, so that this ends soon.
         let many = listed.repeat(200);
         assert!(!found(&format!("{many}{RIGHT_LINE}")).is_empty());
+    }
+
+    #[test]
+    fn our_module_under_another_name() {
+        let right = "@include common-auth\n\
+                     auth [success=ok ignore=ignore default=die] pam_lb.so\n";
+        for (stack, expected) in [
+            (right.to_owned(), vec![]),
+            (format!("{right}{RIGHT_LINE}"), vec![Fault::RingsTwice]),
+        ] {
+            let files = [("pam.d/sshd", &*stack), ("pam.d/common-auth", COMMON)];
+            let (_dir, root) = host(&files);
+            copy_of_ours(&root, "pam_lb.so");
+            let services = services(&root);
+            let service = services.get("sshd").unwrap();
+            assert!(service.has_phone(), "{stack}");
+            assert_eq!(faults_of(service, PUSH), expected, "{stack}");
+        }
     }
 
     /// A password in one of five places, as pam-auth-update writes it.

@@ -337,6 +337,14 @@ fn users_of_one_module() {
         (or("1", "1"), "warning stack-refuses-some:1 of pam_unix.so."),
         (or("2", "2"), "error stack-phone-skipped:2 of pam_sss.so."),
         (or("ok", "ok"), "error stack-nobody-gets-in:4 all"),
+        // Only users with a token skip the phone.
+        (
+            format!(
+                "auth [success=2 ignore=ignore default=die] pam_google_authenticator.so nullok\n\
+                 auth requisite pam_unix.so\n{PHONE}auth required pam_permit.so\n"
+            ),
+            "error stack-phone-skipped:1 of pam_google_authenticator.so.",
+        ),
         // A jump does not count as success.
         (
             format!(
