@@ -149,8 +149,7 @@ struct Met {
     by_all: bool,
 }
 
-/// The faults for every combination of conditions, and for the users of each module.
-fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> Vec<Occurrence> {
+fn conditions(service: &Service) -> Vec<&Call> {
     let mut conditions: Vec<&Call> = Vec::new();
     for call in service.ways().iter().flat_map(|run| &run.calls) {
         if call.kind() == Kind::Condition
@@ -160,6 +159,12 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
             conditions.push(call);
         }
     }
+    conditions
+}
+
+/// The faults for every combination of conditions, and for the users of each module.
+fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> Vec<Occurrence> {
+    let conditions = conditions(service);
     let combinations = 0..1_u32 << conditions.len();
     let mut all: BTreeMap<Fault, Met> = BTreeMap::new();
     // Combinations in which all users are refused, and whether a condition refuses them.

@@ -116,11 +116,16 @@ pub struct Service {
 impl Service {
     /// Whether an `auth` line names our module. If libpam cannot read the service, its files tell.
     pub fn has_phone(&self) -> bool {
-        let mut loaded = self.modules.iter();
         let mut faulty = self.faulty.iter();
-        loaded.any(|path| self.ours.contains(file_name(path)))
+        self.our_files().next().is_some()
             || faulty.any(|(path, _)| is_ours(path))
             || (!self.is_read && !self.phones().is_empty())
+    }
+
+    /// The files of our module.
+    pub fn our_files(&self) -> impl Iterator<Item = &String> {
+        let modules = self.modules.iter();
+        modules.filter(|path| self.ours.contains(file_name(path)))
     }
 
     /// The runs, if libpam has answered.

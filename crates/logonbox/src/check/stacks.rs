@@ -465,18 +465,12 @@ fn in_words(group: &Group) -> Finding {
     };
     let mut why = why;
     if !occurrence.users_of.is_empty() {
-        why += &format!(" This is about users of {}.", list(&occurrence.users_of));
+        let users_of = list(&occurrence.users_of);
+        why = format!("{why} This is about users of {users_of}.");
     }
     if !always {
-        let conditions: Vec<String> = occurrence
-            .conditions
-            .iter()
-            .map(|text| for_log(text).to_string())
-            .collect();
-        why += &format!(
-            " This is about users for whom {}.",
-            conditions.join(" and ")
-        );
+        let conditions = for_log(&occurrence.conditions.join(" and "));
+        why = format!("{why} This is about users for whom {conditions}.");
     }
     let (severity, why) = if occurrence.unsure.is_empty() {
         (severity, why)
