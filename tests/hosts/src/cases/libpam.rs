@@ -85,7 +85,10 @@ fn users_of_one(_: &mut Machine) {
         "stack-phone-skipped-for-some",
         svc,
     );
-    sshd(&format!("{condition}@include common-auth\n"));
+    sshd(&format!(
+        "{condition}auth [success=1 default=ignore] pam_unix.so\n\
+         auth requisite pam_deny.so\nauth required pam_permit.so\n"
+    ));
     names("to pam_deny.so", "warning", "stack-refuses-some", svc);
     sshd("auth required pam_succeed_if.so user != root\n@include common-auth\n");
     is_fine("a condition that refuses", &[]);
