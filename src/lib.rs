@@ -24,6 +24,20 @@ use pam::module::{PamHandle, PamHooks};
 
 use crate::handle::PamHost;
 
+/// An ELF note, by which `logonbox check` knows this module under any file name: the length of the
+/// name, no content, the type 1, the name.
+#[used]
+#[unsafe(link_section = ".note.pam_logonbox")]
+static NOTE: [u32; 7] = [
+    13,
+    0,
+    1,
+    u32::from_ne_bytes(*b"pam_"),
+    u32::from_ne_bytes(*b"logo"),
+    u32::from_ne_bytes(*b"nbox"),
+    0,
+];
+
 struct PamLogonbox;
 
 pam::pam_hooks!(PamLogonbox);

@@ -42,8 +42,7 @@ use configuration::Configs;
 use files::Root;
 use finding::{Area, Report, Severity};
 use pam_files::Place;
-use roles::{OURS, file_name};
-use services::Services;
+use services::{Service, Services};
 use stacks::Context;
 use sudo::Sudo;
 
@@ -113,17 +112,13 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
                 config: path.and_then(|path| configs.get(&path, &name)),
             };
             sshd::check(settings, &expected, report);
-        } else if services
-            .get("sshd")
-            .is_some_and(services::Service::has_phone)
-        {
+        } else if services.get("sshd").is_some_and(Service::has_phone) {
             sshd::without_phone(settings, report);
         }
     }
 
-    let modules = services.with_phone().flat_map(|service| &service.modules);
-    let ours: BTreeSet<&String> = modules.filter(|path| file_name(path) == OURS).collect();
-    for path in ours {
+    let ours = services.with_phone().flat_map(Service::our_files);
+    for path in ours.collect::<BTreeSet<_>>() {
         machine::module_file(root, Path::new(path), report);
     }
     let config_of = |name: &str| {

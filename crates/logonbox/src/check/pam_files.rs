@@ -2,6 +2,7 @@
 //! [`services`](super::services).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -138,9 +139,13 @@ impl Lines {
     }
 }
 
-/// The file of a service, or a file that is included.
+/// The file of a service, or a file that is included. libpam also opens a directory or a FIFO in its
+/// place. `/dev/null` masks a service.
 fn find(root: &Root, name: &str) -> Option<PathBuf> {
-    let is_file = |path: &PathBuf| root.metadata(path).is_some_and(|file| file.is_file());
+    let is_file = |path: &PathBuf| {
+        let metadata = root.metadata(path);
+        metadata.is_some_and(|file| !file.file_type().is_char_device())
+    };
     if name.starts_with('/') {
         return Some(PathBuf::from(name)).filter(is_file);
     }
@@ -169,6 +174,19 @@ pub fn names(root: &Root) -> BTreeSet<String> {
         names.extend(logical_lines(&text).filter_map(first));
     }
     names
+}
+
+/// Files of services with capital letters in their names. libpam reads them only for an include.
+pub fn with_capitals(root: &Root) -> Vec<PathBuf> {
+    let below = |directory: &&str| {
+        let directory = Path::new(*directory);
+        let names = root.names(directory).into_iter();
+        let capitals = names.filter(|name| !is_left_over(name) && *name != name.to_lowercase());
+        capitals
+            .map(|name| directory.join(name))
+            .collect::<Vec<_>>()
+    };
+    DIRECTORIES.iter().flat_map(below).collect()
 }
 
 /// Files that editors and package managers leave behind.

@@ -1,5 +1,7 @@
 //! Finds the faults of a stack that names our module, in the ways through it that libpam has told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use pam_stack::Code;
 
 use super::roles::{Kind, REFUSALS};
@@ -43,6 +45,8 @@ pub enum Fault {
     RingsTwice,
     /// Every login is refused.
     NobodyGetsIn,
+    /// The users of one module are refused, and those of another get in.
+    UsersOfOneRefused,
     /// Exempt users are refused by the control of our module.
     ExemptRefused,
     /// Exempt users are refused because no other module accepts them.
@@ -70,8 +74,10 @@ pub struct Occurrence {
     pub at: Option<Call>,
     /// The results of our module that cause it, if it depends on them.
     pub codes: Vec<Code>,
-    /// It affects all users, and not only those that meet some condition.
-    pub always: bool,
+    /// It affects only users for whom all of this is true: a condition holds, or does not hold.
+    pub conditions: Vec<String>,
+    /// It affects only users of these first-factor modules. Empty if it affects those of all.
+    pub users_of: BTreeSet<String>,
     /// It depends on the role of these unknown modules.
     pub unsure: Vec<String>,
 }
@@ -84,13 +90,16 @@ const MOST_CONDITIONS: usize = 8;
 /// What the user does when a module asks for a first factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answers {
-    /// The user gives the right one. Of several modules, only one may know the user.
+    /// The user gives the right one to the modules that know the user: see [`KnownTo`].
     Right,
     /// The user gives a wrong one, or none.
     Wrong,
     /// The user gives none, and it may not be set up.
     Missing,
 }
+
+/// The first-factor modules that know a user. `None` for users whom any of them may know.
+type KnownTo = Option<BTreeSet<String>>;
 
 /// An assumption about an unknown module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +141,15 @@ pub fn ask(service: &Service, situation: Situation) -> Vec<Occurrence> {
     all
 }
 
-/// The faults for every combination of conditions.
-fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> Vec<Occurrence> {
+/// A fault, and who meets it.
+struct Met {
+    occurrence: Occurrence,
+    combinations: BTreeSet<u32>,
+    /// In some combination, the users of all modules meet it.
+    by_all: bool,
+}
+
+fn conditions(service: &Service) -> Vec<&Call> {
     let mut conditions: Vec<&Call> = Vec::new();
     for call in service.ways().iter().flat_map(|run| &run.calls) {
         if call.kind() == Kind::Condition
@@ -143,13 +159,31 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
             conditions.push(call);
         }
     }
-    let combinations = 1_u32 << conditions.len();
-    let mut all: Vec<(Occurrence, u32)> = Vec::new();
-    for holds in 0..combinations {
+    conditions
+}
+
+/// The faults for every combination of conditions, and for the users of each module.
+fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> Vec<Occurrence> {
+    let conditions = conditions(service);
+    let combinations = 0..1_u32 << conditions.len();
+    let mut all: BTreeMap<Fault, Met> = BTreeMap::new();
+    // Combinations in which all users are refused, and whether a condition refuses them.
+    let mut closed: Vec<(u32, bool)> = Vec::new();
+    // A call of each module that accepts a user, and the modules whose users get in.
+    let mut accepting: BTreeMap<&str, &Call> = BTreeMap::new();
+    let mut get_in: BTreeSet<String> = BTreeSet::new();
+    let mut questions = Questions {
+        service,
+        runs: Vec::new(),
+        situation,
+        unknown,
+        known_to: None,
+    };
+    for combination in combinations.clone() {
         let meets = |call: &Call| {
             let place = conditions.iter().position(|known| same(known, call));
             place.is_none_or(|place| {
-                if holds >> place & 1 == 1 {
+                if combination >> place & 1 == 1 {
                     call.is_one_of(&call.module.role.right)
                 } else {
                     call.is_one_of(&call.module.role.wrong)
@@ -161,36 +195,132 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
                 .iter()
                 .all(|call| call.kind() != Kind::Condition || meets(call))
         });
-        let questions = Questions {
-            service,
-            runs: runs.collect(),
-            situation,
-            unknown,
-        };
-        for found in questions.all() {
-            match all.iter_mut().find(|(one, _)| one.fault == found.fault) {
-                Some((one, times)) => {
-                    *times = times.saturating_add(1);
-                    for code in found.codes {
-                        if !one.codes.contains(&code) {
-                            one.codes.push(code);
-                        }
-                    }
+        questions.runs = runs.collect();
+        questions.known_to = None;
+        for call in questions.accepting() {
+            accepting.entry(call.module.name()).or_insert(call);
+        }
+        let right = questions.traces(YES, Answers::Right);
+        if !right.iter().any(Trace::is_in) {
+            let on_purpose = right.iter().any(|trace| questions.is_on_purpose(trace.run));
+            closed.push((combination, on_purpose));
+        }
+        let everyone = questions.users();
+        let sets = || everyone.iter().flatten();
+        get_in.extend(sets().flatten().cloned());
+        let common = |name: &&String| sets().all(|set| set.contains(*name));
+        let mut found: Vec<(Occurrence, BTreeSet<String>)> = Vec::new();
+        for known_to in &everyone {
+            let own = known_to.iter().flatten().filter(|name| !common(name));
+            let mut names: Vec<&str> = own.map(String::as_str).collect();
+            if names.is_empty() {
+                names.extend(known_to.iter().flatten().map(String::as_str));
+            }
+            questions.known_to.clone_from(known_to);
+            for one in questions.all() {
+                let of = names.join(" and ");
+                if let Some((known, by)) = found.iter_mut().find(|(f, _)| f.fault == one.fault) {
+                    by.insert(of);
+                    add(&mut known.codes, one.codes);
+                } else {
+                    found.push((one, BTreeSet::from([of])));
                 }
-                None => all.push((found, 1)),
             }
         }
+        for (one, by) in found {
+            let by_all = by.len() == everyone.len();
+            let met = meet(&mut all, one, combination);
+            met.by_all |= by_all;
+            met.occurrence.users_of.extend(by);
+        }
     }
-    all.into_iter()
-        .map(|(found, times)| Occurrence {
-            always: times == combinations,
-            ..found
+    let nobody = closed.len() == combinations.len();
+    for (combination, on_purpose) in closed {
+        if nobody || !on_purpose {
+            let one = questions.found(Fault::NobodyGetsIn, None);
+            meet(&mut all, one, combination).by_all = true;
+        }
+    }
+    accepting.retain(|name, _| !nobody && !get_in.contains(*name));
+    for (name, call) in accepting {
+        let one = questions.found(Fault::UsersOfOneRefused, Some(call));
+        let met = meet(&mut all, one, 0);
+        met.combinations.extend(combinations.clone());
+        met.occurrence.users_of.insert(name.to_owned());
+    }
+    all.into_values()
+        .map(|met| Occurrence {
+            conditions: that_matter(&conditions, &met.combinations),
+            users_of: if met.by_all {
+                BTreeSet::new()
+            } else {
+                met.occurrence.users_of
+            },
+            ..met.occurrence
+        })
+        .collect()
+}
+
+/// Adds a fault that users meet in this combination of conditions.
+fn meet(all: &mut BTreeMap<Fault, Met>, one: Occurrence, combination: u32) -> &mut Met {
+    let codes = one.codes.clone();
+    let met = all.entry(one.fault).or_insert_with(|| Met {
+        occurrence: one,
+        combinations: BTreeSet::new(),
+        by_all: false,
+    });
+    add(&mut met.occurrence.codes, codes);
+    met.combinations.insert(combination);
+    met
+}
+
+fn add(codes: &mut Vec<Code>, more: Vec<Code>) {
+    for code in more {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+}
+
+/// The conditions without which the fault does not appear.
+fn that_matter(conditions: &[&Call], combinations: &BTreeSet<u32>) -> Vec<String> {
+    let first = combinations.first().copied().unwrap_or_default();
+    let matters = |bit: u32| {
+        let mut all = combinations.iter();
+        all.any(|one| !combinations.contains(&(one ^ bit)))
+    };
+    (0..)
+        .map(|place| 1_u32 << place)
+        .zip(conditions)
+        .filter(|(bit, _)| matters(*bit))
+        .map(|(bit, call)| {
+            let holds = if first & bit == 0 {
+                "does not hold"
+            } else {
+                "holds"
+            };
+            let words = call.module.arguments.join(" ");
+            format!("{} {words} {holds}", call.module.name())
         })
         .collect()
 }
 
 fn same(one: &Call, other: &Call) -> bool {
     std::rc::Rc::ptr_eq(&one.module, &other.module)
+}
+
+/// Whether it is a first-factor module that is in the table, so that its codes are known.
+fn has_users(call: &Call) -> bool {
+    matches!(call.kind(), Kind::Factor | Kind::Key)
+}
+
+/// The first-factor modules that accept the user.
+fn accepts(run: &Run) -> BTreeSet<String> {
+    let calls = run.calls.iter();
+    let accepting = calls.filter(|call| has_users(call) && call.is_one_of(YES));
+    accepting
+        .map(|call| call.module.name().to_owned())
+        .collect()
 }
 
 /// What happened on one way through the stack.
@@ -228,9 +358,57 @@ struct Questions<'s> {
     runs: Vec<&'s Run>,
     situation: Situation,
     unknown: Unknown,
+    known_to: KnownTo,
 }
 
 impl<'s> Questions<'s> {
+    /// The sets of first-factor modules that let a user in together.
+    fn users(&self) -> Vec<KnownTo> {
+        let right = self.traces(YES, Answers::Right);
+        let ins = right.iter().filter(|trace| trace.is_in());
+        let mut sets: BTreeSet<_> = ins.map(|trace| accepts(trace.run)).collect();
+        // These need none, so that it does not matter who knows them.
+        sets.remove(&BTreeSet::new());
+        if sets.is_empty() {
+            return vec![None];
+        }
+        sets.into_iter().map(Some).collect()
+    }
+
+    /// The calls of first-factor modules that accept a user whom no module has refused before.
+    fn accepting(&self) -> impl Iterator<Item = &'s Call> {
+        let traces = self.traces(YES, Answers::Right).into_iter();
+        traces.flat_map(|trace| {
+            let all = trace.run.calls.len();
+            let until = trace.run.refused_at.unwrap_or(all);
+            let calls = trace.run.calls.iter().take(until);
+            calls.filter(|call| has_users(call) && call.is_one_of(YES))
+        })
+    }
+
+    /// Whether a condition refuses the user itself, or `pam_deny.so` in the line behind it does.
+    fn is_on_purpose(&self, run: &Run) -> bool {
+        let Some(place) = run.refused_at else {
+            return false;
+        };
+        let mut calls = run.calls.iter().take(place.saturating_add(1)).rev();
+        let (Some(last), before) = (calls.next(), calls.next()) else {
+            return false;
+        };
+        let lines = self.service.lines.all.iter();
+        let lines: Vec<_> = lines.filter(|line| line.kind == "auth").collect();
+        let line_of = |call: &Call| {
+            let line = self.service.line_of(call)?;
+            lines.iter().position(|one| *one == line)
+        };
+        let follows = |before: &Call| {
+            before.kind() == Kind::Condition
+                && line_of(before).is_some_and(|line| line_of(last) == line.checked_add(1))
+        };
+        last.kind() == Kind::Condition
+            || last.module.role.right == [Code::AUTH_ERR] && before.is_some_and(follows)
+    }
+
     fn is_factor(&self, call: &Call) -> bool {
         match call.kind() {
             Kind::Factor | Kind::Key => true,
@@ -253,7 +431,16 @@ impl<'s> Questions<'s> {
         match answers {
             _ if !self.is_factor(call) => true,
             Answers::Right => {
-                call.is_one_of(&role.right) || call.is_one_of(&[Code::AUTH_ERR]) || without()
+                let known_to = self.known_to.as_ref();
+                let knows = known_to.map(|known_to| known_to.contains(call.module.name()));
+                let knows = knows.filter(|_| has_users(call));
+                let refused = || {
+                    call.is_one_of(&[Code::AUTH_ERR])
+                        || call.kind() == Kind::Key && call.is_one_of(&role.wrong)
+                        || without()
+                };
+                knows != Some(false) && call.is_one_of(&role.right)
+                    || knows != Some(true) && refused()
             }
             Answers::Wrong => call.is_one_of(&role.wrong),
             Answers::Missing => call.is_one_of(&role.wrong) || without(),
@@ -321,7 +508,8 @@ impl<'s> Questions<'s> {
             fault,
             at: at.cloned().or_else(|| self.phone()),
             codes: Vec::new(),
-            always: true,
+            conditions: Vec::new(),
+            users_of: BTreeSet::new(),
             unsure: Vec::new(),
         }
     }
@@ -334,10 +522,8 @@ impl<'s> Questions<'s> {
 
     fn all(&self) -> Vec<Occurrence> {
         let mut faults = self.who_gets_in();
-        if !faults
-            .iter()
-            .any(|found| found.fault == Fault::NobodyGetsIn)
-        {
+        let right = self.traces(YES, Answers::Right);
+        if right.iter().any(Trace::is_in) {
             let alone = [Fault::NoFirstFactor, Fault::PhoneInsteadOfPassword];
             let alone = faults.iter().any(|found| alone.contains(&found.fault));
             faults.extend(self.who_is_exempt(alone));
@@ -365,7 +551,6 @@ impl<'s> Questions<'s> {
         let mut faults = Vec::new();
         let right = self.traces(YES, Answers::Right);
         if !right.iter().any(Trace::is_in) {
-            faults.push(self.found(Fault::NobodyGetsIn, None));
             return faults;
         }
         if let Some(trace) = right
@@ -524,7 +709,7 @@ mod tests {
 
     use super::*;
     use crate::check::services::Services;
-    use crate::check::test_host::{host, services};
+    use crate::check::test_host::{copy_of_ours, host, services};
 
     const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
                           auth requisite pam_deny.so\nauth required pam_permit.so\n";
@@ -829,7 +1014,13 @@ mod tests {
             let services = read(&[("sshd", stack), ("common-auth", COMMON)]);
             ask(services.get("sshd").unwrap(), PUSH)
                 .into_iter()
-                .map(|found| (found.fault, found.always, !found.unsure.is_empty()))
+                .map(|found| {
+                    (
+                        found.fault,
+                        found.conditions.is_empty(),
+                        !found.unsure.is_empty(),
+                    )
+                })
                 .collect::<Vec<_>>()
         };
         let listed = "auth [success=1 default=ignore] pam_succeed_if.so user ingroup nopush\n";
@@ -853,6 +1044,24 @@ mod tests {
         // Only some combinations of many conditions are tried, so that this ends soon.
         let many = listed.repeat(200);
         assert!(!found(&format!("{many}{RIGHT_LINE}")).is_empty());
+    }
+
+    #[test]
+    fn our_module_under_another_name() {
+        let right = "@include common-auth\n\
+                     auth [success=ok ignore=ignore default=die] pam_lb.so\n";
+        for (stack, expected) in [
+            (right.to_owned(), vec![]),
+            (format!("{right}{RIGHT_LINE}"), vec![Fault::RingsTwice]),
+        ] {
+            let files = [("pam.d/sshd", &*stack), ("pam.d/common-auth", COMMON)];
+            let (_dir, root) = host(&files);
+            copy_of_ours(&root, "pam_lb.so");
+            let services = services(&root);
+            let service = services.get("sshd").unwrap();
+            assert!(service.has_phone(), "{stack}");
+            assert_eq!(faults_of(service, PUSH), expected, "{stack}");
+        }
     }
 
     /// A password in one of five places, as pam-auth-update writes it.

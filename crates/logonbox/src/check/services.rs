@@ -2,10 +2,12 @@
 //! `pam-stack`. It gets a code for each module and returns the code that a program would get.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
+use object::{Object, ReadCache};
 use pam_stack::{Answer, Code, Error, Facility, Question, Rule, Stacks};
 
 use super::files::Root;
@@ -84,6 +86,8 @@ pub struct Run {
     /// The code that the program gets.
     pub code: Code,
     pub calls: Vec<Call>,
+    /// The call after which the login is refused, even if all later modules accept the user.
+    pub refused_at: Option<usize>,
 }
 
 /// A PAM service.
@@ -94,6 +98,8 @@ pub struct Service {
     pub lines: Lines,
     /// The files of the modules in its `auth` lines, or in those of `other` if it has none.
     pub modules: Vec<String>,
+    /// The file names of our module: it may have been copied.
+    pub ours: BTreeSet<String>,
     /// libpam could read its files.
     pub is_read: bool,
     /// What libpam writes to the log about its files.
@@ -110,11 +116,16 @@ pub struct Service {
 impl Service {
     /// Whether an `auth` line names our module. If libpam cannot read the service, its files tell.
     pub fn has_phone(&self) -> bool {
-        let mut loaded = self.modules.iter();
         let mut faulty = self.faulty.iter();
-        loaded.any(|path| file_name(path) == OURS)
+        self.our_files().next().is_some()
             || faulty.any(|(path, _)| is_ours(path))
             || (!self.is_read && !self.phones().is_empty())
+    }
+
+    /// The files of our module.
+    pub fn our_files(&self) -> impl Iterator<Item = &String> {
+        let modules = self.modules.iter();
+        modules.filter(|path| self.ours.contains(file_name(path)))
     }
 
     /// The runs, if libpam has answered.
@@ -124,7 +135,8 @@ impl Service {
 
     /// The lines of our module.
     pub fn phones(&self) -> Vec<&Line> {
-        let ours = |line: &&Line| line.kind == "auth" && file_name(&line.module) == OURS;
+        let ours =
+            |line: &&Line| line.kind == "auth" && self.ours.contains(file_name(&line.module));
         self.lines.all.iter().filter(ours).collect()
     }
 
@@ -194,6 +206,7 @@ impl Services {
             helper: helper.map_or_else(installed, Path::to_owned),
             root,
             stacks: None,
+            ours: BTreeMap::new(),
         };
         let other = libpam.ask(&question(NO_SERVICE));
         let all = names
@@ -219,16 +232,17 @@ impl Services {
 
     /// The services that a program asks for.
     pub fn of_programs(&self) -> impl Iterator<Item = &Service> {
-        let included: BTreeSet<&str> = self
-            .all
-            .iter()
-            .flat_map(|service| service.lines.includes.keys().map(String::as_str))
-            .collect();
-        self.all.iter().filter(move |service| {
+        self.all.iter().filter(|service| {
             let name = service.name.as_str();
             PROGRAMS.contains(&name)
-                || !(included.contains(name) || SHARED.contains(&name) || EXAMPLES.contains(&name))
+                || !(self.include(name) || SHARED.contains(&name) || EXAMPLES.contains(&name))
         })
+    }
+
+    /// Whether a service includes the file with this name.
+    pub fn include(&self, name: &str) -> bool {
+        let mut all = self.all.iter();
+        all.any(|service| service.lines.includes.contains_key(name))
     }
 
     /// The services that name our module.
@@ -249,6 +263,16 @@ fn installed() -> PathBuf {
     above.join("libexec/pam_logonbox").join(NAME)
 }
 
+/// Whether our module is in this file: `NOTE` in src/lib.rs.
+fn has_our_note(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    let file = ReadCache::new(file);
+    object::File::parse(&file)
+        .is_ok_and(|file| file.section_by_name(".note.pam_logonbox").is_some())
+}
+
 /// Whether this names our module, perhaps without its ending.
 pub fn is_ours(path: &str) -> bool {
     let name = file_name(path);
@@ -264,6 +288,7 @@ fn unanswered(name: &str, lines: Lines, why: String) -> Service {
         name: name.to_owned(),
         lines,
         modules: Vec::new(),
+        ours: BTreeSet::from([OURS.to_owned()]),
         is_read: false,
         messages: Vec::new(),
         faulty: Vec::new(),
@@ -277,6 +302,8 @@ struct Libpam<'r> {
     helper: PathBuf,
     root: &'r Root,
     stacks: Option<Stacks>,
+    /// Whether our module is in these files.
+    ours: BTreeMap<String, bool>,
 }
 
 impl Libpam<'_> {
@@ -321,6 +348,13 @@ impl Libpam<'_> {
             let is_new = seen.insert(file_name(&one.0).to_owned());
             is_new && (named(&one.0) || !other.refused.contains(one))
         });
+        let mut ours = BTreeSet::from([OURS.to_owned()]);
+        for path in &first.lines {
+            let is_ours = self.ours.entry(path.clone());
+            if *is_ours.or_insert_with(|| has_our_note(&self.root.path(Path::new(path)))) {
+                ours.insert(file_name(path).to_owned());
+            }
+        }
         let own_modules = own(first.lines, &other.lines);
         let mut service = Service {
             name: name.to_owned(),
@@ -330,6 +364,7 @@ impl Libpam<'_> {
             } else {
                 own_modules
             },
+            ours,
             is_read: first.started,
             messages: if first.started {
                 own(first.messages, &other.messages)
@@ -341,7 +376,7 @@ impl Libpam<'_> {
             account: Code::SUCCESS,
         };
         if service.has_phone() || PROGRAMS.contains(&name) {
-            service.runs = self.runs(name);
+            service.runs = self.runs(name, &service.ours);
         }
         if service.runs.as_ref().is_ok_and(|runs| !runs.is_empty()) && first.started {
             let account = Question::new(name, Facility::Account, Code::SUCCESS)
@@ -356,11 +391,12 @@ impl Libpam<'_> {
 
     /// All ways through a stack. Each question gives the codes of the first calls. All later
     /// modules return `PAM_SUCCESS`, so that libpam shows which module comes next.
-    fn runs(&mut self, service: &str) -> Result<Vec<Run>, String> {
+    fn runs(&mut self, service: &str, ours: &BTreeSet<String>) -> Result<Vec<Run>, String> {
         let mut modules: BTreeMap<(String, Vec<String>), Rc<Module>> = BTreeMap::new();
         let mut runs: Vec<Run> = Vec::new();
-        let mut open: Vec<Vec<Vec<Code>>> = vec![Vec::new()];
-        while let Some(mut first) = open.pop() {
+        // The codes of the first calls, and where the login was refused before the last of them.
+        let mut open: Vec<(Vec<Vec<Code>>, Option<usize>)> = vec![(Vec::new(), None)];
+        while let Some((mut first, refused_before)) = open.pop() {
             if runs.len() >= MOST_RUNS {
                 return Err(format!("there are more than {MOST_RUNS} ways through it"));
             }
@@ -368,6 +404,9 @@ impl Libpam<'_> {
             if answer.calls.len() > MOST_CALLS {
                 return Err(format!("it calls more than {MOST_CALLS} modules"));
             }
+            let last = first.len().checked_sub(1);
+            let refused_at = last.filter(|_| answer.code != Code::SUCCESS);
+            let refused_at = refused_at.map(|last| refused_before.unwrap_or(last));
             let mut calls: Vec<Call> = Vec::new();
             let mut ends = true;
             for call in answer.calls {
@@ -376,7 +415,13 @@ impl Libpam<'_> {
                     Rc::new(Module {
                         path: path.clone(),
                         arguments: arguments.clone(),
-                        role: role(file_name(path), arguments, service),
+                        role: role(
+                            Some(file_name(path))
+                                .filter(|name| !ours.contains(*name))
+                                .unwrap_or(OURS),
+                            arguments,
+                            service,
+                        ),
                     })
                 });
                 let same = |call: &&Call| Rc::ptr_eq(&call.module, module);
@@ -392,7 +437,7 @@ impl Libpam<'_> {
                     for codes in all.iter().filter(|codes| ***codes != success) {
                         let mut next = first.clone();
                         next.push(codes.clone());
-                        open.push(next);
+                        open.push((next, refused_at));
                     }
                     if !all.iter().any(|codes| **codes == success) {
                         ends = false;
@@ -410,6 +455,7 @@ impl Libpam<'_> {
                 runs.push(Run {
                     code: answer.code,
                     calls,
+                    refused_at,
                 });
             }
         }

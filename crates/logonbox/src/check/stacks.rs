@@ -1,5 +1,6 @@
 //! Checks the stacks that name our module, and puts their faults into words.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         report.skipped(Area::Stacks, "The PAM stacks", why);
     }
     let mut all: Vec<Group> = Vec::new();
+    let mut faulty: Vec<Faulty> = Vec::new();
     let mut asked = Vec::new();
     for service in services.of_programs() {
         let has_phone = service.has_phone();
@@ -102,9 +104,22 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         if services.trouble.is_some() {
             continue;
         }
+        if let Some(file) = &service.lines.file
+            && PROGRAMS.contains(&service.name.as_str())
+            && context
+                .root
+                .metadata(file)
+                .is_some_and(|file| file.is_dir())
+        {
+            let what = "A directory is in place of the file of a service";
+            let why = "libpam reads no lines from it, and takes those of the service other.";
+            let advice = "Put the file of the distribution in its place.";
+            let finding = Finding::new(Severity::Error, "stack-file", what, why, advice);
+            report.add(Area::Stacks, finding.at(&service.place()));
+        }
         let reported = (has_phone
             || PROGRAMS.contains(&service.name.as_str()) && service.lines.file.is_some())
-            && broken(service, context.root, report);
+            && broken(service, context.root, &mut faulty, report);
         if !has_phone {
             continue;
         }
@@ -120,7 +135,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         let situation = situation(service, context);
         for one in ask(service, situation) {
             // The cause has been reported.
-            if one.fault == Fault::NobodyGetsIn && reported {
+            if [Fault::NobodyGetsIn, Fault::UsersOfOneRefused].contains(&one.fault) && reported {
                 continue;
             }
             let line = one.at.as_ref().and_then(|call| service.line_of(call));
@@ -139,7 +154,8 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
             });
             let same = |group: &&mut Group| {
                 group.occurrence.fault == one.fault
-                    && group.occurrence.always == one.always
+                    && group.occurrence.conditions == one.conditions
+                    && group.occurrence.users_of == one.users_of
                     && group.at == at
                     && group.line == line
                     && group.situation == situation
@@ -161,10 +177,11 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
             report.add(Area::Stacks, only_sshd_asks(&phone));
         }
     }
+    for one in faulty {
+        report.add(Area::Stacks, one.in_words());
+    }
     for group in all {
-        if let Some(finding) = in_words(&group) {
-            report.add(Area::Stacks, finding.at(&group.at));
-        }
+        report.add(Area::Stacks, in_words(&group).at(&group.at));
     }
     whole_host(services, context, &asked, report);
 }
@@ -240,8 +257,17 @@ fn situation(service: &Service, context: &Context<'_>) -> Situation {
     }
 }
 
+/// The names in a sentence, but not all of a long list.
 fn list(names: &BTreeSet<String>) -> String {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    const MOST: usize = 8;
+    let more = names.len().saturating_sub(MOST);
+    let rest = format!("{more} more");
+    let names: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .take(MOST)
+        .chain((more > 0).then_some(&*rest))
+        .collect();
     match names.as_slice() {
         [] => String::new(),
         [one] => (*one).to_owned(),
@@ -249,10 +275,10 @@ fn list(names: &BTreeSet<String>) -> String {
     }
 }
 
-/// Describes a fault. `None` if it is harmless in this situation.
+/// Describes a fault.
 #[expect(clippy::too_many_lines, reason = "one piece for each fault")]
-fn in_words(group: &Group) -> Option<Finding> {
-    use Severity::{Error, Note, Warning};
+fn in_words(group: &Group) -> Finding {
+    use Severity::{Error, Warning};
 
     let Group {
         occurrence,
@@ -277,7 +303,8 @@ fn in_words(group: &Group) -> Option<Finding> {
         |place| format!("the line with {OURS} ({place})"),
     );
     let matters = situation.exempts || situation.goes_on_without;
-    let some = |always, otherwise| if occurrence.always { always } else { otherwise };
+    let always = occurrence.conditions.is_empty();
+    let some = |always_so, otherwise| if always { always_so } else { otherwise };
     let (severity, id, what, why, advice) = match occurrence.fault {
         Fault::RefusalDoesNotCount => {
             let codes: Vec<String> = occurrence.codes.iter().map(ToString::to_string).collect();
@@ -294,7 +321,7 @@ fn in_words(group: &Group) -> Option<Finding> {
                 format!("Write {RIGHT} as its control."),
             )
         }
-        Fault::PhoneSkipped if occurrence.always => (
+        Fault::PhoneSkipped if always => (
             Error,
             "stack-phone-skipped",
             format!("This line leads past {ours}: {line}"),
@@ -302,7 +329,7 @@ fn in_words(group: &Group) -> Option<Finding> {
             "Let the stack go on to the module: pam_logonbox(8), STACKS, has the lines.".to_owned(),
         ),
         Fault::PhoneSkipped => (
-            Note,
+            Warning,
             "stack-phone-skipped-for-some",
             format!("For some users, this line leads past {ours}: {line}"),
             format!("In {services}, {who} is not asked for these users."),
@@ -314,7 +341,7 @@ fn in_words(group: &Group) -> Option<Finding> {
             format!("The stack accepts users without any factor: {line}"),
             format!(
                 "In {services}, {} get in without a password and without {who}.",
-                if occurrence.always { "all users" } else { "some users" }
+                if always { "all users" } else { "some users" }
             ),
             "Remove the line, or let the stack go on to the password and the module.".to_owned(),
         ),
@@ -322,10 +349,7 @@ fn in_words(group: &Group) -> Option<Finding> {
             some(Error, Warning),
             "stack-phone-instead-of-password",
             format!("The phone is enough after a wrong password: {line}"),
-            format!(
-                "In {services}, a user gets in without the right password{}.",
-                if occurrence.always { "" } else { ", if a condition in the stack holds" }
-            ),
+            format!("In {services}, a user gets in without the right password."),
             format!("Ask for the password first, so that a wrong one ends the stack, and then for the phone with {RIGHT}."),
         ),
         Fault::NoFirstFactor => (
@@ -367,15 +391,22 @@ fn in_words(group: &Group) -> Option<Finding> {
             format!("In {services}, the phone rings twice. Is the module in common-auth, too (pam-auth-update)?"),
             "Remove one of the lines.".to_owned(),
         ),
-        Fault::NobodyGetsIn if occurrence.always => (
+        Fault::NobodyGetsIn if always => (
             Error,
             "stack-nobody-gets-in",
             format!("Every login is refused, also with the right password and an approval: {line}"),
             format!("In {services}, all users are locked out. A jump to the wrong line is the usual cause."),
             "Compare the stack with that in pam_logonbox(8), STACKS: success=2 jumps over exactly two lines.".to_owned(),
         ),
-        Fault::ExemptRefused if occurrence.always => (
-            if matters { Error } else { Warning },
+        Fault::NobodyGetsIn | Fault::UsersOfOneRefused => (
+            Warning,
+            "stack-refuses-some",
+            format!("Some users are refused, also with the right password and an approval: {line}"),
+            format!("In {services}, these users are locked out. A jump to the wrong line is the usual cause."),
+            "Compare the stack with that in pam_logonbox(8), STACKS: success=2 jumps over exactly two lines.".to_owned(),
+        ),
+        Fault::ExemptRefused => (
+            if matters { some(Error, Warning) } else { Warning },
             "stack-exempt-refused",
             format!("The control refuses exempt users: {line}"),
             format!(
@@ -385,8 +416,8 @@ fn in_words(group: &Group) -> Option<Finding> {
             ),
             format!("Write {RIGHT}."),
         ),
-        Fault::ExemptNothingLeft if occurrence.always => (
-            if matters { Error } else { Warning },
+        Fault::ExemptNothingLeft => (
+            if matters { some(Error, Warning) } else { Warning },
             "stack-exempt-nothing-left",
             "If the module ignores a user, no line is left that accepts this user".to_owned(),
             format!(
@@ -399,7 +430,6 @@ fn in_words(group: &Group) -> Option<Finding> {
                 "Put this line behind it: auth required pam_permit.so".to_owned()
             },
         ),
-        Fault::NobodyGetsIn | Fault::ExemptRefused | Fault::ExemptNothingLeft => return None,
         Fault::ExemptWithoutFactor => (
             if matters { some(Error, Warning) } else { Warning },
             "stack-exempt-without-password",
@@ -433,6 +463,15 @@ fn in_words(group: &Group) -> Option<Finding> {
             "Set password = \"ask\", or put the line that asks for the password before it.".to_owned(),
         ),
     };
+    let mut why = why;
+    if !occurrence.users_of.is_empty() {
+        let users_of = list(&occurrence.users_of);
+        why = format!("{why} This is about users of {users_of}.");
+    }
+    if !always {
+        let conditions = for_log(&occurrence.conditions.join(" and "));
+        why = format!("{why} This is about users for whom {conditions}.");
+    }
     let (severity, why) = if occurrence.unsure.is_empty() {
         (severity, why)
     } else {
@@ -442,34 +481,79 @@ fn in_words(group: &Group) -> Option<Finding> {
         );
         (severity.max(Warning), why + &unsure)
     };
-    Some(Finding::new(severity, id, what, why, advice))
+    Finding::new(severity, id, what, why, advice)
 }
 
-/// Reports the files and modules that libpam cannot read or load. Returns whether it has found some.
-fn broken(service: &Service, root: &Root, report: &mut Report) -> bool {
-    let before = report.findings.len();
+/// A file or module that libpam cannot read or load.
+struct Faulty {
+    id: &'static str,
+    what: String,
+    advice: String,
+    /// `None` if libpam does not tell, and the files do not show it.
+    line: Option<Place>,
+    /// The file of one of the services.
+    file: Place,
+    /// The services that refuse every login, and those that refuse some.
+    refuse_all: BTreeSet<String>,
+    refuse_some: BTreeSet<String>,
+}
+
+impl Faulty {
+    fn in_words(self) -> Finding {
+        let refused = |how: &str, services: &BTreeSet<String>| {
+            (!services.is_empty()).then(|| format!("libpam refuses {how} to {}.", list(services)))
+        };
+        let all = refused("every login", &self.refuse_all);
+        let some = refused("some logins", &self.refuse_some);
+        let why: Vec<String> = all.into_iter().chain(some).collect();
+        let finding = Finding::new(
+            Severity::Error,
+            self.id,
+            self.what,
+            why.join(" "),
+            self.advice,
+        );
+        finding.at(self.line.as_ref().unwrap_or(&self.file))
+    }
+}
+
+/// Collects the files and modules that libpam cannot read or load. Returns whether it has found
+/// some.
+fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Report) -> bool {
     let nobody = service.ways().iter().all(|run| run.code != Code::SUCCESS);
-    let refuses = format!(
-        "libpam refuses {}.",
-        if nobody {
-            format!("every login to {}", service.name)
-        } else {
-            format!("some logins to {}", service.name)
-        }
-    );
     let carriage = service.lines.carriage_returns.as_ref();
     let windows = format!(
         "The file has Windows line ends. Remove them: sed -i 's/\\r$//' {}",
         carriage.map_or_else(String::new, |place| place.file.display().to_string())
     );
-    let mut add = |id, what: String, advice: &str, place: Option<&Place>| {
+    let found = Cell::new(false);
+    let mut add = |id, what: String, advice: &str, line: Option<&Place>| {
+        found.set(true);
         let advice = if carriage.is_some() { &windows } else { advice };
-        let place = place
-            .or(carriage)
-            .cloned()
-            .unwrap_or_else(|| service.place());
-        let finding = Finding::new(Severity::Error, id, what, refuses.clone(), advice);
-        report.add(Area::Stacks, finding.at(&place));
+        // One finding for a file with Windows line ends.
+        let line = carriage.or(line).cloned();
+        let same = |one: &&mut Faulty| {
+            one.line == line && (carriage.is_some() || one.id == id && one.what == what)
+        };
+        if all.iter_mut().find(same).is_none() {
+            all.push(Faulty {
+                id,
+                what: what.clone(),
+                advice: advice.to_owned(),
+                line: line.clone(),
+                file: service.place(),
+                refuse_all: BTreeSet::new(),
+                refuse_some: BTreeSet::new(),
+            });
+        }
+        if let Some(one) = all.iter_mut().find(same) {
+            let services = if nobody {
+                &mut one.refuse_all
+            } else {
+                &mut one.refuse_some
+            };
+            services.insert(service.name.clone());
+        }
     };
     for (path, why) in &service.faulty {
         let name = file_name(path);
@@ -523,14 +607,12 @@ fn broken(service: &Service, root: &Root, report: &mut Report) -> bool {
         let advice = "Correct the account lines, as in the files of the distribution.";
         add("stack-account-refuses", what, advice, None);
     }
-    let found = report.findings.len() > before;
-    if !found && !service.is_read {
+    if !found.get() && !service.is_read {
         let said: Vec<_> = service.messages.iter().map(|said| for_log(said)).collect();
         let what = format!("libpam cannot read the service: {}", said.join("; "));
-        let finding = Finding::new(Severity::Error, "stack-file", what, refuses, advice);
-        report.add(Area::Stacks, finding.at(&service.place()));
+        add("stack-file", what, advice, None);
     }
-    report.findings.len() > before
+    found.get()
 }
 
 /// The id, the words and the line for a message of libpam about a file that it cannot read. The texts
@@ -548,6 +630,9 @@ fn unread<'s>(
         "no module name supplied",
         "pam_parse: ",
     ];
+    // Some texts begin with the name of the service.
+    let begin = format!("({}) ", service.name);
+    let message = message.strip_prefix(&begin).unwrap_or(message);
     let said = for_log(message);
     let endless = |what: &str| format!("Files include each other without end: {what}");
     let Some((_, path)) = message.split_once("unable to open config for ") else {
@@ -555,7 +640,15 @@ fn unread<'s>(
             Some(("stack-loop", endless(&said), None))
         } else if LINES.iter().any(|text| message.contains(text)) {
             let what = format!("libpam cannot read a line: {said}");
-            Some(("stack-syntax", what, service.lines.odd.as_ref()))
+            // libpam tells the part of the control that it does not know.
+            let rest = message
+                .split_once("[...")
+                .and_then(|(_, rest)| rest.strip_suffix(']'));
+            let ends = |line: &&pam_files::Line| {
+                rest.is_some_and(|rest| line.control.ends_with(rest.trim_end()))
+            };
+            let line = service.lines.all.iter().find(ends).map(|line| &line.place);
+            Some(("stack-syntax", what, line.or(service.lines.odd.as_ref())))
         } else {
             None
         });
@@ -665,7 +758,7 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
         );
     }
     pairs(services, context.root, report);
-    left_over(context.root, report);
+    left_over(services, context.root, report);
 }
 
 /// Programs with two service names.
@@ -706,42 +799,54 @@ fn pairs(services: &Services, root: &Root, report: &mut Report) {
 }
 
 /// Reports files that look as if they had an effect.
-fn left_over(root: &Root, report: &mut Report) {
-    for name in EXAMPLES {
-        if has_file(root, name) {
-            report.add(
-                Area::Stacks,
-                Finding::new(
-                    Severity::Warning,
-                    "stack-example-name",
-                    format!("No program asks for the service {name}"),
-                    "It is the name of an example; sshd reads it only under the name sshd.",
-                    "Move it to /etc/pam.d/sshd, or away.",
-                )
-                .in_file(Path::new(&format!("/etc/pam.d/{name}")), None),
-            );
-        }
-    }
-    if pam_files::has_directory(root) {
-        let text = root.read(Path::new(SINGLE_FILE)).unwrap_or_default();
-        let ours = |line: &str| {
+fn left_over(services: &Services, root: &Root, report: &mut Report) {
+    let mut add = |id, what: String, why, advice: String, file: &Path, line| {
+        let finding = Finding::new(Severity::Warning, id, what, why, advice);
+        report.add(Area::Stacks, finding.in_file(file, line));
+    };
+    let ours = |path: &Path| {
+        let text = root.read(path).unwrap_or_default();
+        let mut lines = (1..).zip(text.lines());
+        let named = lines.find(|(_, line)| {
             line.split('#')
                 .next()
                 .is_some_and(|line| line.contains(OURS))
-        };
-        if let Some((number, _)) = (1..).zip(text.lines()).find(|(_, line)| ours(line)) {
-            report.add(
-                Area::Stacks,
-                Finding::new(
-                    Severity::Warning,
-                    "stack-pam-conf",
-                    format!("{SINGLE_FILE} names the module, but does not count"),
-                    "libpam does not read it if /etc/pam.d exists.",
-                    "Put the line into the file of the service in /etc/pam.d.",
-                )
-                .in_file(Path::new(SINGLE_FILE), Some(number)),
+        });
+        named.map(|(number, _)| number)
+    };
+    for name in EXAMPLES.into_iter().filter(|name| has_file(root, name)) {
+        add(
+            "stack-example-name",
+            format!("No program asks for the service {name}"),
+            "It is the name of an example; sshd reads it only under the name sshd.",
+            "Move it to /etc/pam.d/sshd, or away.".to_owned(),
+            Path::new(&format!("/etc/pam.d/{name}")),
+            None,
+        );
+    }
+    for path in pam_files::with_capitals(root) {
+        let name = file_name(path.to_str().unwrap_or_default()).to_owned();
+        if let Some(line) = ours(&path).filter(|_| !services.include(&name)) {
+            add(
+                "stack-capitals",
+                format!("No program asks for the service {name}, which names the module"),
+                "libpam changes the names of services to lower case.",
+                format!("Move it to /etc/pam.d/{}, or away.", name.to_lowercase()),
+                &path,
+                Some(line),
             );
         }
+    }
+    let single = Path::new(SINGLE_FILE);
+    if let Some(line) = ours(single).filter(|_| pam_files::has_directory(root)) {
+        add(
+            "stack-pam-conf",
+            format!("{SINGLE_FILE} names the module, but does not count"),
+            "libpam does not read it if /etc/pam.d exists.",
+            "Put the line into the file of the service in /etc/pam.d.".to_owned(),
+            single,
+            Some(line),
+        );
     }
 }
 

@@ -100,6 +100,23 @@ pub fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
     (dir, root)
 }
 
+/// A module with our note, as a copy of our module has it.
+pub fn copy_of_ours(root: &Root, name: &str) {
+    let source = "int pam_sm_authenticate(void) { return 0; }\n\
+                  int pam_sm_acct_mgmt(void) { return 0; }\n\
+                  const int note[] __attribute__((used, section(\".note.pam_logonbox\"))) = \
+                  {13, 0, 1, 0, 0, 0, 0};\n";
+    let file = root.path(Path::new("/etc/note.c"));
+    fs::write(&file, source).unwrap();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-nostdlib", "-o"])
+        .arg(root.path(&security().join(name)))
+        .arg(file)
+        .status()
+        .unwrap();
+    assert!(built.success(), "cc: {built}");
+}
+
 /// The services of such a host.
 pub fn services(root: &Root) -> Services {
     let services = Services::ask(root, Some(helper()), &BTreeSet::new());

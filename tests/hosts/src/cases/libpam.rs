@@ -6,11 +6,14 @@ use std::path::Path;
 
 use super::check::{Clean, finds, finds_in, is_fine, run, sshd_with_phone};
 use crate::TestCase;
-use crate::machine::{Machine, append, command, stack};
+use crate::machine::{Machine, append, command, edit_stack, stack};
 
 pub const CASES: &[TestCase] = &[
     case("check/first-factors", first_factors),
     case("check/unusual-files", unusual_files),
+    case("check/users-of-one", users_of_one),
+    case("check/another-name", another_name),
+    case("check/odd-entries", odd_entries),
     case("check/false-alarms", false_alarms),
     case("check/other", other),
     case("check/no-helper", no_helper),
@@ -31,15 +34,111 @@ fn sshd(lines: &str) {
     fs::write(SSHD, format!("{lines}{PHONE}{ACCOUNT}")).expect(SSHD);
 }
 
-/// A file that libpam can load under this name. `check` runs no module.
-fn module(name: &str) {
-    let security = ["/lib", "/usr/lib"]
+/// The directory of modules.
+fn security() -> String {
+    ["/lib", "/usr/lib"]
         .iter()
         .map(|lib| format!("{lib}/{}-linux-gnu/security", std::env::consts::ARCH))
         .find(|directory| Path::new(directory).exists())
-        .expect("the directory of modules");
+        .expect("the directory of modules")
+}
+
+/// A file that libpam can load under this name. `check` runs no module.
+fn module(name: &str) {
+    let security = security();
     let permit = format!("{security}/pam_permit.so");
     fs::copy(permit, format!("{security}/{name}")).expect(name);
+}
+
+/// Users who are known to one of two modules, and users who meet a condition.
+fn users_of_one(_: &mut Machine) {
+    let clean = Clean::save();
+    clean.restore();
+    sshd_with_phone();
+    module("pam_sss.so");
+    let both = |unix: &str, sss: &str| {
+        let lines = format!(
+            "auth [success={unix} default=ignore] pam_unix.so\n\
+             auth [success={sss} default=ignore] pam_sss.so\n\
+             auth requisite pam_deny.so\n{PHONE}auth required pam_permit.so\n{ACCOUNT}"
+        );
+        fs::write(SSHD, lines).expect(SSHD);
+    };
+    let names = |case: &str, severity: &str, id: &str, who: &str| {
+        let found = run();
+        finds_in(case, severity, &[id], &found);
+        let text = found.document.to_string();
+        assert!(text.contains(who), "{case}: {text}");
+    };
+    both("2", "1");
+    is_fine("both", &[]);
+    both("2", "ok");
+    names("refused", "warning", "stack-refuses-some", "of pam_sss.so");
+    both("2", "2");
+    names("skips", "error", "stack-phone-skipped", "of pam_sss.so");
+    let svc = "pam_succeed_if.so user = svc";
+    let condition = format!("auth [success=1 default=ignore] {svc}\n");
+    sshd(&format!("@include common-auth\n{condition}"));
+    names(
+        "a condition",
+        "warning",
+        "stack-phone-skipped-for-some",
+        svc,
+    );
+    sshd(&format!(
+        "{condition}auth [success=1 default=ignore] pam_unix.so\n\
+         auth requisite pam_deny.so\nauth required pam_permit.so\n"
+    ));
+    names("to pam_deny.so", "warning", "stack-refuses-some", svc);
+    sshd("auth required pam_succeed_if.so user != root\n@include common-auth\n");
+    is_fine("a condition that refuses", &[]);
+}
+
+/// A copy of our module, and a symlink to it.
+fn another_name(_: &mut Machine) {
+    let clean = Clean::save();
+    let security = security();
+    let ours = format!("{security}/pam_logonbox.so");
+    for name in ["pam_copy.so", "pam_link.so"] {
+        clean.restore();
+        sshd_with_phone();
+        let other = format!("{security}/{name}");
+        if name == "pam_copy.so" {
+            fs::copy(&ours, &other).expect(&other);
+        } else {
+            symlink(&ours, &other).expect(&other);
+        }
+        edit_stack("sshd", "pam_logonbox.so", name);
+        is_fine(name, &[]);
+        edit_stack("sshd", "[success=ok ignore=ignore default=die]", "optional");
+        finds(name, "error", "stack-refusal-does-not-count");
+        fs::remove_file(&other).expect(&other);
+    }
+}
+
+/// A file whose name libpam does not look for, and no file where libpam looks for one.
+fn odd_entries(_: &mut Machine) {
+    let clean = Clean::save();
+    let start = || {
+        clean.restore();
+        sshd_with_phone();
+        stack("su", "su");
+        stack("su-l", "su-l");
+    };
+    start();
+    fs::copy(SSHD, "/etc/pam.d/SSHD").expect(SSHD);
+    finds("SSHD", "warning", "stack-capitals");
+    start();
+    fs::remove_file(SSHD).expect(SSHD);
+    fs::create_dir(SSHD).expect(SSHD);
+    finds("a directory", "error", "stack-file");
+    start();
+    fs::remove_file(SSHD).expect(SSHD);
+    command("mkfifo", &[SSHD]);
+    let found = run();
+    let text = found.document.to_string();
+    let place = "\"file\":\"/etc/pam.d/sshd\"";
+    assert!(text.contains(place), "a FIFO: {:#}", found.document);
 }
 
 /// libpam 1.6 reads lines in another way than 1.4 and 1.5.
@@ -91,7 +190,7 @@ fn unusual_files(_: &mut Machine) {
         let found = run();
         assert_eq!(found.code, Some(1), "{case}: {:#}", found.document);
         let text = found.document.to_string();
-        assert!(text.contains("every login to sshd"), "{case}: {text}");
+        assert!(text.contains("refuses every login to "), "{case}: {text}");
         assert!(text.contains(advice), "{case}: {text}");
     };
     let windows = "Windows line ends";

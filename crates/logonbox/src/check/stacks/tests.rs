@@ -11,8 +11,8 @@ const GOOD: &str = "@include common-auth\n\
 const PUSH: &str = "[logonbox]\ntenant = \"acme\"\n";
 const CONF: &str = "/etc/security/pam_logonbox.toml";
 
-/// The findings on a host with these files in /etc/pam.d, as `id file:line`.
-fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
+/// The findings on a host with these files in /etc.
+fn findings(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<Finding> {
     let all = [&[("pam.d/common-auth", COMMON)], files].concat();
     let (_dir, root) = host(&all);
     let config = Config::parse(Path::new(CONF), conf, "").unwrap();
@@ -27,10 +27,15 @@ fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
     };
     let mut report = Report::default();
     check(&services(&root), &context, &mut report);
-    let mut found: Vec<String> = report
-        .findings
+    let findings = report.findings.into_iter();
+    findings.map(|(_, finding)| finding).collect()
+}
+
+/// The findings as `severity id file:line`.
+fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
+    let mut found: Vec<String> = findings(files, conf, after_key)
         .iter()
-        .map(|(_, finding)| {
+        .map(|finding| {
             let file = finding.file.as_deref().unwrap_or("-");
             let line = finding.line.map_or("-".to_owned(), |line| line.to_string());
             format!("{} {} {file}:{line}", finding.severity.word(), finding.id)
@@ -135,6 +140,27 @@ fn mistakes_are_found_where_they_are() {
             vec![("pam.d/sshd", GOOD), ("pam.d/sshd-airlock", GOOD)],
             vec!["warning stack-example-name /etc/pam.d/sshd-airlock:-"],
         ),
+        // Included, so that libpam reads it.
+        (
+            vec![("pam.d/sshd", "auth include SSHD\n"), ("pam.d/SSHD", GOOD)],
+            vec![],
+        ),
+        (
+            vec![
+                ("pam.d/su", GOOD),
+                ("pam.d/su-l", GOOD),
+                ("pam.d/SSHD", GOOD),
+            ],
+            vec!["warning stack-capitals /etc/pam.d/SSHD:2"],
+        ),
+        (
+            vec![
+                ("pam.d/su", GOOD),
+                ("pam.d/su-l", GOOD),
+                ("pam.d/sshd/file", ""),
+            ],
+            vec!["error stack-file /etc/pam.d/sshd:-"],
+        ),
         (
             vec![
                 ("pam.d/sshd", GOOD),
@@ -223,7 +249,8 @@ fn faults_are_put_into_words() {
             fault,
             at: None,
             codes: REFUSALS.to_vec(),
-            always: true,
+            conditions: Vec::new(),
+            users_of: BTreeSet::new(),
             unsure: if unsure {
                 vec!["pam_acme.so".to_owned()]
             } else {
@@ -249,6 +276,7 @@ fn faults_are_put_into_words() {
         Fault::RingsAfterWrongPassword,
         Fault::RingsTwice,
         Fault::NobodyGetsIn,
+        Fault::UsersOfOneRefused,
         Fault::ExemptRefused,
         Fault::ExemptNothingLeft,
         Fault::ExemptWithoutFactor,
@@ -258,18 +286,18 @@ fn faults_are_put_into_words() {
         Fault::FirstFactorMayBeMissing,
         Fault::NothingAsked,
     ] {
-        let finding = in_words(&group(fault, false, None)).unwrap();
+        let finding = in_words(&group(fault, false, None));
         assert!(ids.insert(finding.id), "{finding:?}");
         let text = format!("{}{}{}", finding.what, finding.why, finding.advice);
         assert!(!text.contains("  "), "{finding:?}");
-        let finding = in_words(&group(fault, true, None)).unwrap();
+        let finding = in_words(&group(fault, true, None));
         assert_ne!(finding.severity, Severity::Error, "{finding:?}");
     }
     let phone = Place {
         file: Rc::from(Path::new("/etc/pam.d/sshd")),
         line: Some(7),
     };
-    let finding = in_words(&group(Fault::PhoneSkipped, false, Some(phone))).unwrap();
+    let finding = in_words(&group(Fault::PhoneSkipped, false, Some(phone)));
     assert_eq!(
         finding.what,
         "This line leads past the line with pam_logonbox.so (/etc/pam.d/sshd:7): sufficient pam_unix.so"
@@ -278,4 +306,144 @@ fn faults_are_put_into_words() {
         finding.why.starts_with("In login, sshd and su, "),
         "{finding:?}"
     );
+}
+
+/// The only finding about sshd with these lines, and who meets it.
+fn the_finding(lines: &str) -> String {
+    let findings = findings(&[("pam.d/sshd", lines)], PUSH, false);
+    let [finding] = findings.as_slice() else {
+        panic!("{lines}{findings:#?}");
+    };
+    let line = finding.line.map_or("-".to_owned(), |line| line.to_string());
+    let who = finding.why.split_once(" This is about users ");
+    let who = who.map_or("all", |(_, who)| who);
+    format!("{} {}:{line} {who}", finding.severity.word(), finding.id)
+}
+
+const PHONE: &str = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n";
+
+/// One module of several knows a user.
+#[test]
+fn users_of_one_module() {
+    let or = |unix: &str, sss: &str| {
+        format!(
+            "auth [success={unix} default=ignore] pam_unix.so\n\
+             auth [success={sss} default=ignore] pam_sss.so\n\
+             auth requisite pam_deny.so\n{PHONE}auth required pam_permit.so\n"
+        )
+    };
+    for (lines, expected) in [
+        (or("2", "ok"), "warning stack-refuses-some:2 of pam_sss.so."),
+        (or("1", "1"), "warning stack-refuses-some:1 of pam_unix.so."),
+        (or("2", "2"), "error stack-phone-skipped:2 of pam_sss.so."),
+        (or("ok", "ok"), "error stack-nobody-gets-in:4 all"),
+        // Only users with a token skip the phone.
+        (
+            format!(
+                "auth [success=2 ignore=ignore default=die] pam_google_authenticator.so nullok\n\
+                 auth requisite pam_unix.so\n{PHONE}auth required pam_permit.so\n"
+            ),
+            "error stack-phone-skipped:1 of pam_google_authenticator.so.",
+        ),
+        // A jump does not count as success.
+        (
+            format!(
+                "auth [success=ok default=1] pam_unix.so\n\
+                 auth [default=2] pam_permit.so\n\
+                 auth [success=1 default=ignore] pam_sss.so\n\
+                 auth requisite pam_deny.so\n{PHONE}"
+            ),
+            "warning stack-exempt-nothing-left:5 of pam_sss.so.",
+        ),
+    ] {
+        assert_eq!(the_finding(&lines), expected, "{lines}");
+    }
+    for lines in [
+        or("2", "1"),
+        // All of these modules must know the user.
+        format!("auth required pam_google_authenticator.so\n{GOOD}"),
+        format!("@include common-auth\nauth required pam_google_authenticator.so nullok\n{PHONE}"),
+        format!("@include common-auth\nauth optional pam_krb5.so\n{PHONE}"),
+    ] {
+        assert_eq!(
+            found(&[("pam.d/sshd", &lines)], PUSH, false),
+            [""; 0],
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn conditions_that_cannot_be_evaluated() {
+    let svc = "pam_succeed_if.so user = svc";
+    for (lines, expected) in [
+        (
+            format!("@include common-auth\nauth [success=1 default=ignore] {svc}\n{PHONE}"),
+            format!("warning stack-phone-skipped-for-some:2 for whom {svc} holds."),
+        ),
+        // Over the password, to pam_deny.so.
+        (
+            format!("auth [success=1 default=ignore] {svc}\n{GOOD}"),
+            format!("warning stack-refuses-some:3 for whom {svc} holds."),
+        ),
+        (
+            format!("@include common-auth\nauth [success=ignore default=1] {svc}\n{PHONE}"),
+            format!("warning stack-phone-skipped-for-some:2 for whom {svc} does not hold."),
+        ),
+    ] {
+        assert_eq!(the_finding(&lines), expected, "{lines}");
+    }
+    // Two conditions, and one of them does not matter.
+    let both = format!(
+        "auth optional pam_localuser.so\n@include common-auth\n\
+         auth [success=1 default=ignore] {svc}\n{PHONE}"
+    );
+    assert_eq!(
+        the_finding(&both),
+        format!("warning stack-phone-skipped-for-some:3 for whom {svc} holds.")
+    );
+    // The condition itself refuses these users.
+    for lines in [
+        format!("auth required pam_succeed_if.so user != root\n{GOOD}"),
+        format!("auth [success=1 default=ignore] {svc}\nauth requisite pam_deny.so\n{GOOD}"),
+        // As authselect writes it.
+        format!("auth substack password-auth\n{PHONE}"),
+    ] {
+        let password = "auth required pam_env.so\n\
+            auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n\
+            auth [default=1 ignore=ignore success=ok] pam_localuser.so\n\
+            auth sufficient pam_unix.so nullok\n\
+            auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n\
+            auth sufficient pam_sss.so forward_pass\n\
+            auth required pam_deny.so\n";
+        let files = [("pam.d/sshd", &*lines), ("pam.d/password-auth", password)];
+        let mut found = found(&files, PUSH, false);
+        // This is why the README replaces that line.
+        found.retain(|one| !one.contains("stack-rings-after-wrong-password"));
+        assert_eq!(found, [""; 0], "{lines}");
+    }
+}
+
+/// A mistake in a file that many services include is one finding.
+#[test]
+fn shared_files() {
+    let names: Vec<String> = (0..10).map(|number| format!("pam.d/app{number}")).collect();
+    for (common, place) in [
+        (COMMON.replace('\n', "\r\n"), 1),
+        (COMMON.replace("requisite", "requisit"), 2),
+        (COMMON.replace("default=ignore", "default=ignored"), 1),
+        (COMMON.replace("auth requisite", "aut requisite"), 2),
+    ] {
+        let mut files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, GOOD)).collect();
+        files.push(("pam.d/common-auth", &common));
+        let mut findings = findings(&files, PUSH, false);
+        findings.retain(|finding| ["module-missing", "stack-syntax"].contains(&finding.id));
+        let [finding] = findings.as_slice() else {
+            panic!("{common}{findings:#?}");
+        };
+        assert_eq!(finding.file.as_deref(), Some("/etc/pam.d/common-auth"));
+        assert_eq!(finding.line, Some(place), "{finding:?}");
+        let many = "app0, app1, app2, app3, app4, app5, app6, app7 and 2 more.";
+        assert!(finding.why.ends_with(many), "{finding:?}");
+    }
 }

@@ -387,6 +387,8 @@ pub const MEASURES: &[Measure] = &[
     measure(Without, "pam_u2f", "-", "authfile=/srv/modules/u2f").user("other"),
     measure(Without, "pam_u2f", "-", "authfile=/srv/modules/missing"),
     measure(Without, "pam_u2f", "-", ""),
+    measure(Wrong, "pam_u2f", "alwaysok", "authfile=/srv/modules/u2f"),
+    measure(Without, "pam_u2f", "alwaysok", "authfile=/srv/modules/u2f").user("other"),
     measure(Wrong, "pam_u2f", "nouserok", "authfile=/srv/modules/u2f"),
     measure(Without, "pam_u2f", "nouserok", "authfile=/srv/modules/u2f").user("other"),
     measure(
@@ -400,6 +402,13 @@ pub const MEASURES: &[Measure] = &[
     measure(Right, "pam_unix", "-", "try_first_pass")
         .types(TYPED)
         .after(PASSWORD_BEFORE),
+    measure(Right, "pam_unix", "-", "use_first_pass")
+        .types(TYPED)
+        .after(PASSWORD_BEFORE),
+    measure(Wrong, "pam_unix", "-", "use_first_pass")
+        .types("wrong\n")
+        .after(PASSWORD_BEFORE),
+    measure(Wrong, "pam_unix", "-", "use_first_pass"),
     measure(Wrong, "pam_unix", "-", "").types("wrong\n"),
     measure(Wrong, "pam_unix", "-", "nodelay").types("\n"),
     measure(Wrong, "pam_unix", "-", ""),
