@@ -16,8 +16,8 @@
 
 mod accounts;
 mod airlock;
-mod bypass;
 mod build;
+mod bypass;
 mod caller;
 mod code;
 mod cost;

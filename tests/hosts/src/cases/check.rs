@@ -850,11 +850,8 @@ fn sshd_options(_: &mut Machine) {
     // The sshd that runs has other options than the unit.
     is_fine("no options again", &[]);
     let pid = "/run/sshd-test.pid";
-    let options = ["Port=2222", "UsePAM=no", &format!("PidFile={pid}")];
-    command(
-        "/usr/sbin/sshd",
-        &options.map(|option| format!("-o{option}")),
-    );
+    let pid_file = format!("-oPidFile={pid}");
+    command("/usr/sbin/sshd", &["-oPort=2222", "-oUsePAM=no", &pid_file]);
     let is_there = || fs::metadata(pid).is_ok_and(|pid| pid.len() > 0);
     let end = Instant::now() + Duration::from_secs(20);
     while !is_there() {
