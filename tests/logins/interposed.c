@@ -482,14 +482,16 @@ uid_t getuid(void)
     return caller >= 0 ? (uid_t)caller : real_function();
 }
 
-/* Files. The state under /run and the pinned keys belong to the whole machine, so they are moved.
+/* Files. The state under /run and /var/lib, and the pinned keys, belong to the whole machine, so they are moved.
  * The sources of the user database differ from machine to machine. */
-static const char *state_directory, *keys, *sources;
+static const char *state_directory, *lib_directory, *keys, *sources;
 
 static const char *place_of(const char *path)
 {
     if (state_directory && !strcmp(path, "/run/pam_logonbox"))
         return state_directory;
+    if (lib_directory && !strcmp(path, "/var/lib/pam_logonbox"))
+        return lib_directory;
     if (keys && !strcmp(path, "/etc/security/pam_logonbox.keys"))
         return keys;
     if (sources && !strcmp(path, "/etc/nsswitch.conf"))
@@ -530,6 +532,9 @@ int openat(int directory, const char *path, int flags, ...)
 }
 
 CAN_FAIL(int, -1, mkdir, (const char *path, mode_t mode), place_of(path), mode)
+CAN_FAIL(int, -1, mkdirat, (int directory, const char *path, mode_t mode), directory, path, mode)
+CAN_FAIL(int, -1, linkat,
+         (int from, const char *old, int to, const char *new, int flags), from, old, to, new, flags)
 CAN_FAIL(int, -1, unlinkat, (int directory, const char *path, int flags), directory, path, flags)
 CAN_FAIL(int, -1, fchmod, (int fd, mode_t mode), fd, mode)
 CAN_FAIL(int, -1, flock, (int fd, int operation), fd, operation)

@@ -80,6 +80,7 @@ static const char usage[] =
     "  journal=PATH                the socket at PATH is the journal's, instead of printing\n"
     "  syslog                      there is no journal\n"
     "  run=PATH                    the directory at PATH is /run/pam_logonbox\n"
+    "  lib=PATH                    the directory at PATH is /var/lib/pam_logonbox\n"
     "  keys=PATH                   the directory at PATH is /etc/security/pam_logonbox.keys\n"
     "  sources=PATH                the file at PATH is /etc/nsswitch.conf, for the module\n"
     "  owner=UID                   whose all files are\n"
@@ -411,6 +412,7 @@ static const struct {
     {.name = "otp", .text = &otp},
     {.name = "rename", .text = &rename_to},
     {.name = "run", .text = &state_directory},
+    {.name = "lib", .text = &lib_directory},
     {.name = "keys", .text = &keys},
     {.name = "sources", .text = &sources},
     {.name = "interface", .text = &interface},

@@ -186,6 +186,7 @@ impl Setup {
             .arg(service)
             .arg(user)
             .arg(format!("run={}", self.path("run").display()))
+            .arg(format!("lib={}", self.path("lib").display()))
             .arg(format!("sources={}", self.path(SOURCES).display()))
             .args(options)
             .envs(environment.iter().copied());

@@ -8,14 +8,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::dir::Dir;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
-use nix::sys::stat::Mode;
-use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{Uid, UnlinkatFlags, close, linkat, unlinkat};
 
 /// How often a login tries to lock the directory, and the pause between. A login that is stopped
 /// with Ctrl-Z while it holds the lock delays others only for this time.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+const FLAGS: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW);
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(FLAGS.bits())
+        .open(path)
+}
 
 /// An open directory that belongs to root or to the effective user, and is closed to all others.
 #[derive(Debug)]
@@ -28,16 +37,41 @@ impl PrivateDir {
     ///
     /// It is a symlink, belongs to another user, is open to others, or the system refuses.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-        let open = || {
-            OpenOptions::new()
-                .read(true)
-                .custom_flags(flags.bits())
-                .open(path)
-        };
+        Self::open_or_create(|| open(path), || DirBuilder::new().mode(0o700).create(path))
+    }
+
+    /// Opens the directory. `None` if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn existing(path: &Path) -> io::Result<Option<Self>> {
+        match open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => Self::checked(opened?).map(Some),
+        }
+    }
+
+    /// Opens a directory in this one. Creates it if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_in(&self, name: &str) -> io::Result<Self> {
+        let flags = FLAGS | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        Self::open_or_create(
+            || Ok(openat(&self.0, name, flags, Mode::empty())?.into()),
+            || Ok(mkdirat(&self.0, name, Mode::S_IRWXU)?),
+        )
+    }
+
+    fn open_or_create(
+        open: impl Fn() -> io::Result<File>,
+        create: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<Self> {
         let directory = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                match DirBuilder::new().mode(0o700).create(path) {
+                match create() {
                     // Another login was faster.
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                         return Err(error);
@@ -51,6 +85,10 @@ impl PrivateDir {
             }
             opened => opened?,
         };
+        Self::checked(directory)
+    }
+
+    fn checked(directory: File) -> io::Result<Self> {
         let metadata = directory.metadata()?;
         if metadata.uid() != 0 && metadata.uid() != Uid::effective().as_raw() {
             return Err(io::Error::other("does not belong to root"));
@@ -107,6 +145,24 @@ impl PrivateDir {
     pub fn create(&self, name: &str) -> nix::Result<()> {
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
         openat(&self.0, name, flags, Mode::S_IRUSR).map(drop)
+    }
+
+    /// Gives the file `from` a second name.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST`: there is a file `to`. `ENOENT`: there is no file `from`. Others: the system refuses.
+    pub fn link(&self, from: &str, to: &str) -> nix::Result<()> {
+        linkat(&self.0, from, &self.0, to, AtFlags::empty())
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTEMPTY`: it is not empty. Others: the system refuses.
+    pub fn remove_directory(&self, name: &str) -> nix::Result<()> {
+        unlinkat(&self.0, name, UnlinkatFlags::RemoveDir)
     }
 
     /// Removes a file. Of several processes, one succeeds.
