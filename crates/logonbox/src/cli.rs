@@ -122,6 +122,14 @@ pub enum Command {
     /// The exit status is 3 if they differ or the tenant cannot be asked, and 1 if the module cannot
     /// use a file.
     Pins(Pins),
+    /// Let an account that is over the limit log in again.
+    ///
+    /// The command removes the attempts without success that this host has counted for the account:
+    /// those in a row, and those of the last 10 minutes. Ask the user first whether these logins were
+    /// theirs, because a stranger who knows the password can cause the limit, too. Each host counts by
+    /// itself. The limits are `failed_attempts_in_a_row` and `failed_attempts_per_10_minutes` in the
+    /// configuration.
+    Unlock(Unlock),
     /// Show all settings, and the origin of each.
     ///
     /// The output is a configuration itself, with the origins as comments. If the file is wrong, the
@@ -203,6 +211,12 @@ pub struct Pins {
     pub account: Option<String>,
     #[command(flatten)]
     pub place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// The account at the tenant or at Airlock, as in the log.
+    pub account: String,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod pins;
 mod published;
 mod setup;
 mod terminal;
+mod unlock;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn run(cli: &Cli, out: &mut dyn io::Write) -> Result<End, Failure> {
         Command::Pin(args) => pins::pin(conf, args, out),
         Command::Unpin(args) => pins::unpin(conf, args, out),
         Command::Pins(args) => pins::run(conf, args, out),
+        Command::Unlock(args) => unlock::run(conf, args, out),
         Command::Config(args) => config::run(conf, args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Manual => manual::run(out),

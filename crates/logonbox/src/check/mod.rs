@@ -19,7 +19,7 @@ mod questions;
 mod roles;
 mod selinux;
 mod server;
-mod service_sections;
+pub mod service_sections;
 mod services;
 mod sshd;
 mod stacks;

@@ -19,3 +19,4 @@ mod output;
 mod pins;
 mod setup;
 mod terminal;
+mod unlock;
