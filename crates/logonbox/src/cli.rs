@@ -135,6 +135,15 @@ pub enum Command {
     /// The output is a configuration itself, with the origins as comments. If the file is wrong, the
     /// error is the one that the module writes to the log.
     Config(Config),
+    /// Print one text for a support case.
+    ///
+    /// The report has the versions, the output of `check` and `config`, sshd's settings, and the last
+    /// 50 lines that the module has logged. If a part cannot be had, the report says why. It has no
+    /// passwords, codes or private keys. The content of `proxy_credentials_file` is never shown.
+    ///
+    /// It does have names and addresses. With --anonymous, stand-ins replace them. Look the report over
+    /// before you send it. Run the command as root, because other users cannot read everything.
+    Report(Report),
     /// Print a script that completes this command in a shell.
     Completions(Completions),
     /// Print the manual page.
@@ -234,6 +243,13 @@ pub struct Config {
     /// Show the settings of one PAM service, such as sudo.
     #[arg(long, value_name = "NAME", conflicts_with = "example")]
     pub service: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Replace names of hosts, tenants, domains, users, accounts and devices, and IP addresses.
+    #[arg(long)]
+    pub anonymous: bool,
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ mod login;
 mod manual;
 mod pins;
 mod published;
+mod report;
 mod setup;
 mod terminal;
 mod unlock;
@@ -56,6 +57,7 @@ fn run(cli: &Cli, out: &mut dyn io::Write) -> Result<End, Failure> {
         Command::Pins(args) => pins::run(conf, args, out),
         Command::Unlock(args) => unlock::run(conf, args, out),
         Command::Config(args) => config::run(conf, args, out),
+        Command::Report(args) => report::run(conf, args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Manual => manual::run(out),
     }

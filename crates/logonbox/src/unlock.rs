@@ -48,7 +48,7 @@ pub fn run(conf: &Path, args: &cli::Unlock, out: &mut dyn Write) -> Result<End, 
 }
 
 /// The servers that this host asks, each with a configuration. A service can have another server.
-fn servers(conf: &Path) -> Result<BTreeMap<String, Config>, Failure> {
+pub fn servers(conf: &Path) -> Result<BTreeMap<String, Config>, Failure> {
     let wrong = |error| unreadable(conf, &error);
     let (config, settings) = Config::load_with_settings(conf, None).map_err(wrong)?;
     let mut configs = vec![config];

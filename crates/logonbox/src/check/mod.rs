@@ -13,7 +13,7 @@ mod machine;
 mod modules;
 mod pam_files;
 mod print;
-mod program;
+pub mod program;
 mod programs;
 mod questions;
 mod roles;
@@ -21,7 +21,7 @@ mod selinux;
 mod server;
 pub mod service_sections;
 mod services;
-mod sshd;
+pub mod sshd;
 mod stacks;
 mod sudo;
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod keys;
 mod login;
 mod output;
 mod pins;
+mod report;
 mod setup;
 mod terminal;
 mod unlock;

@@ -15,6 +15,7 @@ mod modules;
 mod operating;
 mod pins;
 mod policy;
+mod report;
 mod sshd;
 mod su;
 mod sudo;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<TestCase> {
         login::CASES,
         controls::CASES,
         policy::CASES,
+        report::CASES,
         groups::CASES,
         pins::CASES,
         fedora::CASES,
