@@ -363,7 +363,7 @@ fn of_ten_logins_at_once_six_ring() {
 fn every_login_has_another_code() {
     let setup = setup(
         "never.ed25519",
-        "[policy]\nfailed_attempts_per_10_minutes = 0",
+        "[policy]\nfailed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = 0",
     );
     let running: Vec<Running> = (0..20).map(|_| setup.start("login", &[])).collect();
     assert!(setup.tenant.wait_for_sign_requests(20, TIMEOUT));

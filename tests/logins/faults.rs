@@ -68,9 +68,11 @@ const FAULTS: &[(&str, &[i32])] = &[
     ("getrandom", &[EINTR, EIO]),
     ("getsockname", &[ENOBUFS]),
     ("getsockopt", &[ENOBUFS]),
+    ("linkat", &[ENOSPC, EROFS, EIO]),
     ("lseek64", &[EIO]),
     ("malloc", &[ENOMEM]),
     ("mkdir", &[EROFS, ENOSPC, EACCES]),
+    ("mkdirat", &[EROFS, ENOSPC, EACCES]),
     ("mmap64", &[ENOMEM]),
     ("mprotect", &[ENOMEM]),
     ("open", &[EMFILE, ENFILE, ENOMEM, EIO, EACCES, EINTR]),
@@ -238,10 +240,11 @@ const SHORTLY: &[(&str, &str)] = &[("RUST_BACKTRACE", "0")];
 /// Logs in with a remote host that no other login has, so that `number` identifies it.
 fn login(setup: &Setup, number: usize, options: &[&str]) -> Login {
     let run = format!("run={}", setup.path(&format!("run-{number}")).display());
+    let lib = format!("lib={}", setup.path(&format!("lib-{number}")).display());
     let keys = format!("keys={}", setup.path("keys").display());
     let from = from(number);
     let names = [format!("rhost={from}"), format!("hostname={from}")];
-    let items = [&*names[0], &names[1], &run, &keys, "caller=0"];
+    let items = [&*names[0], &names[1], &run, &lib, &keys, "caller=0"];
     setup
         .start_as(USER, "su", &[&items[..], options].concat(), SHORTLY)
         .end()
@@ -436,7 +439,7 @@ fn whatever_fails_nobody_is_let_by_and_the_host_lives() {
 #[test]
 fn whatever_fails_nobody_is_let_by_through_airlock_either() {
     // Time runs twenty times as fast, because some of these logins are held.
-    let rest = "[wait]\nconnect_seconds = 40\n[policy]\nfailed_attempts_per_10_minutes = 0";
+    let rest = "[wait]\nconnect_seconds = 40\n[policy]\nfailed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = 0";
     let setup = airlock::patient_setup(rest);
     for (otp, right) in [("otp=A1b2C3", true), ("otp=wrong", false)] {
         let log_in = |_: usize, options: &[&str]| {

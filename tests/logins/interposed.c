@@ -482,7 +482,7 @@ uid_t getuid(void)
     return caller >= 0 ? (uid_t)caller : real_function();
 }
 
-/* Files. The state under /run and the pinned keys belong to the whole machine, so they are moved.
+/* Files. The state under /run and /var/lib, and the pinned keys, belong to the whole machine, so they are moved.
  * The sources of the user database differ from machine to machine. */
 static const char *state_directory, *lib, *keys, *sources;
 
@@ -543,6 +543,9 @@ int openat(int directory, const char *path, int flags, ...)
 }
 
 CAN_FAIL(int, -1, mkdir, (const char *path, mode_t mode), place_of(path), mode)
+CAN_FAIL(int, -1, mkdirat, (int directory, const char *path, mode_t mode), directory, path, mode)
+CAN_FAIL(int, -1, linkat,
+         (int from, const char *old, int to, const char *new, int flags), from, old, to, new, flags)
 CAN_FAIL(int, -1, unlinkat, (int directory, const char *path, int flags), directory, path, flags)
 CAN_FAIL(int, -1, fsync, (int fd), fd)
 CAN_FAIL(int, -1, fchmod, (int fd, mode_t mode), fd, mode)

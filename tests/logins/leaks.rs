@@ -38,7 +38,7 @@ fn speed() -> &'static str {
 }
 
 const WAITS: &str = "[wait]\nconnect_seconds = 60\nlogin_seconds = 60\n";
-const NO_LIMIT: &str = "failed_attempts_per_10_minutes = 0\n";
+const NO_LIMIT: &str = "failed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = 0\n";
 
 fn push(word: &'static str, code: &'static str, account: &str) -> End {
     push_with(word, code, account, Options::default(), "")

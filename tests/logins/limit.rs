@@ -1,4 +1,5 @@
-//! `failed_attempts_per_10_minutes`: how often a phone may ring without an approval.
+//! `failed_attempts_per_10_minutes` and `failed_attempts_in_a_row`: how often a phone may ring
+//! without an approval.
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
@@ -158,13 +159,14 @@ fn where_nothing_can_be_kept_the_login_goes_on_and_the_log_says_so() {
 #[test]
 fn in_a_sandbox_that_cannot_write_the_hint_names_the_setting() {
     let setup = setup("approve", 1);
-    // EROFS
+    // EROFS for both.
     let login = setup.login("login", &["fault=mkdir:0:9:30"]);
     assert_eq!(login.code(), "PAM_SUCCESS", "{:#?}", login.events);
     let hint = value(login.log(), "hint").unwrap();
     assert!(
         hint.starts_with("attempts cannot be counted: /run/pam_logonbox: ")
-            && hint.ends_with("ReadWritePaths=-/run/pam_logonbox"),
+            && hint.contains("; /var/lib/pam_logonbox: ")
+            && hint.ends_with("ReadWritePaths=-/run/pam_logonbox -/var/lib/pam_logonbox"),
         "{hint}"
     );
 }
@@ -266,4 +268,128 @@ fn passwords_at_airlock_are_counted() {
         );
     }
     wrong().assert_refused("PAM_MAXTRIES", "limit");
+}
+
+/// Without the limit of ten minutes.
+fn in_a_row(most: usize) -> String {
+    format!("[policy]\nfailed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = {most}\n")
+}
+
+/// How many attempts in a row are counted, of all accounts.
+fn counted(setup: &Setup) -> usize {
+    let accounts = std::fs::read_dir(setup.path("lib").join("attempts")).unwrap();
+    let attempts = accounts.map(|account| {
+        let account = account.unwrap().path();
+        std::fs::read_dir(account).unwrap().count()
+    });
+    attempts.sum()
+}
+
+#[test]
+fn a_row_of_failures_ends_with_a_success_or_with_the_administrator() {
+    let setup = Setup::with(Options::default(), "approve", "", &in_a_row(3));
+    // An approval with a wrong code is no success.
+    let login = setup.login("login", &["types=000000", "pause=1000"]);
+    login.assert_refused("PAM_MAXTRIES", "wrong-code");
+    assert_eq!((setup.pushes(), counted(&setup)), (1, 1));
+
+    setup.configure(setup.tenant.authority(), "page", "", &in_a_row(3));
+    answered(&setup, Press::Decline).assert_refused("PAM_MAXTRIES", "declined");
+    assert_eq!(counted(&setup), 2);
+    assert_eq!(answered(&setup, Press::Authorize).code(), "PAM_SUCCESS");
+    assert_eq!(counted(&setup), 1);
+    for press in [Press::Decline, Press::WrongKey, Press::Decline] {
+        assert_ne!(answered(&setup, press).code(), "PAM_SUCCESS");
+    }
+    let login = setup.login("sudo", &[]);
+    login.assert_refused("PAM_ABORT", "limit");
+    assert_refused_after_a_hold(&login);
+    let reason = value(login.log(), "reason").unwrap();
+    let start = "3 in a row without success; free after logonbox unlock ACCOUNT, or after rm -r \
+                 /var/lib/pam_logonbox/attempts/";
+    assert!(reason.starts_with(start), "{reason}");
+    assert_eq!(setup.pushes(), 6);
+    // The remedy that the reason names works at once.
+    let id = reason.rsplit('/').next().unwrap();
+    std::fs::remove_dir_all(setup.path("lib").join("attempts").join(id)).unwrap();
+    let login = answered(&setup, Press::Authorize);
+    assert_eq!(login.code(), "PAM_SUCCESS");
+    assert_eq!(value(login.log(), "hint"), None);
+}
+
+/// A user who is unknown here takes no place on the disk. A login that sends no push is not counted.
+#[test]
+fn no_row_is_kept_of_unknown_users_and_of_pushes_that_do_not_leave() {
+    let setup = Setup::with(Options::default(), "approve", "", &in_a_row(3));
+    let unknown = setup.start_as("no-such-user", "sshd", &["types=000000"], &[]);
+    unknown
+        .finish()
+        .assert_refused("PAM_MAXTRIES", "unknown-user");
+    assert!(!setup.path("lib").exists());
+    setup.configure(
+        setup.tenant.authority(),
+        "no-such-account",
+        "",
+        &in_a_row(3),
+    );
+    setup
+        .login("sshd", &["types=000000"])
+        .assert_refused("PAM_MAXTRIES", "no-account");
+    assert!(!setup.path("lib").exists());
+}
+
+/// The caller of su sets the resource limits and the mask of the process that counts.
+#[test]
+fn nobody_breaks_the_row_by_starving_the_host() {
+    let setup = Setup::with(Options::default(), "decline", "", &in_a_row(2));
+    for _ in 0..2 {
+        setup.login("su", &["write=0", "umask=777"]);
+    }
+    assert_eq!((setup.pushes(), counted(&setup)), (2, 2));
+    setup
+        .login("su", &["write=0", "umask=777"])
+        .assert_refused("PAM_MAXTRIES", "limit");
+    // ENFILE, EMFILE, ENOMEM
+    setup.configure(setup.tenant.authority(), "decline", "", &in_a_row(3));
+    for error in [23, 24, 12] {
+        let login = setup.login("su", &[&format!("fault=linkat:0:9:{error}")]);
+        login.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure");
+    }
+    assert_eq!(setup.pushes(), 2);
+}
+
+/// The file system is full: the limit of ten minutes still holds.
+#[test]
+fn without_room_for_the_row_the_login_goes_on_and_the_log_says_so() {
+    let rest = format!("{}failed_attempts_in_a_row = 1\n", policy(2));
+    let setup = Setup::with(Options::default(), "decline", "", &rest);
+    for _ in 0..2 {
+        let login = setup.login("login", &["fault=mkdirat:0:9:28"]);
+        login.assert_refused("PAM_MAXTRIES", "declined");
+        let hint = value(login.log(), "hint").unwrap();
+        let start = "attempts cannot be counted: /var/lib/pam_logonbox: No space left on device";
+        assert!(hint.starts_with(start), "{hint}");
+    }
+    let login = setup.login("login", &["fault=mkdirat:0:9:28"]);
+    login.assert_refused("PAM_MAXTRIES", "limit");
+    let reason = value(login.log(), "reason").unwrap();
+    assert!(
+        reason.starts_with("2 unapproved within 10 minutes"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_row_of_passwords_at_airlock_is_counted() {
+    let setup = airlock::setup("otp", "", &in_a_row(2));
+    let wrong = || setup.login("sshd", &["types=wrong"]);
+    let otp = [("visible", "OTP: ", airlock::Answer::Types("A1b2C3"))];
+    wrong().assert_refused("PAM_MAXTRIES", "wrong-password");
+    airlock::log_in(&setup, &otp);
+    assert_eq!(counted(&setup), 0);
+    for _ in 0..2 {
+        wrong().assert_refused("PAM_MAXTRIES", "wrong-password");
+    }
+    wrong().assert_refused("PAM_MAXTRIES", "limit");
+    assert_eq!(counted(&setup), 2);
 }

@@ -430,7 +430,7 @@ fn a_panic_anywhere_is_a_refusal_and_the_host_lives() {
     // Rust panics when it cannot read the clock. Each reading fails once: on the PAM thread, and on
     // the I/O thread in the client and in the event loop. `finish` checks that stderr stays empty.
     let rest = "[wait]\nconnect_seconds = 2\nlogin_seconds = 2\n\
-                [policy]\nfailed_attempts_per_10_minutes = 0";
+                [policy]\nfailed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = 0";
     for start in [Setup::with, Setup::showing] {
         let setup = start(Options::default(), "approve.ed25519", "", rest);
         panics_at_each_reading(&setup);

@@ -62,7 +62,6 @@ fn client(builder: ClientBuilder, tls: &Tls) -> Result<Client, Error> {
 /// configuration accepts it.
 pub fn login(
     config: &Arc<Config>,
-    url: &BaseUrl,
     builder: ClientBuilder,
     person: &Person,
     debug: Option<String>,
@@ -89,11 +88,7 @@ pub fn login(
             builder,
             debug,
             password: password.clone(),
-            limit: Limit::new(
-                config.policy.failed_attempts_per_10_minutes,
-                &url.to_string(),
-                &account,
-            ),
+            limit: Limit::of(config, &account),
             account,
             unasked,
             system: system.clone(),

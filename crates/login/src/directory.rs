@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat, renameat};
-use nix::sys::stat::Mode;
-use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{Uid, UnlinkatFlags, close, linkat, unlinkat};
 use sha2::{Digest, Sha256};
 
 /// How often a login tries to lock the directory, and the pause between. A login that is stopped
 /// with Ctrl-Z while it holds the lock delays others only for this time.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+const FLAGS: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW);
 
 /// An open directory that belongs to root or to the effective user, and is closed to all others.
 #[derive(Debug)]
@@ -31,18 +33,20 @@ impl PrivateDir {
     ///
     /// As [`open`](Self::open).
     pub fn create(path: &Path) -> io::Result<Self> {
-        if let Some(directory) = Self::open(path)? {
-            return Ok(directory);
-        }
-        match DirBuilder::new().mode(0o700).create(path) {
-            // Another login was faster.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        let directory = open(path)?;
-        // The umask is the caller's.
-        directory.set_permissions(Permissions::from_mode(0o700))?;
-        checked(directory)
+        create(|| open(path), || DirBuilder::new().mode(0o700).create(path))
+    }
+
+    /// Opens a directory in this one. Creates it if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn create_in(&self, name: &str) -> io::Result<Self> {
+        let flags = FLAGS | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        create(
+            || Ok(openat(&self.0, name, flags, Mode::empty())?.into()),
+            || Ok(mkdirat(&self.0, name, Mode::S_IRWXU)?),
+        )
     }
 
     /// Opens the directory. `None` if it is missing.
@@ -163,6 +167,24 @@ impl PrivateDir {
         openat(&self.0, name, flags, Mode::S_IRUSR).map(drop)
     }
 
+    /// Gives the file `from` a second name.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST`: there is a file `to`. `ENOENT`: there is no file `from`. Others: the system refuses.
+    pub fn link(&self, from: &str, to: &str) -> nix::Result<()> {
+        linkat(&self.0, from, &self.0, to, AtFlags::empty())
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTEMPTY`: it is not empty. Others: the system refuses.
+    pub fn remove_directory(&self, name: &str) -> nix::Result<()> {
+        unlinkat(&self.0, name, UnlinkatFlags::RemoveDir)
+    }
+
     /// Removes a file. Of several processes, one succeeds.
     ///
     /// # Errors
@@ -190,11 +212,30 @@ pub fn hashed_name(parts: &[&str]) -> String {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
     OpenOptions::new()
         .read(true)
-        .custom_flags(flags.bits())
+        .custom_flags(FLAGS.bits())
         .open(path)
+}
+
+/// Opens a directory. Creates it if it is missing.
+fn create(
+    open: impl Fn() -> io::Result<File>,
+    create: impl FnOnce() -> io::Result<()>,
+) -> io::Result<PrivateDir> {
+    match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return checked(opened?),
+    }
+    match create() {
+        // Another login was faster.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let directory = open()?;
+    // The umask is the caller's.
+    directory.set_permissions(Permissions::from_mode(0o700))?;
+    checked(directory)
 }
 
 fn checked(directory: File) -> io::Result<PrivateDir> {

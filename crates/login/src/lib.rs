@@ -151,7 +151,7 @@ fn authenticate_or_refuse(
         }
         Mode::Airlock(url) => airlock::client_builder(&config, url, credentials)
             .map_err(Refusal::from)
-            .and_then(|builder| airlock::login(&config, url, builder, &person, debug, context))
+            .and_then(|builder| airlock::login(&config, builder, &person, debug, context))
             .map(Proof::Flow),
     };
     let outcome = match result {

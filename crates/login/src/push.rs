@@ -158,11 +158,7 @@ impl Login<'_, '_> {
             debug,
             pinned: pins::pinned(self.config.logonbox.pins, directory, account)?,
             wording: self.texts.wording(),
-            limit: Limit::new(
-                self.config.policy.failed_attempts_per_10_minutes,
-                &self.texts.tenant.to_string(),
-                account,
-            ),
+            limit: Limit::of(self.config, account),
             system: self.context.system.clone(),
             log: self.context.log.clone(),
             fields: self.context.fields.clone(),

@@ -208,7 +208,7 @@ impl System for Machine {
         self.trigger.passes("directories");
         Directories {
             run: &self.directory,
-            lib: Path::new("/nowhere"),
+            lib: &self.directory,
             pins: Path::new("/nowhere"),
         }
     }
@@ -325,7 +325,7 @@ impl Setup {
         };
         let ca = setup.write("ca.pem", setup.tenant.ca_pem());
         let text = text(&setup.tenant);
-        let limit = "[policy]\nfailed_attempts_per_10_minutes = 1000\nonly_groups = [\"push\"]\n\
+        let limit = "[policy]\nfailed_attempts_per_10_minutes = 1000\nfailed_attempts_in_a_row = 1000\nonly_groups = [\"push\"]\n\
                      [[policy.exempt]]\nusers = [\"lee\"]\nuntil = 2020-01-01\n";
         setup.write(
             "pam_logonbox.toml",

@@ -20,7 +20,7 @@ pub fn advice(word: &str) -> Option<&'static str> {
         "limit" => {
             "Too many logins of this account have failed. Somebody may be trying: look at the \
              addresses in the log before you raise `failed_attempts_per_10_minutes` in [policy]. \
-             Logins with this command count, too."
+             `logonbox unlock ACCOUNT` frees the account. Logins with this command count, too."
         }
         "unknown-user" => "This system knows no such user (getent passwd USER).",
         "unreachable" => {

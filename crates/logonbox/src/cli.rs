@@ -143,11 +143,28 @@ pub enum Command {
     /// The next login rings the phone again. A refused login, a changed configuration and a reboot
     /// have the same effect.
     Forget(Forget),
+    /// Let an account that is over the limit log in again.
+    ///
+    /// The command removes the attempts without success that this host has counted for the account:
+    /// those in a row, and those of the last 10 minutes. Ask the user first whether these logins were
+    /// theirs, because a stranger who knows the password can cause the limit, too. Each host counts by
+    /// itself. The limits are `failed_attempts_in_a_row` and `failed_attempts_per_10_minutes` in the
+    /// configuration.
+    Unlock(Unlock),
     /// Show all settings, and the origin of each.
     ///
     /// The output is a configuration itself, with the origins as comments. If the file is wrong, the
     /// error is the one that the module writes to the log.
     Config(Config),
+    /// Print one text for a support case.
+    ///
+    /// The report has the versions, the output of `check` and `config`, sshd's settings, and the last
+    /// 50 lines that the module has logged. If a part cannot be had, the report says why. It has no
+    /// passwords, codes or private keys. The content of `proxy_credentials_file` is never shown.
+    ///
+    /// It does have names and addresses. With --anonymous, stand-ins replace them. Look the report over
+    /// before you send it. Run the command as root, because other users cannot read everything.
+    Report(Report),
     /// Print a script that completes this command in a shell.
     Completions(Completions),
     /// Print the manual page.
@@ -279,6 +296,12 @@ fn reason(text: &str) -> Result<String, String> {
 }
 
 #[derive(Debug, Args)]
+pub struct Unlock {
+    /// The account at the tenant or at Airlock, as in the log.
+    pub account: String,
+}
+
+#[derive(Debug, Args)]
 pub struct Place {
     /// The directory of pinned keys. Set it only to prepare the files of other hosts.
     #[arg(long, value_name = "DIRECTORY", default_value = DIRECTORY)]
@@ -293,6 +316,13 @@ pub struct Config {
     /// Show the settings of one PAM service, such as sudo.
     #[arg(long, value_name = "NAME", conflicts_with = "example")]
     pub service: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Replace names of hosts, tenants, domains, users, accounts and devices, and IP addresses.
+    #[arg(long)]
+    pub anonymous: bool,
 }
 
 #[derive(Debug, Args)]

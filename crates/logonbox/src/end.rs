@@ -39,12 +39,19 @@ impl Failure {
 
     /// Prints the message. If the reader has closed the output, as `head` does, prints no message.
     pub fn report(&self, err: &mut dyn Write) -> io::Result<()> {
-        let what = match self {
-            Self::Said(what) => what.clone(),
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            Self::Output(error) => format!("the output cannot be written: {error}"),
-        };
-        writeln!(err, "{BAD}logonbox:{BAD:#} {what}")
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            _ => writeln!(err, "{BAD}logonbox:{BAD:#} {self}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Said(what) => f.write_str(what),
+            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+        }
     }
 }
 

@@ -18,8 +18,10 @@ mod login;
 mod manual;
 mod pins;
 mod published;
+mod report;
 mod setup;
 mod terminal;
+mod unlock;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -57,7 +59,9 @@ fn run(cli: &Cli, out: &mut dyn io::Write) -> Result<End, Failure> {
         Command::Pins(args) => pins::run(conf, args, out),
         Command::Bypass(args) => bypass::run(conf, args, out),
         Command::Forget(args) => forget::run(args, out),
+        Command::Unlock(args) => unlock::run(conf, args, out),
         Command::Config(args) => config::run(conf, args, out),
+        Command::Report(args) => report::run(conf, args, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Manual => manual::run(out),
     }

@@ -37,7 +37,7 @@ fn whatever_is_typed_at_any_prompt_is_no_crash_and_no_way_in() {
         accounts: [lee].into_iter().collect(),
         ..Options::default()
     };
-    let no_limit = "[policy]\nfailed_attempts_per_10_minutes = 0";
+    let no_limit = "[policy]\nfailed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = 0";
     let choice = Setup::showing(options, "lee", "device = \"ask\"", no_limit);
     let at_phone = Setup::with(Options::default(), "approve", "", no_limit);
     let at_airlock = airlock::patient_setup(no_limit);

@@ -57,7 +57,7 @@ fn log_in(tenant: &Tenant, user: &str, account: &str, answers: &[Answer]) -> End
         user: User::Named(user.to_owned()),
         becomes: None,
     };
-    let refusal = login(&config, url, builder, &person, None, context).unwrap_err();
+    let refusal = login(&config, builder, &person, None, context).unwrap_err();
     Ended {
         refusal,
         pauses: clock.pauses.len(),

@@ -405,6 +405,13 @@ settings! {
         /// Whole number from 0 to 1000.
         pub failed_attempts_per_10_minutes: usize = 6 => count(0, 1000),
 
+        /// How many pushes this host sends for an account in a row if no login succeeds. With Airlock,
+        /// how many passwords. Further logins are refused (`limit`), also after a reboot, until an
+        /// administrator runs `logonbox unlock ACCOUNT`. A login that succeeds clears the count. 0 means
+        /// no limit. See `LIMIT`.
+        /// Whole number from 0 to 1000.
+        pub failed_attempts_in_a_row: usize = 100 => count(0, 1000),
+
         /// For how many minutes a verified push is remembered. The same user then logs in without
         /// another push, with the same account, to the same service, from the same address
         /// (`PAM_IGNORE`). 0 turns this off. See `REMEMBERED APPROVALS`.

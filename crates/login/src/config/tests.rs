@@ -237,6 +237,10 @@ fn errors_name_file_line_and_key() {
             "policy.failed_attempts_per_10_minutes: must be from 0 to 1000",
         ),
         (
+            "[policy]\nfailed_attempts_in_a_row = -1",
+            "policy.failed_attempts_in_a_row: must be from 0 to 1000",
+        ),
+        (
             "[policy]\nsu_asks = \"target\"",
             "line 4, policy.su_asks: must be \"user\" or \"caller\"",
         ),
@@ -521,6 +525,11 @@ fn errors_in_the_settings_of_a_service_name_their_place() {
             "[service.sudo.logonbox]\ntenant = \"other\"",
             "line 4, service.sudo.logonbox.tenant: cannot be set for one service; allowed here: \
              remote_name, prompt, button",
+        ),
+        (
+            "[service.sudo.policy]\nfailed_attempts_in_a_row = 0",
+            "line 4, service.sudo.policy.failed_attempts_in_a_row: cannot be set for one service; \
+             allowed here: only_groups, on_unavailable",
         ),
         (
             "[service.sudo.policy]\nfailed_attempts_per_10_minutes = 0",

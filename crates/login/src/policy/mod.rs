@@ -10,7 +10,7 @@ mod remember;
 pub use exempt::{Exemption, exemption};
 pub use fails_open::fails_open;
 pub use groups::is_in_none;
-pub use limit::{Attempt, Limit, attempt_of};
+pub use limit::{Attempt, Attempts, Limit, attempt_of};
 pub use person::{Person, known_user, person};
 pub use remember::{Remember, end_remembered, forget};
 

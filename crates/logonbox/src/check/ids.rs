@@ -118,6 +118,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("tls-wrong-name", E, "The server's certificate has another name."),
             ("user-exempt", N, "The user of --user is exempt."),
             ("user-keys", E_N, "The user's keys cannot be fetched or used."),
+            ("user-limit", E_N, "The user's account is over the limit."),
             ("user-no-account", E_N, "The tenant does not know the user's account."),
             ("user-no-key", E_N, "The user's account has no key that the module can use."),
             ("user-pins", E_N, "The module cannot use the user's pinned keys."),

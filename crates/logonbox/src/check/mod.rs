@@ -13,15 +13,15 @@ mod machine;
 mod modules;
 mod pam_files;
 mod print;
-mod program;
+pub mod program;
 mod programs;
 mod questions;
 mod roles;
 mod selinux;
 mod server;
-mod service_sections;
+pub mod service_sections;
 mod services;
-mod sshd;
+pub mod sshd;
 mod stacks;
 mod sudo;
 #[cfg(test)]

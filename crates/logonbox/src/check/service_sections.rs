@@ -77,6 +77,11 @@ struct Keys {
     line: Option<usize>,
 }
 
+/// The names of the services that have a section.
+pub fn names(settings: &[Setting]) -> impl Iterator<Item = String> {
+    services(settings).into_keys()
+}
+
 fn services(settings: &[Setting]) -> BTreeMap<String, Keys> {
     let mut services: BTreeMap<String, Keys> = BTreeMap::new();
     for setting in settings {

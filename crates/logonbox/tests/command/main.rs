@@ -18,5 +18,7 @@ mod keys;
 mod login;
 mod output;
 mod pins;
+mod report;
 mod setup;
 mod terminal;
+mod unlock;

@@ -13,8 +13,8 @@ use crate::terminal::TIMEOUT;
 /// The command that cargo has built for this test run.
 pub const LOGONBOX: &str = env!("CARGO_BIN_EXE_logonbox");
 
-/// A line for `[policy]`.
-pub const NO_LIMIT: &str = "failed_attempts_per_10_minutes = 0";
+/// Lines for `[policy]`.
+pub const NO_LIMIT: &str = "failed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = 0";
 
 /// A tenant, and a configuration for it.
 pub struct Setup {

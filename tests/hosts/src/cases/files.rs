@@ -30,6 +30,13 @@ const OWN: &[&str] = &[
     "read /run/pam_logonbox",
     "write /run/pam_logonbox/*",
     "unlinkat /run/pam_logonbox/*",
+    // The count in a row. The directory of the account is removed again, too.
+    "read /var/lib/pam_logonbox",
+    "read /var/lib/pam_logonbox/attempts",
+    "mkdirat /var/lib/pam_logonbox/attempts/*",
+    "read /var/lib/pam_logonbox/attempts/*",
+    "write /var/lib/pam_logonbox/attempts/*/1",
+    "unlinkat /var/lib/pam_logonbox/attempts/*",
     "connect 127.0.0.1:443",
 ];
 
@@ -43,6 +50,7 @@ const PINNED: &[&str] = &[
 /// login.
 const MAY: &[&str] = &[
     "mkdir /run/pam_logonbox",
+    "mkdirat /var/lib/pam_logonbox/attempts",
     // The module and its libraries.
     "read */security/pam_logonbox.so",
     "read */libdl.so.2",

@@ -45,7 +45,9 @@ fn set_up(more: &str) -> Directory {
 fn policy(more: &str) -> String {
     let users = ["member", "nested", "primary", "stranger", "alone"];
     let accounts = users.map(|user| format!("{user} = {USER:?}\n")).concat();
-    format!("[accounts]\n{accounts}[policy]\nfailed_attempts_per_10_minutes = 0\n{more}")
+    format!(
+        "[accounts]\n{accounts}[policy]\nfailed_attempts_per_10_minutes = 0\nfailed_attempts_in_a_row = 0\n{more}"
+    )
 }
 
 fn become_user(user: &str) -> Terminal {

@@ -16,6 +16,7 @@ mod modules;
 mod operating;
 mod pins;
 mod policy;
+mod report;
 mod sshd;
 mod su;
 mod sudo;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<TestCase> {
         login::CASES,
         controls::CASES,
         policy::CASES,
+        report::CASES,
         groups::CASES,
         pins::CASES,
         bypass::CASES,
@@ -119,7 +121,8 @@ fn prompt_comes_first(machine: &Machine, mut start: impl FnMut() -> Terminal) {
 }
 
 /// The configuration for [`prompt_comes_first`].
-const NO_LIMIT: &str = "[policy]\nfailed_attempts_per_10_minutes = 0\n";
+const NO_LIMIT: &str = "[policy]\nfailed_attempts_per_10_minutes = 0\n\
+                        failed_attempts_in_a_row = 0\n";
 
 /// Approves, and types the code that the phone shows.
 #[track_caller]

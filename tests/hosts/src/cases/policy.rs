@@ -23,6 +23,7 @@ const SUDO: &str = "/usr/bin/sudo";
 pub const CASES: &[TestCase] = &[
     TestCase::new("policy/groups", SUDO, groups),
     TestCase::new("policy/limit", SUDO, limit),
+    TestCase::new("policy/limit-in-a-row", "/usr/sbin/sshd", limit_in_a_row),
     TestCase::new("policy/ignore-in-sudo", SUDO, ignore_in_sudo),
     TestCase::new(
         "policy/ignore-in-sudo-rs",
@@ -105,6 +106,52 @@ fn limit(machine: &mut Machine) {
         "pam_logonbox(su:auth): limit user=\"lee\"",
         "pam_logonbox(su:auth): limit user=\"lee\"",
     ]);
+}
+
+/// Logs lee in through sshd with this button. Returns whether sshd lets lee in.
+fn log_in(machine: &Machine, press: Press) -> bool {
+    let mut client = ssh(&["lee@localhost", "echo in-$((40+2))"]);
+    client.see("Password:");
+    client.answer(PASSWORD);
+    let ring = ring(machine, &client);
+    machine.phone.press(&ring, press);
+    client.answer(&Phone::code(&ring));
+    client.end().success() && client.has_line("in-42")
+}
+
+/// The limit in a row survives a restart, and ends with the administrator's command.
+fn limit_in_a_row(machine: &mut Machine) {
+    stack("sshd", "sshd");
+    configure("[policy]\nfailed_attempts_in_a_row = 3");
+    let _sshd = Sshd::start("00-logonbox.conf");
+    assert!(!log_in(machine, Press::Decline));
+    assert!(log_in(machine, Press::Authorize));
+    for _ in 0..3 {
+        assert!(!log_in(machine, Press::Decline));
+        // As a restart does.
+        fs::remove_dir_all("/run/pam_logonbox").expect("the count of ten minutes");
+    }
+    let mut client = ssh(&["lee@localhost"]);
+    client.see("Password:");
+    client.answer(PASSWORD);
+    client.see(PROMPT);
+    thread::sleep(BY_HAND);
+    client.answer("123456");
+    client.see("The code is wrong. Login refused.");
+    assert!(!client.end().success());
+    assert_eq!(machine.phone.rings(), 5);
+    logged_with("3 in a row without success; free after logonbox unlock ACCOUNT");
+
+    let mut check = terminal(0, "logonbox", &["check", "--user", "lee"]);
+    check.see("[user-limit]");
+    check.end();
+    let mut unlock = terminal(0, "logonbox", &["unlock", "lee"]);
+    unlock.see("3 attempts without success removed. The account is free.");
+    assert!(unlock.end().success());
+    assert!(log_in(machine, Press::Authorize));
+    let mut unlock = terminal(0, "logonbox", &["unlock", "lee"]);
+    unlock.see("There is nothing to unlock");
+    assert!(unlock.end().success());
 }
 
 const IGNORE: &str = "[policy]\non_unavailable = \"ignore\"";

@@ -11,7 +11,10 @@ use nix::sys::stat::Mode;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Config;
 use crate::scripted::ScriptedSystem;
+
+mod in_a_row;
 
 /// A machine with its own state directory.
 struct Machine {
@@ -25,6 +28,7 @@ impl Machine {
         let run = tempfile::tempdir().unwrap();
         let system = ScriptedSystem {
             run_directory: run.path().join("pam_logonbox"),
+            lib_directory: run.path().join("lib"),
             ..ScriptedSystem::default()
         };
         Self { run, system }
@@ -32,6 +36,10 @@ impl Machine {
 
     fn directory(&self) -> &Path {
         &self.system.run_directory
+    }
+
+    fn lib(&self) -> &Path {
+        &self.system.lib_directory
     }
 
     fn files(&self) -> usize {
@@ -46,9 +54,11 @@ impl Machine {
     /// Runs `meanwhile` while the next login is stopped, right after it has read the clock.
     fn stopped(&self, meanwhile: impl FnOnce(&Machine) + Send + 'static) {
         let directory = self.directory().to_owned();
+        let lib = self.lib().to_owned();
         *self.system.meanwhile.lock().unwrap() = Some(Box::new(move |uptime| {
             let mut machine = Machine::new();
             machine.system.run_directory = directory;
+            machine.system.lib_directory = lib;
             *machine.system.uptime.lock().unwrap() = *uptime;
             meanwhile(&machine);
             *uptime = *machine.system.uptime.lock().unwrap();
@@ -80,8 +90,19 @@ impl Machine {
     }
 }
 
+fn policy(keys: &str) -> Policy {
+    let text = format!("[logonbox]\ntenant = \"acme.com\"\n[policy]\n{keys}");
+    Config::parse(Path::new("/conf"), &text, "").unwrap().policy
+}
+
+/// The limit of ten minutes alone.
+fn limit(most: usize, server: &str, account: &str) -> Limit {
+    let keys = format!("failed_attempts_per_10_minutes = {most}\nfailed_attempts_in_a_row = 0");
+    Limit::new(&policy(&keys), server, account)
+}
+
 fn lee() -> Limit {
-    Limit::new(3, "acme", "lee")
+    limit(3, "acme", "lee")
 }
 
 #[test]
@@ -94,10 +115,17 @@ fn the_oldest_attempt_must_expire_before_another_one() {
     for (later, free_in) in [(0, "301"), (100, "201"), (199, "2")] {
         machine.later(later);
         let reason = machine.attempt(&lee()).unwrap_err();
-        let files = format!("{}/{}.*", machine.directory().display(), lee().account);
+        let files = format!(
+            "{}/{}.*",
+            machine.directory().display(),
+            lee().recent.account
+        );
         assert_eq!(
             reason,
-            format!("3 unapproved within 10 minutes; free in {free_in} s, or after rm {files}")
+            format!(
+                "3 unapproved within 10 minutes; free in {free_in} s, or after logonbox unlock \
+                 ACCOUNT, or after rm {files}"
+            )
         );
     }
     machine.later(1);
@@ -134,9 +162,9 @@ fn success_resets_the_count_and_an_unsent_attempt_is_taken_back() {
 fn each_account_has_one_count_for_all_spellings() {
     let machine = Machine::new();
     for name in ["lee", "LEE", "Lee"] {
-        machine.attempt(&Limit::new(3, "acme", name)).unwrap();
+        machine.attempt(&limit(3, "acme", name)).unwrap();
     }
-    machine.attempt(&Limit::new(3, "acme", "lEE")).unwrap_err();
+    machine.attempt(&limit(3, "acme", "lEE")).unwrap_err();
     for (server, name) in [
         ("acme", "kim"),
         ("acme:8443", "lee"),
@@ -144,9 +172,9 @@ fn each_account_has_one_count_for_all_spellings() {
         ("", "acme\0lee"),
         ("acme", "../../etc/lee"),
     ] {
-        machine.attempt(&Limit::new(3, server, name)).unwrap();
+        machine.attempt(&limit(3, server, name)).unwrap();
     }
-    let limit = Limit::new(3, "acme", "kim");
+    let limit = limit(3, "acme", "kim");
     machine.count(&limit).unwrap().succeeded();
     machine.attempt(&lee()).unwrap_err();
 }
@@ -155,7 +183,7 @@ fn each_account_has_one_count_for_all_spellings() {
 fn without_a_limit_there_is_no_file() {
     let machine = Machine::new();
     for _ in 0..100 {
-        machine.attempt(&Limit::new(0, "acme", "lee")).unwrap();
+        machine.attempt(&limit(0, "acme", "lee")).unwrap();
     }
     assert!(!machine.directory().exists());
 }
@@ -164,7 +192,7 @@ fn without_a_limit_there_is_no_file() {
 fn expired_files_are_removed_and_the_directory_may_be_deleted() {
     let machine = Machine::new();
     for name in ["lee", "kim", "sam"] {
-        machine.attempt(&Limit::new(3, "acme", name)).unwrap();
+        machine.attempt(&limit(3, "acme", name)).unwrap();
     }
     machine.later(600);
     machine.attempt(&lee()).unwrap();
@@ -288,7 +316,7 @@ fn stopping_a_login_while_it_counts_gains_no_attempt() {
             later.attempt(&lee()).unwrap();
         }
     });
-    machine.count(&Limit::new(3, "acme", "kim")).unwrap_err();
+    machine.count(&limit(3, "acme", "kim")).unwrap_err();
     assert_eq!(machine.files(), 3);
     machine.attempt(&lee()).unwrap_err();
 }

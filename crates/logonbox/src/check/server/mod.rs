@@ -17,7 +17,7 @@ use login::clean::for_log;
 use login::config::{Config, Mode, Tls};
 use login::host::User;
 use login::pins::{self, DIRECTORY};
-use login::policy::{Exemption, exemption, known_user};
+use login::policy::{Exemption, Limit, exemption, known_user};
 use login::push;
 use login::system::System;
 use logonbox_authenticator::{Error, ErrorKind, TenantAddress};
@@ -462,34 +462,76 @@ impl Server<'_> {
                 }
             }
         }
+        let User::Named(user) = &user else {
+            return;
+        };
+        self.limit(user, is_exempt, report);
         let Mode::Push(tenant) = &self.config.mode else {
             let what = format!("{shown} in Airlock");
             report.skipped(Area::Server, what, "only a login shows it");
             return;
         };
         if reached {
-            let User::Named(user) = &user else {
-                return;
-            };
             self.keys(tenant, user, is_exempt, report);
         }
     }
 
-    fn keys(&self, tenant: &TenantAddress, user: &str, is_exempt: bool, report: &mut Report) {
-        let refused = |id, what, advice| {
-            let (severity, why) = if is_exempt {
-                (
-                    Severity::Note,
-                    "It has no effect while this user is exempt.",
-                )
-            } else {
-                (
-                    Severity::Error,
-                    "The module refuses the logins of this user.",
-                )
-            };
-            Finding::new(severity, id, what, why, advice).in_file(self.path, None)
+    /// Checks whether the account of the user is over the limit.
+    fn limit(&self, user: &str, is_exempt: bool, report: &mut Report) {
+        let account = self.config.account(user, &THIS_MACHINE.hostname());
+        let limit = Limit::of(self.config, &account);
+        let uptime = THIS_MACHINE.uptime().map_err(|error| error.to_string());
+        let counted = uptime.and_then(|now| limit.counted(THIS_MACHINE.directories(), now));
+        let shown = for_log(&account);
+        match counted {
+            Ok(attempts) if limit.is_reached(attempts) => {
+                let what = format!(
+                    "The account {shown} is over the limit, after {} attempts without success",
+                    attempts.all()
+                );
+                let advice = "Ask the user whether these logins were theirs, then run `logonbox \
+                              unlock` with the account.";
+                report.add(
+                    Area::Server,
+                    self.refused(is_exempt, "user-limit", what, advice),
+                );
+            }
+            Ok(attempts) => {
+                let all = attempts.all();
+                let what = format!("account {shown}: {all} attempts without success");
+                report.checked(Area::Server, what);
+            }
+            Err(why) => {
+                let what = format!("account {shown}: attempts without success");
+                report.skipped(Area::Server, what, why);
+            }
+        }
+    }
+
+    /// A reason why the logins of a user are refused.
+    fn refused(
+        &self,
+        is_exempt: bool,
+        id: &'static str,
+        what: String,
+        advice: &'static str,
+    ) -> Finding {
+        let (severity, why) = if is_exempt {
+            (
+                Severity::Note,
+                "It has no effect while this user is exempt.",
+            )
+        } else {
+            (
+                Severity::Error,
+                "The module refuses the logins of this user.",
+            )
         };
+        Finding::new(severity, id, what, why, advice).in_file(self.path, None)
+    }
+
+    fn keys(&self, tenant: &TenantAddress, user: &str, is_exempt: bool, report: &mut Report) {
+        let refused = |id, what, advice| self.refused(is_exempt, id, what, advice);
         let logonbox = &self.config.logonbox;
         let hostname = THIS_MACHINE.hostname();
         let account = self.config.account(user, &hostname);

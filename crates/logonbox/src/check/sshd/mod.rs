@@ -21,7 +21,7 @@ use super::program;
 use trace::{Block, State};
 use witnesses::{Condition, Connection, People};
 
-const SSHD: [&str; 4] = [
+pub const SSHD: [&str; 4] = [
     "/usr/sbin/sshd",
     "/usr/bin/sshd",
     "/usr/local/sbin/sshd",
