@@ -25,7 +25,7 @@ pub use settings::{
     Password, Pins, Policy, SuAsks, Tls, Wait,
 };
 pub use table::{Choice, ConfigError, Row};
-pub use template::{Placeholder, Template};
+pub use template::{Placeholder, Template, without_domain};
 
 use file::{Symlinks, read_trusted};
 use settings::{File, ModeName};
@@ -179,6 +179,7 @@ impl Config {
         };
         template.fill(|placeholder| match placeholder {
             Placeholder::User => user.to_owned(),
+            Placeholder::Name => without_domain(user).to_owned(),
             Placeholder::Hostname => hostname.to_owned(),
             Placeholder::Tenant => server.to_owned(),
             // `IN_ACCOUNT` has no others.
