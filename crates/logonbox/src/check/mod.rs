@@ -21,6 +21,7 @@ mod selinux;
 mod server;
 mod service_sections;
 mod services;
+mod spelling;
 mod sshd;
 mod stacks;
 mod sudo;
