@@ -12,6 +12,7 @@ mod journal;
 mod libpam;
 mod login;
 mod modules;
+mod names;
 mod operating;
 mod pins;
 mod policy;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<TestCase> {
         controls::CASES,
         policy::CASES,
         groups::CASES,
+        names::CASES,
         pins::CASES,
         fedora::CASES,
         files::CASES,
