@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::LONGEST_NAME;
 use super::groups::{is_in_none, is_member};
 use super::person::known_user;
-use crate::config::{Exempt, Policy};
+use crate::config::{Exempt, Policy, without_domain};
 use crate::host::User;
 use crate::system::System;
 
@@ -84,7 +84,13 @@ impl Login<'_> {
     }
 
     fn is_named(&self, users: &[String]) -> bool {
-        known_user(self.system, self.user).is_ok_and(|name| users.contains(&name))
+        let has_domain = |name: &str| without_domain(name) != name;
+        // If the directory leaves domains out, users of two domains have one name. sssd's cache then
+        // gives that name the id of the last one.
+        let is_certain =
+            |name: &str| has_domain(name) || !self.name.is_some_and(|typed| has_domain(typed));
+        known_user(self.system, self.user)
+            .is_ok_and(|name| users.contains(&name) && is_certain(&name))
     }
 
     fn comes_from(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {
@@ -209,6 +215,7 @@ mod tests {
                 ("ACME\\lee", "lee@acme.com"),
                 ("OTHER\\lee", "lee@other.com"),
                 ("OTHER\\kim", "kim"),
+                ("ACME\\kim", "kim"),
             ],
             others: &["OTHER\\kim"],
             ..ScriptedSystem::default()
@@ -224,6 +231,8 @@ mod tests {
             ("ACME\\lee", "lee@acme.com"),
             ("OTHER\\lee", "lee@other.com"),
             ("kim", "kim"),
+            // The user database leaves the domain out, and could do so for two.
+            ("ACME\\kim", ""),
             // Another user than kim, with a name of the same spelling.
             ("OTHER\\kim", "OTHER\\kim"),
         ] {
