@@ -250,7 +250,7 @@ impl System for ScriptedSystem {
         };
         Ok(place
             .and_then(|place| u32::try_from(place).ok())
-            .map(|place| first + place))
+            .map(|place| place.saturating_add(first)))
     }
 
     fn caller(&self) -> io::Result<User> {

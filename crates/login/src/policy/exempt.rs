@@ -87,8 +87,7 @@ impl Login<'_> {
         let has_domain = |name: &str| without_domain(name) != name;
         // If the directory leaves domains out, users of two domains have one name. sssd's cache then
         // gives that name the id of the last one.
-        let is_certain =
-            |name: &str| has_domain(name) || !self.name.is_some_and(|typed| has_domain(typed));
+        let is_certain = |name: &str| has_domain(name) || !self.name.is_some_and(has_domain);
         known_user(self.system, self.user)
             .is_ok_and(|name| users.contains(&name) && is_certain(&name))
     }

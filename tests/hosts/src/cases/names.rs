@@ -205,7 +205,7 @@ fn limit(machine: &mut Machine) {
         assert!(!client.end().success(), "{}", client.screen());
     }
     assert_eq!(counts(), 3);
-    for refused in [by_ssh(last), by_su(first[0]), by_sudo()] {
+    for refused in [by_ssh(last), by_su(SPELLINGS[0]), by_sudo()] {
         let (before, mut refused) = (lines().len(), refused);
         refused.see(PROMPT);
         type_nothing(&refused);
