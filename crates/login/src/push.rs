@@ -18,7 +18,9 @@ use self::task::{End, Event, Order, Task};
 use crate::bypass::{self, BypassCode, UsedUp};
 use crate::clean::{for_phone, for_terminal};
 use crate::clock::later;
-use crate::config::{self, Config, Device, Placeholder, ProxyCredentials, Template, Tls};
+use crate::config::{
+    self, Config, Device, Placeholder, ProxyCredentials, Template, Tls, without_domain,
+};
 use crate::conversation::{Context, broke_off};
 use crate::delay::delay_refusal;
 use crate::host::Echo;
@@ -540,6 +542,7 @@ struct PhoneTexts<'t> {
     tenant: &'t TenantAddress,
     service: String,
     user: String,
+    name: String,
     account: String,
     hostname: String,
     rhost: String,
@@ -569,6 +572,7 @@ impl<'t> PhoneTexts<'t> {
                 None => service,
             },
             user: person.user.shown().to_owned(),
+            name: without_domain(name).to_owned(),
             account: config.account(name, &hostname),
             hostname,
             rhost: context.host.rhost(),
@@ -590,6 +594,7 @@ impl<'t> PhoneTexts<'t> {
         template.fill(|placeholder| {
             for_phone(match placeholder {
                 Placeholder::User => &self.user,
+                Placeholder::Name => &self.name,
                 Placeholder::Account => &self.account,
                 Placeholder::Hostname => &self.hostname,
                 Placeholder::Tenant => self.tenant.host(),

@@ -179,8 +179,10 @@ pub type Meanwhile = Box<dyn FnOnce(&mut Duration) + Send>;
 /// A machine that its fields describe.
 pub struct ScriptedSystem {
     pub users: &'static [&'static str],
-    /// Other names of these users.
+    /// Other names, with the users to whom they lead.
     pub aliases: &'static [(&'static str, &'static str)],
+    /// Names of a user with another id, although the database gives the name of one of `users`.
+    pub others: &'static [&'static str],
     pub caller: fn() -> io::Result<User>,
     /// The groups that the database knows.
     pub groups: Vec<Group>,
@@ -210,6 +212,7 @@ impl Default for ScriptedSystem {
         Self {
             users: &["lee"],
             aliases: &[],
+            others: &[],
             caller: || Ok(User::Named("lee".to_owned())),
             groups: Vec::new(),
             group_names: &[],
@@ -237,6 +240,22 @@ impl System for ScriptedSystem {
         let alias = self.aliases.iter().find(|(alias, _)| *alias == user);
         let user = alias.map_or(user, |(_, name)| name);
         Ok(self.users.contains(&user).then(|| user.to_owned()))
+    }
+
+    fn id_of(&self, user: &str) -> io::Result<Option<u32>> {
+        let known = self.name_of(user)?;
+        let place = self
+            .users
+            .iter()
+            .position(|name| known.as_deref() == Some(name));
+        let first = if self.others.contains(&user) {
+            2000
+        } else {
+            1000
+        };
+        Ok(place
+            .and_then(|place| u32::try_from(place).ok())
+            .map(|place| place.saturating_add(first)))
     }
 
     fn caller(&self) -> io::Result<User> {

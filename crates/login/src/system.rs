@@ -89,13 +89,20 @@ impl Directories<'static> {
 
 /// This machine. The I/O thread uses it, too.
 pub trait System: Send + Sync {
-    /// The name of `user` in the user database (getpwnam(3)): some databases know `lee` as `LEE`,
-    /// too. `None` if there is no such user.
+    /// The name of `user` in the user database (getpwnam(3)): some databases know `lee` as `LEE` and
+    /// as `ACME\lee`, too. `None` if there is no such user.
     ///
     /// # Errors
     ///
     /// The user database does not answer.
     fn name_of(&self, user: &str) -> io::Result<Option<String>>;
+
+    /// The user id of `user`. `None` if there is no such user.
+    ///
+    /// # Errors
+    ///
+    /// The user database does not answer.
+    fn id_of(&self, user: &str) -> io::Result<Option<u32>>;
 
     /// The caller of this program: the user with the real user id of this process. Only root can
     /// choose that id.
@@ -252,6 +259,10 @@ impl ThisMachine {
 impl System for ThisMachine {
     fn name_of(&self, user: &str) -> io::Result<Option<String>> {
         Ok(look_up(user, nix::unistd::User::from_name)?.map(|user| user.name))
+    }
+
+    fn id_of(&self, user: &str) -> io::Result<Option<u32>> {
+        Ok(look_up(user, nix::unistd::User::from_name)?.map(|user| user.uid.as_raw()))
     }
 
     fn caller(&self) -> io::Result<User> {

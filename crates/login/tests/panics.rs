@@ -166,6 +166,10 @@ impl System for Machine {
         Ok(Some(user.to_owned()))
     }
 
+    fn id_of(&self, _: &str) -> io::Result<Option<u32>> {
+        Ok(None)
+    }
+
     fn caller(&self) -> io::Result<User> {
         Ok(User::Named("lee".to_owned()))
     }

@@ -23,6 +23,8 @@ const DATABASE: &str = "/srv/directory/database";
 
 const STAFF: u32 = 20000;
 const PUSH: u32 = 20001;
+/// The user id of the first user.
+pub const FIRST_ID: u32 = 20000;
 /// The users, with their primary groups.
 const USERS: [(&str, u32); 6] = [
     ("member", STAFF),
@@ -33,6 +35,9 @@ const USERS: [(&str, u32); 6] = [
     // For the harness alone, so that the caches hold what a test wants.
     ("probe", STAFF),
 ];
+/// The users of the second domain, with ids from 30000.
+const OTHERS: [&str; 2] = ["member", "lee"];
+const OTHER_STAFF: u32 = 30000;
 /// The groups, with their members: users, and other groups.
 const GROUPS: [(&str, u32, &[&str]); 4] = [
     ("staff", STAFF, &["uid=probe"]),
@@ -72,28 +77,50 @@ impl Directory {
     /// Starts both with empty caches. `order` is the one of nsswitch.conf. With
     /// `ignore_group_members`, a look-up of a group names no members.
     pub fn begin(&mut self, order: &str, ignore_group_members: bool) {
-        let nsswitch = format!("passwd: {order}\ngroup: {order}\nshadow: files\nhosts: files\n");
-        fs::write("/etc/nsswitch.conf", nsswitch).expect("/etc/nsswitch.conf");
+        let domain = domain("acme", "dc=acme");
         let sssd = format!(
             "[sssd]\n\
              services = nss\n\
              domains = acme\n\
-             [domain/acme]\n\
-             id_provider = ldap\n\
-             auth_provider = none\n\
-             ldap_uri = ldap://127.0.0.1\n\
-             ldap_id_use_start_tls = false\n\
-             ldap_search_base = dc=acme\n\
-             ldap_schema = rfc2307bis\n\
-             ldap_group_object_class = groupOfNames\n\
+             {domain}\
              ignore_group_members = {ignore_group_members}\n"
         );
+        self.begin_with(order, &sssd, "probe");
+    }
+
+    /// Starts both with empty caches, and two domains with full names: acme.test with all users, and
+    /// other.test with the users in [`OTHERS`]. A name without a domain is one of acme.test. `format`
+    /// is the `full_name_format` of acme.test.
+    pub fn begin_with_domains(&mut self, format: &str) {
+        let acme = domain("acme.test", "dc=acme");
+        let other = domain("other.test", "ou=other,dc=acme");
+        // As with Active Directory: DOMAIN\name, name@domain, name.
+        let expression = r"(((?P<domain>[^\\]+)\\(?P<name>.+))|((?P<name>.+)@(?P<domain>[^@]+))|(^(?P<name>[^@\\]+)$))";
+        let names = format!(
+            "use_fully_qualified_names = true\n\
+             case_sensitive = false\n\
+             re_expression = {expression}\n"
+        );
+        let sssd = format!(
+            "[sssd]\n\
+             services = nss\n\
+             domains = acme.test, other.test\n\
+             default_domain_suffix = acme.test\n\
+             {acme}{names}full_name_format = {format}\n\
+             {other}{names}full_name_format = {format}\n"
+        );
+        self.begin_with("files sss", &sssd, "probe@acme.test");
+    }
+
+    fn begin_with(&mut self, order: &str, sssd: &str, probe: &str) {
+        let nsswitch = format!("passwd: {order}\ngroup: {order}\nshadow: files\nhosts: files\n");
+        fs::write("/etc/nsswitch.conf", nsswitch).expect("/etc/nsswitch.conf");
         fs::write(SSSD_CONF, sssd).expect(SSSD_CONF);
         fs::set_permissions(SSSD_CONF, fs::Permissions::from_mode(0o600)).expect(SSSD_CONF);
         self.start_slapd();
         self.start_sssd();
         wait_until("sssd has asked slapd", || {
-            let getent = Command::new("getent").args(["passwd", "probe"]).output();
+            let getent = Command::new("getent").args(["passwd", probe]).output();
             getent.expect("getent").status.success()
         });
     }
@@ -190,18 +217,39 @@ fn running(daemon: &str) -> Vec<String> {
     .collect()
 }
 
+/// A section of sssd.conf. The users are right below `base`.
+fn domain(name: &str, base: &str) -> String {
+    format!(
+        "[domain/{name}]\n\
+         id_provider = ldap\n\
+         auth_provider = none\n\
+         ldap_uri = ldap://127.0.0.1\n\
+         ldap_id_use_start_tls = false\n\
+         ldap_search_base = {base}?onelevel?\n\
+         ldap_schema = rfc2307bis\n\
+         ldap_group_object_class = groupOfNames\n"
+    )
+}
+
 fn ldif() -> String {
     let mut text = "dn: dc=acme\n\
                     objectClass: dcObject\n\
                     objectClass: organization\n\
-                    o: acme\n"
+                    o: acme\n\n\
+                    dn: ou=other,dc=acme\n\
+                    objectClass: organizationalUnit\n"
         .to_owned();
-    for (number, (user, group)) in (20000..).zip(USERS) {
+    let acme = USERS.map(|(user, group)| (user, group, "dc=acme"));
+    let other = OTHERS.map(|user| (user, OTHER_STAFF, "ou=other,dc=acme"));
+    let users = (FIRST_ID..).zip(acme).chain((30000..).zip(other));
+    for (number, (user, group, base)) in users {
         let _ = write!(
             text,
-            "\ndn: uid={user},dc=acme\n\
+            "\ndn: uid={user},{base}\n\
              objectClass: account\n\
              objectClass: posixAccount\n\
+             objectClass: extensibleObject\n\
+             mail: {user}.smith@mail.test\n\
              cn: {user}\n\
              uidNumber: {number}\n\
              gidNumber: {group}\n\

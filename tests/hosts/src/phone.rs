@@ -13,6 +13,14 @@ use crate::terminal::TIMEOUT;
 /// Much longer than a request takes on loopback. A push leaves 260 ms after its prompt.
 const MOMENT: Duration = Duration::from_millis(800);
 
+/// The accounts of the users of a directory, in cases/names.rs.
+const OF_DIRECTORY: [&str; 4] = [
+    "member",
+    "member@acme.test",
+    "acme.test\\member",
+    "member@other.test",
+];
+
 /// The user's phone.
 pub struct Phone {
     tenant: Tenant,
@@ -25,8 +33,10 @@ impl Phone {
             listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 443),
             names: vec![TENANT.into()],
             // `Page`: the phone waits for [`Phone::press`].
-            accounts: [Account::new(USER).reaction(Reaction::Page)]
+            accounts: [[USER].as_slice(), &OF_DIRECTORY]
+                .concat()
                 .into_iter()
+                .map(|name| Account::new(name).reaction(Reaction::Page))
                 .collect(),
             ..Options::default()
         };

@@ -25,7 +25,7 @@ pub use settings::{
     Password, Pins, Policy, SuAsks, Tls, Wait,
 };
 pub use table::{Choice, ConfigError, Row};
-pub use template::{Placeholder, Template};
+pub use template::{Placeholder, Template, without_domain};
 
 use crate::directory::hashed_name;
 use file::{Symlinks, read_trusted};
@@ -187,6 +187,7 @@ impl Config {
         };
         template.fill(|placeholder| match placeholder {
             Placeholder::User => user.to_owned(),
+            Placeholder::Name => without_domain(user).to_owned(),
             Placeholder::Hostname => hostname.to_owned(),
             Placeholder::Tenant => server.to_owned(),
             // `IN_ACCOUNT` has no others.

@@ -42,10 +42,10 @@ settings! {
         /// The accounts of single users.
         ///
         /// A key in this section is a user, and its value is the account of this user, in both
-        /// modes. It overrides the key `account`. Write the user exactly as the user logs in. If
-        /// this host takes `LEE` for the user `lee`, as some directories do, write the name that
-        /// `getent(1)` prints. Write a name with a dot in quotes. The same name twice is an error. An
-        /// account has 1 to 256 characters, and no placeholders.
+        /// modes. It overrides the key `account`. Write the name that `getent(1)` prints for
+        /// the user: see `NAMES OF USERS`. Write a name with a character other than letters, digits,
+        /// `-` and `_` in quotes: `"lee@acme.com"`. The same name twice is an error. An account has 1 to
+        /// 256 characters, and no placeholders.
         pub accounts: BTreeMap<String, String> = {},
 
         /// The Airlock IAM, and the account there.
@@ -105,29 +105,29 @@ settings! {
         pub(super) tenant: Option<TenantAddress> = "" => optional(tenant),
 
         /// The account: the name that the tenant has for the user, such as `"{user}@acme.com"`.
-        /// Not empty. Placeholders: `{user}` `{hostname}` `{tenant}`.
+        /// Not empty. Placeholders: `{user}` `{name}` `{hostname}` `{tenant}`.
         pub account: Template = "{user}" => account_template,
 
         /// The key that must sign. The phone with this key gets the push.
         pub device: Device = "first",
 
         /// The sender of the push, as the phone shows it.
-        /// 1 to 500 characters. Placeholders: `{user}` `{account}` `{hostname}` `{tenant}` `{service}`
-        /// `{rhost}` `{tty}` `{code}`.
+        /// 1 to 500 characters. Placeholders: `{user}` `{name}` `{account}` `{hostname}` `{tenant}`
+        /// `{service}` `{rhost}` `{tty}` `{code}`.
         pub remote_name: Template = "{hostname}" => phone_text,
 
         /// The question on the phone, on one line. With `code = "type"`, it must hold `{code}`: users
         /// type the six digits that they read there. With `code = "show"`, keep `{code}` in it, so that
         /// users recognize their own login.
-        /// 1 to 500 characters. Placeholders: `{user}` `{account}` `{hostname}` `{tenant}` `{service}`
-        /// `{rhost}` `{tty}` `{code}`.
+        /// 1 to 500 characters. Placeholders: `{user}` `{name}` `{account}` `{hostname}` `{tenant}`
+        /// `{service}` `{rhost}` `{tty}` `{code}`.
         pub prompt: Template =
             "{account} wants to log in to {hostname} ({service}) from {rhost}. Code: {code}"
             => phone_text,
 
         /// The button on the phone that approves.
-        /// 1 to 500 characters. Placeholders: `{user}` `{account}` `{hostname}` `{tenant}` `{service}`
-        /// `{rhost}` `{tty}` `{code}`.
+        /// 1 to 500 characters. Placeholders: `{user}` `{name}` `{account}` `{hostname}` `{tenant}`
+        /// `{service}` `{rhost}` `{tty}` `{code}`.
         pub button: Template = "Authorize" => phone_text,
 
         /// The keys that may sign. The module skips all other keys. The order has no effect.
@@ -201,7 +201,7 @@ settings! {
         pub application: Option<String> = "" => optional(application),
 
         /// The account: the name that Airlock has for the user, such as `"{user}@acme.com"`.
-        /// Not empty. Placeholders: `{user}` `{hostname}` `{tenant}`.
+        /// Not empty. Placeholders: `{user}` `{name}` `{hostname}` `{tenant}`.
         pub account: Template = "{user}" => account_template,
 
         /// The source of the Airlock password.
@@ -443,7 +443,8 @@ settings! {
     /// One `[[policy.exempt]]`.
     #[derive(Debug, Clone)]
     pub struct Exempt {
-        /// Users. Write them exactly as they log in.
+        /// Users. Write the names that `getent(1)` prints for them: see `NAMES OF USERS`. If this host
+        /// does not know a user, the exemption does not match.
         /// List of at least one.
         pub users: Vec<String> = [] => list(name),
 

@@ -7,6 +7,8 @@ use crate::clean;
 pub enum Placeholder {
     /// The user who must approve the login: `PAM_USER`, or the caller of su.
     User,
+    /// The user without the domain: see [`without_domain`].
+    Name,
     /// The account: the server's name for the user.
     Account,
     /// The name of this host.
@@ -24,8 +26,9 @@ pub enum Placeholder {
 }
 
 /// All placeholders, for texts on the phone.
-pub const ALL: [(&str, Placeholder); 8] = [
+pub const ALL: [(&str, Placeholder); 9] = [
     ("user", Placeholder::User),
+    ("name", Placeholder::Name),
     ("account", Placeholder::Account),
     ("hostname", Placeholder::Hostname),
     ("tenant", Placeholder::Tenant),
@@ -36,11 +39,20 @@ pub const ALL: [(&str, Placeholder); 8] = [
 ];
 
 /// The placeholders for accounts. An account must not depend on the origin of a login.
-pub const IN_ACCOUNT: [(&str, Placeholder); 3] = [
+pub const IN_ACCOUNT: [(&str, Placeholder); 4] = [
     ("user", Placeholder::User),
+    ("name", Placeholder::Name),
     ("hostname", Placeholder::Hostname),
     ("tenant", Placeholder::Tenant),
 ];
+
+/// The user without `DOMAIN\` in front and without `@domain` behind. A domain contains neither `\` nor
+/// `@`, so these are the first `\` and the last `@`, as in sssd.
+#[must_use]
+pub fn without_domain(user: &str) -> &str {
+    let name = user.split_once('\\').map_or(user, |(_, name)| name);
+    name.rsplit_once('@').map_or(name, |(name, _)| name)
+}
 
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +125,28 @@ mod tests {
             _ => "web1".to_owned(),
         });
         assert_eq!(filled, "{hostname} at web1");
+    }
+
+    #[test]
+    fn a_name_has_no_domain() {
+        for (user, name) in [
+            ("lee", "lee"),
+            ("lee@acme.com", "lee"),
+            ("ACME\\lee", "lee"),
+            ("ACME\\lee@acme.com", "lee"),
+            ("\\lee", "lee"),
+            ("lee@", "lee"),
+            // Names may contain what separates a domain. A shorter name could be another user's.
+            ("lee@partner@acme.com", "lee@partner"),
+            ("ACME\\ops\\lee", "ops\\lee"),
+            ("lee@acme\\kim", "kim"),
+            ("", ""),
+            ("@acme.com", ""),
+            ("ACME\\", ""),
+            ("ACME\\@acme.com", ""),
+        ] {
+            assert_eq!(without_domain(user), name, "{user}");
+        }
     }
 
     #[test]

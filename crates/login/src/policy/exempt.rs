@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::LONGEST_NAME;
 use super::groups::{is_in_none, is_member};
-use crate::config::{Exempt, Policy};
+use super::person::known_user;
+use crate::config::{Exempt, Policy, without_domain};
 use crate::host::User;
 use crate::system::System;
 
@@ -18,7 +19,7 @@ pub enum Exemption {
 }
 
 /// Whether the login of `user` to `service` from `rhost` is exempt. If that cannot be known, the user
-/// is asked.
+/// is asked. `users` holds names as [`known_user`] returns them.
 pub fn exemption(
     policy: &Policy,
     system: &dyn System,
@@ -28,8 +29,9 @@ pub fn exemption(
 ) -> Exemption {
     let login = Login {
         system,
+        user,
         // Other names belong to no user, and are refused later.
-        user: match user {
+        name: match user {
             User::Named(name) if name.len() <= LONGEST_NAME => Some(name),
             _ => None,
         },
@@ -52,7 +54,7 @@ pub fn exemption(
             _ => return Exemption::Exempt(why),
         }
     }
-    if let (Some(user), false) = (login.user, policy.only_groups.is_empty()) {
+    if let (Some(user), false) = (login.name, policy.only_groups.is_empty()) {
         match is_in_none(system, user, &policy.only_groups) {
             Ok(true) => return Exemption::Exempt("in none of only_groups".to_owned()),
             Ok(false) => {}
@@ -65,7 +67,8 @@ pub fn exemption(
 
 struct Login<'a> {
     system: &'a dyn System,
-    user: Option<&'a str>,
+    user: &'a User,
+    name: Option<&'a str>,
     service: &'a str,
     rhost: &'a str,
 }
@@ -73,12 +76,20 @@ struct Login<'a> {
 impl Login<'_> {
     /// Whether all conditions match. The groups come last, because they ask a directory.
     fn matches(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {
-        let is_named = |name: &str| exempt.users.iter().any(|user| user == name);
         let is_service = exempt.services.iter().any(|name| name == self.service);
         (exempt.services.is_empty() || is_service)
-            && (exempt.users.is_empty() || self.user.is_some_and(is_named))
+            && (exempt.users.is_empty() || self.is_named(&exempt.users))
             && (exempt.networks.is_empty() || self.comes_from(exempt, hints))
             && (exempt.groups.is_empty() || self.is_in_one_of(&exempt.groups, hints))
+    }
+
+    fn is_named(&self, users: &[String]) -> bool {
+        let has_domain = |name: &str| without_domain(name) != name;
+        // If the directory leaves domains out, users of two domains have one name. sssd's cache then
+        // gives that name the id of the last one.
+        let is_certain = |name: &str| has_domain(name) || !self.name.is_some_and(has_domain);
+        known_user(self.system, self.user)
+            .is_ok_and(|name| users.contains(&name) && is_certain(&name))
     }
 
     fn comes_from(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {
@@ -95,7 +106,7 @@ impl Login<'_> {
     }
 
     fn is_in_one_of(&self, groups: &[String], hints: &mut Vec<String>) -> bool {
-        let Some(user) = self.user else {
+        let Some(user) = self.name else {
             return false;
         };
         groups.iter().any(|group| {
@@ -192,6 +203,51 @@ mod tests {
         assert_eq!(lee(policy), exempt("[[policy.exempt]] number 2"));
         let without_rhost = exemption_of(policy, "lee", "su", "");
         assert_eq!(without_rhost, exempt("[[policy.exempt]] number 2"));
+    }
+
+    #[test]
+    fn users_have_the_spelling_of_the_user_database() {
+        let system = ScriptedSystem {
+            users: &["lee@acme.com", "lee@other.com", "kim"],
+            aliases: &[
+                ("lee", "lee@acme.com"),
+                ("ACME\\lee", "lee@acme.com"),
+                ("OTHER\\lee", "lee@other.com"),
+                ("OTHER\\kim", "kim"),
+                ("ACME\\kim", "kim"),
+            ],
+            others: &["OTHER\\kim"],
+            ..ScriptedSystem::default()
+        };
+        let policy = |users: &str| {
+            let text =
+                format!("[logonbox]\ntenant = \"acme\"\n[[policy.exempt]]\nusers = [{users:?}]\n");
+            Config::parse(Path::new("test"), &text, "").unwrap().policy
+        };
+        for (typed, exempt_user) in [
+            ("lee@acme.com", "lee@acme.com"),
+            ("lee", "lee@acme.com"),
+            ("ACME\\lee", "lee@acme.com"),
+            ("OTHER\\lee", "lee@other.com"),
+            ("kim", "kim"),
+            // The user database leaves the domain out, and could do so for two.
+            ("ACME\\kim", ""),
+            // Another user than kim, with a name of the same spelling.
+            ("OTHER\\kim", "OTHER\\kim"),
+        ] {
+            let user = User::Named(typed.to_owned());
+            for users in ["lee@acme.com", "lee@other.com", "lee", "kim", "OTHER\\kim"] {
+                let found = exemption(&policy(users), &system, &user, "sshd", "");
+                let is_exempt = matches!(found, Exemption::Exempt(_));
+                assert_eq!(is_exempt, users == exempt_user, "{typed} {users}");
+            }
+        }
+        // A user whom this host does not know is refused, and not exempt.
+        let sam = User::Named("sam".to_owned());
+        assert_eq!(
+            exemption(&policy("sam"), &system, &sam, "sshd", ""),
+            asked("")
+        );
     }
 
     #[test]

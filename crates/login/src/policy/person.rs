@@ -1,8 +1,10 @@
 //! The person who is asked. This is the user that the host names, or the caller of su if the
 //! configuration says so.
 
+use std::io;
+
 use super::LONGEST_NAME;
-use crate::config::{Policy, SuAsks};
+use crate::config::{Policy, SuAsks, without_domain};
 use crate::host::User;
 use crate::outcome::{Reason, Refusal};
 use crate::system::System;
@@ -66,9 +68,10 @@ impl Person {
 /// Checks that the system knows the user. PAM asks for unknown users, too, and no phone may ring
 /// for them.
 ///
-/// Returns the name from which the account is made: the typed name, in the case of the user
-/// database. So the table of accounts and the pinned keys apply to `lee` and `LEE`, if both are one
-/// user.
+/// Returns the one spelling of the user. The account is made from it, and exemptions and `[accounts]`
+/// name it. `lee`, `LEE`, `ACME\lee` and `lee@acme.com` have the spelling of the user database, if
+/// they are one user. A name that differs in more keeps its own spelling, because a database can map
+/// any name to one user, such as nobody.
 ///
 /// # Errors
 ///
@@ -83,10 +86,12 @@ pub fn known_user(system: &dyn System, user: &User) -> Result<String, Refusal> {
     if name.len() > LONGEST_NAME {
         return unknown("no user has a name of that length".to_owned());
     }
-    match system.name_of(name) {
-        Ok(Some(known)) if known.to_lowercase() == name.to_lowercase() => Ok(known),
-        // A name that is mapped to another user, as by a template account, is not changed.
-        Ok(Some(_)) => Ok(name.clone()),
+    match spelling(system, name) {
+        // Otherwise the account could be that of the whole domain.
+        Ok(Some(known)) if without_domain(&known).is_empty() => {
+            unknown("the name is a domain without a user".to_owned())
+        }
+        Ok(Some(known)) => Ok(known),
         Ok(None) => unknown("the system knows no such user".to_owned()),
         Err(error) => Err(Refusal::new(
             Reason::LocalFailure,
@@ -95,9 +100,20 @@ pub fn known_user(system: &dyn System, user: &User) -> Result<String, Refusal> {
     }
 }
 
+/// The spelling of the user `name`. `None` if there is no such user.
+fn spelling(system: &dyn System, name: &str) -> io::Result<Option<String>> {
+    let Some(known) = system.name_of(name)? else {
+        return Ok(None);
+    };
+    let part = |name: &str| without_domain(name).to_lowercase();
+    // Some directories give users of two domains the same name.
+    let is_spelling = known == name
+        || (part(&known) == part(name) && system.id_of(&known)? == system.id_of(name)?);
+    Ok(Some(if is_spelling { known } else { name.to_owned() }))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::path::Path;
 
     use super::*;
@@ -139,6 +155,53 @@ mod tests {
         }
         let sam = known_user(&system, &User::Named("sam".to_owned()));
         assert_eq!(sam.unwrap_err().reason, Reason::UnknownUser);
+    }
+
+    #[test]
+    fn a_user_is_the_same_with_and_without_the_domain() {
+        let system = ScriptedSystem {
+            users: &["lee@acme.com", "lee@other.com", "root", "nobody"],
+            aliases: &[
+                ("lee", "lee@acme.com"),
+                ("ACME\\LEE", "lee@acme.com"),
+                ("lee@ACME.com", "lee@acme.com"),
+                ("lee.smith@acme.com", "lee@acme.com"),
+                ("OTHER\\lee", "lee@other.com"),
+                ("OTHER\\root", "root"),
+                ("root@acme.com", "root"),
+                ("ACME\\kim", "nobody"),
+            ],
+            others: &["OTHER\\root"],
+            ..ScriptedSystem::default()
+        };
+        for (typed, name) in [
+            ("lee@acme.com", "lee@acme.com"),
+            ("lee", "lee@acme.com"),
+            ("ACME\\LEE", "lee@acme.com"),
+            ("lee@ACME.com", "lee@acme.com"),
+            ("OTHER\\lee", "lee@other.com"),
+            ("root@acme.com", "root"),
+            // Another user, although the database gives it the same name.
+            ("OTHER\\root", "OTHER\\root"),
+            ("ACME\\kim", "ACME\\kim"),
+            ("lee.smith@acme.com", "lee.smith@acme.com"),
+        ] {
+            let user = User::Named(typed.to_owned());
+            assert_eq!(known_user(&system, &user), Ok(name.to_owned()), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_no_user() {
+        let system = ScriptedSystem {
+            users: &["ACME\\", "@acme.com"],
+            ..ScriptedSystem::default()
+        };
+        for name in ["ACME\\", "@acme.com"] {
+            let refusal = known_user(&system, &User::Named(name.to_owned())).unwrap_err();
+            assert_eq!(refusal.reason, Reason::UnknownUser);
+            assert_eq!(refusal.detail, "the name is a domain without a user");
+        }
     }
 
     #[test]

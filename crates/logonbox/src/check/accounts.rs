@@ -1,14 +1,16 @@
 //! `[accounts]`: users that this host does not know, and accounts that several users share.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
 
 use login::clean::for_log;
 use login::config::{Config, Mode, Setting};
+use login::host::User;
+use login::policy::known_user;
 use login::system::System;
 
 use super::finding::{Area, Finding, Report, Severity};
+use super::spelling;
 
 /// Checks the users in `[accounts]`, and the accounts that they and others get.
 pub fn check(
@@ -18,7 +20,7 @@ pub fn check(
     system: &dyn System,
     report: &mut Report,
 ) {
-    unknown(path, config, settings, |user| system.name_of(user), report);
+    unknown(path, config, settings, system, report);
     shared(path, config, settings, system, report);
 }
 
@@ -34,41 +36,31 @@ fn unknown(
     path: &Path,
     config: &Config,
     settings: &[Setting],
-    name_of: impl Fn(&str) -> io::Result<Option<String>>,
+    system: &dyn System,
     report: &mut Report,
 ) {
+    const WHY: &str = "The line has no effect. The user has the account of the template.";
     for user in config.accounts.keys() {
-        let shown = for_log(user);
-        let (what, advice) = match name_of(user) {
-            Ok(None) => (
-                format!("accounts: there is no user {shown}"),
-                format!(
-                    "Correct the name, or remove the line. `getent passwd {shown}` looks the name up."
-                ),
-            ),
-            // A name that differs in more than case is an alias, which keeps its name: see
-            // `known_user`.
-            Ok(Some(name)) if name != *user && name.to_lowercase() == user.to_lowercase() => {
-                let name = for_log(&name);
-                (
-                    format!("accounts: this system calls {shown} {name}"),
-                    format!("Write {name}, as `getent passwd {shown}` prints the name."),
+        let finding = match system.name_of(user) {
+            Ok(None) => {
+                let shown = for_log(user);
+                Finding::new(
+                    Severity::Warning,
+                    "unknown-account-user",
+                    format!("accounts: there is no user {shown}"),
+                    WHY,
+                    format!(
+                        "Correct the name, or remove the line. `getent passwd {shown}` looks the name up."
+                    ),
                 )
             }
-            _ => continue,
+            _ => match spelling::of_user(system, "accounts", user, WHY) {
+                Ok(Some(finding)) => finding,
+                _ => continue,
+            },
         };
         let line = line_of(settings, user);
-        report.add(
-            Area::Configuration,
-            Finding::new(
-                Severity::Warning,
-                "unknown-account-user",
-                what,
-                "The line has no effect. The user has the account of the template.",
-                advice,
-            )
-            .in_file(path, line),
-        );
+        report.add(Area::Configuration, finding.in_file(path, line));
     }
 }
 
@@ -148,29 +140,16 @@ fn by_template(
     let template = config.account(USER, hostname);
     let (before, after) = template.split_once(USER)?;
     let user = account.strip_prefix(before)?.strip_suffix(after)?;
-    let is_on_the_host = system.name_of(user).is_ok_and(|name| name.is_some());
-    let has_no_other = config.account(user, hostname) == account;
-    (is_on_the_host && has_no_other && !config.accounts.contains_key(user)).then(|| user.to_owned())
+    // The user may be one of those in `[accounts]`, in another spelling.
+    let user = known_user(system, &User::Named(user.to_owned())).ok()?;
+    let has_no_other = config.account(&user, hostname) == account;
+    (has_no_other && !config.accounts.contains_key(&user)).then_some(user)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::setup::THIS_MACHINE;
-
-    /// Some user databases accept a name in any case.
-    #[test]
-    fn accounts_of_names_that_the_system_writes_in_another_way() {
-        let text = "[logonbox]\ntenant = \"acme\"\n[accounts]\nLEE = \"ls\"\nkim = \"kw\"\n";
-        let config = Config::parse(Path::new("x"), text, "").unwrap();
-        let name_of = |user: &str| Ok(Some(user.to_lowercase()));
-        let mut report = Report::default();
-        unknown(Path::new("x"), &config, &[], name_of, &mut report);
-        let [(_, finding)] = &report.findings[..] else {
-            panic!("{:?}", report.findings);
-        };
-        assert_eq!(finding.what, "accounts: this system calls LEE lee");
-    }
 
     #[test]
     fn accounts_of_several_users() {

@@ -9,6 +9,7 @@ use login::policy::is_in_none;
 use login::system::System;
 
 use super::finding::{Area, Finding, Report, Severity};
+use super::spelling;
 
 /// Reports what `[policy]` names and the host does not know.
 pub fn check(
@@ -137,11 +138,20 @@ struct Names<'a> {
 impl Names<'_> {
     fn users(&mut self, users: &[String], line: Option<usize>) {
         for user in users {
+            let key = "policy.exempt.users";
             let why = "The exemption does not match this name.";
-            match self.system.name_of(user) {
-                Ok(Some(_)) => {}
-                Ok(None) => self.unknown("policy.exempt.users", "user", "passwd", user, why, line),
-                Err(error) => self.skip("policy.exempt.users", user, &error),
+            let found = self.system.name_of(user);
+            let asked = found.and_then(|name| match name {
+                Some(_) => spelling::of_user(self.system, key, user, why),
+                None => {
+                    self.unknown(key, "user", "passwd", user, why, line);
+                    Ok(None)
+                }
+            });
+            match asked {
+                Ok(Some(finding)) => self.add(finding, line),
+                Ok(None) => {}
+                Err(error) => self.skip(key, user, &error),
             }
         }
     }
@@ -149,6 +159,9 @@ impl Names<'_> {
     fn groups(&mut self, key: &str, groups: &[String], why: &str, line: Option<usize>) {
         for group in groups {
             match self.system.group(group) {
+                Ok(Some(found)) if found.name != *group => {
+                    self.add(spelling::of_group(key, group, &found.name), line);
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => self.unknown(key, "group", "group", group, why, line),
                 Err(error) => self.skip(key, group, &error),
@@ -207,6 +220,11 @@ impl Names<'_> {
         );
         self.report
             .add(Area::Configuration, finding.in_file(self.path, line));
+    }
+
+    fn add(&mut self, finding: Finding, line: Option<usize>) {
+        let finding = finding.in_file(self.path, line);
+        self.report.add(Area::Configuration, finding);
     }
 
     fn skip(&mut self, key: &str, name: &str, error: &std::io::Error) {

@@ -21,6 +21,7 @@ mod selinux;
 mod server;
 pub mod service_sections;
 mod services;
+mod spelling;
 pub mod sshd;
 mod stacks;
 mod sudo;

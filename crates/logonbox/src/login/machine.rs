@@ -38,6 +38,10 @@ impl System for Machine {
         THIS_MACHINE.name_of(user)
     }
 
+    fn id_of(&self, user: &str) -> io::Result<Option<u32>> {
+        THIS_MACHINE.id_of(user)
+    }
+
     fn caller(&self) -> io::Result<User> {
         match &self.caller {
             Some(name) => Ok(User::Named(name.clone())),

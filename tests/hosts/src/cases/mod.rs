@@ -13,6 +13,7 @@ mod journal;
 mod libpam;
 mod login;
 mod modules;
+mod names;
 mod operating;
 mod pins;
 mod policy;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<TestCase> {
         policy::CASES,
         report::CASES,
         groups::CASES,
+        names::CASES,
         pins::CASES,
         bypass::CASES,
         fedora::CASES,

@@ -409,18 +409,33 @@ impl Server<'_> {
     fn person(&self, user: &str, reached: bool, report: &mut Report) {
         let shown = for_log(user);
         let user = User::Named(user.to_owned());
-        if let Err(refusal) = known_user(&THIS_MACHINE, &user) {
-            report.add(
-                Area::Server,
-                Finding::new(
-                    Severity::Error,
-                    "user-unknown",
-                    format!("{shown}: {}", refusal.detail),
-                    "The module refuses this user, and rings no phone.",
-                    "Check the spelling. `getent passwd` with the name shows what this host knows.",
-                ),
+        let name = match known_user(&THIS_MACHINE, &user) {
+            Ok(name) => name,
+            Err(refusal) => {
+                report.add(
+                    Area::Server,
+                    Finding::new(
+                        Severity::Error,
+                        "user-unknown",
+                        format!("{shown}: {}", refusal.detail),
+                        "The module refuses this user, and rings no phone.",
+                        "Check the spelling. `getent passwd` with the name shows what this host knows.",
+                    ),
+                );
+                return;
+            }
+        };
+        let in_database = THIS_MACHINE.name_of(&name).ok().flatten();
+        if let Some(other) = in_database.filter(|other| *other != name) {
+            let other = for_log(&other);
+            let finding = Finding::new(
+                Severity::Note,
+                "user-alias",
+                format!("{shown}: this system calls this user {other}"),
+                "Logins under the two names have separate accounts, limits and pinned keys.",
+                "If both are one person, let users log in under the second name only: AllowUsers.",
             );
-            return;
+            report.add(Area::Server, finding);
         }
         let mut is_exempt = false;
         let policy = &self.config.policy;
@@ -462,17 +477,14 @@ impl Server<'_> {
                 }
             }
         }
-        let User::Named(user) = &user else {
-            return;
-        };
-        self.limit(user, is_exempt, report);
+        self.limit(&name, is_exempt, report);
         let Mode::Push(tenant) = &self.config.mode else {
             let what = format!("{shown} in Airlock");
             report.skipped(Area::Server, what, "only a login shows it");
             return;
         };
         if reached {
-            self.keys(tenant, user, is_exempt, report);
+            self.keys(tenant, &name, is_exempt, report);
         }
     }
 
