@@ -128,7 +128,7 @@ pub enum Command {
     /// The exit status is 3 if they differ or the tenant cannot be asked, and 1 if the module cannot
     /// use a file.
     Pins(Pins),
-    /// Make a code that lets a user in once without the phone, list such codes, or revoke them.
+    /// Make a bypass code for a user without a phone, list such codes, or revoke them.
     ///
     /// The command prints the code once. Give it to the user in person or by telephone. The user
     /// types it at the prompt for the code from the phone. It works also while the server is away,

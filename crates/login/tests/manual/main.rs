@@ -143,7 +143,7 @@ fn the_values_that_explanations_allow_are_those_of_the_code() {
             }
         }
     }
-    assert_eq!(compared, 16);
+    assert_eq!(compared, 18);
     let accounts = table().iter().find(|row| row.key == "accounts").unwrap();
     assert!(accounts.text.contains(" 1 to 256 characters"));
     let long = format!("[accounts]\nlee = {:?}\n", "x".repeat(257));

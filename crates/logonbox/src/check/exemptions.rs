@@ -141,12 +141,12 @@ impl Names<'_> {
             let key = "policy.exempt.users";
             let why = "The exemption does not match this name.";
             let found = self.system.name_of(user);
-            let asked = found.and_then(|name| match name {
-                Some(_) => spelling::of_user(self.system, key, user, why),
-                None => {
-                    self.unknown(key, "user", "passwd", user, why, line);
-                    Ok(None)
+            let asked = found.and_then(|name| {
+                if name.is_some() {
+                    return spelling::of_user(self.system, key, user, why);
                 }
+                self.unknown(key, "user", "passwd", user, why, line);
+                Ok(None)
             });
             match asked {
                 Ok(Some(finding)) => self.add(finding, line),
