@@ -1,6 +1,7 @@
 //! The cases: one file for each host program.
 
 mod airlock;
+mod automation;
 mod camera;
 mod check;
 mod controls;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<TestCase> {
         login::CASES,
         controls::CASES,
         policy::CASES,
+        automation::CASES,
         groups::CASES,
         pins::CASES,
         fedora::CASES,
