@@ -17,7 +17,7 @@ fn the_page_has_the_message_id_of_each_word() {
         .unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     let words = Reason::ALL.map(Reason::as_str);
-    let words = ["ringing", "approved", "exempt"]
+    let words = ["ringing", "approved", "bypass", "remembered", "exempt"]
         .into_iter()
         .chain(words)
         .chain(["debug"]);

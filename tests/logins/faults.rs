@@ -41,6 +41,7 @@ const FAULTS: &[(&str, &[i32])] = &[
     ("fdopendir", &[ENOMEM]),
     ("flock", &[EINTR, ENOLCK, EAGAIN]),
     ("fstat64", &[EIO, ENOMEM]),
+    ("fsync", &[EIO, ENOSPC]),
     ("futex", &[EINTR]),
     // EAI_MEMORY looks the same as an unknown name; see `policy::enough_memory`.
     ("getaddrinfo", &[EMFILE, ENOMEM, EIO]),

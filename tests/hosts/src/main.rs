@@ -16,6 +16,7 @@
 mod camera;
 mod cases;
 mod directory;
+mod elsewhere;
 mod log;
 mod machine;
 mod phone;

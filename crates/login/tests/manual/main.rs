@@ -145,7 +145,12 @@ fn the_values_that_explanations_allow_are_those_of_the_code() {
     }
     assert_eq!(compared, 18);
     let accounts = table().iter().find(|row| row.key == "accounts").unwrap();
-    assert!(accounts.text.contains(" 1 to 256 characters"));
+    let words = accounts
+        .text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(words.contains(" 1 to 256 characters"), "{words}");
     let long = format!("[accounts]\nlee = {:?}\n", "x".repeat(257));
     assert!(complaint(&long).ends_with("must not be longer than 256 characters"));
 }

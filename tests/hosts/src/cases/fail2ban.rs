@@ -7,6 +7,7 @@ use std::thread;
 
 use tenant::Press;
 
+use super::operating::bypass_code;
 use super::{BY_HAND, PROMPT, approve_and_type, ring, wrong_code};
 use crate::TestCase;
 use crate::log::logged;
@@ -23,6 +24,7 @@ pub const JOURNALD: &str = "/lib/systemd/systemd-journald";
 
 pub const CASES: &[TestCase] = &[
     TestCase::new("fail2ban/phone", REGEX, phone),
+    TestCase::new("fail2ban/let-in", REGEX, let_in),
     TestCase::new("fail2ban/airlock", REGEX, airlock),
     TestCase::new("fail2ban/names", REGEX, names),
     TestCase::new("fail2ban/names-of-login", REGEX, names_of_login),
@@ -236,6 +238,37 @@ fn phone(machine: &mut Machine) {
     let phone_is_off = "127.0.0.5".to_owned();
     for strict in ["sshd[mode=ddos]", "sshd[mode=aggressive]"] {
         assert!(own(strict).contains(&phone_is_off), "{strict}");
+    }
+}
+
+/// Users who are in do not count, whatever let them in. A wrong bypass code does.
+fn let_in(_: &mut Machine) {
+    classic_too();
+    stack("sshd", "sshd");
+    let _sshd = Sshd::start("00-logonbox.conf");
+    for (last, code) in [(2, bypass_code()), (3, "AAAA-BBBB-CCCCC".to_owned())] {
+        let mut client = from(last, "lee");
+        client.see("Password:");
+        client.answer(PASSWORD);
+        client.see(PROMPT);
+        thread::sleep(BY_HAND);
+        client.answer(&code);
+        if last == 2 {
+            client.see("$ ");
+            client.answer("exit");
+        }
+        assert_eq!(client.end().success(), last == 2, "{}", client.screen());
+    }
+    found(&[3]);
+    // The lines of logins from this host are never `remembered`.
+    for log in ["/var/log/auth.log", CLASSIC] {
+        let text = fs::read_to_string(log).expect(log);
+        assert!(text.contains(": bypass user=\"lee\""), "{text}");
+        for word in ["remembered", "exempt", "approved"] {
+            let lines = text.replace(": wrong-code ", &format!(": {word} "));
+            fs::write("/var/log/other.log", lines).expect("/var/log");
+            assert_eq!(found_by(&filter(), "/var/log/other.log", &[]), [""; 0]);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The cases: one file for each host program.
 
 mod airlock;
+mod automation;
 mod bypass;
 mod camera;
 mod check;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<TestCase> {
         controls::CASES,
         policy::CASES,
         report::CASES,
+        automation::CASES,
         groups::CASES,
         names::CASES,
         pins::CASES,

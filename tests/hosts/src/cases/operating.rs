@@ -102,6 +102,7 @@ fn of_the_journal(machine: &mut Machine) {
             ": approved ",
             ": declined ",
             ": limit ",
+            ": bypass ",
             ": exempt ",
             ": wrong-code ",
             ": unreachable ",
@@ -241,6 +242,17 @@ fn wait_for(lines: &str, text: &str) {
     });
 }
 
+/// A bypass code of lee.
+pub fn bypass_code() -> String {
+    let output = Command::new("logonbox")
+        .args(["bypass", "lee", "--reason", "lost phone"])
+        .output()
+        .expect("logonbox");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().next().expect("a code").to_owned()
+}
+
 /// Makes logins of each kind that the queries find, and a line that another user has caused. The
 /// sshd ends when dropped.
 fn logins(machine: &Machine) -> Sshd {
@@ -271,6 +283,14 @@ fn logins(machine: &Machine) -> Sshd {
     thread::sleep(BY_HAND);
     client.answer("123456");
     assert!(!client.end().success());
+    // A bypass code works over the limit. No push leaves.
+    let mut client = from(7, "lee");
+    client.see("Password:");
+    client.answer(PASSWORD);
+    client.see(PROMPT);
+    thread::sleep(BY_HAND);
+    client.answer(&bypass_code());
+    is_in(&mut client);
     // The line that sudo logs is not the module's.
     let forged = "pam_logonbox(sshd:auth): exempt user=\"lee\" account=\"lee\" reason=\"x; ignored by \
                   on_unavailable\" hint=\"cannot be counted\"";
@@ -343,6 +363,7 @@ fn queries(machine: &mut Machine, lines: &str) {
             "1 wrong-code",
             "1 approved",
             "1 limit",
+            "1 bypass",
             "1 exempt",
             "1 unreachable",
         ],
@@ -351,9 +372,24 @@ fn queries(machine: &mut Machine, lines: &str) {
         lines,
         "# Who got in without the phone",
         &[
+            ": bypass user=\"lee\" account=\"lee\" rhost=\"127.0.0.7\"",
             ": exempt user=\"lee\" rhost=\"127.0.0.4\"",
             ": unreachable user=\"lee\"",
         ],
+    );
+    ask(
+        lines,
+        "# Who used a bypass code",
+        &["reason=\"lost phone\""],
+    );
+    let ending = "[[policy.exempt]]\nusers = [\"lee\"]\nuntil = 9999-12-31\n";
+    configure(&format!(
+        "{ending}[[policy.exempt]]\nusers = [\"other\"]\n{ending}"
+    ));
+    ask(
+        lines,
+        "# Exemptions that do not end",
+        &["[[policy.exempt]]", "users = [\"other\"]"],
     );
     ask(lines, "# Whose password somebody", &[" 3  account=\"lee\""]);
     ask(
@@ -366,6 +402,7 @@ fn queries(machine: &mut Machine, lines: &str) {
         "pam_logonbox_last_day",
         &[
             "{service=\"sshd\",word=\"approved\"} 1",
+            "{service=\"sshd\",word=\"bypass\"} 1",
             "{service=\"sshd\",word=\"declined\"} 1",
             "{service=\"sshd\",word=\"exempt\"} 1",
             "{service=\"sshd\",word=\"limit\"} 1",
