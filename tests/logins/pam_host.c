@@ -438,6 +438,15 @@ static const struct {
 };
 
 /* Options with a function of their own. Returns 0 if there is no such option. */
+/* Without memory, the stack cannot grow, and the kernel ends the process. An unoptimized module needs
+ * more than the 132 KB that a stack begins with. */
+static void grow_stack(void)
+{
+    volatile char stack[1 << 20];
+    for (size_t i = 0; i < sizeof stack; i += 4096)
+        stack[i] = 0;
+}
+
 static int does(const char *name, char *value)
 {
     if (!value && !strcmp(name, "catch"))
@@ -460,7 +469,7 @@ static int does(const char *name, char *value)
     else if (!strcmp(name, "files"))
         limit(RLIMIT_NOFILE, (rlim_t)atol(value));
     else if (!strcmp(name, "memory"))
-        limit(RLIMIT_AS, (rlim_t)atol(value) << 20);
+        grow_stack(), limit(RLIMIT_AS, (rlim_t)atol(value) << 20);
     else if (!strcmp(name, "write"))
         limit(RLIMIT_FSIZE, (rlim_t)atol(value));
     else if (!strcmp(name, "threads"))
