@@ -176,9 +176,16 @@ fn path(system: &dyn System) -> PathBuf {
 }
 
 fn hint(system: &dyn System, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; a service with ProtectSystem=strict needs ReadWritePaths=-/run/pam_logonbox"
+        }
+        _ => "",
+    };
+    let path = path(system);
     format!(
-        "approvals are not remembered: {}: {error}",
-        path(system).display()
+        "approvals are not remembered: {}: {error}{advice}",
+        path.display()
     )
 }
 

@@ -50,7 +50,7 @@ fn unknown(
                     format!("accounts: there is no user {shown}"),
                     WHY,
                     format!(
-                        "Correct the name, or remove the line. `getent passwd {shown}` looks the name up."
+                        "Correct the name, or remove the line. `getent passwd '{shown}'` looks the name up."
                     ),
                 )
             }

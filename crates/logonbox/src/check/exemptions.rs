@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use login::clean::for_log;
-use login::config::{Config, Exempt, Policy, Setting};
+use login::config::{Config, Exempt, Mode, Policy, Setting};
 use login::policy::is_in_none;
 use login::system::System;
 
@@ -48,6 +48,7 @@ pub fn check(
         );
     }
     ends(path, config, settings, system, report);
+    remembers(path, config, settings, report);
     let ignores = |setting: &&Setting| {
         setting.key == "on_unavailable"
             && setting.value.contains("ignore")
@@ -61,10 +62,43 @@ pub fn check(
              attacker can cause",
             "Users of this host, and attackers on its network, can cause an outage. sshd and login then \
              ask for the password alone. sudo and su always refuse.",
-            "To log in during an outage, prefer an exemption for some users: [[policy.exempt]].",
+            "Prefer on_unavailable = \"deny\". During an outage, `logonbox bypass` lets a user in.",
         );
         report.add(Area::Configuration, finding.in_file(path, setting.line));
     }
+}
+
+/// Reports settings of remembered approvals that have no effect.
+fn remembers(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
+    const MORE_RIGHTS: [&str; 4] = ["sudo", "sudo-i", "su", "su-l"];
+    if config.policy.remember_minutes.is_zero() {
+        return;
+    }
+    let services = &config.policy.remember_services;
+    let never = services
+        .iter()
+        .find(|name| MORE_RIGHTS.contains(&name.as_str()));
+    let (key, what) = match (&config.mode, never) {
+        (Mode::Airlock(_), _) => (
+            "remember_minutes",
+            "policy.remember_minutes: Airlock's logins are never remembered".to_owned(),
+        ),
+        (Mode::Push(_), Some(name)) => (
+            "remember_services",
+            format!("policy.remember_services: {name} never remembers an approval"),
+        ),
+        (Mode::Push(_), None) => return,
+    };
+    let mut set = settings.iter().filter(|setting| setting.key == key);
+    let finding = Finding::new(
+        Severity::Warning,
+        "remember-no-effect",
+        what,
+        "These logins ring the phone each time.",
+        "Remove it. REMEMBERED APPROVALS in pam_logonbox.toml(5) explains why.",
+    );
+    let line = set.find_map(|setting| setting.line);
+    report.add(Area::Configuration, finding.in_file(path, line));
 }
 
 /// The lists `only_groups` that are set: for all services, and for single ones. Each with its key
@@ -216,7 +250,9 @@ impl Names<'_> {
             id,
             format!("{key}: there is no {kind} {name}"),
             why,
-            format!("Correct the name, or add the {kind}. `getent {database} {name}` looks it up."),
+            format!(
+                "Correct the name, or add the {kind}. `getent {database} '{name}'` looks it up."
+            ),
         );
         self.report
             .add(Area::Configuration, finding.in_file(self.path, line));

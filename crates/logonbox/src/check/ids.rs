@@ -33,6 +33,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("only-groups-witness", W, "The host cannot prove that root is in none of the groups in only_groups."),
             ("pins-invalid", E, "The module cannot use a file of pinned keys."),
             ("pins-missing", E, "The configuration requires pinned keys, but none are pinned."),
+            ("remember-no-effect", W, "A setting of remembered approvals has no effect."),
             ("service-unknown", W, "A section names a PAM service that has no file."),
             ("service-without-twin", W, "Only one of sudo and sudo-i, or of su and su-l, has a setting."),
             ("unknown-account-user", W, "The host does not know a user in [accounts]."),

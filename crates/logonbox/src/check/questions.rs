@@ -18,8 +18,10 @@ pub struct Situation {
     pub airlock: bool,
     /// It takes the password that an earlier line has asked for.
     pub password_from_stack: bool,
-    /// Some users are exempt.
+    /// Some users are exempt, or remembered.
     pub exempts: bool,
+    /// Approvals are remembered.
+    pub remembers: bool,
     /// It returns `PAM_IGNORE` while the tenant is away.
     pub goes_on_without: bool,
     /// sshd calls the stack only after a key.
@@ -744,6 +746,7 @@ mod tests {
         airlock: false,
         password_from_stack: false,
         exempts: false,
+        remembers: false,
         goes_on_without: false,
         after_key: false,
     };

@@ -29,7 +29,7 @@ pub fn of_user(
     let (shown, other) = (for_log(user), for_log(&other));
     let what = format!("{key}: this system calls {shown} {other}");
     Ok(Some(if uses_other {
-        let advice = format!("Write {other}, as `getent passwd {shown}` prints it.");
+        let advice = format!("Write {other}, as `getent passwd '{shown}'` prints it.");
         Finding::new(Severity::Warning, ID, what, why, advice)
     } else {
         let why = format!("The entry has an effect only for logins under the name {shown}.");
@@ -43,7 +43,7 @@ pub fn of_group(key: &str, group: &str, other: &str) -> Finding {
     let (shown, other) = (for_log(group), for_log(other));
     let what = format!("{key}: this system calls the group {shown} {other}");
     let why = "The short name may become that of another group, such as a local one.";
-    let advice = format!("Write {other}, as `getent group {shown}` prints it.");
+    let advice = format!("Write {other}, as `getent group '{shown}'` prints it.");
     Finding::new(Severity::Note, ID, what, why, advice)
 }
 

@@ -248,10 +248,14 @@ fn situation(service: &Service, context: &Context<'_>) -> Situation {
         Mode::Push(_) => (false, false),
         Mode::Airlock(_) => (true, config.airlock.password == Password::Stack),
     };
+    let remembers = !airlock
+        && !policy.remember_minutes.is_zero()
+        && policy.remember_services.contains(&service.name);
     Situation {
         airlock,
         password_from_stack,
-        exempts: !(policy.only_groups.is_empty() && policy.exempt.is_empty()),
+        exempts: remembers || !(policy.only_groups.is_empty() && policy.exempt.is_empty()),
+        remembers,
         goes_on_without: policy.on_unavailable == OnUnavailable::Ignore,
         after_key,
     }
@@ -303,6 +307,11 @@ fn in_words(group: &Group) -> Finding {
         |place| format!("the line with {OURS} ({place})"),
     );
     let matters = situation.exempts || situation.goes_on_without;
+    let exempt = if situation.remembers {
+        "exempt and remembered users"
+    } else {
+        "exempt users"
+    };
     let always = occurrence.conditions.is_empty();
     let some = |always_so, otherwise| if always { always_so } else { otherwise };
     let (severity, id, what, why, advice) = match occurrence.fault {
@@ -408,9 +417,9 @@ fn in_words(group: &Group) -> Finding {
         Fault::ExemptRefused => (
             if matters { some(Error, Warning) } else { Warning },
             "stack-exempt-refused",
-            format!("The control refuses exempt users: {line}"),
+            format!("The control refuses {exempt}: {line}"),
             format!(
-                "In {services}, exempt users{} are locked out{}.",
+                "In {services}, {exempt}{} are locked out{}.",
                 if situation.goes_on_without { ", and all users while the server is away," } else { "" },
                 if matters { "" } else { " as soon as the configuration exempts some" }
             ),
@@ -421,7 +430,7 @@ fn in_words(group: &Group) -> Finding {
             "stack-exempt-nothing-left",
             "If the module ignores a user, no line is left that accepts this user".to_owned(),
             format!(
-                "In {services}, exempt users are locked out{}: a stack in which every module is ignored refuses.",
+                "In {services}, {exempt} are locked out{}: a stack in which every module is ignored refuses.",
                 if matters { "" } else { " as soon as the configuration exempts some" }
             ),
             if situation.airlock {
@@ -433,9 +442,9 @@ fn in_words(group: &Group) -> Finding {
         Fault::ExemptWithoutFactor => (
             if matters { some(Error, Warning) } else { Warning },
             "stack-exempt-without-password",
-            "Exempt users get in without a password".to_owned(),
+            format!("Without a password, the stack accepts {exempt}"),
             format!(
-                "In {services}, exempt users{} need no factor at all{}.",
+                "In {services}, {exempt}{} need no factor at all{}.",
                 if situation.goes_on_without { ", and all users while the server is away," } else { "" },
                 if matters { "" } else { " as soon as the configuration exempts some" }
             ),

@@ -160,3 +160,19 @@ fn settings_that_are_easily_forgotten() {
         ]
     );
 }
+
+#[test]
+fn settings_of_remembered_approvals_without_an_effect_are_found() {
+    let setup = Setup::new();
+    let remembers = |services: &str| {
+        let policy = format!("[policy]\nremember_minutes = 10\nremember_services = [{services}]");
+        setup.configure("", &policy);
+        let found = found(&setup, &["remember-no-effect"]).into_iter();
+        found.map(|(_, _, what, _)| what).collect::<Vec<_>>()
+    };
+    assert_eq!(remembers("\"sshd\", \"cockpit\""), [""; 0]);
+    assert_eq!(
+        remembers("\"sshd\", \"sudo\""),
+        ["policy.remember_services: sudo never remembers an approval"]
+    );
+}

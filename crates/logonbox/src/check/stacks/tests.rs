@@ -447,3 +447,24 @@ fn shared_files() {
         assert!(finding.why.ends_with(many), "{finding:?}");
     }
 }
+
+/// The module returns `PAM_IGNORE` for remembered logins, so another line must ask for a factor.
+#[test]
+fn approvals_are_remembered_in_a_stack_without_another_factor() {
+    let alone = format!("auth {RIGHT} pam_logonbox.so\n");
+    let permit = format!("{alone}auth required pam_permit.so\n");
+    let stack = |text: &str, minutes: u32| {
+        let conf = format!("{PUSH}[policy]\nremember_minutes = {minutes}\n");
+        let ids = findings(&[("pam.d/sshd", text)], &conf, false).into_iter();
+        ids.filter(|finding| finding.severity == Severity::Error)
+            .map(|finding| (finding.id, finding.what.contains("remembered")))
+            .collect::<Vec<_>>()
+    };
+    let no_first = ("stack-no-first-factor", false);
+    assert_eq!(stack(&alone, 0), [no_first]);
+    let locked_out = ("stack-exempt-nothing-left", false);
+    assert_eq!(stack(&alone, 10), [no_first, locked_out]);
+    let no_factor = ("stack-exempt-without-password", true);
+    assert_eq!(stack(&permit, 10), [no_first, no_factor]);
+    assert_eq!(stack(GOOD, 10), []);
+}
