@@ -9,6 +9,7 @@ use login::policy::is_in_none;
 use login::system::System;
 
 use super::finding::{Area, Finding, Report, Severity};
+use super::services::PAIRS;
 use super::spelling;
 
 /// Reports what `[policy]` names and the host does not know.
@@ -70,14 +71,15 @@ pub fn check(
 
 /// Reports settings of remembered approvals that have no effect.
 fn remembers(path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
-    const MORE_RIGHTS: [&str; 4] = ["sudo", "sudo-i", "su", "su-l"];
     if config.policy.remember_minutes.is_zero() {
         return;
     }
     let services = &config.policy.remember_services;
-    let never = services
-        .iter()
-        .find(|name| MORE_RIGHTS.contains(&name.as_str()));
+    let never = services.iter().find(|name| {
+        PAIRS
+            .iter()
+            .any(|(one, other, _)| [one, other].contains(&&name.as_str()))
+    });
     let (key, what) = match (&config.mode, never) {
         (Mode::Airlock(_), _) => (
             "remember_minutes",

@@ -634,7 +634,8 @@ impl<'s> Questions<'s> {
         }
         let without = self.traces(IGNORED, Answers::Wrong);
         let gets_in = |trace: &Trace<'_>| trace.is_in() && trace.rang.is_some();
-        if !phone_is_alone && !after_key && without.iter().any(gets_in) {
+        let matters = !phone_is_alone || self.situation.remembers;
+        if matters && !after_key && without.iter().any(gets_in) {
             faults.push(self.found(Fault::ExemptWithoutFactor, None));
         }
         faults
