@@ -124,6 +124,20 @@ fn a_code_works_without_server_account_key_and_attempts() {
     }
 }
 
+/// The module cannot ask the server, because of a failure on this host.
+#[test]
+fn a_code_works_while_this_host_cannot_ask() {
+    for device in ["first", "ask"] {
+        let device = format!("device = {device:?}");
+        let setup = Setup::with(Options::default(), "approve", &device, "");
+        std::fs::remove_file(setup.path("ca.pem")).unwrap();
+        let code = code_for(&setup, USER);
+        assert_bypassed(&login(&setup, &code));
+        let refused = setup.login("login", &[]);
+        refused.assert_refused("PAM_AUTHINFO_UNAVAIL", "local-failure");
+    }
+}
+
 /// While the server is away, a prompt for the code helps those alone who have a bypass code.
 #[test]
 fn without_a_code_the_user_is_told_at_once_that_the_server_is_away() {

@@ -91,7 +91,7 @@ fn programs_with_more_rights_than_their_caller_and_own_addresses_never_remember(
 #[test]
 fn a_refusal_after_a_push_ends_it() {
     type Refused = fn(&Setup);
-    let refusals: [(&str, Refused); 3] = [
+    let refusals: [(&str, Refused); 4] = [
         ("declined", |setup| {
             let running = setup.start("sshd", &["rhost=192.0.2.8"]);
             assert!(setup.tenant.wait_for_waiting(1, TIMEOUT));
@@ -106,6 +106,14 @@ fn a_refusal_after_a_push_ends_it() {
         ("another service", |setup| {
             let login = login_with(setup, "sudo", USER, "000000", &[]);
             login.assert_refused("PAM_ABORT", "wrong-code");
+        }),
+        ("a configuration that remembers nothing", |setup| {
+            let path = setup.path("pam_logonbox.toml");
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text.replace("= 10", "= 0")).unwrap();
+            let login = login_with(setup, "sudo", USER, "000000", &[]);
+            login.assert_refused("PAM_ABORT", "wrong-code");
+            fs::write(&path, text).unwrap();
         }),
     ];
     for (name, refused) in refusals {

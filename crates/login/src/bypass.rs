@@ -133,16 +133,33 @@ impl Entry {
     }
 
     /// Why the code is not valid now.
-    fn trouble(&self, system: &dyn System) -> io::Result<Option<&'static str>> {
+    fn trouble(&self, system: &dyn System) -> io::Result<Option<Trouble>> {
         let now = system.now();
         let has_ended = self.boot == system.boot_id()? && system.uptime()? >= self.uptime;
         Ok(if now >= self.until || has_ended {
-            Some("the bypass code has ended")
+            Some(Trouble::HasEnded)
         } else if now < self.made {
-            Some("the clock is behind the time at which the bypass code was made")
+            Some(Trouble::ClockIsBehind)
         } else {
             None
         })
+    }
+}
+
+/// Why a code is not valid now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    HasEnded,
+    ClockIsBehind,
+}
+
+impl Trouble {
+    fn text(self) -> String {
+        let text = match self {
+            Self::HasEnded => "the bypass code has ended",
+            Self::ClockIsBehind => "the clock is behind the time at which the bypass code was made",
+        };
+        text.to_owned()
     }
 }
 
@@ -190,10 +207,11 @@ pub fn use_up(system: &dyn System, user: &str, code: &BypassCode) -> Result<Used
     if entry.user != user {
         return Err(unknown());
     }
-    let trouble = entry.trouble(system).map_err(failed)?;
-    if let Some(trouble) = trouble {
-        return Err(trouble.to_owned());
-    }
+    let is_valid = || match entry.trouble(system).map_err(failed)? {
+        Some(trouble) => Err(trouble.text()),
+        None => Ok(()),
+    };
+    is_valid()?;
     // Of several processes, one removes the file.
     match directory.remove(&name) {
         Ok(()) => {}
@@ -202,6 +220,8 @@ pub fn use_up(system: &dyn System, user: &str, code: &BypassCode) -> Result<Used
     }
     // After a power failure, the file must not come back.
     directory.sync().map_err(failed)?;
+    // The caller of su can have stopped this process in between.
+    is_valid()?;
     Ok(UsedUp {
         reason: entry.reason,
     })
@@ -210,7 +230,9 @@ pub fn use_up(system: &dyn System, user: &str, code: &BypassCode) -> Result<Used
 /// Whether `user` has a code that is valid now. If that is not known, no.
 #[must_use]
 pub fn has_code(system: &dyn System, user: &str) -> bool {
-    let entries = entries(system).unwrap_or_default();
+    let Ok((entries, _)) = entries(system) else {
+        return false;
+    };
     let mut entries = entries.iter().map(|(_, entry)| entry);
     entries.any(|entry| entry.user == user && matches!(entry.trouble(system), Ok(None)))
 }
@@ -243,69 +265,75 @@ pub fn make(
     Ok((code, entry))
 }
 
-/// The valid codes. Removes the others.
+/// The codes that have not ended. Removes the others. Also returns the error of a file that cannot be
+/// read.
 ///
 /// # Errors
 ///
-/// The system cannot read them.
-pub fn list(system: &dyn System) -> io::Result<Vec<Entry>> {
-    let mut valid = Vec::new();
-    for (name, entry) in entries(system)? {
-        if entry.trouble(system)?.is_none() {
-            valid.push(entry);
+/// The system cannot read or remove them.
+pub fn list(system: &dyn System) -> io::Result<(Vec<Entry>, Option<io::Error>)> {
+    let (all, unread) = entries(system)?;
+    let (mut valid, mut ended) = (Vec::new(), Vec::new());
+    for (name, entry) in all {
+        if entry.trouble(system)? == Some(Trouble::HasEnded) {
+            ended.push(name);
         } else {
-            remove(system, &name)?;
+            valid.push(entry);
         }
     }
+    remove(system, ended)?;
     valid.sort_by(|one, other| (&one.user, one.until).cmp(&(&other.user, other.until)));
-    Ok(valid)
+    Ok((valid, unread))
 }
 
-/// Removes all codes of `user`. Returns how many were removed.
+/// Removes all codes of `user`. Returns how many were removed, and the error of a file that cannot be
+/// read.
 ///
 /// # Errors
 ///
-/// The system cannot remove them.
-pub fn revoke(system: &dyn System, user: &str) -> io::Result<usize> {
-    let mut removed: usize = 0;
-    for (name, entry) in entries(system)? {
-        if entry.user == user {
-            remove(system, &name)?;
-            removed = removed.saturating_add(1);
-        }
-    }
-    Ok(removed)
+/// The system cannot read or remove them.
+pub fn revoke(system: &dyn System, user: &str) -> io::Result<(usize, Option<io::Error>)> {
+    let (all, unread) = entries(system)?;
+    let own = all.into_iter().filter(|(_, entry)| entry.user == user);
+    let removed = remove(system, own.map(|(name, _)| name).collect())?;
+    Ok((removed, unread))
 }
 
 fn directory(system: &dyn System) -> PathBuf {
     system.directories().lib.join(DIRECTORY)
 }
 
-fn remove(system: &dyn System, name: &str) -> io::Result<()> {
+fn remove(system: &dyn System, names: Vec<String>) -> io::Result<usize> {
     match PrivateDir::open(&directory(system))? {
-        Some(directory) => {
-            directory.remove(name)?;
-            directory.sync()
+        Some(directory) if !names.is_empty() => {
+            let removed = directory.remove_all(names)?;
+            directory.sync()?;
+            Ok(removed)
         }
-        None => Ok(()),
+        _ => Ok(0),
     }
 }
 
-/// All codes, with the names of their files.
-fn entries(system: &dyn System) -> io::Result<Vec<(String, Entry)>> {
+/// The codes with the names of their files, and the error of a file that cannot be read.
+type Entries = (Vec<(String, Entry)>, Option<io::Error>);
+
+fn entries(system: &dyn System) -> io::Result<Entries> {
     let Some(directory) = PrivateDir::open(&directory(system))? else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     };
-    let mut found = Vec::new();
+    let (mut found, mut unread) = (Vec::new(), None);
     for name in directory.names()? {
         // Others are not the files of codes.
-        if name.len() == 64
-            && let Some(entry) = read(&directory, &name)?
-        {
-            found.push((name, entry));
+        if name.len() != 64 {
+            continue;
+        }
+        match read(&directory, &name) {
+            Ok(Some(entry)) => found.push((name, entry)),
+            Ok(None) => {}
+            Err(error) => unread = Some(error),
         }
     }
-    Ok(found)
+    Ok((found, unread))
 }
 
 fn read(directory: &PrivateDir, name: &str) -> io::Result<Option<Entry>> {

@@ -185,6 +185,28 @@ impl PrivateDir {
         unlinkat(&self.0, name, UnlinkatFlags::RemoveDir)
     }
 
+    /// Removes these files, as far as it can. Returns how many were there. An error comes last.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn remove_all(&self, names: impl IntoIterator<Item = String>) -> io::Result<usize> {
+        let mut removed: usize = 0;
+        let mut failure = None;
+        for name in names {
+            match self.remove(&name) {
+                Ok(()) => removed = removed.saturating_add(1),
+                // Another process was faster.
+                Err(Errno::ENOENT) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            None => Ok(removed),
+            Some(error) => Err(error.into()),
+        }
+    }
+
     /// Removes a file. Of several processes, one succeeds.
     ///
     /// # Errors

@@ -121,7 +121,13 @@ fn authenticate_or_refuse(
         Exemption::Exempt(why) => return Ok(Outcome::Exempt(why)),
         Exemption::Asked(hint) => fields.add_hint(&hint),
     }
-    let remember = Remember::new(&config, &*system, &person, &service, &rhost);
+    // Airlock looks the user up when the password is there.
+    let known = matches!(config.mode, Mode::Push(_)).then(|| person.known(&*system));
+    let name = known.as_ref().and_then(|known| known.clone().ok());
+    let remember = name
+        .as_ref()
+        .filter(|_| person.becomes.is_none())
+        .and_then(|name| Remember::new(&config, &*system, name, &service, &rhost));
     if let Some(remember) = &remember {
         match remember.approved_ago(&*system) {
             Ok(Some(ago)) => {
@@ -147,7 +153,8 @@ fn authenticate_or_refuse(
     let result = match &config.mode {
         Mode::Push(tenant) => {
             let builder = push::client_builder(&config, tenant, credentials);
-            push::login(&config, tenant, builder, &person, debug, context)
+            let known = known.unwrap_or_else(|| person.known(&*system));
+            push::login(&config, tenant, builder, (&person, known), debug, context)
         }
         Mode::Airlock(url) => airlock::client_builder(&config, url, credentials)
             .map_err(Refusal::from)
@@ -157,10 +164,11 @@ fn authenticate_or_refuse(
     let outcome = match result {
         Ok(proof) => Outcome::Approved(proof),
         Err(mut refusal) => {
-            if refusal.request_sent
-                && let Err(hint) = policy::end_remembered(&config, &*system, &person)
+            // Also with `remember_minutes = 0`: another program may have another configuration.
+            if let Some(name) = name.filter(|_| refusal.request_sent)
+                && let Err(error) = policy::forget(&*system, &name)
             {
-                fields.add_hint(&hint);
+                fields.add_hint(&format!("approvals stay remembered: {error}"));
             }
             if !policy::fails_open(&config, &*system, &mut refusal) {
                 return Err(refusal);

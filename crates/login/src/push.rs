@@ -89,7 +89,8 @@ pub fn configured_key<'k>(
     }
 }
 
-/// Rings the person's phone and waits for its signature. With `debug`, the client's messages go to
+/// Rings the person's phone and waits for its signature. `known` is the person's name in the user
+/// database. With `debug`, the client's messages go to
 /// the log of that service.
 ///
 /// # Errors
@@ -99,14 +100,13 @@ pub fn login(
     config: &Arc<Config>,
     tenant: &TenantAddress,
     builder: ClientBuilder,
-    person: &Person,
+    (person, known): (&Person, Result<String, Refusal>),
     debug: Option<String>,
     context: Context<'_>,
 ) -> Result<Proof, Refusal> {
     let system = context.system.clone();
     let code = Code::new(&*system, config.conversation.code)
         .map_err(|error| Refusal::new(Reason::LocalFailure, format!("no randomness: {error}")))?;
-    let known = person.known(&*system);
     let name = known.as_deref().unwrap_or(person.user.shown());
     let texts = PhoneTexts::new(config, tenant, &context, person, name, &code);
     let mut login = Login {
@@ -254,12 +254,13 @@ impl Login<'_, '_> {
             .ok()
     }
 
-    /// Whether the prompt helps although the server is away: the user may have a bypass code.
+    /// Whether the prompt helps although there will be no push: the user may have a bypass code.
     fn may_bypass(&self, refusal: &Refusal) -> bool {
-        use Reason::{BadAnswer, TimedOut, Tls, Unreachable};
-        let is_away = matches!(refusal.reason, Unreachable | Tls | TimedOut | BadAnswer);
+        use Reason::{Configuration, Conversation, Interrupted, Panic};
+        let reason = refusal.reason;
+        let is_over = matches!(reason, Configuration | Conversation | Interrupted | Panic);
         let types = self.config.conversation.code == config::Code::Type;
-        let user = self.bypasses_of.as_ref().filter(|_| is_away && types);
+        let user = self.bypasses_of.as_ref().filter(|_| !is_over && types);
         user.is_some_and(|user| bypass::has_code(&*self.context.system, user))
     }
 
@@ -390,7 +391,9 @@ impl Login<'_, '_> {
     fn chosen_key(&mut self, task: Started) -> Result<(Started, Option<PublicKey>), Refusal> {
         let mut ticket = match task {
             Ok(ticket) if self.config.logonbox.device == Device::Ask => ticket,
-            Err(refusal) if !refusal.is_about_the_account() => return Err(refusal),
+            Err(refusal) if !refusal.is_about_the_account() && !self.may_bypass(&refusal) => {
+                return Err(refusal);
+            }
             task => return Ok((task, None)),
         };
         let offered = match self.next(&mut ticket) {

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use crate::cli;
 use crate::end::{End, Failure};
-use crate::setup::{absolute, configuration, machine, state_failure};
+use crate::setup::{absolute, configuration, known_or_removed, machine, state_failure};
 use crate::terminal::{DOUBTFUL, HEADING, shown};
 
 pub fn run(conf: &Path, args: &cli::Bypass, out: &mut dyn Write) -> Result<End, Failure> {
@@ -74,20 +74,21 @@ fn make(
 }
 
 fn revoke(machine: &ThisMachine, user: &str, out: &mut dyn Write) -> Result<End, Failure> {
-    // The codes of a user who was removed can be revoked, too.
-    let user = known(machine, user).unwrap_or_else(|_| user.to_owned());
-    let revoked = bypass::revoke(machine, &user).map_err(|error| failure(machine, &error))?;
-    let user = shown(&user);
+    let found = known_or_removed(machine, user)?;
+    let revoked = bypass::revoke(machine, &found.name);
+    let (revoked, unread) = revoked.map_err(|error| failure(machine, &error))?;
+    let user = shown(&found.name);
     match revoked {
-        0 => writeln!(out, "{user} has no bypass code.")?,
+        0 => writeln!(out, "{user} has no bypass code.{}", found.note())?,
         1 => writeln!(out, "1 bypass code of {user} is revoked.")?,
         number => writeln!(out, "{number} bypass codes of {user} are revoked.")?,
     }
-    Ok(End::Fine)
+    all_read(machine, unread)
 }
 
 fn list(machine: &ThisMachine, out: &mut dyn Write) -> Result<End, Failure> {
-    let entries = bypass::list(machine).map_err(|error| failure(machine, &error))?;
+    let listed = bypass::list(machine);
+    let (entries, unread) = listed.map_err(|error| failure(machine, &error))?;
     if entries.is_empty() {
         writeln!(out, "No bypass code is valid.")?;
     }
@@ -108,7 +109,15 @@ fn list(machine: &ThisMachine, out: &mut dyn Write) -> Result<End, Failure> {
             shown(&reason)
         )?;
     }
-    Ok(End::Fine)
+    all_read(machine, unread)
+}
+
+/// A file that cannot be read may hold a code, too.
+fn all_read(machine: &ThisMachine, unread: Option<io::Error>) -> Result<End, Failure> {
+    match unread {
+        None => Ok(End::Fine),
+        Some(error) => Err(failure(machine, &error)),
+    }
 }
 
 /// The user, as the user database spells the name.

@@ -4,6 +4,9 @@ use std::io;
 use std::path::{self, Path, PathBuf};
 
 use login::config::{Config, ConfigError};
+use login::host::User;
+use login::outcome::Reason;
+use login::policy::known_user;
 use login::push;
 use login::system::{Directories, ThisMachine};
 use logonbox_authenticator::blocking::Client;
@@ -70,6 +73,43 @@ pub fn state_failure(path: &Path, error: &io::Error) -> Failure {
         _ => "",
     };
     Failure::new(format!("{path}: {error}.{root}"))
+}
+
+/// A user whose state is removed.
+pub struct Removed {
+    /// The name, as the user database spells it.
+    pub name: String,
+    is_known: bool,
+}
+
+impl Removed {
+    /// What to say if there was nothing to remove.
+    pub fn note(&self) -> &'static str {
+        if self.is_known {
+            ""
+        } else {
+            " This host knows no such user. Check the spelling."
+        }
+    }
+}
+
+/// The state of a user who was removed from this host can be removed, too.
+pub fn known_or_removed(machine: &ThisMachine, user: &str) -> Result<Removed, Failure> {
+    match known_user(machine, &User::Named(user.to_owned())) {
+        Ok(name) => Ok(Removed {
+            name,
+            is_known: true,
+        }),
+        Err(refusal) if refusal.reason == Reason::UnknownUser => Ok(Removed {
+            name: user.to_owned(),
+            is_known: false,
+        }),
+        Err(refusal) => Err(Failure::new(format!(
+            "{}: {}.",
+            shown(user),
+            refusal.detail
+        ))),
+    }
 }
 
 /// A client with the module's settings.

@@ -171,7 +171,7 @@ impl Flow<'_> {
         let step = client.map_err(prompts::refusal)?;
         let step = step.begin().await.map_err(prompts::refusal)?;
         self.progress("session");
-        let attempt = match self.limit.count(self.system).await {
+        let mut attempt = match self.limit.count(self.system).await {
             Ok(attempt) => attempt,
             Err(refusal) => {
                 step.abandon().await;
@@ -180,6 +180,7 @@ impl Flow<'_> {
         };
         self.hint(&attempt.hint);
         self.line.stop_if_cancelled().await;
+        attempt.leaves(true);
         match step.check(account, password).await {
             Ok(next) => Ok((next, attempt)),
             Err(Rejected { error, again, .. }) => {
@@ -199,7 +200,10 @@ impl Flow<'_> {
         let counted = match self.choose(&list).await {
             Ok(index) if again => {
                 let counted = self.limit.count(self.system).await;
-                counted.map(|_| index).map_err(Refusal::after_sending)
+                counted
+                    .map(|mut attempt| attempt.leaves(true))
+                    .map(|()| index)
+                    .map_err(Refusal::after_sending)
             }
             index => index,
         };

@@ -160,18 +160,18 @@ fn a_code_ends_whatever_the_clock_says() {
 #[test]
 fn codes_are_listed_and_revoked() {
     let (_directory, mut system) = machine();
-    assert_eq!(list(&system).unwrap(), []);
-    assert_eq!(revoke(&system, "lee").unwrap(), 0);
+    assert_eq!(list(&system).unwrap().0, []);
+    assert_eq!(revoke(&system, "lee").unwrap().0, 0);
     let first = make_for(&system, "lee");
     let second = other_code(&mut system, "lee");
     let kims = other_code(&mut system, "kim");
     let users = |system: &ScriptedSystem| {
-        let entries = list(system).unwrap();
+        let (entries, _) = list(system).unwrap();
         let users = entries.into_iter().map(|entry| entry.user);
         users.collect::<Vec<_>>()
     };
     assert_eq!(users(&system), ["kim", "lee", "lee"]);
-    assert_eq!(revoke(&system, "lee").unwrap(), 2);
+    assert_eq!(revoke(&system, "lee").unwrap().0, 2);
     for code in [first, second] {
         assert_eq!(try_code(&system, "lee", &code), refused(UNKNOWN));
     }
@@ -188,7 +188,7 @@ fn the_files_tell_no_code_and_belong_to_the_owner_alone() {
     let reason = "lost\nphone\u{202e} \"x\"";
     let (code, entry) = make(&system, "lee", HOUR, reason).unwrap();
     assert_eq!(entry.reason, "lost?phone? 'x'");
-    assert_eq!(list(&system).unwrap(), [entry]);
+    assert_eq!(list(&system).unwrap().0, [entry]);
     let lib = &system.lib_directory;
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
     assert_eq!((mode(lib), mode(&lib.join(DIRECTORY))), (0o700, 0o700));
@@ -260,4 +260,36 @@ fn of_many_logins_at_once_one_succeeds() {
         });
         assert_eq!(succeeded, 1);
     }
+}
+
+/// One file that cannot be read keeps no other code valid.
+#[test]
+fn an_unreadable_file_is_reported_after_the_others() {
+    let (_directory, mut system) = machine();
+    make_for(&system, "kim");
+    allow(&the_file(&system), 0o644);
+    let code = other_code(&mut system, "lee");
+    let (listed, unread) = list(&system).unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(
+        unread
+            .unwrap()
+            .to_string()
+            .contains("is not a file of root alone")
+    );
+    assert!(has_code(&system, "lee"));
+    let (revoked, unread) = revoke(&system, "lee").unwrap();
+    assert_eq!((revoked, unread.is_some()), (1, true));
+    assert_eq!(try_code(&system, "lee", &code), refused(UNKNOWN));
+}
+
+/// A code that was made in the future counts again when the clock is right.
+#[test]
+fn a_clock_that_is_behind_removes_no_code() {
+    let (_directory, mut system) = machine();
+    let code = make_for(&system, "lee");
+    system.now -= HOUR;
+    assert_eq!(list(&system).unwrap().0.len(), 1);
+    system.now += HOUR;
+    assert_eq!(try_code(&system, "lee", &code), Ok("lost phone".to_owned()));
 }

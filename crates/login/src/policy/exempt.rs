@@ -275,6 +275,31 @@ mod tests {
         assert_eq!(other, exempt("in none of only_groups"));
     }
 
+    /// A directory that leaves domains out gives a local user and `OTHER\lee` the same name.
+    #[test]
+    fn the_groups_of_a_user_of_another_domain_are_not_known() {
+        let hint = "the user lee may be another one than OTHER\\lee";
+        for (key, policy) in [
+            ("groups", "[[policy.exempt]]\ngroups = [\"ops\"]"),
+            ("only_groups", "only_groups = [\"other\"]"),
+        ] {
+            let text = format!("[logonbox]\ntenant = \"acme\"\n[policy]\n{policy}");
+            let config = Config::parse(Path::new("test"), &text, "").unwrap();
+            let system = ScriptedSystem {
+                aliases: &[("OTHER\\lee", "lee"), ("LEE", "lee")],
+                ..system()
+            };
+            let of = |user: &str| {
+                let user = User::Named(user.to_owned());
+                exemption(&config.policy, &system, &user, "sshd", "")
+            };
+            for user in ["lee", "LEE"] {
+                assert!(matches!(of(user), Exemption::Exempt(_)), "{policy}");
+            }
+            assert_eq!(of("OTHER\\lee"), asked(&format!("{key}: {hint}")));
+        }
+    }
+
     #[test]
     fn impossible_names_are_not_looked_up_and_not_exempt() {
         let endless = "x".repeat(257);

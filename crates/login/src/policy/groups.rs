@@ -6,6 +6,7 @@
 use std::env;
 
 use super::{enough_memory, has_spare_files};
+use crate::config::without_domain;
 use crate::system::{Group, System, UserGroups};
 
 /// Whether it is certain that `user` is in `group`, as getgrnam(3) finds it.
@@ -113,8 +114,18 @@ fn look_up(system: &dyn System, group: &str) -> Result<Option<Group>, String> {
 }
 
 fn groups_of(system: &dyn System, user: &str) -> Result<Option<UserGroups>, String> {
-    let found = system.groups_of(user);
-    found.map_err(|error| format!("the groups of the user cannot be looked up: {error}"))
+    let failed = |error| format!("the groups of the user cannot be looked up: {error}");
+    let found = system.groups_of(user).map_err(failed)?;
+    if let Some(of_user) = &found {
+        // A directory that leaves domains out gives users of two domains the same name.
+        let name = &of_user.name;
+        let loses_domain = without_domain(name) == name && without_domain(user) != user;
+        let id_of = |name| system.id_of(name).map_err(failed);
+        if name != user && (loses_domain || id_of(name)? != id_of(user)?) {
+            return Err(format!("the user {name} may be another one than {user}"));
+        }
+    }
+    Ok(found)
 }
 
 fn missing(group: &str) -> String {

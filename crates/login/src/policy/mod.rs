@@ -12,7 +12,7 @@ pub use fails_open::fails_open;
 pub use groups::is_in_none;
 pub use limit::{Attempt, Attempts, Limit, attempt_of};
 pub use person::{Person, known_user, person};
-pub use remember::{Remember, end_remembered, forget};
+pub use remember::{Remember, forget};
 
 use std::fs::File;
 

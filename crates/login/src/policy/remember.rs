@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Person;
 use crate::config::{Config, Mode};
 use crate::directory::{PrivateDir, hashed_name};
 use crate::system::System;
@@ -29,13 +28,13 @@ pub struct Remember {
 }
 
 impl Remember {
-    /// For a login of `person` to `service` from `rhost`. `None` if approvals of this login are not
-    /// remembered.
+    /// For a login of `user` to `service` from `rhost`. The name must be the one in the user database.
+    /// `None` if approvals of this login are not remembered.
     #[must_use]
     pub fn new(
         config: &Config,
         system: &dyn System,
-        person: &Person,
+        user: &str,
         service: &str,
         rhost: &str,
     ) -> Option<Self> {
@@ -54,11 +53,10 @@ impl Remember {
         if system.owns(address) {
             return None;
         }
-        let user = person.known(system).ok()?;
-        let account = config.account(&user, &system.hostname());
+        let account = config.account(user, &system.hostname());
         let login = hashed_name(&[
             "login",
-            &user,
+            user,
             &account,
             service,
             &address.to_string(),
@@ -70,7 +68,7 @@ impl Remember {
         Some(Self {
             time: policy.remember_minutes,
             account,
-            user: hashed_user(&user),
+            user: hashed_user(user),
             login,
         })
     }
@@ -121,23 +119,6 @@ impl Remember {
     }
 }
 
-/// Ends all remembered approvals of `person` after a login that was refused.
-///
-/// # Errors
-///
-/// They cannot be read or removed. The text is a hint for the administrator.
-pub fn end_remembered(config: &Config, system: &dyn System, person: &Person) -> Result<(), String> {
-    if config.policy.remember_minutes.is_zero() {
-        return Ok(());
-    }
-    // An unknown user has none.
-    let Ok(user) = person.known(system) else {
-        return Ok(());
-    };
-    let forgotten = forget(system, &user);
-    forgotten.map(drop).map_err(|error| hint(system, &error))
-}
-
 /// Forgets all approvals of `user`, whose name must be the one in the user database. Returns how many
 /// there were.
 ///
@@ -149,14 +130,9 @@ pub fn forget(system: &dyn System, user: &str) -> io::Result<usize> {
         return Ok(0);
     };
     let user = hashed_user(user);
-    let mut forgotten: usize = 0;
-    for approval in approvals(&directory)? {
-        if approval.user == user {
-            directory.remove(&approval.file)?;
-            forgotten = forgotten.saturating_add(1);
-        }
-    }
-    Ok(forgotten)
+    let approvals = approvals(&directory)?.into_iter();
+    let own = approvals.filter(|approval| approval.user == user);
+    directory.remove_all(own.map(|approval| approval.file))
 }
 
 /// An approval that was written.

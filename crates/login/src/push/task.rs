@@ -123,7 +123,7 @@ impl Task {
         }
         let is_shown = counted.is_some();
         let begun = Instant::now();
-        let attempt = match counted {
+        let mut attempt = match counted {
             Some(attempt) => attempt,
             None => self.limit.count(&*self.system).await?,
         };
@@ -131,6 +131,7 @@ impl Task {
             attempt.take_back();
             return Err(End::NotSent);
         }
+        attempt.leaves(true);
         self.fields.chosen(&key);
         let ringing = self.fields.line("ringing");
         self.log.write(Severity::Info, &ringing, PATIENCE);
@@ -160,7 +161,8 @@ impl Task {
         match result {
             Ok(approval) => Ok((approval, attempt)),
             Err(error) => {
-                // A code that was shown has used its attempt.
+                attempt.leaves(error.request_sent());
+                // A code that was shown has used its attempt of the last ten minutes.
                 if !error.request_sent() && !is_shown {
                     attempt.take_back();
                 }

@@ -158,7 +158,9 @@ impl Script {
             log: Arc::new(NoLog),
             fields: &mut fields,
         };
-        let refusal = login(&config, tenant, builder, &person, None, context).unwrap_err();
+        let known = person.known(&*context.system);
+        let person = (&person, known);
+        let refusal = login(&config, tenant, builder, person, None, context).unwrap_err();
         Ended {
             refusal,
             shown: host.shown,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::{NotCounted, remove_all};
+use super::NotCounted;
 use crate::directory::PrivateDir;
 use crate::outcome::{Reason, Refusal};
 
@@ -139,7 +139,7 @@ impl Counted {
 /// Removes the attempts of an account.
 fn clear(accounts: &PrivateDir, account: &str) -> io::Result<()> {
     let directory = accounts.create_in(account)?;
-    remove_all(&directory, numbers(&directory)?)?;
+    directory.remove_all(numbers(&directory)?)?;
     // Fails if another attempt has begun. Its number is the account's first.
     let _ = accounts.remove_directory(account);
     Ok(())

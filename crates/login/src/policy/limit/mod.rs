@@ -19,7 +19,6 @@ use sha2::{Digest, Sha256};
 use self::in_a_row::InARow;
 use self::recent::Recent;
 use crate::config::{Config, Mode, Policy};
-use crate::directory::PrivateDir;
 use crate::outcome::{Reason, Refusal};
 use crate::system::{Directories, System};
 
@@ -35,7 +34,9 @@ pub struct Limit {
 #[must_use]
 pub struct Attempt {
     recent: Option<recent::Counted>,
+    /// Taken back when the attempt is dropped, unless the request has left.
     in_a_row: Option<in_a_row::Counted>,
+    has_left: bool,
     /// A message for the administrator, or empty.
     pub hint: String,
 }
@@ -116,6 +117,7 @@ impl Limit {
         let mut attempt = Attempt {
             recent: goes_on(recent, directories.run, &mut failures)?,
             in_a_row: None,
+            has_left: false,
             hint: String::new(),
         };
         // Second: a process that is killed in between has not used up an attempt in a row.
@@ -172,38 +174,37 @@ impl Limit {
 }
 
 impl Attempt {
+    /// The request is about to leave, or has not left after all. `failed_attempts_in_a_row` counts
+    /// requests that have left: no time clears that count.
+    pub fn leaves(&mut self, has_left: bool) {
+        self.has_left = has_left;
+    }
+
     /// The login succeeded: resets the counts of the account.
-    pub fn succeeded(self) {
-        if let Some(recent) = self.recent {
+    pub fn succeeded(mut self) {
+        if let Some(recent) = self.recent.take() {
             recent.succeeded();
         }
-        if let Some(in_a_row) = self.in_a_row {
+        if let Some(in_a_row) = self.in_a_row.take() {
             in_a_row.succeeded();
         }
     }
 
     /// The attempt was not made: removes it from the counts.
-    pub fn take_back(self) {
-        if let Some(recent) = self.recent {
+    pub fn take_back(mut self) {
+        if let Some(recent) = self.recent.take() {
             recent.take_back();
         }
-        if let Some(in_a_row) = self.in_a_row {
-            in_a_row.take_back();
-        }
+        self.has_left = false;
     }
 }
 
-/// Removes these files. If one cannot be removed, returns the error after the others.
-fn remove_all(directory: &PrivateDir, names: impl IntoIterator<Item = String>) -> io::Result<()> {
-    let mut result = Ok(());
-    for name in names {
-        match directory.remove(&name) {
-            // Another login was faster.
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(error) => result = Err(error.into()),
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(in_a_row) = self.in_a_row.take().filter(|_| !self.has_left) {
+            in_a_row.take_back();
         }
     }
-    result
 }
 
 /// Lets the login go on if the count in `directory` cannot be kept, unless the caller can cause that.

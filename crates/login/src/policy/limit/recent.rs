@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{NotCounted, remove_all};
+use super::NotCounted;
 use crate::directory::PrivateDir;
 use crate::outcome::{Reason, Refusal};
 use crate::system::System;
@@ -194,7 +194,8 @@ fn age(time: Duration, now: Duration) -> Option<Duration> {
 fn clear(directory: &PrivateDir, account: &str) -> io::Result<()> {
     let entries = entries(directory)?.into_iter();
     let own = entries.filter(|(_, of, _)| of == account);
-    remove_all(directory, own.map(|(name, _, _)| name))
+    directory.remove_all(own.map(|(name, _, _)| name))?;
+    Ok(())
 }
 
 /// All attempts: file name, account, and time since boot.

@@ -65,7 +65,14 @@ impl Machine {
         }));
     }
 
+    /// Counts an attempt whose request then leaves.
     fn count(&self, limit: &Limit) -> Result<Attempt, Refusal> {
+        let mut attempt = self.count_before(limit)?;
+        attempt.leaves(true);
+        Ok(attempt)
+    }
+
+    fn count_before(&self, limit: &Limit) -> Result<Attempt, Refusal> {
         // On another thread, because another login may run while this one is stopped.
         thread::scope(|scope| {
             let counting = scope.spawn(|| {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::host::User;
+use crate::policy::known_user;
 use crate::scripted::ScriptedSystem;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -23,13 +24,6 @@ fn machine() -> (TempDir, ScriptedSystem) {
         ..ScriptedSystem::default()
     };
     (directory, system)
-}
-
-fn person(user: &str) -> Person {
-    Person {
-        user: User::Named(user.to_owned()),
-        becomes: None,
-    }
 }
 
 /// A login, as the text of the configuration and what the host tells.
@@ -50,8 +44,9 @@ const LOGIN: Login<'_> = Login {
 
 fn remember(system: &ScriptedSystem, login: Login<'_>) -> Option<Remember> {
     let config = Config::parse(Path::new("test"), login.file, login.service).unwrap();
-    let person = person(login.user);
-    Remember::new(&config, system, &person, login.service, login.rhost)
+    let user = User::Named(login.user.to_owned());
+    let user = known_user(system, &user).ok()?;
+    Remember::new(&config, system, &user, login.service, login.rhost)
 }
 
 /// The minutes since the login was approved.
@@ -245,9 +240,8 @@ fn some_logins_are_never_remembered() {
 }
 
 #[test]
-fn a_refusal_and_the_administrator_end_all_approvals_of_the_user() {
+fn all_approvals_of_a_user_are_forgotten() {
     let (_directory, system) = machine();
-    let config = Config::parse(Path::new("test"), FILE, "sshd").unwrap();
     let kim = Login {
         user: "kim",
         ..LOGIN
@@ -258,17 +252,11 @@ fn a_refusal_and_the_administrator_end_all_approvals_of_the_user() {
     };
     let all = [LOGIN, elsewhere, kim];
     assert_eq!(forget(&system, "lee").unwrap(), 0);
-    let end: [fn(&Config, &ScriptedSystem); 2] = [
-        |config, system| end_remembered(config, system, &person("LEE")).unwrap(),
-        |_, system| assert_eq!(forget(system, "lee").unwrap(), 2),
-    ];
-    for end in end {
-        for login in all {
-            approve(&system, login);
-        }
-        end(&config, &system);
-        assert_eq!(all.map(|login| ago(&system, login)), [None, None, Some(0)]);
+    for login in all {
+        approve(&system, login);
     }
+    assert_eq!(forget(&system, "lee").unwrap(), 2);
+    assert_eq!(all.map(|login| ago(&system, login)), [None, None, Some(0)]);
 }
 
 /// A directory that another user could write proves no approval.

@@ -45,6 +45,23 @@ impl Machine {
     }
 }
 
+/// `code = "show"` counts before the user is told. No time clears this count, so a login whose push
+/// does not leave must not use it up.
+#[test]
+fn a_request_that_does_not_leave_is_not_counted() {
+    let machine = Machine::new();
+    let limit = Limit::new(&policy("failed_attempts_in_a_row = 2"), "acme", "lee");
+    for _ in 0..3 {
+        drop(machine.count_before(&limit).unwrap());
+        let mut attempt = machine.count(&limit).unwrap();
+        attempt.leaves(false);
+    }
+    let counted = machine.counted(&limit);
+    assert_eq!((counted.in_a_row, counted.recent), (0, 6));
+    drop(machine.count(&most(2)).unwrap());
+    assert_eq!(machine.counted(&limit).in_a_row, 1);
+}
+
 #[test]
 fn only_success_and_an_administrator_reset_the_count() {
     let machine = Machine::new();
@@ -293,7 +310,7 @@ fn if_it_cannot_be_kept_the_login_goes_on_and_ten_minutes_count() {
     fs::write(machine.directory(), "").unwrap();
     let keys = "failed_attempts_per_10_minutes = 2\nfailed_attempts_in_a_row = 1";
     let limit = Limit::new(&policy(keys), "acme", "lee");
-    let hint = machine.count(&limit).unwrap().hint;
+    let hint = machine.count(&limit).unwrap().hint.clone();
     assert_eq!(hint.matches("Not a directory").count(), 2, "{hint}");
     let directories = machine.system.directories();
     assert!(limit.counted(directories, Duration::ZERO).is_err());
