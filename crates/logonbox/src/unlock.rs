@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use login::config::{Config, Mode};
+use login::config::{Config, Mode, Setting};
 use login::policy::Limit;
 use login::system::{Directories, System};
 
@@ -48,19 +48,25 @@ pub fn run(conf: &Path, args: &cli::Unlock, out: &mut dyn Write) -> Result<End, 
 }
 
 /// The servers that this host asks, each with a configuration. A service can have another server.
-pub fn servers(conf: &Path) -> Result<BTreeMap<String, Config>, Failure> {
-    let wrong = |error| unreadable(conf, &error);
-    let (config, settings) = Config::load_with_settings(conf, None).map_err(wrong)?;
-    let mut configs = vec![config];
-    for service in service_sections::names(&settings) {
-        configs.push(Config::load(conf, &service).map_err(wrong)?);
-    }
+fn servers(conf: &Path) -> Result<BTreeMap<String, Config>, Failure> {
+    let (configs, _) = configs(conf)?;
     let server = |config: &Config| match &config.mode {
         Mode::Push(tenant) => tenant.to_string(),
         Mode::Airlock(url) => url.to_string(),
     };
     let servers = configs.into_iter().map(|config| (server(&config), config));
     Ok(servers.collect())
+}
+
+/// The configuration of the whole host and those of the services, and all settings.
+pub fn configs(conf: &Path) -> Result<(Vec<Config>, Vec<Setting>), Failure> {
+    let wrong = |error| unreadable(conf, &error);
+    let (config, settings) = Config::load_with_settings(conf, None).map_err(wrong)?;
+    let mut configs = vec![config];
+    for service in service_sections::names(&settings) {
+        configs.push(Config::load(conf, &service).map_err(wrong)?);
+    }
+    Ok((configs, settings))
 }
 
 /// Returns whether there was an attempt.

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use login::outcome::Reason;
 use login::system::System;
 
 use self::names::Names;
@@ -25,6 +26,46 @@ const LOGS: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
 /// Cleaned text has at most this many characters.
 const PIECE: usize = 200;
 
+/// The settings of sshd that are shown. Others can have secrets, such as `SetEnv`.
+const OF_SSHD: [&str; 26] = [
+    "authenticationmethods",
+    "challengeresponseauthentication",
+    "clientaliveinterval",
+    "exposeauthinfo",
+    "gssapiauthentication",
+    "gssapikeyexchange",
+    "hostbasedauthentication",
+    "kbdinteractiveauthentication",
+    "kerberosauthentication",
+    "logingracetime",
+    "loglevel",
+    "maxauthtries",
+    "maxsessions",
+    "maxstartups",
+    "pamservicename",
+    "passwordauthentication",
+    "permitemptypasswords",
+    "permitrootlogin",
+    "persourcemaxstartups",
+    "persourcepenalties",
+    "port",
+    "pubkeyauthentication",
+    "strictmodes",
+    "syslogfacility",
+    "usedns",
+    "usepam",
+];
+
+/// The words of log lines that are no reason of a refusal.
+const OTHER_WORDS: [&str; 6] = [
+    "ringing",
+    "approved",
+    "bypass",
+    "remembered",
+    "exempt",
+    "debug",
+];
+
 const LOOK_IT_OVER: &str = "Look this report over before you send it.";
 
 pub fn run(conf: &Path, args: &cli::Report, out: &mut dyn Write) -> Result<End, Failure> {
@@ -36,17 +77,17 @@ pub fn run(conf: &Path, args: &cli::Report, out: &mut dyn Write) -> Result<End, 
             "Configuration",
             output(|out| config::run(conf, &CONFIG, out)),
         ),
-        ("sshd -T", ask(&SSHD, &["-T"])),
+        ("sshd -T", ask(&SSHD, &["-T"]).map(|text| of_sshd(&text))),
         ("Log", log.clone()),
     ];
     let mut names = None;
     if args.anonymous {
-        let servers = absolute(conf).and_then(|conf| unlock::servers(&conf));
-        let servers = servers.map(|servers| servers.into_values().collect());
-        let unread = servers.is_err();
-        let servers: Vec<_> = servers.unwrap_or_default();
+        let configs = absolute(conf).and_then(|conf| unlock::configs(&conf));
+        let unread = configs.is_err();
+        let (configs, settings) = configs.unwrap_or_default();
         names = Some(Names::collect(
-            &servers,
+            &configs,
+            &settings,
             &THIS_MACHINE.hostname(),
             &std::fs::read_to_string("/etc/passwd").unwrap_or_default(),
             &log.unwrap_or_default(),
@@ -126,6 +167,20 @@ fn ask(paths: &[&str], arguments: &[&str]) -> Result<String, String> {
     }
     let why = said.err.lines().next().unwrap_or("it fails");
     Err(format!("{}: {why}", program.display()))
+}
+
+/// The lines of `sshd -T` that are shown.
+fn of_sshd(text: &str) -> String {
+    let mut shown =
+        "Only the settings that matter to logins. The others are left out.\n".to_owned();
+    for line in text.lines() {
+        let key = line.split(' ').next().unwrap_or_default();
+        if OF_SSHD.contains(&key.to_ascii_lowercase().as_str()) {
+            shown.push_str(line);
+            shown.push('\n');
+        }
+    }
+    shown
 }
 
 fn versions() -> String {
@@ -217,27 +272,30 @@ fn log() -> Result<String, String> {
 }
 
 fn journal() -> Result<String, String> {
-    let paths = ["/usr/bin/journalctl", "/bin/journalctl"];
-    let words = ask(&paths, &["--quiet", "--field=PAM_LOGONBOX_WORD"])?;
-    let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-    let words = words.lines().filter(is_word);
-    let words: Vec<String> = words
-        .map(|word| format!("PAM_LOGONBOX_WORD={word}"))
-        .collect();
-    if words.is_empty() {
-        return Ok(String::new());
-    }
-    // Other users can write these fields, too.
+    let arguments = of_journal();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    ask(&["/usr/bin/journalctl", "/bin/journalctl"], &arguments)
+}
+
+/// The arguments of journalctl for the module's lines. Every user can write lines with the same
+/// fields, but not as root.
+fn of_journal() -> Vec<String> {
     let lines = format!("--lines={LINES}");
-    let mut arguments = vec![
+    let options = [
         "--quiet",
         "--no-pager",
         "--output=short-iso",
         &lines,
         "_UID=0",
     ];
-    arguments.extend(words.iter().map(String::as_str));
-    ask(&paths, &arguments)
+    let words = Reason::ALL.iter().map(|reason| reason.as_str());
+    let words = words.chain(OTHER_WORDS);
+    let words = words.map(|word| format!("PAM_LOGONBOX_WORD={word}"));
+    options
+        .map(str::to_owned)
+        .into_iter()
+        .chain(words)
+        .collect()
 }
 
 fn tail(path: &Path) -> std::io::Result<String> {
@@ -257,4 +315,43 @@ fn clean(line: &str) -> String {
         .chunks(PIECE)
         .map(|piece| shown(&piece.iter().collect::<String>()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_sshd_that_can_have_secrets_are_left_out() {
+        let text = "port 22\nusepam yes\nSetEnv API_TOKEN=hidden\nsetenv API_TOKEN=hidden\n\
+                    banner /etc/hidden\nauthenticationmethods publickey,keyboard-interactive:pam\n\
+                    KbdInteractiveAuthentication yes\n";
+        assert_eq!(
+            of_sshd(text),
+            "Only the settings that matter to logins. The others are left out.\n\
+             port 22\nusepam yes\nauthenticationmethods publickey,keyboard-interactive:pam\n\
+             KbdInteractiveAuthentication yes\n"
+        );
+    }
+
+    #[test]
+    fn the_journal_is_asked_for_the_words_of_the_module_and_lines_of_root() {
+        let arguments = of_journal();
+        for argument in [
+            "_UID=0",
+            "PAM_LOGONBOX_WORD=approved",
+            "PAM_LOGONBOX_WORD=ringing",
+            "PAM_LOGONBOX_WORD=declined",
+            "PAM_LOGONBOX_WORD=panic",
+        ] {
+            assert!(
+                arguments.iter().any(|one| one == argument),
+                "{argument}: {arguments:?}"
+            );
+        }
+        let words = arguments
+            .iter()
+            .filter(|one| one.starts_with("PAM_LOGONBOX_WORD="));
+        assert_eq!(words.count(), Reason::ALL.len() + OTHER_WORDS.len());
+    }
 }

@@ -45,6 +45,8 @@ fn sshd(machine: &mut Machine) {
     ] {
         assert!(said.contains(text), "{text}: {said}");
     }
+    // It matters to no login.
+    assert!(!said.contains("\nciphers "), "{said}");
     for secret in [PASSWORD, &code] {
         assert!(!said.contains(secret), "{secret}: {said}");
     }
