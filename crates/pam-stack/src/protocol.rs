@@ -10,7 +10,7 @@ use crate::{Answer, Call, Code, Facility, Question, Rule};
 pub const MAX_LINE: usize = 1 << 20;
 
 type WireRule = (Option<String>, Option<Vec<String>>, Option<usize>, i32);
-type WireQuestion = (String, String, bool, i32, Vec<WireRule>, i32);
+type WireQuestion = (String, String, u8, i32, Vec<WireRule>, i32);
 type WireCall = (String, Vec<String>, i32);
 type WireAnswer = (
     i32,
@@ -34,7 +34,11 @@ pub fn write_question(question: &Question) -> Result<Vec<u8>, String> {
     let wire: WireQuestion = (
         question.service,
         question.user,
-        question.facility == Facility::Account,
+        match question.facility {
+            Facility::Auth => 0,
+            Facility::Account => 1,
+            Facility::Session => 2,
+        },
         question.flags,
         rules
             .map(|rule| (rule.module, rule.arguments, rule.nth, rule.code.0))
@@ -46,7 +50,7 @@ pub fn write_question(question: &Question) -> Result<Vec<u8>, String> {
 
 /// Reads the line with a question.
 pub fn read_question(line: &[u8]) -> Result<Question, String> {
-    let (service, user, account, flags, rules, otherwise): WireQuestion =
+    let (service, user, facility, flags, rules, otherwise): WireQuestion =
         serde_json::from_slice(line).map_err(|why| format!("not understood: {why}"))?;
     let rule = |(module, arguments, nth, code)| Rule {
         module,
@@ -57,10 +61,11 @@ pub fn read_question(line: &[u8]) -> Result<Question, String> {
     Ok(Question {
         service,
         user,
-        facility: if account {
-            Facility::Account
-        } else {
-            Facility::Auth
+        facility: match facility {
+            0 => Facility::Auth,
+            1 => Facility::Account,
+            2 => Facility::Session,
+            other => return Err(format!("no facility has the number {other}")),
         },
         flags,
         rules: rules.into_iter().map(rule).collect(),

@@ -9,6 +9,8 @@ pub enum Facility {
     Auth,
     /// The `account` lines, through `pam_acct_mgmt`.
     Account,
+    /// The `session` lines, through `pam_open_session`.
+    Session,
 }
 
 /// What happens if a program calls PAM, and the modules return these codes?
@@ -19,7 +21,7 @@ pub struct Question {
     pub service: String,
     /// The user that the program gives to `pam_start`. libpam does not look this user up.
     pub user: String,
-    /// The `auth` or the `account` lines.
+    /// The lines that are asked.
     pub facility: Facility,
     /// The flags that the program gives, for example `PAM_SILENT`. libpam passes them to modules.
     pub flags: i32,

@@ -8,12 +8,54 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 
+use super::files::Root;
+use super::finding::{Area, Finding, Report, Severity};
+use super::services::Services;
+
 /// A directory in which another user could replace a file of root's.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OpenDirectory {
     pub directory: PathBuf,
     /// The reason. It follows the name of the directory.
     pub why: String,
+}
+
+/// Checks the files of the services with our module, the module itself, and all directories above.
+pub fn of_services(root: &Root, services: &Services, report: &mut Report) {
+    let mut modules: BTreeSet<&Path> = BTreeSet::new();
+    let mut files = BTreeSet::from([Path::new("/etc/pam.d/other")]);
+    for service in services.with_phone() {
+        modules.extend(service.our_files().map(Path::new));
+        files.extend(service.lines.files.iter().map(AsRef::as_ref));
+    }
+    if modules.is_empty() {
+        return;
+    }
+    let mut add = |id, what, advice: String, file: &Path| {
+        let why = "A user who can write to it decides who gets in, and can become root.";
+        let finding = Finding::new(Severity::Error, id, what, why, advice);
+        report.add(Area::Host, finding.in_file(file, None));
+    };
+    for file in files.union(&modules) {
+        if let Some(open) = open_to_others(&root.path(file)) {
+            let directory = open.directory.display();
+            let advice = format!("Run chown root {directory} and chmod go-w {directory}.");
+            let what = format!("{directory} {}", open.why);
+            add("directory-open", what, advice, &open.directory);
+        }
+    }
+    for file in files {
+        if let Some(why) = root.metadata(file).as_ref().and_then(why_open) {
+            let file_name = file.display();
+            let advice = "Check its content, then run chown root and chmod 644 on it.".to_owned();
+            add(
+                "module-writable",
+                format!("{file_name} {why}"),
+                advice,
+                file,
+            );
+        }
+    }
 }
 
 /// The topmost such directory above `path`, both as written and with symlinks resolved.
@@ -30,13 +72,14 @@ pub fn open_to_others(path: &Path) -> Option<OpenDirectory> {
     })
 }
 
-fn why_open(directory: &Metadata) -> Option<String> {
-    if directory.uid() != 0 && directory.uid() != Uid::effective().as_raw() {
-        return Some(format!("belongs to uid {}", directory.uid()));
+fn why_open(of: &Metadata) -> Option<String> {
+    if of.uid() != 0 && of.uid() != Uid::effective().as_raw() {
+        return Some(format!("belongs to uid {}", of.uid()));
     }
     // With the sticky bit, as in /tmp, users cannot rename or remove the files of others.
-    let mode = directory.mode() & 0o7777;
-    (mode & 0o022 != 0 && mode & 0o1000 == 0)
+    let mode = of.mode() & 0o7777;
+    let is_sticky = of.is_dir() && mode & 0o1000 != 0;
+    (mode & 0o022 != 0 && !is_sticky)
         .then(|| format!("can be written to by others (mode {mode:o})"))
 }
 
@@ -46,6 +89,39 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::check::test_host::{host, ids, services};
+
+    #[test]
+    fn pam_files_and_modules_that_others_can_write() {
+        let phone = "@include common\nauth required pam_logonbox.so\n";
+        let (_dir, root) = host(&[
+            ("pam.d/common", ""),
+            ("pam.d/sshd", phone),
+            ("pam.d/su", ""),
+        ]);
+        let services = services(&root);
+        let module = services
+            .with_phone()
+            .flat_map(|service| service.our_files());
+        let module = Path::new(module.last().unwrap()).to_owned();
+        let (pam, security) = (Path::new("/etc/pam.d"), module.parent().unwrap());
+        for (path, expected) in [
+            (pam.join("sshd"), vec!["module-writable"]),
+            (pam.join("common"), vec!["module-writable"]),
+            (pam.join("other"), vec!["module-writable"]),
+            (pam.join("su"), vec![]),
+            (pam.to_owned(), vec!["directory-open"]),
+            (security.to_owned(), vec!["directory-open"]),
+        ] {
+            let real = root.path(&path);
+            let before = real.metadata().unwrap().permissions();
+            set_permissions(&real, Permissions::from_mode(0o777)).unwrap();
+            let mut report = Report::default();
+            of_services(&root, &services, &mut report);
+            assert_eq!(ids(&report), expected, "{path:?}");
+            set_permissions(&real, before).unwrap();
+        }
+    }
 
     #[test]
     fn a_directory_that_others_can_write_is_found() {

@@ -122,6 +122,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     for path in ours.collect::<BTreeSet<_>>() {
         machine::module_file(root, Path::new(path), report);
     }
+    directories::of_services(root, &services, report);
     let config_of = |name: &str| {
         let service = services.get(name)?;
         let path = stacks::configuration(service, conf)?;

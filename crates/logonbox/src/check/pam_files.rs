@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::files::Root;
+use super::roles::{OURS, file_name};
 
 /// Where services have their files. libpam also reads those of the vendor.
 pub const DIRECTORIES: [&str; 4] = [
@@ -60,6 +61,11 @@ pub struct Lines {
     pub odd: Option<Place>,
     /// The file of the service, if it has one.
     pub file: Option<Rc<Path>>,
+    /// All its files, with those that it includes.
+    pub files: BTreeSet<Rc<Path>>,
+    /// The lines of the files that name our module for `auth`. `true` if the line before ends with
+    /// a backslash.
+    pub ours: Vec<(Place, bool)>,
     /// The first file with Windows line ends.
     pub carriage_returns: Option<Place>,
     seen: usize,
@@ -86,7 +92,11 @@ impl Lines {
             return;
         }
         let file: Rc<Path> = path.into();
+        self.files.insert(Rc::clone(&file));
         let text = root.read(path).unwrap_or_default();
+        if service.is_none() && only.is_none_or(|only| only == "auth") {
+            self.ours.extend(naming_ours(&file, &text));
+        }
         for (number, text) in logical_lines(&text) {
             let place = Place {
                 file: Rc::clone(&file),
@@ -158,6 +168,14 @@ fn find(root: &Root, name: &str) -> Option<PathBuf> {
 /// Whether a service has a file of its own.
 pub fn has_file(root: &Root, service: &str) -> bool {
     find(root, service).is_some()
+}
+
+/// The first link in place of a service's file that leads nowhere.
+pub fn dangling(root: &Root, service: &str) -> Option<PathBuf> {
+    DIRECTORIES
+        .iter()
+        .map(|directory| Path::new(directory).join(service))
+        .find(|path| root.path(path).is_symlink() && root.metadata(path).is_none())
 }
 
 /// The names of all services that have a file, or a line in [`SINGLE_FILE`]. libpam turns the names
@@ -234,6 +252,37 @@ fn logical_lines(text: &str) -> impl Iterator<Item = (usize, String)> {
         }
         Some((number, whole))
     })
+}
+
+/// The lines that name our module for `auth`: see [`Lines::ours`]. They are told apart without
+/// libpam's rules for continued lines.
+fn naming_ours(file: &Rc<Path>, text: &str) -> Vec<(Place, bool)> {
+    let mut ours = Vec::new();
+    let (mut kind, mut continues) = (String::new(), false);
+    for (number, line) in (1..).zip(text.lines()) {
+        let (line, has_comment) = match line.split_once('#') {
+            Some((line, _)) => (line, true),
+            None => (line, false),
+        };
+        let words: Vec<String> = Words(line).collect();
+        let Some(first) = words.first() else {
+            continue;
+        };
+        let first = first.trim_start_matches('-').to_ascii_lowercase();
+        if !continues || KINDS.contains(&&*first) {
+            kind = first;
+        }
+        let names_ours = words.iter().any(|word| file_name(word.trim()) == OURS);
+        if names_ours && kind == "auth" {
+            let place = Place {
+                file: Rc::clone(file),
+                line: Some(number),
+            };
+            ours.push((place, continues));
+        }
+        continues = !has_comment && line.trim_end().ends_with('\\');
+    }
+    ours
 }
 
 /// Splits a line at blanks, and keeps brackets together.

@@ -136,7 +136,9 @@ pub fn role(name: &str, arguments: &[String], service: &str) -> Role {
 }
 
 /// The services of programs that keep the user id of their caller.
-const CALLED_BY_USERS: [&str; 6] = ["chfn", "chsh", "passwd", "runuser", "su", "su-l"];
+const CALLED_BY_USERS: [&str; 8] = [
+    "chfn", "chsh", "passwd", "runuser", "su", "su-l", "sudo", "sudo-i",
+];
 
 /// Conditions that all users meet in normal times, and that only refuse.
 const HOLD_FOR_ALL: [&str; 5] = [

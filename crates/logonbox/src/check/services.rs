@@ -100,6 +100,8 @@ pub struct Service {
     pub modules: Vec<String>,
     /// The file names of our module: it may have been copied.
     pub ours: BTreeSet<String>,
+    /// It has no `auth` lines, so that libpam takes those of `other`.
+    pub takes_other: bool,
     /// libpam could read its files.
     pub is_read: bool,
     /// What libpam writes to the log about its files.
@@ -111,6 +113,8 @@ pub struct Service {
     pub runs: Result<Vec<Run>, String>,
     /// The code of the `account` lines if every module accepts the user.
     pub account: Code,
+    /// The code of the `session` lines if every module accepts the user.
+    pub session: Code,
 }
 
 impl Service {
@@ -289,11 +293,13 @@ fn unanswered(name: &str, lines: Lines, why: String) -> Service {
         lines,
         modules: Vec::new(),
         ours: BTreeSet::from([OURS.to_owned()]),
+        takes_other: false,
         is_read: false,
         messages: Vec::new(),
         faulty: Vec::new(),
         runs: Err(why),
         account: Code::SUCCESS,
+        session: Code::SUCCESS,
     }
 }
 
@@ -359,6 +365,7 @@ impl Libpam<'_> {
         let mut service = Service {
             name: name.to_owned(),
             lines,
+            takes_other: own_modules.is_empty(),
             modules: if own_modules.is_empty() {
                 other.lines.clone()
             } else {
@@ -374,16 +381,27 @@ impl Libpam<'_> {
             faulty,
             runs: Ok(Vec::new()),
             account: Code::SUCCESS,
+            session: Code::SUCCESS,
         };
         if service.has_phone() || PROGRAMS.contains(&name) {
             service.runs = self.runs(name, &service.ours);
         }
         if service.runs.as_ref().is_ok_and(|runs| !runs.is_empty()) && first.started {
-            let account = Question::new(name, Facility::Account, Code::SUCCESS)
-                .rule(Rule::module("pam_deny.so", Code::AUTH_ERR));
-            match self.ask(&account) {
-                Ok(answer) => service.account = answer.code,
+            let mut code = |facility, refusal| {
+                let question = Question::new(name, facility, Code::SUCCESS)
+                    .rule(Rule::module("pam_deny.so", refusal));
+                self.ask(&question).map(|answer| answer.code)
+            };
+            match code(Facility::Account, Code::AUTH_ERR) {
+                Ok(account) => service.account = account,
                 Err(why) => service.runs = Err(why),
+            }
+            // Other programs may open no session.
+            if PROGRAMS.contains(&name) {
+                match code(Facility::Session, Code::SESSION_ERR) {
+                    Ok(session) => service.session = session,
+                    Err(why) => service.runs = Err(why),
+                }
             }
         }
         service

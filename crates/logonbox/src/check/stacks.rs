@@ -116,10 +116,13 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
             let advice = "Put the file of the distribution in its place.";
             let finding = Finding::new(Severity::Error, "stack-file", what, why, advice);
             report.add(Area::Stacks, finding.at(&service.place()));
+        } else {
+            takes_other(service, has_phone, context.root, report);
         }
         let reported = (has_phone
             || PROGRAMS.contains(&service.name.as_str()) && service.lines.file.is_some())
             && broken(service, context.root, &mut faulty, report);
+        not_taken(service, has_phone, report);
         if !has_phone {
             continue;
         }
@@ -184,6 +187,37 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         report.add(Area::Stacks, in_words(&group).at(&group.at));
     }
     whole_host(services, context, &asked, report);
+}
+
+/// Reports a program whose file has no `auth` lines, or leads nowhere.
+fn takes_other(service: &Service, has_phone: bool, root: &Root, report: &mut Report) {
+    let mut lines = service.lines.all.iter();
+    if has_phone
+        || !PROGRAMS.contains(&service.name.as_str())
+        || !(service.is_read && service.takes_other)
+        || lines.any(|line| line.kind == "auth" || file_name(&line.module) == OURS)
+        || service.lines.odd.is_some()
+    {
+        return;
+    }
+    let (what, place) = if service.lines.file.is_some() {
+        let what = format!("The file of {} has no auth lines", service.name);
+        (what, service.place())
+    } else if let Some(link) = pam_files::dangling(root, &service.name) {
+        let file = link.as_path().into();
+        let what = format!("The link leads to no file: {}", link.display());
+        (what, Place { file, line: None })
+    } else {
+        return;
+    };
+    let finding = Finding::new(
+        Severity::Error,
+        "stack-takes-other",
+        what,
+        "libpam takes the lines of the service other, and they do not ask for the phone.",
+        "Put the file of the distribution in its place, with the line of the module.",
+    );
+    report.add(Area::Stacks, finding.at(&place));
 }
 
 /// Reports a service about which libpam has not answered.
@@ -408,7 +442,8 @@ fn in_words(group: &Group) -> Finding {
             "Compare the stack with that in pam_logonbox(8), STACKS: success=2 jumps over exactly two lines.".to_owned(),
         ),
         Fault::NobodyGetsIn | Fault::UsersOfOneRefused => (
-            Warning,
+            // All users of this host, also root.
+            if always && occurrence.users_of.contains("pam_unix.so") { Error } else { Warning },
             "stack-refuses-some",
             format!("Some users are refused, also with the right password and an approval: {line}"),
             format!("In {services}, these users are locked out. A jump to the wrong line is the usual cause."),
@@ -535,6 +570,7 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
         "The file has Windows line ends. Remove them: sed -i 's/\\r$//' {}",
         carriage.map_or_else(String::new, |place| place.file.display().to_string())
     );
+    let refuses_later = [service.account, service.session] != [Code::SUCCESS; 2];
     let found = Cell::new(false);
     let mut add = |id, what: String, advice: &str, line: Option<&Place>| {
         found.set(true);
@@ -556,7 +592,7 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
             });
         }
         if let Some(one) = all.iter_mut().find(same) {
-            let services = if nobody {
+            let services = if nobody || refuses_later {
                 &mut one.refuse_all
             } else {
                 &mut one.refuse_some
@@ -564,17 +600,21 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
             services.insert(service.name.clone());
         }
     };
+    let mut session_told = false;
     for (path, why) in &service.faulty {
         let name = file_name(path);
+        let lines = service.lines.all.iter();
+        let mut lines = lines.filter(|line| file_name(&line.module) == name);
+        let of_session = lines
+            .clone()
+            .find(|line| line.kind == "session" && line.control != "optional")
+            .filter(|_| service.session != Code::SUCCESS);
+        session_told |= of_session.is_some();
         // Usually ours with a typing mistake.
-        if !(nobody || name.contains("logon")) {
+        if !(nobody || of_session.is_some() || name.contains("logon")) {
             continue;
         }
-        let line = service
-            .lines
-            .all
-            .iter()
-            .find(|line| file_name(&line.module) == name);
+        let line = of_session.or_else(|| lines.next());
         let what = format!("libpam cannot load {}: {}", for_log(path), for_log(why));
         let advice = format!(
             "Correct the name (ours is {OURS}), or install the package that has this module."
@@ -615,6 +655,14 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
         );
         let advice = "Correct the account lines, as in the files of the distribution.";
         add("stack-account-refuses", what, advice, None);
+    }
+    if service.session != Code::SUCCESS && !session_told {
+        let what = format!(
+            "The session lines return {}, although each module accepts the user",
+            service.session
+        );
+        let advice = "Correct the session lines, as in the files of the distribution.";
+        add("stack-session-refuses", what, advice, None);
     }
     if !found.get() && !service.is_read {
         let said: Vec<_> = service.messages.iter().map(|said| for_log(said)).collect();
@@ -705,6 +753,36 @@ fn other_types(service: &Service, has_phone: bool, report: &mut Report) {
             .at(&line.place),
         );
     }
+}
+
+/// Reports a line that names our module, and that libpam reads as a part of another line.
+fn not_taken(service: &Service, has_phone: bool, report: &mut Report) {
+    let ours = &service.lines.ours;
+    let taken = service.modules.iter();
+    let taken = taken.filter(|path| file_name(path) == OURS).count();
+    // libpam does not list a module that is missing.
+    let can_tell = service.is_read && !service.faulty.iter().any(|(path, _)| is_ours(path));
+    // Only libpam knows which lines it joins.
+    let suspect = ours.iter().find(|(_, continues)| *continues);
+    let Some((place, _)) = suspect
+        .or(ours.first())
+        .filter(|_| can_tell && taken < ours.len())
+    else {
+        return;
+    };
+    let (severity, why) = if has_phone {
+        (Severity::Warning, "This line does not ask for the phone.")
+    } else {
+        (Severity::Error, "The phone is not asked.")
+    };
+    let finding = Finding::new(
+        severity,
+        "stack-line-not-taken",
+        format!("libpam does not take this line as a line of its own, although it names {OURS}"),
+        why,
+        "Remove the backslash at the end of the line before it.",
+    );
+    report.add(Area::Stacks, finding.at(place));
 }
 
 fn check_arguments(service: &Service, arguments: &[String], conf: &Path, report: &mut Report) {

@@ -90,7 +90,8 @@ pub fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
     }
     let other = [(
         "pam.d/other",
-        "auth required pam_deny.so\naccount required pam_permit.so\n",
+        "auth required pam_deny.so\naccount required pam_permit.so\n\
+         session required pam_permit.so\n",
     )];
     for (name, text) in other.iter().chain(files) {
         let path = dir.path().join("etc").join(name);

@@ -124,6 +124,7 @@ impl Reference {
         let facility = match facility {
             Facility::Auth => "auth",
             Facility::Account => "account",
+            Facility::Session => "session",
         };
         let input = self.program.stdin.as_mut().unwrap();
         writeln!(input, "{facility} {service}").unwrap();
@@ -169,6 +170,7 @@ pub fn question(service: &str, facility: Facility) -> Question {
     let word = match facility {
         Facility::Auth => "auth",
         Facility::Account => "acct",
+        Facility::Session => "open_session",
     };
     let mut question = Question::new(service, facility, Code::SERVICE_ERR)
         .rule(Rule::module("pam_permit.so", Code::SUCCESS))

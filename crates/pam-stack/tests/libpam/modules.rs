@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use pam_stack::Facility::{Account, Auth};
+use pam_stack::Facility::{Account, Auth, Session};
 use pam_stack::{Code, Question, Rule};
 
 use crate::host::{Host, called, compiled, modules};
@@ -104,6 +104,26 @@ fn each_facility_has_its_own_function() {
     let (code, calls, _) = with_module("account", |host| host.write(X, permit()));
     assert_eq!(code, Code::SUCCESS);
     assert_eq!(calls, ["pam_permit.so", "pam_x.so"]);
+}
+
+/// The lines of a session, also with modules that are missing.
+#[test]
+fn sessions() {
+    let permit = "session required pam_permit.so\n";
+    for (line, expected) in [
+        ("auth required pam_deny.so", Code::SUCCESS),
+        ("session optional pam_missing.so", Code::SUCCESS),
+        ("-session optional pam_missing.so", Code::SUCCESS),
+        ("session required pam_missing.so", Code::MODULE_UNKNOWN),
+        ("-session required pam_missing.so", Code::MODULE_UNKNOWN),
+        (
+            "session required pam_debug.so open_session=session_err",
+            Code::SESSION_ERR,
+        ),
+    ] {
+        let host = Host::new(&[("test", &format!("{permit}{line}\n"))]);
+        assert_eq!(host.agreed(Session).code, expected, "{line}");
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
  *
  *     reference ROOT
  *
- * Each line of stdin is `auth SERVICE` or `account SERVICE`; each line of stdout is the code.
+ * Each line of stdin is `auth SERVICE`, `account SERVICE` or `session SERVICE`; each line of stdout
+ * is the code.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -36,8 +37,9 @@ int main(int argc, char **argv)
 		int code = pam_start(service, "root", &conversation, &handle);
 
 		if (code == PAM_SUCCESS) {
-			code = strcmp(facility, "auth") == 0 ? pam_authenticate(handle, 0)
-							      : pam_acct_mgmt(handle, 0);
+			code = strcmp(facility, "auth") == 0	  ? pam_authenticate(handle, 0)
+			       : strcmp(facility, "account") == 0 ? pam_acct_mgmt(handle, 0)
+								  : pam_open_session(handle, 0);
 			pam_end(handle, code);
 		}
 		printf("%d\n", code);

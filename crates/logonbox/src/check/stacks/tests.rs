@@ -9,6 +9,7 @@ const COMMON: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
 const GOOD: &str = "@include common-auth\n\
                     auth [success=ok ignore=ignore default=die] pam_logonbox.so\n";
 const PUSH: &str = "[logonbox]\ntenant = \"acme\"\n";
+const DELAY: &str = "auth optional pam_faildelay.so delay=100000";
 const CONF: &str = "/etc/security/pam_logonbox.toml";
 
 /// The findings on a host with these files in /etc.
@@ -48,6 +49,7 @@ fn found(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<String> {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn mistakes_are_found_where_they_are() {
+    let mut wrong = Vec::new();
     for (files, expected) in [
         (vec![("pam.d/sshd", GOOD)], vec![]),
         (
@@ -195,9 +197,88 @@ fn mistakes_are_found_where_they_are() {
             vec![("pam.d/sshd", &format!("@include common-auht\n{GOOD}"))],
             vec!["error stack-include-missing /etc/pam.d/sshd:1"],
         ),
+        // The backslash makes the line of the module part of the line before it.
+        (
+            vec![
+                (
+                    "pam.d/sshd",
+                    &format!("@include common-auth\n{DELAY} \\\n{PHONE}"),
+                ),
+                ("pam.d/su", GOOD),
+                ("pam.d/su-l", GOOD),
+            ],
+            vec!["error stack-line-not-taken /etc/pam.d/sshd:3"],
+        ),
+        (
+            vec![
+                ("pam.d/sshd", "@include common-auth\n"),
+                ("pam.d/common-auth", &format!("{COMMON}{DELAY} \\\n{PHONE}")),
+            ],
+            vec![
+                "error stack-line-not-taken /etc/pam.d/common-auth:5",
+                "warning stack-none -:-",
+            ],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &GOOD.replace(" pam_logonbox", " \\\n pam_logonbox"),
+            )],
+            vec![],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}# auth required pam_logonbox.so\n"),
+            )],
+            vec![],
+        ),
+        // sudo keeps the user id of its caller.
+        (
+            vec![
+                (
+                    "pam.d/sudo",
+                    &format!("auth sufficient pam_rootok.so\n{GOOD}"),
+                ),
+                ("pam.d/sudo-i", GOOD),
+            ],
+            vec![],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}session required pam_lastlogg.so\n"),
+            )],
+            vec!["error module-missing /etc/pam.d/sshd:3"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!(
+                    "{GOOD}session required pam_permit.so\nsession optional pam_lastlogg.so\n\
+                     -session optional pam_systemdd.so\n"
+                ),
+            )],
+            vec![],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}session requisite pam_deny.so\n"),
+            )],
+            vec!["error stack-session-refuses /etc/pam.d/sshd:-"],
+        ),
+        (
+            vec![("pam.d/sshd", ""), ("pam.d/su", GOOD), ("pam.d/su-l", GOOD)],
+            vec!["error stack-takes-other /etc/pam.d/sshd:-"],
+        ),
     ] {
-        assert_eq!(found(&files, PUSH, false), expected, "{files:#?}");
+        let found = found(&files, PUSH, false);
+        if found != expected {
+            wrong.push(format!("{files:?}: {found:?}, not {expected:?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -334,7 +415,7 @@ fn users_of_one_module() {
     };
     for (lines, expected) in [
         (or("2", "ok"), "warning stack-refuses-some:2 of pam_sss.so."),
-        (or("1", "1"), "warning stack-refuses-some:1 of pam_unix.so."),
+        (or("1", "1"), "error stack-refuses-some:1 of pam_unix.so."),
         (or("2", "2"), "error stack-phone-skipped:2 of pam_sss.so."),
         (or("ok", "ok"), "error stack-nobody-gets-in:4 all"),
         // Only users with a token skip the phone.
@@ -467,4 +548,84 @@ fn approvals_are_remembered_in_a_stack_without_another_factor() {
     let no_factor = ("stack-exempt-without-password", true);
     assert_eq!(stack(&permit, 10), [no_first, no_factor]);
     assert_eq!(stack(GOOD, 10), []);
+}
+
+/// Before libpam 1.6, a continued line goes on behind a comment.
+#[test]
+fn a_comment_in_a_continued_line() {
+    let sshd = format!("@include common-auth\n{DELAY} \\\n# the phone\n{PHONE}");
+    let files = [("pam.d/sshd", &*sshd), ("pam.d/common-auth", COMMON)];
+    let (_dir, root) = host(&files);
+    let expected = if services(&root).get("sshd").unwrap().has_phone() {
+        vec![]
+    } else {
+        vec![
+            "error stack-line-not-taken /etc/pam.d/sshd:4",
+            "warning stack-none -:-",
+        ]
+    };
+    assert_eq!(found(&files, PUSH, false), expected);
+}
+
+/// If `other` is part of a loop, libpam refuses all services.
+#[test]
+fn services_beside_a_loop_are_checked() {
+    let permits = "account required pam_permit.so\nsession required pam_permit.so\n";
+    let unix = "auth requisite pam_unix.so\n";
+    let of_su = "error stack-refusal-does-not-count /etc/pam.d/su-l:2";
+    for (other, expected) in [("@include common-auth\n", vec![]), (unix, vec![of_su])] {
+        let mut found = found(
+            &[
+                ("pam.d/common-auth", &format!("{COMMON}@include sshd\n")),
+                ("pam.d/other", &format!("{other}{permits}")),
+                ("pam.d/sshd", GOOD),
+                ("pam.d/su", &format!("{unix}{PHONE}{permits}")),
+                (
+                    "pam.d/su-l",
+                    &format!("{unix}auth optional pam_logonbox.so\n{permits}"),
+                ),
+            ],
+            PUSH,
+            false,
+        );
+        let all = found.len();
+        found.retain(|one| !one.starts_with("error stack-loop"));
+        assert!(found.len() < all, "{other}");
+        assert_eq!(found, expected, "{other}");
+    }
+}
+
+/// libpam goes on to the file of the vendor, or to the service other.
+#[test]
+fn links_in_place_of_files() {
+    for (target, vendor, expected) in [
+        ("nowhere", "", vec!["stack-takes-other"]),
+        ("nowhere", GOOD, vec![]),
+        // Masked on purpose.
+        ("/dev/null", "", vec![]),
+    ] {
+        let (dir, root) = host(&[
+            ("pam.d/common-auth", COMMON),
+            ("pam.d/su", GOOD),
+            ("pam.d/su-l", GOOD),
+        ]);
+        let link = dir.path().join("etc/pam.d/sshd");
+        std::os::unix::fs::symlink(target, link).unwrap();
+        std::fs::create_dir_all(dir.path().join("dev")).unwrap();
+        if !vendor.is_empty() {
+            let directory = dir.path().join("usr/lib/pam.d");
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("sshd"), vendor).unwrap();
+        }
+        let context = Context {
+            root: &root,
+            conf: Path::new(CONF),
+            configs: &Configs::default(),
+            after_key: None,
+            named: BTreeSet::new(),
+        };
+        let mut report = Report::default();
+        check(&services(&root), &context, &mut report);
+        assert_eq!(crate::check::test_host::ids(&report), expected, "{target}");
+    }
 }

@@ -22,6 +22,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn pam_authenticate(handle: *mut c_void, flags: c_int) -> c_int;
     fn pam_acct_mgmt(handle: *mut c_void, flags: c_int) -> c_int;
+    fn pam_open_session(handle: *mut c_void, flags: c_int) -> c_int;
     fn pam_end(handle: *mut c_void, status: c_int) -> c_int;
 }
 
@@ -71,6 +72,7 @@ pub fn ask(question: &Question) -> Result<Outcome, String> {
     let call = match question.facility {
         Facility::Auth => pam_authenticate,
         Facility::Account => pam_acct_mgmt,
+        Facility::Session => pam_open_session,
     };
     // SAFETY: pam_start has made the handle.
     let code = unsafe { call(handle, question.flags) };

@@ -12,6 +12,9 @@ use crate::module::{Module, Unusable};
 /// More different modules than libpam loads for a service.
 pub const MOST_MODULES: usize = 128;
 const MOST_CALLS: usize = 4096;
+/// Before libpam 1.6, files that include each other are read about a thousand times.
+const MOST_LINES: usize = 16_384;
+/// Files that include each other make thousands of messages, and the first ones tell that.
 const MOST_MESSAGES: usize = 1024;
 
 /// The state between `pam_start` and `pam_end`.
@@ -124,10 +127,11 @@ impl Stage {
         let asked = match self.question.facility {
             Facility::Auth => c"pam_sm_authenticate",
             Facility::Account => c"pam_sm_acct_mgmt",
+            Facility::Session => c"pam_sm_open_session",
         };
         if function == asked {
-            if self.lines.len() >= MOST_CALLS {
-                self.give_up(format!("more than {MOST_CALLS} lines"));
+            if self.lines.len() >= MOST_LINES {
+                self.give_up(format!("more than {MOST_LINES} lines"));
                 return false;
             }
             self.lines.push(module.path.clone());
@@ -165,12 +169,10 @@ impl Stage {
         code
     }
 
-    /// Keeps a line for the log.
+    /// Keeps a line for the log, if there are not too many.
     pub fn message(&mut self, text: String) {
         if self.messages.len() < MOST_MESSAGES {
             self.messages.push(text);
-        } else {
-            self.give_up(format!("more than {MOST_MESSAGES} messages"));
         }
     }
 
