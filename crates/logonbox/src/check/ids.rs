@@ -88,11 +88,14 @@ fn rows(area: Area) -> &'static [Row] {
             ("sshd-keyboard-interactive-off", E_W, "sshd cannot carry the module's questions."),
             ("sshd-login-grace-time", W, "LoginGraceTime is shorter than the time for the phone."),
             ("sshd-match-never", W, "No connection meets a Match block."),
-            ("sshd-methods-without-key", W, "The stack wants a key first, but AuthenticationMethods does not."),
+            ("sshd-methods-disabled", E, "No login can complete a list of AuthenticationMethods."),
+            ("sshd-methods-without-key", E_W, "AuthenticationMethods asks PAM without a key, which the stack needs."),
+            ("sshd-no-keys", W, "AuthenticationMethods requires a key, but sshd accepts none."),
             ("sshd-not-started", W, "sshd has not been started on this host, so it does not tell its settings."),
-            ("sshd-password-method-on", W, "sshd's password method is on, which shows no prompts of the module."),
+            ("sshd-password-method-on", E_W, "sshd's password method is on, which shows no prompts of the module."),
             ("sshd-pubkey-off", E, "The stack wants a key first, but sshd accepts none."),
             ("sshd-rings-twice", W, "AuthenticationMethods asks PAM twice in one login."),
+            ("sshd-root-refused", N, "sshd refuses root after the key and the phone."),
             ("sshd-service-name", E, "PAMServiceName names a stack without the module."),
             ("sshd-usedns-on", W, "UseDNS hides the addresses that exemptions compare."),
             ("sshd-usepam-off", E, "sshd does not use PAM."),
@@ -161,16 +164,18 @@ mod tests {
     use super::*;
 
     /// Other words with a hyphen in the files that make findings.
-    const OTHERS: [&str; 11] = [
+    const OTHERS: [&str; 13] = [
         "cinnamon-screensaver",
         "gssapi-keyex",
         "gssapi-with-mic",
         "keyboard-interactive",
         "mate-screensaver",
         "polkit-1",
+        "prohibit-password",
         "pure-ftpd",
         "sudo-i",
         "sudo-rs",
+        "without-password",
         "x-same-domain",
         "xrdp-sesman",
     ];
