@@ -138,6 +138,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("selinux-policy-missing", E, "SELinux is enforcing, but the package's policy is not installed."),
             ("selinux-port", E, "SELinux does not allow sshd or login to connect to the server's port."),
             ("sudo-asks-nothing", W_N, "sudo asks users for neither password nor phone."),
+            ("sudo-asks-other-user", W, "sudo asks for the phone of the target user."),
             ("sudo-service-name", E_W, "sudo asks a PAM service without the module."),
             ("sudo-shows-no-code", N, "sudo does not show the announcement and its code."),
         ],
