@@ -27,6 +27,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("configurations-differ", N, "Two configuration files differ in settings about users."),
             ("directory-open", W, "Users other than root can replace a file that decides about logins."),
             ("exempt-ended", W, "An exemption has ended, and has no effect."),
+            ("exempt-everyone", W, "An exemption is for all users of a service or network."),
             ("exempt-without-end", N, "An exemption has no last day."),
             ("name-spelling", W_N, "The user database spells a name of the configuration in another way."),
             ("on-unavailable-ignore", N, "Logins go on without the phone during an outage."),
