@@ -5,6 +5,7 @@ use std::path::Path;
 
 use login::clean::for_log;
 use login::config::{Config, Exempt, Mode, Policy, Setting};
+use login::network::Network;
 use login::policy::is_in_none;
 use login::system::System;
 
@@ -158,10 +159,37 @@ fn ends(
                 "The exemption has no effect, and the module asks its users.",
                 "Remove the exemption, or set a later day.",
             ),
-            Some(_) => continue,
+            Some(_) => {
+                let Some(whom) = everyone(exempt) else {
+                    continue;
+                };
+                Finding::new(
+                    Severity::Warning,
+                    "exempt-everyone",
+                    format!("policy.exempt: number {number} exempts all users {whom}"),
+                    "These logins need no phone until the exemption ends.",
+                    "If that is not intended, name users or groups in the exemption.",
+                )
+            }
         };
         report.add(Area::Configuration, finding.in_file(path, line));
     }
+}
+
+/// Where an exemption holds, if it is for all users.
+fn everyone(exempt: &Exempt) -> Option<String> {
+    let is_whole = |network: &&Network| network.to_string().ends_with("/0");
+    let network = exempt.networks.iter().find(is_whole);
+    let names_some = !exempt.users.is_empty() || !exempt.groups.is_empty();
+    if names_some || network.is_none() && !exempt.networks.is_empty() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if !exempt.services.is_empty() {
+        parts.push(format!("of {}", exempt.services.join(", ")));
+    }
+    parts.extend(network.map(|network| format!("from {network}")));
+    Some(parts.join(" "))
 }
 
 /// Looks names up, and reports those that the host does not know.
@@ -269,5 +297,45 @@ impl Names<'_> {
         let why = format!("the user database cannot be asked: {error}");
         let what = format!("{key}: {}", for_log(name));
         self.report.skipped(Area::Configuration, what, why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::THIS_MACHINE;
+
+    #[test]
+    fn exemptions_of_all_users() {
+        for (text, expected) in [
+            ("services = [\"sshd\", \"su\"]", Some("of sshd, su")),
+            (
+                "networks = [\"10.0.0.0/8\", \"0.0.0.0/0\"]",
+                Some("from 0.0.0.0/0"),
+            ),
+            (
+                "networks = [\"::/0\"]\nservices = [\"sshd\"]",
+                Some("of sshd from ::/0"),
+            ),
+            ("networks = [\"10.0.0.0/8\"]\nservices = [\"sshd\"]", None),
+            ("users = [\"lee\"]\nservices = [\"sshd\"]", None),
+            ("groups = [\"ops\"]\nnetworks = [\"0.0.0.0/0\"]", None),
+        ] {
+            let found = |until: &str| {
+                let text =
+                    format!("[logonbox]\ntenant = \"acme\"\n[[policy.exempt]]\n{text}\n{until}\n");
+                let path = Path::new("/x");
+                let config = Config::parse(path, &text, "").unwrap();
+                let mut report = Report::default();
+                ends(path, &config, &[], &THIS_MACHINE, &mut report);
+                let found = report.findings.into_iter();
+                let found = found.filter(|(_, finding)| finding.id == "exempt-everyone");
+                found.map(|(_, finding)| finding.what).collect::<Vec<_>>()
+            };
+            let whole =
+                expected.map(|whom| format!("policy.exempt: number 1 exempts all users {whom}"));
+            assert_eq!(found("until = 2999-12-31"), Vec::from_iter(whole), "{text}");
+            assert_eq!(found("until = 2001-12-31"), [""; 0], "{text}");
+        }
     }
 }

@@ -27,6 +27,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("configurations-differ", N, "Two configuration files differ in settings about users."),
             ("directory-open", E_W, "Users other than root can replace a file that decides about logins."),
             ("exempt-ended", W, "An exemption has ended, and has no effect."),
+            ("exempt-everyone", W, "An exemption is for all users of a service or network."),
             ("exempt-without-end", N, "An exemption has no last day."),
             ("name-spelling", W_N, "The user database spells a name of the configuration in another way."),
             ("on-unavailable-ignore", N, "Logins go on without the phone during an outage."),
@@ -91,11 +92,14 @@ fn rows(area: Area) -> &'static [Row] {
             ("sshd-keyboard-interactive-off", E_W, "sshd cannot carry the module's questions."),
             ("sshd-login-grace-time", W, "LoginGraceTime is shorter than the time for the phone."),
             ("sshd-match-never", W, "No connection meets a Match block."),
-            ("sshd-methods-without-key", W, "The stack wants a key first, but AuthenticationMethods does not."),
+            ("sshd-methods-disabled", E, "No login can complete a list of AuthenticationMethods."),
+            ("sshd-methods-without-key", E_W, "AuthenticationMethods asks PAM without a key, which the stack needs."),
+            ("sshd-no-keys", W, "AuthenticationMethods requires a key, but sshd accepts none."),
             ("sshd-not-started", W, "sshd has not been started on this host, so it does not tell its settings."),
-            ("sshd-password-method-on", W, "sshd's password method is on, which shows no prompts of the module."),
+            ("sshd-password-method-on", E_W, "sshd's password method is on, which shows no prompts of the module."),
             ("sshd-pubkey-off", E, "The stack wants a key first, but sshd accepts none."),
             ("sshd-rings-twice", W, "AuthenticationMethods asks PAM twice in one login."),
+            ("sshd-root-refused", N, "sshd refuses root after the key and the phone."),
             ("sshd-service-name", E, "PAMServiceName names a stack without the module."),
             ("sshd-usedns-on", W, "UseDNS hides the addresses that exemptions compare."),
             ("sshd-usepam-off", E, "sshd does not use PAM."),
@@ -138,6 +142,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("selinux-policy-missing", E, "SELinux is enforcing, but the package's policy is not installed."),
             ("selinux-port", E, "SELinux does not allow sshd or login to connect to the server's port."),
             ("sudo-asks-nothing", W_N, "sudo asks users for neither password nor phone."),
+            ("sudo-asks-other-user", W, "sudo asks for the phone of the target user."),
             ("sudo-service-name", E_W, "sudo asks a PAM service without the module."),
             ("sudo-shows-no-code", N, "sudo does not show the announcement and its code."),
         ],
@@ -164,16 +169,18 @@ mod tests {
     use super::*;
 
     /// Other words with a hyphen in the files that make findings.
-    const OTHERS: [&str; 11] = [
+    const OTHERS: [&str; 13] = [
         "cinnamon-screensaver",
         "gssapi-keyex",
         "gssapi-with-mic",
         "keyboard-interactive",
         "mate-screensaver",
         "polkit-1",
+        "prohibit-password",
         "pure-ftpd",
         "sudo-i",
         "sudo-rs",
+        "without-password",
         "x-same-domain",
         "xrdp-sesman",
     ];

@@ -1,6 +1,7 @@
 //! Which PAM services sudo asks, and whether it asks at all: `sudo -V` and cvtsudoers(1) tell.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use login::clean::for_log;
 use login::config::{Announce, Code, Config, Mode};
@@ -13,6 +14,13 @@ use super::program;
 use super::services::{Service, Services};
 
 const SUDO: [&str; 2] = ["/usr/bin/sudo", "/usr/local/bin/sudo"];
+const SUDOERS: &str = "/etc/sudoers";
+/// `targetpw`, `rootpw` and `runaspw`.
+const PROMPTS_OF_OTHERS: [&str; 3] = [
+    "Prompt for the target user's password",
+    "Prompt for root's password",
+    "Prompt for the runas_default user's password",
+];
 const CVTSUDOERS: [&str; 2] = ["/usr/bin/cvtsudoers", "/usr/local/bin/cvtsudoers"];
 
 /// sudo's effective settings.
@@ -26,8 +34,25 @@ pub struct Sudo {
     authenticates: bool,
     /// It shows the information texts of modules.
     shows_information: bool,
+    /// It asks for the password of another user.
+    asks_other: bool,
+    /// The members of this group are asked nothing.
+    exempt_group: Option<String>,
+    /// The file of sudoers.
+    path: String,
     /// The settings for some users, hosts or commands.
     some: Vec<ForSome>,
+    /// The users of rules with `NOPASSWD`.
+    rules: Rules,
+}
+
+/// The users who are asked nothing, for example `username lee`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Rules {
+    /// For all commands.
+    all: BTreeSet<String>,
+    /// For some commands only.
+    some: BTreeSet<String>,
 }
 
 /// `Defaults` for some users, hosts or commands.
@@ -47,7 +72,11 @@ impl Default for Sudo {
             login_service: "sudo-i".to_owned(),
             authenticates: true,
             shows_information: true,
+            asks_other: false,
+            exempt_group: None,
+            path: SUDOERS.to_owned(),
             some: Vec::new(),
+            rules: Rules::default(),
         }
     }
 }
@@ -55,18 +84,26 @@ impl Default for Sudo {
 impl Sudo {
     /// Asks sudo. Only root gets an answer. `None` if there is no sudo.
     pub fn ask(report: &mut Report) -> Option<Self> {
+        Some(Self::of(&program::find(&SUDO)?, report))
+    }
+
+    fn of(program: &Path, report: &mut Report) -> Self {
         const WHAT: &str = "sudo's settings (sudo -V)";
-        let program = program::find(&SUDO)?;
-        let said = program::ask(&program, &["-V"]).and_then(|said| {
+        let said = program::ask(program, &["-V"]).and_then(|said| {
             if said.well {
-                return Ok(said.out);
+                // sudo-rs writes to its standard error.
+                return Ok(if is_sudo_rs(&said.err) {
+                    said.err
+                } else {
+                    said.out
+                });
             }
             let why = said.err.lines().next().unwrap_or_default().to_owned();
             Err(format!("it says: {}", for_log(&why)))
         });
         let parsed = said.and_then(|text| {
             // It has no such settings.
-            if text.starts_with("sudo-rs") {
+            if is_sudo_rs(&text) {
                 return Ok(Self::default());
             }
             let why = if nix::unistd::geteuid().is_root() {
@@ -75,10 +112,10 @@ impl Sudo {
                 "run this as root"
             };
             let mut sudo = Self::parse(&text).ok_or(why)?;
-            sudo.some = for_some(report);
+            sudo.read_sudoers(report);
             Ok(sudo)
         });
-        Some(match parsed {
+        match parsed {
             Ok(sudo) => {
                 report.checked(Area::Host, WHAT);
                 sudo
@@ -87,7 +124,7 @@ impl Sudo {
                 report.skipped(Area::Host, WHAT, why);
                 Self::default()
             }
-        })
+        }
     }
 
     /// Reads the output of `sudo -V` for root: `dump_defaults()` in `plugins/sudoers/defaults.c`.
@@ -104,7 +141,16 @@ impl Sudo {
             shows_information: line("Do not allow PAM authentication modules to generate output")
                 .is_none()
                 && line("Sudo version ").is_some_and(has_pam_silent),
+            asks_other: PROMPTS_OF_OTHERS
+                .into_iter()
+                .any(|start| line(start).is_some()),
+            exempt_group: line(
+                "Users in this group are exempt from password and PATH requirements: ",
+            )
+            .map(str::to_owned),
+            path: line("Sudoers path: ").unwrap_or(SUDOERS).to_owned(),
             some: Vec::new(),
+            rules: Rules::default(),
         })
     }
 
@@ -159,6 +205,46 @@ impl Sudo {
                 "sudo asks for neither password nor phone: sudoers has !authenticate",
                 "Users with a rule in sudoers become root without PAM's auth lines.",
                 "Remove !authenticate from the Defaults in sudoers.",
+            ));
+        }
+        if let Some(group) = &self.exempt_group {
+            add(Finding::new(
+                Warning,
+                "sudo-asks-nothing",
+                format!(
+                    "sudo asks members of the group {} for neither password nor phone",
+                    for_log(group)
+                ),
+                "sudoers sets exempt_group.",
+                "Remove exempt_group from the Defaults in sudoers.",
+            ));
+        }
+        if self.asks_other {
+            add(Finding::new(
+                Warning,
+                "sudo-asks-other-user",
+                "sudo asks for the password and the phone of another user",
+                "sudoers sets targetpw, rootpw or runaspw. PAM then gets the target's name, so the target's phone rings.",
+                "Remove targetpw, rootpw and runaspw from the Defaults in sudoers.",
+            ));
+        }
+        for (users, severity, commands) in [
+            (&self.rules.all, Warning, "all commands"),
+            (&self.rules.some, Note, "some commands"),
+        ] {
+            if users.is_empty() {
+                continue;
+            }
+            let names: Vec<_> = users.iter().map(|user| for_log(user)).collect();
+            add(Finding::new(
+                severity,
+                "sudo-asks-nothing",
+                format!(
+                    "For {commands}, sudo asks for neither password nor phone: {}",
+                    names.join(", ")
+                ),
+                "Their rules in sudoers have NOPASSWD.",
+                "If that is not intended, remove NOPASSWD from these rules.",
             ));
         }
         for some in &self.some {
@@ -218,62 +304,85 @@ fn has_pam_silent(version: &str) -> bool {
     version >= (Some(1), Some(9), Some(16))
 }
 
-/// Asks cvtsudoers, which reads the files of sudoers as sudo does.
-fn for_some(report: &mut Report) -> Vec<ForSome> {
-    const WHAT: &str = "sudo's settings for some users (cvtsudoers)";
-    let asked = program::find(&CVTSUDOERS)
-        .ok_or_else(|| "cvtsudoers is not installed".to_owned())
-        .and_then(|program| program::ask(&program, &["-f", "json", "/etc/sudoers"]))
-        .and_then(|said| {
-            let document: Option<Value> = serde_json::from_str(&said.out).ok();
-            document.ok_or_else(|| {
-                let why = said.err.lines().next().unwrap_or("no answer").to_owned();
-                format!("it says: {}", for_log(&why))
-            })
-        });
-    match asked {
-        Ok(document) => {
-            report.checked(Area::Host, WHAT);
-            read_defaults(&document)
-        }
-        Err(why) => {
-            report.skipped(Area::Host, WHAT, why);
-            Vec::new()
+fn is_sudo_rs(text: &str) -> bool {
+    text.starts_with("sudo-rs")
+}
+
+impl Sudo {
+    /// Asks cvtsudoers, which reads the files of sudoers as sudo does.
+    fn read_sudoers(&mut self, report: &mut Report) {
+        const WHAT: &str = "sudo's settings for some users (cvtsudoers)";
+        let asked = program::find(&CVTSUDOERS)
+            .ok_or_else(|| "cvtsudoers is not installed".to_owned())
+            .and_then(|program| program::ask(&program, &["-f", "json", &self.path]))
+            .and_then(|said| {
+                let document: Option<Value> = serde_json::from_str(&said.out).ok();
+                document.ok_or_else(|| {
+                    let why = said.err.lines().next().unwrap_or("no answer").to_owned();
+                    format!("it says: {}", for_log(&why))
+                })
+            });
+        match asked {
+            Ok(document) => {
+                report.checked(Area::Host, WHAT);
+                self.some = read_defaults(&document);
+                self.rules = read_rules(&document);
+            }
+            Err(why) => report.skipped(Area::Host, WHAT, why),
         }
     }
 }
 
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    let list = value.get(key).and_then(Value::as_array);
+    list.map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The value of an option. The last one counts.
+fn option<'v>(options: &[&'v Value], key: &str) -> Option<&'v Value> {
+    options.iter().rev().find_map(|option| option.get(key))
+}
+
+/// The names in a list of users, hosts or commands, each with its kind. Negated names are left out.
+fn names(list: &[Value]) -> Vec<String> {
+    list.iter()
+        .filter(|item| item.get("negated") != Some(&Value::Bool(true)))
+        .filter_map(Value::as_object)
+        .flatten()
+        .filter(|(kind, _)| *kind != "negated")
+        .map(|(kind, name)| match name {
+            Value::String(name) => format!("{kind} {name}"),
+            other => format!("{kind} {other}"),
+        })
+        .collect()
+}
+
 /// The `Defaults` with a binding that decide about PAM.
 fn read_defaults(document: &Value) -> Vec<ForSome> {
-    let list = |value: &Value, key: &str| {
-        let list = value.get(key).and_then(Value::as_array);
-        list.cloned().unwrap_or_default()
-    };
-    let mut all = Vec::new();
+    let mut bound: Vec<(&[Value], Vec<&Value>)> = Vec::new();
     for entry in list(document, "Defaults") {
-        let binding = list(&entry, "Binding");
+        let (binding, options) = (list(entry, "Binding"), list(entry, "Options"));
         if binding.is_empty() {
             continue;
         }
-        let options = list(&entry, "Options");
-        let value = |key: &str| options.iter().find_map(|option| option.get(key));
+        match bound.iter_mut().find(|(known, _)| *known == binding) {
+            Some((_, known)) => known.extend(options),
+            None => bound.push((binding, options.iter().collect())),
+        }
+    }
+    let mut all = Vec::new();
+    for (binding, options) in bound {
         let services: Vec<String> = ["pam_service", "pam_login_service"]
             .iter()
-            .filter_map(|key| value(key)?.as_str())
+            .filter_map(|key| option(&options, key)?.as_str())
             .map(str::to_owned)
             .collect();
-        let authenticates = value("authenticate") != Some(&Value::Bool(false));
+        let authenticates = option(&options, "authenticate") != Some(&Value::Bool(false));
         if services.is_empty() && authenticates {
             continue;
         }
-        let names: Vec<String> = binding
-            .iter()
-            .filter_map(Value::as_object)
-            .flatten()
-            .map(|(kind, name)| format!("{kind} {}", name.as_str().unwrap_or("?")))
-            .collect();
         all.push(ForSome {
-            who: names.join(", "),
+            who: names(binding).join(", "),
             services,
             authenticates,
         });
@@ -281,8 +390,33 @@ fn read_defaults(document: &Value) -> Vec<ForSome> {
     all
 }
 
+/// The users of rules with `NOPASSWD`. sudo never asks root.
+fn read_rules(document: &Value) -> Rules {
+    let mut rules = Rules::default();
+    for entry in list(document, "User_Specs") {
+        let mut users = names(list(entry, "User_List"));
+        users.retain(|user| user != "username root" && user != "userid 0");
+        for commands in list(entry, "Cmnd_Specs") {
+            let options: Vec<_> = list(commands, "Options").iter().collect();
+            if option(&options, "authenticate") != Some(&Value::Bool(false)) {
+                continue;
+            }
+            let commands = names(list(commands, "Commands"));
+            let to = if commands.iter().any(|command| command == "command ALL") {
+                &mut rules.all
+            } else {
+                &mut rules.some
+            };
+            to.extend(users.iter().cloned());
+        }
+    }
+    rules.some.retain(|user| !rules.all.contains(user));
+    rules
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::test_host;
     use super::*;
 
     #[test]
@@ -308,6 +442,13 @@ mod tests {
         }
         let asks = "Require users to authenticate by default\n";
         assert!(Sudo::parse(&text("1.9.13", asks)).unwrap().authenticates);
+        let sudo = Sudo::parse(&text("1.9.13", "")).unwrap();
+        assert_eq!((&*sudo.path, sudo.exempt_group), ("/etc/sudoers", None));
+        let more = "Sudoers path: /etc/sudoers2\n\
+            Users in this group are exempt from password and PATH requirements: admins\n";
+        let sudo = Sudo::parse(&text("1.9.13", more)).unwrap();
+        assert_eq!(sudo.path, "/etc/sudoers2");
+        assert_eq!(sudo.exempt_group.as_deref(), Some("admins"));
         // What sudo says to a user.
         assert_eq!(Sudo::parse("Sudo version 1.9.16p2\n"), None);
     }
@@ -332,5 +473,114 @@ mod tests {
                 ("command /bin/ls", String::new(), false)
             ]
         );
+    }
+
+    /// The findings about sudo on a host whose stack of sudo asks for the phone.
+    fn found(sudo: &Sudo) -> Vec<String> {
+        let stack = "auth required pam_unix.so\nauth required pam_logonbox.so\n";
+        let (_dir, root) = test_host::host(&[("pam.d/sudo", stack), ("pam.d/sudo-i", stack)]);
+        let mut report = Report::default();
+        sudo.check(&test_host::services(&root), &mut report);
+        let found = report.findings.iter();
+        found
+            .map(|(_, finding)| format!("{} {}", finding.severity.word(), finding.what))
+            .collect()
+    }
+
+    #[test]
+    fn settings_that_ask_others_or_nothing() {
+        let text = |more: &str| {
+            let text = format!(
+                "Sudo version 1.9.13p3\nPAM service name to use: sudo\n\
+                 PAM service name to use for login shells: sudo-i\n\
+                 Require users to authenticate by default\n{more}\n"
+            );
+            found(&Sudo::parse(&text).unwrap())
+        };
+        assert_eq!(text(""), [""; 0]);
+        assert_eq!(
+            text("Users in this group are exempt from password and PATH requirements: admins"),
+            ["warning sudo asks members of the group admins for neither password nor phone"]
+        );
+        for setting in [
+            "Prompt for the target user's password, not the users's",
+            "Prompt for root's password, not the users's",
+            "Prompt for the runas_default user's password, not the users's",
+        ] {
+            assert_eq!(
+                text(setting),
+                ["warning sudo asks for the password and the phone of another user"]
+            );
+        }
+    }
+
+    #[test]
+    fn rules_without_a_password() {
+        let rule = |users: &str, authenticate: bool, command: &str| {
+            format!(
+                r#"{{"User_List": [{users}], "Host_List": [{{"hostname": "ALL"}}], "Cmnd_Specs": [
+                    {{"Options": [{{"authenticate": {authenticate}}}], "Commands": [{{"command": "{command}"}}]}}
+                ]}}"#
+            )
+        };
+        let rules = [
+            rule(r#"{"username": "root"}"#, false, "ALL"),
+            rule(r#"{"usergroup": "sudo"}"#, true, "ALL"),
+            rule(
+                r#"{"username": "lee"}, {"username": "pat", "negated": true}"#,
+                false,
+                "ALL",
+            ),
+            rule(
+                r#"{"username": "lee"}, {"useralias": "OPS"}, {"userid": 7}"#,
+                false,
+                "/bin/ls",
+            ),
+        ];
+        let document = format!("{{\"User_Specs\": [{}]}}", rules.join(","));
+        let sudo = Sudo {
+            rules: read_rules(&serde_json::from_str(&document).unwrap()),
+            ..Sudo::default()
+        };
+        assert_eq!(
+            found(&sudo),
+            [
+                "warning For all commands, sudo asks for neither password nor phone: username lee",
+                "note For some commands, sudo asks for neither password nor phone: useralias OPS, \
+                 userid 7",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_last_setting_for_a_user_counts() {
+        let document = r#"{"Defaults": [
+            {"Binding": [{"username": "lee"}], "Options": [{"pam_service": "login"}, {"authenticate": false}]},
+            {"Binding": [{"username": "lee"}], "Options": [{"pam_service": "x"}, {"pam_service": "sudo"}, {"authenticate": true}]}
+        ]}"#;
+        let sudo = Sudo {
+            some: read_defaults(&serde_json::from_str(document).unwrap()),
+            ..Sudo::default()
+        };
+        assert_eq!(found(&sudo), [""; 0]);
+        assert_eq!(sudo.some.first().unwrap().services, ["sudo"]);
+    }
+
+    #[test]
+    fn sudo_rs_says_its_version_as_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        for (script, is_known) in [
+            ("echo sudo-rs 0.2.5 >&2", true),
+            ("echo sudo-rs 0.2.5", true),
+            ("echo other >&2", false),
+        ] {
+            let program = dir.path().join("sudo");
+            std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&program, mode).unwrap();
+            let mut report = Report::default();
+            assert_eq!(Sudo::of(&program, &mut report), Sudo::default());
+            assert_eq!(!report.has_gaps(), is_known, "{script}");
+        }
     }
 }

@@ -590,7 +590,7 @@ fn sshd(_: &mut Machine) {
         ),
         (
             format!("{no_questions}UsePAM yes\nPasswordAuthentication yes\n"),
-            "warning",
+            "error",
             "sshd-keyboard-interactive-off",
         ),
         (

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use login::clean::for_log;
-use login::config::{Announce, Config, Device, Exempt, Mode};
+use login::config::{Announce, Code, Config, Device, Exempt, Mode};
 
 use super::files::Root;
 use super::finding::Severity::{self, Error, Note, Warning};
@@ -29,8 +29,10 @@ pub const SSHD: [&str; 4] = [
 ];
 const WHAT: &str = "sshd's settings (sshd -T)";
 /// Connections with different values of other settings are not told apart.
-const LOOKED_AT: [&str; 14] = [
+const LOOKED_AT: [&str; 18] = [
     "authenticationmethods",
+    "authorizedkeyscommand",
+    "authorizedkeysfile",
     "challengeresponseauthentication",
     "gssapiauthentication",
     "gssapikeyexchange",
@@ -41,7 +43,9 @@ const LOOKED_AT: [&str; 14] = [
     "logingracetime",
     "pamservicename",
     "passwordauthentication",
+    "permitrootlogin",
     "pubkeyauthentication",
+    "trustedusercakeys",
     "usedns",
     "usepam",
 ];
@@ -65,6 +69,8 @@ pub struct Settings {
     scope: String,
     /// They apply to all connections for which sshd has no other settings.
     everybody: bool,
+    /// They apply to root, who has keys.
+    root_with_keys: bool,
     /// The keys are in lower case.
     values: BTreeMap<String, Vec<String>>,
 }
@@ -83,6 +89,7 @@ impl Settings {
         Self {
             scope: scope.to_owned(),
             everybody: scope.is_empty(),
+            root_with_keys: false,
             values,
         }
     }
@@ -167,18 +174,40 @@ impl Settings {
         keys.iter().all(|key| self.on(key))
     }
 
-    /// Whether a list of methods asks PAM more than once. Lists with a method that is off do not count.
+    /// Whether a login can use this method. PAM is the only device of keyboard-interactive on Linux:
+    /// `devices` in `auth2-chall.c`.
+    fn is_on(&self, method: &str) -> bool {
+        match method.split_once(':').unwrap_or((method, "")) {
+            ("password", _) => self.on("passwordauthentication"),
+            ("keyboard-interactive", device) => {
+                self.asks_questions() && ["", "pam"].contains(&device)
+            }
+            (name, _) => !PAST_PAM.contains(&name) || self.is_past_pam(name),
+        }
+    }
+
+    /// The lists of methods that a login can complete. `None` if any single method is enough.
+    fn usable_methods(&self) -> Option<Vec<Vec<&str>>> {
+        let mut lists = self.methods()?;
+        lists.retain(|list| list.iter().all(|method| self.is_on(method)));
+        Some(lists)
+    }
+
+    /// Whether a login can ask PAM by this method.
+    fn uses(&self, method: &str) -> bool {
+        self.is_on(method)
+            && self.usable_methods().is_none_or(|lists| {
+                let mut methods = lists.iter().flatten();
+                methods.any(|one| is(one, method))
+            })
+    }
+
+    /// Whether a list of methods asks PAM more than once.
     fn asks_pam_twice(&self) -> bool {
-        let asks = |method: &&&str| match method.split(':').next() {
-            Some("password") => self.on("passwordauthentication"),
-            Some("keyboard-interactive") => self.asks_questions(),
-            _ => false,
-        };
-        let lists = self.methods().unwrap_or_default();
-        lists.iter().any(|list| {
-            list.iter().filter(asks).count() > 1
-                && list.iter().all(|one| asks(&one) || self.is_past_pam(one))
-        })
+        let lists = self.usable_methods().unwrap_or_default();
+        lists
+            .iter()
+            .any(|list| list.iter().filter(|method| is_pam(method)).count() > 1)
     }
 
     /// Whether PAM is asked only after a key, in every list of methods.
@@ -187,9 +216,17 @@ impl Settings {
         !asked.is_empty() && asked.iter().all(|after_key| *after_key)
     }
 
+    /// Whether a login can ask PAM without a key before it.
+    fn asks_pam_without_key(&self) -> bool {
+        match self.methods() {
+            None => self.uses("keyboard-interactive") || self.uses("password"),
+            Some(_) => self.asks_pam_after_key().contains(&false),
+        }
+    }
+
     /// For each list of methods with PAM: whether a key comes first.
     fn asks_pam_after_key(&self) -> Vec<bool> {
-        let lists = self.methods().unwrap_or_default();
+        let lists = self.usable_methods().unwrap_or_default();
         lists
             .iter()
             .filter_map(|list| {
@@ -239,6 +276,7 @@ pub fn ask(
         let mut asker = Asker {
             sshd: program,
             options,
+            root_has_keys: root_has_keys(root),
             asked: Vec::new(),
         };
         let mut found = asker.all(user, exempt, report);
@@ -257,10 +295,20 @@ pub fn ask(
     all
 }
 
+/// Whether root has a key, besides those of cloud images, which only print a text.
+fn root_has_keys(root: &Root) -> bool {
+    let text = root.read(Path::new("/root/.ssh/authorized_keys"));
+    text.unwrap_or_default().lines().any(|line| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with('#') && !line.contains("command=\"")
+    })
+}
+
 /// Asks one sshd with its options.
 struct Asker {
     sshd: PathBuf,
     options: Vec<String>,
+    root_has_keys: bool,
     asked: Vec<(Connection, Result<Answer, String>)>,
 }
 
@@ -513,7 +561,13 @@ impl Asker {
                     String::new()
                 };
                 let named: Vec<_> = scopes.into_iter().take(MOST_SCOPES).collect();
+                // sshd was not asked for root if it has no blocks.
+                let of_root = |connection: &Connection| connection.user == "root";
+                let is_of_root = self.answers().any(|(connection, answer)| {
+                    of_root(connection) && answer.settings.values == settings.values
+                }) || !self.answers().any(|(connection, _)| of_root(connection));
                 Settings {
+                    root_with_keys: is_of_root && self.root_has_keys,
                     scope: match number {
                         0 => String::new(),
                         _ => format!("for {}{more}", named.join(", ")),
@@ -585,6 +639,8 @@ fn one(sshd: &Path, options: &[String], connection: &Connection) -> Result<Answe
 pub struct Expected<'s> {
     /// The first factor of the stack is a key.
     pub by_key: bool,
+    /// The stack asks for the phone alone, and relies on the key that sshd requires.
+    pub phone_alone: bool,
     /// The module's configuration in that stack.
     pub config: Option<&'s Config>,
 }
@@ -598,6 +654,7 @@ pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) 
         settings,
         config: expected.config,
         by_key: expected.by_key,
+        phone_alone: expected.phone_alone,
         airlock,
         report,
     };
@@ -611,9 +668,14 @@ pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) 
         );
         return;
     }
+    if !checker.methods() {
+        return;
+    }
     checker.questions();
     checker.twice();
     checker.keys();
+    checker.no_keys();
+    checker.root();
     checker.other_ways();
     if let Some(config) = expected.config {
         checker.times_and_names(config);
@@ -626,6 +688,7 @@ pub fn without_phone(settings: &Settings, report: &mut Report) {
         settings,
         config: None,
         by_key: false,
+        phone_alone: false,
         airlock: false,
         report,
     };
@@ -645,6 +708,7 @@ struct Checker<'j> {
     config: Option<&'j Config>,
     /// The stack's first factor is a key.
     by_key: bool,
+    phone_alone: bool,
     airlock: bool,
     report: &'j mut Report,
 }
@@ -665,11 +729,42 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether a login can complete a list of methods.
+    fn methods(&mut self) -> bool {
+        let settings = self.settings;
+        let is_empty = settings.usable_methods().is_some_and(|all| all.is_empty());
+        // `keys` reports a key that is off.
+        if !is_empty || self.by_key && !settings.on("pubkeyauthentication") {
+            return true;
+        }
+        let lists = settings.methods().unwrap_or_default();
+        let off: BTreeSet<_> = lists
+            .into_iter()
+            .flatten()
+            .filter(|method| !settings.is_on(method))
+            .map(for_log)
+            .collect();
+        let off = off.into_iter().collect::<Vec<_>>().join(", ");
+        self.say(
+            Error,
+            "sshd-methods-disabled",
+            &format!("No login can complete AuthenticationMethods: sshd does not offer {off}"),
+            "Each list needs a method that is off, or a device other than pam. sshd refuses all logins.",
+            "Turn these methods on, or set other AuthenticationMethods.",
+        );
+        false
+    }
+
     /// Whether the module's questions reach the user.
     fn questions(&mut self) {
+        const REFUSED: &str = "Every password login is refused: this configuration has a prompt, and sshd's password method cannot show it.";
         const OFF: &str = "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)";
 
         let password = self.settings.on("passwordauthentication");
+        // A password that Kerberos accepts does not reach PAM.
+        let is_refused = self.config.is_some_and(asks_by_prompt)
+            && self.settings.uses("password")
+            && !self.settings.on("kerberosauthentication");
         if !self.settings.asks_questions() {
             if !password || self.airlock || self.by_key {
                 self.say(
@@ -681,23 +776,32 @@ impl Checker<'_> {
                 );
             } else {
                 self.say(
-                    Warning,
+                    if is_refused { Error } else { Warning },
                     "sshd-keyboard-interactive-off",
                     OFF,
-                    "sshd's password method asks instead. It shows no prompt and no message before the phone has answered.",
+                    if is_refused {
+                        REFUSED
+                    } else {
+                        "sshd's password method asks instead. It shows no prompt and no message before the phone has answered."
+                    },
                     "Copy the example sshd_config.d/00-logonbox.conf to /etc/ssh/sshd_config.d: KbdInteractiveAuthentication yes, PasswordAuthentication no.",
                 );
             }
         } else if password {
             let why = if self.by_key {
                 "sshd asks users for a password, which admits none of them."
-            } else if self.config.is_some_and(asks_visibly) {
-                "This configuration has visible prompts. sshd's password method refuses these, so such logins fail."
+            } else if is_refused {
+                REFUSED
             } else {
                 "sshd's password method shows no message before the phone has answered. Users see neither the announcement nor the code."
             };
+            let is_left = self.by_key || self.settings.uses("keyboard-interactive");
             self.say(
-                Warning,
+                if is_refused && !is_left {
+                    Error
+                } else {
+                    Warning
+                },
                 "sshd-password-method-on",
                 "PasswordAuthentication is on beside keyboard-interactive",
                 why,
@@ -740,6 +844,15 @@ impl Checker<'_> {
                 "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
             );
         }
+        if self.phone_alone && !self.airlock && self.settings.asks_pam_without_key() {
+            self.say(
+                Error,
+                "sshd-methods-without-key",
+                "AuthenticationMethods asks PAM without a key, and the stack has no other first factor",
+                "The phone alone is enough for these logins.",
+                "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
+            );
+        }
         if !self.settings.ways_past_pam().contains(&"publickey") {
             return;
         }
@@ -763,6 +876,49 @@ impl Checker<'_> {
             "After a key, sshd runs PAM's auth lines only if AuthenticationMethods requires it.",
             advice,
         );
+    }
+
+    /// Whether a required key can be accepted at all.
+    fn no_keys(&mut self) {
+        let is_none = |key| ["", "none"].contains(&self.settings.get(key));
+        let lists = self.settings.usable_methods().unwrap_or_default();
+        let needs_key = !lists.is_empty()
+            && lists
+                .iter()
+                .all(|list| list.iter().any(|method| is(method, "publickey")));
+        if needs_key
+            && self.settings.get("authorizedkeysfile") == "none"
+            && is_none("authorizedkeyscommand")
+            && is_none("trustedusercakeys")
+        {
+            self.say(
+                Warning,
+                "sshd-no-keys",
+                "AuthenticationMethods requires a key, but AuthorizedKeysFile is none",
+                "sshd accepts no keys of users, so it refuses these logins.",
+                "Set AuthorizedKeysFile, AuthorizedKeysCommand or TrustedUserCAKeys.",
+            );
+        }
+    }
+
+    /// Whether root's login ends in a refusal after the phone: `auth_root_allowed()` in `auth.c`.
+    fn root(&mut self) {
+        let permit = self.settings.get("permitrootlogin");
+        let is_key_only = ["prohibit-password", "without-password"].contains(&permit);
+        let lists = self.settings.usable_methods().unwrap_or_default();
+        let asks_pam = !lists.is_empty()
+            && lists
+                .iter()
+                .all(|list| list.iter().any(|method| is_pam(method)));
+        if self.settings.root_with_keys && is_key_only && asks_pam {
+            self.say(
+                Note,
+                "sshd-root-refused",
+                "sshd refuses root after the key and the phone: PermitRootLogin is prohibit-password",
+                "All AuthenticationMethods ask PAM, and sshd then does not admit root. root has keys in /root/.ssh/authorized_keys.",
+                "Log in as a user and use sudo. For emergencies, add a Match block for root with AuthenticationMethods publickey.",
+            );
+        }
     }
 
     fn other_ways(&mut self) {
@@ -831,18 +987,208 @@ impl Checker<'_> {
     }
 }
 
-/// Whether the module shows visible prompts.
-fn asks_visibly(config: &Config) -> bool {
-    let devices = match &config.mode {
-        Mode::Push(_) => config.logonbox.device == Device::Ask,
+/// Whether the module needs an answer at a prompt of its own.
+fn asks_by_prompt(config: &Config) -> bool {
+    let asks = match &config.mode {
+        Mode::Push(_) => {
+            config.conversation.code == Code::Type || config.logonbox.device == Device::Ask
+        }
         Mode::Airlock(_) => true,
     };
-    devices || config.conversation.announce == Announce::Enter
+    asks || config.conversation.announce == Announce::Enter
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `check` finds.
+    fn found(text: &str, by_key: bool, config: &str) -> Vec<String> {
+        let text = format!("{text}\nUsePAM yes\nPubkeyAuthentication yes\n");
+        let config = format!("[logonbox]\ntenant = \"acme\"\n[conversation]\n{config}\n");
+        let config = Config::parse(Path::new("/x"), &config, "sshd").unwrap();
+        let expected = Expected {
+            by_key,
+            phone_alone: false,
+            config: Some(&config),
+        };
+        let mut report = Report::default();
+        check(&Settings::parse("for lee", &text), &expected, &mut report);
+        let found = report.findings.iter();
+        found
+            .map(|(_, finding)| format!("{} {}", finding.severity.word(), finding.id))
+            .collect()
+    }
+
+    #[test]
+    fn lists_of_methods_that_no_login_completes() {
+        const DISABLED: &str = "error sshd-methods-disabled";
+        const ON: &str = "kbdinteractiveauthentication yes";
+        for (text, is_found) in [
+            ("authenticationmethods keyboard-interactive:pam", false),
+            ("authenticationmethods keyboard-interactive", false),
+            ("authenticationmethods any", false),
+            ("authenticationmethods keyboard-interactive:skey", true),
+            (
+                "authenticationmethods publickey,keyboard-interactive:google",
+                true,
+            ),
+            (
+                "authenticationmethods keyboard-interactive:bsdauth publickey",
+                false,
+            ),
+            ("authenticationmethods publickey,password", true),
+            (
+                "passwordauthentication yes\nauthenticationmethods publickey,password",
+                false,
+            ),
+            (
+                "authenticationmethods hostbased gssapi-with-mic gssapi-keyex",
+                true,
+            ),
+            (
+                "pubkeyauthentication no\nauthenticationmethods publickey,keyboard-interactive:pam",
+                true,
+            ),
+        ] {
+            let found = found(&format!("{text}\n{ON}"), false, "");
+            assert_eq!(
+                found.contains(&DISABLED.to_owned()),
+                is_found,
+                "{text}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_password_method_that_cannot_show_the_prompt() {
+        const OFF: &str = "passwordauthentication yes\nkbdinteractiveauthentication no";
+        const BOTH: &str = "passwordauthentication yes\nkbdinteractiveauthentication yes";
+        let only_password = format!("{BOTH}\nauthenticationmethods password");
+        let only_key = format!("{OFF}\nauthenticationmethods publickey");
+        let kerberos = format!("{only_password}\nkerberosauthentication yes");
+        let show = "code = \"show\"";
+        let no_echo = "echo = false";
+        let enter = "code = \"show\"\nannounce = \"enter\"";
+        for (text, config, expected) in [
+            (OFF, "", "error sshd-keyboard-interactive-off"),
+            (OFF, no_echo, "error sshd-keyboard-interactive-off"),
+            (OFF, enter, "error sshd-keyboard-interactive-off"),
+            (OFF, show, "warning sshd-keyboard-interactive-off"),
+            (&only_key, "", "warning sshd-keyboard-interactive-off"),
+            (BOTH, "", "warning sshd-password-method-on"),
+            (BOTH, show, "warning sshd-password-method-on"),
+            (&only_password, "", "error sshd-password-method-on"),
+            (&only_password, show, "warning sshd-password-method-on"),
+            (&kerberos, "", "warning sshd-password-method-on"),
+        ] {
+            let found = found(text, false, config);
+            assert_eq!(found.first().unwrap(), expected, "{text} {config}");
+        }
+    }
+
+    #[test]
+    fn a_phone_alone_after_a_key_that_only_sshd_requires() {
+        for (methods, is_found) in [
+            ("publickey,keyboard-interactive:pam", false),
+            ("publickey", false),
+            ("keyboard-interactive:pam", true),
+            (
+                "publickey,keyboard-interactive:pam keyboard-interactive",
+                true,
+            ),
+            ("any", true),
+        ] {
+            let text = format!("authenticationmethods {methods}\nkbdinteractiveauthentication yes");
+            let expected = Expected {
+                by_key: false,
+                phone_alone: true,
+                config: None,
+            };
+            let mut report = Report::default();
+            let settings = Settings {
+                scope: "for Match User lee".to_owned(),
+                everybody: false,
+                ..settings(&text)
+            };
+            check(&settings, &expected, &mut report);
+            let mut found = report.findings.iter();
+            let found = found.any(|(_, finding)| {
+                finding.id == "sshd-methods-without-key" && finding.severity == Error
+            });
+            assert_eq!(found, is_found, "{methods}");
+        }
+    }
+
+    #[test]
+    fn keys_that_sshd_does_not_read() {
+        const LISTS: &str = "kbdinteractiveauthentication yes\n\
+                             authenticationmethods publickey,keyboard-interactive:pam";
+        for (text, is_found) in [
+            ("authorizedkeysfile none", true),
+            (
+                "authorizedkeysfile none\nauthorizedkeyscommand none\ntrustedusercakeys none",
+                true,
+            ),
+            (
+                "authorizedkeysfile none\nauthorizedkeyscommand /bin/keys",
+                false,
+            ),
+            (
+                "authorizedkeysfile none\ntrustedusercakeys /etc/ssh/ca.pub",
+                false,
+            ),
+            ("authorizedkeysfile .ssh/authorized_keys", false),
+        ] {
+            let found = |lists: &str| {
+                let found = found(&format!("{text}\n{lists}"), false, "");
+                found.contains(&"warning sshd-no-keys".to_owned())
+            };
+            assert_eq!(found(LISTS), is_found, "{text}");
+            assert!(
+                !found(&format!("{LISTS} keyboard-interactive:pam")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn root_who_has_keys_and_is_refused() {
+        const KEY: &str = "ssh-ed25519 AAAA root";
+        const LISTS: &str = "publickey,keyboard-interactive:pam keyboard-interactive:pam";
+        let of_cloud = format!("no-pty,command=\"echo no\" {KEY}");
+        for (keys, permit, lists, is_found) in [
+            (KEY, "without-password", LISTS, true),
+            (KEY, "prohibit-password", LISTS, true),
+            (KEY, "prohibit-password", "publickey", false),
+            (KEY, "prohibit-password", "any", false),
+            (KEY, "yes", LISTS, false),
+            (KEY, "no", LISTS, false),
+            ("# none\n", "prohibit-password", LISTS, false),
+            (&of_cloud, "prohibit-password", LISTS, false),
+        ] {
+            let file = ("root/.ssh/authorized_keys", keys, 0o600);
+            let (_dir, root) = super::super::test_host::machine(&[file]);
+            let text = format!(
+                "kbdinteractiveauthentication yes\nauthenticationmethods {lists}\n\
+                 permitrootlogin {permit}"
+            );
+            let settings = Settings {
+                root_with_keys: root_has_keys(&root),
+                ..settings(&text)
+            };
+            let expected = Expected {
+                by_key: false,
+                phone_alone: false,
+                config: None,
+            };
+            let mut report = Report::default();
+            check(&settings, &expected, &mut report);
+            let mut found = report.findings.iter();
+            let found = found.any(|(_, finding)| finding.id == "sshd-root-refused");
+            assert_eq!(found, is_found, "{keys} {permit} {lists}");
+        }
+    }
 
     fn settings(more: &str) -> Settings {
         Settings::parse(
@@ -867,7 +1213,8 @@ mod tests {
             ("publickey,publickey", vec!["publickey"], false),
             ("password", vec![], false),
         ] {
-            let settings = settings(&format!("authenticationmethods {methods}"));
+            let on = "passwordauthentication yes\nkbdinteractiveauthentication yes";
+            let settings = settings(&format!("{on}\nauthenticationmethods {methods}"));
             assert_eq!(settings.ways_past_pam(), past, "{methods}");
             assert_eq!(settings.is_after_key(), after_key, "{methods}");
         }
