@@ -198,6 +198,39 @@ impl Sudo {
                 ));
             }
         }
+        self.asks_nothing(&mut add);
+        for some in &self.some {
+            let who = for_log(&some.who);
+            let other = some.services.iter().find(|name| !has_phone(name));
+            if let Some(name) = other {
+                add(Finding::new(
+                    Warning,
+                    "sudo-service-name",
+                    format!(
+                        "For {who}, sudo asks the PAM service {}, which does not ask for the phone",
+                        for_log(name)
+                    ),
+                    "sudoers sets the PAM service in Defaults for some users, hosts or commands.",
+                    format!(
+                        "Add the module to /etc/pam.d/{}, or remove the setting.",
+                        for_log(name)
+                    ),
+                ));
+            }
+            if !some.authenticates {
+                add(Finding::new(
+                    Note,
+                    "sudo-asks-nothing",
+                    format!("For {who}, sudo asks for neither password nor phone"),
+                    "sudoers has !authenticate in Defaults for some users, hosts or commands.",
+                    "If that is not intended, remove the setting.",
+                ));
+            }
+        }
+    }
+
+    /// Reports users whom sudo asks for nothing, and those who are asked for the phone of another.
+    fn asks_nothing(&self, add: &mut impl FnMut(Finding)) {
         if !self.authenticates {
             add(Finding::new(
                 Warning,
@@ -246,34 +279,6 @@ impl Sudo {
                 "Their rules in sudoers have NOPASSWD.",
                 "If that is not intended, remove NOPASSWD from these rules.",
             ));
-        }
-        for some in &self.some {
-            let who = for_log(&some.who);
-            let other = some.services.iter().find(|name| !has_phone(name));
-            if let Some(name) = other {
-                add(Finding::new(
-                    Warning,
-                    "sudo-service-name",
-                    format!(
-                        "For {who}, sudo asks the PAM service {}, which does not ask for the phone",
-                        for_log(name)
-                    ),
-                    "sudoers sets the PAM service in Defaults for some users, hosts or commands.",
-                    format!(
-                        "Add the module to /etc/pam.d/{}, or remove the setting.",
-                        for_log(name)
-                    ),
-                ));
-            }
-            if !some.authenticates {
-                add(Finding::new(
-                    Note,
-                    "sudo-asks-nothing",
-                    format!("For {who}, sudo asks for neither password nor phone"),
-                    "sudoers has !authenticate in Defaults for some users, hosts or commands.",
-                    "If that is not intended, remove the setting.",
-                ));
-            }
         }
     }
 

@@ -749,7 +749,7 @@ impl Checker<'_> {
             Error,
             "sshd-methods-disabled",
             &format!("No login can complete AuthenticationMethods: sshd does not offer {off}"),
-            "Each list needs a method that is off, or a device other than pam. sshd refuses all logins.",
+            "Each list needs a method that is off, or a device other than pam. sshd refuses these logins.",
             "Turn these methods on, or set other AuthenticationMethods.",
         );
         false
