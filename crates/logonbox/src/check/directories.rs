@@ -89,6 +89,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::check::services::Service;
     use crate::check::test_host::{host, ids, services};
 
     #[test]
@@ -100,9 +101,7 @@ mod tests {
             ("pam.d/su", ""),
         ]);
         let services = services(&root);
-        let module = services
-            .with_phone()
-            .flat_map(|service| service.our_files());
+        let module = services.with_phone().flat_map(Service::our_files);
         let module = Path::new(module.last().unwrap()).to_owned();
         let (pam, security) = (Path::new("/etc/pam.d"), module.parent().unwrap());
         for (path, expected) in [

@@ -561,6 +561,11 @@ impl Faulty {
     }
 }
 
+/// Whether the session can have failed at this line, if its module is missing.
+fn ends_session(service: &Service, line: &pam_files::Line) -> bool {
+    service.session != Code::SUCCESS && line.kind == "session" && line.control != "optional"
+}
+
 /// Collects the files and modules that libpam cannot read or load. Returns whether it has found
 /// some.
 fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Report) -> bool {
@@ -603,12 +608,9 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
     let mut session_told = false;
     for (path, why) in &service.faulty {
         let name = file_name(path);
-        let lines = service.lines.all.iter();
-        let mut lines = lines.filter(|line| file_name(&line.module) == name);
-        let of_session = lines
-            .clone()
-            .find(|line| line.kind == "session" && line.control != "optional")
-            .filter(|_| service.session != Code::SUCCESS);
+        let names_it = |line: &&pam_files::Line| file_name(&line.module) == name;
+        let mut lines = service.lines.all.iter().filter(names_it);
+        let of_session = lines.clone().find(|line| ends_session(service, line));
         session_told |= of_session.is_some();
         // Usually ours with a typing mistake.
         if !(nobody || of_session.is_some() || name.contains("logon")) {
@@ -648,21 +650,17 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
         let advice = "Remove the line: the module is for account or session lines.";
         add("stack-wrong-module", what, advice, None);
     }
-    if service.account != Code::SUCCESS {
-        let what = format!(
-            "The account lines return {}, although each module accepts the user",
-            service.account
-        );
-        let advice = "Correct the account lines, as in the files of the distribution.";
-        add("stack-account-refuses", what, advice, None);
-    }
-    if service.session != Code::SUCCESS && !session_told {
-        let what = format!(
-            "The session lines return {}, although each module accepts the user",
-            service.session
-        );
-        let advice = "Correct the session lines, as in the files of the distribution.";
-        add("stack-session-refuses", what, advice, None);
+    let session = Some(service.session).filter(|_| !session_told);
+    for (kind, id, code) in [
+        ("account", "stack-account-refuses", Some(service.account)),
+        ("session", "stack-session-refuses", session),
+    ] {
+        if let Some(code) = code.filter(|code| *code != Code::SUCCESS) {
+            let what =
+                format!("The {kind} lines return {code}, although each module accepts the user");
+            let advice = format!("Correct the {kind} lines, as in the files of the distribution.");
+            add(id, what, &advice, None);
+        }
     }
     if !found.get() && !service.is_read {
         let said: Vec<_> = service.messages.iter().map(|said| for_log(said)).collect();
