@@ -330,6 +330,7 @@ impl System for ThisMachine {
 
     fn machine_id(&self) -> io::Result<String> {
         id("/etc/machine-id")
+            .map_err(|error| io::Error::other(format!("{error}; run systemd-machine-id-setup")))
     }
 
     fn boot_id(&self) -> io::Result<String> {

@@ -55,6 +55,11 @@ impl Machine {
             &format!("127.0.0.1 {TENANT}\n127.0.0.1 {name}"),
         );
         append("/etc/ssl/certs/ca-certificates.crt", phone.ca());
+        // systemd makes it at the first start of a host.
+        if !fs::exists("/etc/machine-id").unwrap_or_default() {
+            let id = "0123456789abcdef0123456789abcdef\n";
+            fs::write("/etc/machine-id", id).expect("/etc/machine-id");
+        }
         command("rsyslogd", &[]);
         wait_until("the log is there", || {
             fs::exists("/dev/log").unwrap_or_default()
