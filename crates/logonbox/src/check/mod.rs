@@ -43,7 +43,6 @@ use configuration::Configs;
 use files::Root;
 use finding::{Area, Report, Severity};
 use pam_files::Place;
-use roles::Kind;
 use services::{Service, Services};
 use stacks::Context;
 use sudo::Sudo;
@@ -111,7 +110,8 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             let path = stacks::configuration(service, conf);
             let expected = sshd::Expected {
                 by_key: stacks::is_by_key(service),
-                phone_alone: around.after_key.as_ref() == Some(&name) && !has_factor(service),
+                phone_alone: around.after_key.as_ref() == Some(&name)
+                    && !stacks::asks_for_a_factor(service),
                 config: path.and_then(|path| configs.get(&path, &name)),
             };
             sshd::check(settings, &expected, report);
@@ -162,12 +162,6 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             server::check(path, config, user, server::now(), &mut progress, report);
         }
     }
-}
-
-/// Whether the stack itself asks for a first factor.
-fn has_factor(service: &Service) -> bool {
-    let mut calls = service.ways().iter().flat_map(|run| &run.calls);
-    calls.any(|call| [Kind::Factor, Kind::Key, Kind::Unknown].contains(&call.kind()))
 }
 
 /// sshd may ask any service but those of other programs: see `PAMServiceName`.

@@ -240,7 +240,8 @@ fn unanswered(service: &Service, why: &str, report: &mut Report) {
     }
 }
 
-fn asks_for_a_factor(service: &Service) -> bool {
+/// Whether a module of the stack asks for a first factor, or may do so.
+pub fn asks_for_a_factor(service: &Service) -> bool {
     let factors = [Kind::Factor, Kind::Key, Kind::Unknown];
     let mut calls = service.ways().iter().flat_map(|run| &run.calls);
     calls.any(|call| factors.contains(&call.kind()))
@@ -650,7 +651,8 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
         let advice = "Remove the line: the module is for account or session lines.";
         add("stack-wrong-module", what, advice, None);
     }
-    let session = Some(service.session).filter(|_| !session_told);
+    // A line that libpam cannot read has been reported.
+    let session = Some(service.session).filter(|_| !session_told && !found.get());
     for (kind, id, code) in [
         ("account", "stack-account-refuses", Some(service.account)),
         ("session", "stack-session-refuses", session),
