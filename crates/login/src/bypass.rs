@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::clean::for_log;
-use crate::directory::{PrivateDir, hashed_name};
+use crate::directory::{PrivateDir, advice_about, hashed_name};
 use crate::system::System;
 
 /// The directory, in the one that a reboot keeps.
@@ -187,12 +187,7 @@ impl UsedUp {
 pub fn use_up(system: &dyn System, user: &str, code: &BypassCode) -> Result<UsedUp, String> {
     let path = directory(system);
     let failed = |error: io::Error| {
-        let advice = match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem => {
-                "; a service with ProtectSystem=strict needs ReadWritePaths=-/var/lib/pam_logonbox"
-            }
-            _ => "",
-        };
+        let advice = advice_about(&error);
         format!("bypass codes: {}: {error}{advice}", path.display())
     };
     let unknown = || "this user has no such bypass code".to_owned();

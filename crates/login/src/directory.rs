@@ -217,6 +217,24 @@ impl PrivateDir {
     }
 }
 
+/// What to do about an error of the state, or an empty text.
+#[must_use]
+pub fn advice(errno: Option<Errno>) -> &'static str {
+    match errno {
+        Some(Errno::EROFS) => {
+            "; a service with ProtectSystem=strict needs ReadWritePaths=-/run/pam_logonbox \
+             -/var/lib/pam_logonbox"
+        }
+        _ => "",
+    }
+}
+
+/// [`advice`] about this error.
+#[must_use]
+pub fn advice_about(error: &io::Error) -> &'static str {
+    advice(error.raw_os_error().map(Errno::from_raw))
+}
+
 /// A file name from these parts: the same for the same parts, and of 64 characters. It is the SHA-256
 /// of the parts, each with a NUL after it. No part contains a NUL.
 #[must_use]
@@ -269,4 +287,23 @@ fn checked(directory: File) -> io::Result<PrivateDir> {
         return Err(io::Error::other("is open to others; run chmod 700"));
     }
     Ok(PrivateDir(directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another process may have removed some of the files, or all.
+    #[test]
+    fn a_missing_file_does_not_keep_the_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = PrivateDir::create(&directory.path().join("state")).unwrap();
+        for name in ["a", "c"] {
+            directory.touch(name).unwrap();
+        }
+        let names = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(directory.remove_all(names).unwrap(), 2);
+        let left = directory.names().unwrap();
+        assert!(left.iter().all(|name| name.starts_with('.')), "{left:?}");
+    }
 }

@@ -317,3 +317,13 @@ fn a_restored_file_is_a_code_again_until_it_ends() {
     let ended = refused("the bypass code has ended");
     assert_eq!(try_code(&system, "lee", &code), ended);
 }
+
+/// The caller of su stops the process right after it has looked at the clock.
+#[test]
+fn a_login_that_was_stopped_does_not_use_a_code_after_its_end() {
+    let (_directory, mut system) = machine();
+    let code = make_for(&system, "lee");
+    *system.meanwhile.get_mut().unwrap() = Some(Box::new(|uptime| *uptime += 5 * HOUR));
+    let ended = refused("the bypass code has ended");
+    assert_eq!(try_code(&system, "lee", &code), ended);
+}

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::LONGEST_NAME;
 use super::groups::{is_in_none, is_member};
-use super::person::known_user;
-use crate::config::{Exempt, Policy, without_domain};
+use super::person::{keeps_domain, known_user};
+use crate::config::{Exempt, Policy};
 use crate::host::User;
 use crate::system::System;
 
@@ -84,12 +84,11 @@ impl Login<'_> {
     }
 
     fn is_named(&self, users: &[String]) -> bool {
-        let has_domain = |name: &str| without_domain(name) != name;
-        // If the directory leaves domains out, users of two domains have one name. sssd's cache then
-        // gives that name the id of the last one.
-        let is_certain = |name: &str| has_domain(name) || !self.name.is_some_and(has_domain);
+        let Some(typed) = self.name else {
+            return false;
+        };
         known_user(self.system, self.user)
-            .is_ok_and(|name| users.contains(&name) && is_certain(&name))
+            .is_ok_and(|name| users.contains(&name) && keeps_domain(typed, &name))
     }
 
     fn comes_from(&self, exempt: &Exempt, hints: &mut Vec<String>) -> bool {

@@ -5,8 +5,8 @@
 
 use std::env;
 
+use super::person::keeps_domain;
 use super::{enough_memory, has_spare_files};
-use crate::config::without_domain;
 use crate::system::{Group, System, UserGroups};
 
 /// Whether it is certain that `user` is in `group`, as getgrnam(3) finds it.
@@ -117,11 +117,9 @@ fn groups_of(system: &dyn System, user: &str) -> Result<Option<UserGroups>, Stri
     let failed = |error| format!("the groups of the user cannot be looked up: {error}");
     let found = system.groups_of(user).map_err(failed)?;
     if let Some(of_user) = &found {
-        // A directory that leaves domains out gives users of two domains the same name.
         let name = &of_user.name;
-        let loses_domain = without_domain(name) == name && without_domain(user) != user;
         let id_of = |name| system.id_of(name).map_err(failed);
-        if name != user && (loses_domain || id_of(name)? != id_of(user)?) {
+        if name != user && (!keeps_domain(user, name) || id_of(name)? != id_of(user)?) {
             return Err(format!("the user {name} may be another one than {user}"));
         }
     }

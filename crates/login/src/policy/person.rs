@@ -100,6 +100,14 @@ pub fn known_user(system: &dyn System, user: &User) -> Result<String, Refusal> {
     }
 }
 
+/// Whether `known`, the spelling of the user database, tells users of different domains apart. If the
+/// directory leaves domains out, users of two domains have one name. sssd's cache then gives that name
+/// the id of the last one.
+pub(super) fn keeps_domain(typed: &str, known: &str) -> bool {
+    let has_domain = |name: &str| without_domain(name) != name;
+    has_domain(known) || !has_domain(typed)
+}
+
 /// The spelling of the user `name`. `None` if there is no such user.
 fn spelling(system: &dyn System, name: &str) -> io::Result<Option<String>> {
     let Some(known) = system.name_of(name)? else {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{Config, Mode};
-use crate::directory::{PrivateDir, hashed_name};
+use crate::directory::{PrivateDir, advice_about, hashed_name};
 use crate::system::System;
 
 /// The directory, in the one that a reboot empties.
@@ -152,12 +152,7 @@ fn path(system: &dyn System) -> PathBuf {
 }
 
 fn hint(system: &dyn System, error: &io::Error) -> String {
-    let advice = match error.kind() {
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "; a service with ProtectSystem=strict needs ReadWritePaths=-/run/pam_logonbox"
-        }
-        _ => "",
-    };
+    let advice = advice_about(error);
     let path = path(system);
     format!(
         "approvals are not remembered: {}: {error}{advice}",

@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::Uid;
-use sha2::{Digest, Sha256};
 
 use self::in_a_row::InARow;
 use self::recent::Recent;
 use crate::config::{Config, Mode, Policy};
+use crate::directory::{advice, hashed_name};
 use crate::outcome::{Reason, Refusal};
 use crate::system::{Directories, System};
 
@@ -89,9 +89,7 @@ impl Limit {
 
     fn new(policy: &Policy, server: &str, account: &str) -> Self {
         // Some user databases accept a name in any case. All spellings share one count.
-        let digest = Sha256::digest(format!("{server}\0{}", account.to_lowercase()));
-        let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
-        let account: String = digits.collect();
+        let account = hashed_name(&[server, &account.to_lowercase()]);
         Self {
             recent: Recent {
                 most: policy.failed_attempts_per_10_minutes,
@@ -248,12 +246,7 @@ fn not_counted(failures: &[(String, Option<Errno>)]) -> String {
         let uid = Uid::effective();
         return format!("pushes are not limited, because this program runs as uid {uid}: {what}");
     }
-    let advice = if any(&[Errno::EROFS]) {
-        "; a service with ProtectSystem=strict needs ReadWritePaths=-/run/pam_logonbox \
-         -/var/lib/pam_logonbox"
-    } else {
-        ""
-    };
+    let advice = advice(Some(Errno::EROFS).filter(|errno| any(&[*errno])));
     format!("attempts cannot be counted: {what}{advice}")
 }
 
