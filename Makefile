@@ -7,6 +7,8 @@
 #                 chromium and chromedriver are there
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
+# make test-machines  logins in virtual machines, with systemd, SELinux, a directory and power cuts; as
+#                 root, with qemu and debootstrap: half an hour; MACHINES="trixie selinux/": a part of it
 # make soak       ten thousand logins of each kind in one process, and some under valgrind: ten minutes;
 #                 LOGINS=300: fewer
 # make generate   write conf/pam_logonbox.toml and the keys in pam_logonbox.toml(5), from the table of
@@ -31,7 +33,7 @@ PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /securit
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
 SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
-	$(addprefix tests/hosts/,base-image engine prepare run)
+	$(addprefix tests/hosts/,base-image engine prepare run) $(addprefix tests/machines/,image prepare run)
 # The crates for other programs.
 CLIENTS = bounded-https logonbox-authenticator airlock-iam pam-stack
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -51,7 +53,7 @@ ROUNDS = 200
 BENCH =
 
 .PHONY: all build demo test soak bench bench-check crowd fuzz audit generate lint install uninstall portable deb rpm packages \
-	test-packages test-browser test-hosts
+	test-packages test-browser test-hosts test-machines
 
 all: build
 
@@ -87,6 +89,9 @@ test-browser:
 
 test-hosts: packages
 	tests/hosts/run
+
+test-machines: packages
+	tests/machines/run $(MACHINES)
 
 bench: bench-check build
 	$(CARGO) build --release --locked --package bench

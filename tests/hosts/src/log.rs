@@ -23,10 +23,18 @@ pub fn lines() -> Vec<String> {
 /// Waits for this many lines, and checks how each begins.
 #[track_caller]
 pub fn logged(beginnings: &[&str]) {
+    begin_with(lines, beginnings);
+}
+
+/// Waits until `lines` has this many lines, and checks how each begins.
+#[track_caller]
+pub fn begin_with(mut lines: impl FnMut() -> Vec<String>, beginnings: &[&str]) {
+    let mut found = Vec::new();
     wait_until("the log has the lines", || {
-        lines().len() >= beginnings.len()
+        found = lines();
+        found.len() >= beginnings.len()
     });
-    let lines = lines();
+    let lines = found;
     let as_expected = lines.len() == beginnings.len()
         && lines
             .iter()

@@ -211,6 +211,7 @@ pub fn set_password(user: &str, password: &str) {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// Appends to a file, which may be missing.
 pub fn append(path: &str, text: &str) {
     let old = fs::read_to_string(path).unwrap_or_default();
     fs::write(path, old + text).expect(path);

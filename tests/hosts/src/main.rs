@@ -17,15 +17,12 @@ mod camera;
 mod cases;
 mod directory;
 mod elsewhere;
-mod log;
-mod machine;
-mod phone;
 mod sshd;
-mod terminal;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use hosts::{log, machine, person, phone, terminal};
 use machine::Machine;
 
 /// A test with one real program.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use pty_process::blocking::{Command, Pty};
 
-/// The limit for everything that a test waits for.
-pub const TIMEOUT: Duration = Duration::from_secs(40);
+/// The limit for everything that a test waits for. An emulated machine is slow.
+pub const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// High enough that no line scrolls off the screen.
 const ROWS: NonZero<u16> = NonZero::new(100).expect("not zero");

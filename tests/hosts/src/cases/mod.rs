@@ -30,11 +30,10 @@ use tenant::{Press, Waiting};
 
 use crate::TestCase;
 use crate::machine::{Machine, PASSWORD, counts};
+use crate::person::{self, PROMPT};
 use crate::phone::Phone;
 use crate::terminal::Terminal;
 
-/// The prompt for the code, without the blank at its end.
-const PROMPT: &str = "Approve the request on your phone, then type the code it shows:";
 /// The configuration that shows the code on both screens.
 const SHOW: &str = "[conversation]\ncode = \"show\"\n";
 /// Longer than the 260 ms after which a push leaves, also on a busy machine. A person is slower.
@@ -97,11 +96,7 @@ fn wrong_then_right(machine: &Machine, terminal: &Terminal, prompt: &str) {
 /// Waits for the prompt for the code, and for the phone. Only the phone shows the code.
 #[track_caller]
 fn ring(machine: &Machine, terminal: &Terminal) -> Waiting {
-    terminal.see(PROMPT);
-    let ring = machine.phone.ring();
-    let screen = terminal.screen();
-    assert!(!screen.contains(&Phone::code(&ring)), "{screen}");
-    ring
+    person::ring(&machine.phone, terminal)
 }
 
 /// The prompt is on the screen before the push reaches the tenant. `start` starts a login, up to the
@@ -131,8 +126,7 @@ const NO_LIMIT: &str = "[policy]\nfailed_attempts_per_10_minutes = 0\n\
 /// Approves, and types the code that the phone shows.
 #[track_caller]
 fn approve_and_type(machine: &Machine, terminal: &Terminal, ring: &Waiting) {
-    machine.phone.press(ring, Press::Authorize);
-    terminal.answer(&Phone::code(ring));
+    person::approve_and_type(&machine.phone, terminal, ring);
 }
 
 /// A guess that differs from the code in one digit.
