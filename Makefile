@@ -9,6 +9,7 @@
 #                 podman works
 # make test-machines  logins in virtual machines, with systemd, SELinux, a directory and power cuts; as
 #                 root, with qemu and debootstrap: half an hour; MACHINES="trixie selinux/": a part of it
+# make publish-check  pack the crates for other programs, and test each from its package
 # make soak       ten thousand logins of each kind in one process, and some under valgrind: ten minutes;
 #                 LOGINS=300: fewer
 # make generate   write conf/pam_logonbox.toml and the keys in pam_logonbox.toml(5), from the table of
@@ -31,7 +32,7 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh packaging/portable packaging/common.sh packaging/third-party \
+SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/publish-check packaging/portable packaging/common.sh packaging/third-party \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine prepare run) $(addprefix tests/machines/,image prepare run)
 # The crates for other programs.
@@ -53,7 +54,7 @@ ROUNDS = 200
 BENCH =
 
 .PHONY: all build demo test soak bench bench-check crowd fuzz audit generate lint install uninstall portable deb rpm packages \
-	test-packages test-browser test-hosts test-machines
+	publish-check test-packages test-browser test-hosts test-machines
 
 all: build
 
@@ -75,6 +76,9 @@ test: build
 	else echo "NOT TESTED: pages in a browser, because chromium and chromedriver are not both here"; fi
 	@if tests/hosts/engine >/dev/null 2>&1; then $(MAKE) test-hosts; \
 	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
+
+publish-check:
+	tests/publish-check
 
 soak: build
 	@command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind (Fedora, RHEL: dnf install valgrind)" >&2; exit 1; }

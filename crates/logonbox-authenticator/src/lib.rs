@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(any(not(doctest), feature = "blocking"), doc = include_str!("../README.md"))]
 //!
 //! ## Where to look
 //!
