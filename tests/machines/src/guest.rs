@@ -243,6 +243,18 @@ impl Guest {
         self.sh(&format!("cat >{path} <<'END OF FILE'\n{text}\nEND OF FILE"));
     }
 
+    /// A new prompt of getty on the console, on an empty screen.
+    #[track_caller]
+    pub fn getty(&self) {
+        let marker = format!("empty {}", self.sh("date +%s%N"));
+        self.sh(&format!(
+            "systemctl stop serial-getty@ttyS0; printf '\\033[2J\\033[H{marker}\\r\\n' >/dev/ttyS0; \
+             systemctl start serial-getty@ttyS0"
+        ));
+        self.console.see(&marker);
+        self.console.see("door login:");
+    }
+
     /// Starts a command in a terminal as this user.
     pub fn terminal(&self, user: &str, command: &str) -> Terminal {
         let command = format!(

@@ -6,6 +6,9 @@ mod power;
 mod selinux;
 mod systemd;
 
+use std::thread;
+use std::time::Duration;
+
 use hosts::machine::PASSWORD;
 use hosts::person::{approve_and_type, ring};
 use hosts::terminal::Terminal;
@@ -27,6 +30,13 @@ fn log_in(guest: &Guest, terminal: &Terminal) {
     terminal.see("assword");
     terminal.answer(PASSWORD);
     approve(guest, terminal);
+}
+
+/// Types an answer to the prompt for the code as slowly as a person. The module takes an answer within
+/// 250 ms for a program's.
+fn type_by_hand(terminal: &Terminal, answer: &str) {
+    thread::sleep(Duration::from_secs(1));
+    terminal.answer(answer);
 }
 
 /// Approves and types the code.

@@ -9,7 +9,7 @@ use hosts::machine::{PASSWORD, TENANT};
 use hosts::person::PROMPT;
 use hosts::terminal::Terminal;
 
-use super::approve;
+use super::{approve, type_by_hand};
 use crate::guest::Guest;
 use crate::{Boot, test};
 
@@ -77,11 +77,11 @@ fn full_disk(guest: &mut Guest) {
     is_in(first);
     last_line(guest, "approved");
     let second = su(guest);
-    second.answer(&code);
+    type_by_hand(&second, &code);
     is_in(second);
     last_line(guest, "bypass");
     let third = su(guest);
-    third.answer(&code);
+    type_by_hand(&third, &code);
     is_refused(third);
     guest.sh("rm -f /full /full2");
 }
@@ -95,7 +95,7 @@ fn read_only_disk(guest: &mut Guest) {
         !guest.run("touch /opt/probe").status.success()
     });
     let first = su(guest);
-    first.answer(&code);
+    type_by_hand(&first, &code);
     is_refused(first);
     let line = last_line(guest, "wrong-code");
     assert!(line.contains("Read-only file system"), "{line}");
@@ -115,7 +115,7 @@ fn clock(guest: &mut Guest) {
     for wrong in ["-1 year", "+30 years"] {
         guest.sh(&format!("date -s '{wrong}' >/dev/null"));
         let su = su(guest);
-        su.answer("");
+        type_by_hand(&su, "");
         is_refused(su);
         let line = last_line(guest, "tls");
         assert!(line.contains("clock"), "{wrong}: {line}");
@@ -171,7 +171,7 @@ fn no_dns(guest: &mut Guest) {
     ));
     let su = su(guest);
     let start = Instant::now();
-    su.answer("");
+    type_by_hand(&su, "");
     su.see("The login service cannot be reached.");
     assert!(
         start.elapsed() < Duration::from_secs(20),
@@ -186,17 +186,16 @@ fn no_dns(guest: &mut Guest) {
 /// The console comes before the network. With `ignore` the password lets people in until then.
 fn network_after_console(guest: &mut Guest) {
     guest.stack("login", "login");
-    let lose = "sed -i 's/connect_seconds = .*/connect_seconds = 5/' /etc/security/pam_logonbox.toml; \
-                systemctl restart serial-getty@ttyS0";
-    guest.sh(lose);
+    guest
+        .sh("sed -i 's/connect_seconds = .*/connect_seconds = 5/' /etc/security/pam_logonbox.toml");
+    guest.getty();
     guest.monitor("set_link cable off");
     let console = &guest.console;
-    console.see("door login:");
     console.answer("lee");
     console.see("Password:");
     console.answer(PASSWORD);
     console.see(PROMPT);
-    console.answer("");
+    type_by_hand(console, "");
     console.see("The login service cannot be reached.");
     guest.monitor("set_link cable on");
     console.see_times("login:", 2);

@@ -7,7 +7,7 @@ use hosts::machine::PASSWORD;
 use hosts::person::PROMPT;
 use hosts::terminal::Terminal;
 
-use super::log_in;
+use super::{log_in, type_by_hand};
 use crate::guest::Guest;
 use crate::{Boot, test};
 
@@ -39,11 +39,11 @@ fn bypass(guest: &mut Guest) {
     guest.cut_power_and_boot();
     let code = shown.lines().next().unwrap_or_default();
     let used = su(guest, "echo in-$((40+2)); sleep 100");
-    used.answer(code);
+    type_by_hand(&used, code);
     used.see("in-42");
     guest.cut_power_and_boot();
     let mut again = su(guest, "echo in-$((40+2))");
-    again.answer(code);
+    type_by_hand(&again, code);
     assert!(!again.end().success(), "{}", again.screen());
     assert!(!again.has_line("in-42"), "{}", again.screen());
     assert_eq!(

@@ -6,7 +6,7 @@ use hosts::machine::{PASSWORD, TENANT};
 use hosts::person::PROMPT;
 use hosts::terminal::Terminal;
 
-use super::{approve, log_in};
+use super::{approve, log_in, type_by_hand};
 use crate::guest::Guest;
 use crate::{Boot, test};
 
@@ -32,8 +32,7 @@ fn set_up(guest: &mut Guest) {
 /// A login on the console, up to the password. It ends within 60 s.
 #[track_caller]
 fn console(guest: &Guest, user: &str) {
-    guest.sh("systemctl restart serial-getty@ttyS0");
-    guest.console.see("door login:");
+    guest.getty();
     guest.console.answer(user);
     guest.console.see("Password:");
     guest.console.answer(PASSWORD);
@@ -76,7 +75,7 @@ fn denied(guest: &mut Guest) {
     let from = audited(guest);
     console(guest, "lee");
     guest.console.see(PROMPT);
-    guest.console.answer("");
+    type_by_hand(&guest.console, "");
     guest.console.see("refused");
     let lines = guest.lines();
     assert!(
@@ -205,7 +204,7 @@ fn ports(guest: &mut Guest) {
     let refused = |guest: &Guest| {
         console(guest, "lee");
         guest.console.see(PROMPT);
-        guest.console.answer("");
+        type_by_hand(&guest.console, "");
         guest.console.see_times_or_end("be reached", 1);
         guest.lines().pop().unwrap_or_default()
     };
@@ -240,14 +239,14 @@ fn ignore(guest: &mut Guest) {
     ));
     console(guest, "confined");
     guest.console.see(PROMPT);
-    guest.console.answer("");
+    type_by_hand(&guest.console, "");
     guest.console.see("confined@door");
     for (index, command) in ["sudo id", "su lee -c id"].into_iter().enumerate() {
         guest.console.answer(command);
         guest.console.see_times("assword", 2 + index);
         guest.console.answer(PASSWORD);
         guest.console.see_times(PROMPT, 2 + index);
-        guest.console.answer("");
+        type_by_hand(&guest.console, "");
         guest
             .console
             .see_times("The login service cannot be reached.", 1 + index);

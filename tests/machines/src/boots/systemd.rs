@@ -5,7 +5,7 @@ use hosts::person::{PROMPT, approve_and_type, ring};
 use hosts::phone::Phone;
 use tenant::Press;
 
-use super::log_in;
+use super::{approve, log_in, type_by_hand};
 use crate::guest::Guest;
 use crate::{Boot, Test, test};
 
@@ -91,10 +91,8 @@ fn sshd_restarted(guest: &mut Guest) {
 /// getty and login on the serial console.
 fn console(guest: &mut Guest) {
     guest.stack("login", "login");
-    // getty clears the screen before its prompt.
-    guest.sh("systemctl restart serial-getty@ttyS0");
+    guest.getty();
     let console = &guest.console;
-    console.see("door login:");
     console.answer("lee");
     console.see("Password:");
     console.answer(PASSWORD);
@@ -114,17 +112,13 @@ fn console(guest: &mut Guest) {
     console.answer("echo in-$((40+2)) $(tty); exit");
     console.see("in-42 /dev/ttyS0");
     // Ctrl-C ends login at once, and getty begins again.
-    console.see("door login:");
-    guest.sh("systemctl restart serial-getty@ttyS0");
-    guest.console.see("door login:");
-    guest.console.answer("lee");
-    guest.console.see("Password:");
-    guest.console.answer(PASSWORD);
-    let _ = self::ring(&guest.phone, &guest.console);
-    guest.console.press("\x03");
-    guest.eventually("getty has begun again", |guest| {
-        !guest.console.screen().contains(PROMPT)
-    });
+    guest.getty();
+    console.answer("lee");
+    console.see("Password:");
+    console.answer(PASSWORD);
+    let _ = self::ring(&guest.phone, console);
+    console.press("\x03");
+    console.see_times("door login:", 2);
     guest.phone.hung_up();
     let login = "pam_logonbox(login:auth): ";
     let ringing = format!("{login}ringing user=\"lee\"");
@@ -174,8 +168,13 @@ fn polkit(guest: &Guest) {
 #[track_caller]
 fn asks_polkit(guest: &Guest, command: &str) {
     polkit(guest);
-    let mut terminal = guest.terminal("lee", command);
-    log_in(guest, &terminal);
+    // In a session, as people do. The phone is in polkit's stack alone.
+    let mut terminal = guest.ssh("lee", &["-tt", command]);
+    terminal.see("assword");
+    terminal.answer(PASSWORD);
+    terminal.see_times("assword", 2);
+    terminal.answer(PASSWORD);
+    approve(guest, &terminal);
     assert!(terminal.end().success(), "{}", terminal.screen());
     assert!(terminal.screen().contains("in-0"), "{}", terminal.screen());
     let line = "pam_logonbox(polkit-1:auth): ";
@@ -308,7 +307,7 @@ fn sandboxes(guest: &mut Guest) {
         ssh.see("assword");
         ssh.answer(PASSWORD);
         ssh.see(PROMPT);
-        ssh.answer("");
+        type_by_hand(&ssh, "");
         ssh.see_times_or_end("refused", 1);
         ssh.give_up();
         let line = guest.lines().pop().unwrap_or_default();
