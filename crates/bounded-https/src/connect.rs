@@ -84,7 +84,7 @@ impl Connector {
             let addresses = addresses.map_err(|failure| self.failed(failure))?;
             *step = Step::Tcp;
             let stream = first_connected(addresses).await;
-            let stream = stream.map_err(|error| self.failed(error.into()))?;
+            let stream = stream.map_err(|error| self.failed(not_connected(error, first.port())))?;
             keep_alive(&stream);
             Ok(Box::new(stream) as Stream)
         })
@@ -230,12 +230,48 @@ fn keep_alive(stream: &TcpStream) {
     let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
 }
 
+/// The failure of a TCP connection. The kernel says EACCES or EPERM for a rule of this host
+/// (connect(2)), and does not say whose rule.
+fn not_connected(error: io::Error, port: u16) -> Failure {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error.into();
+    }
+    Failure {
+        kind: ErrorKind::Local,
+        source: format!(
+            "SELinux or a firewall of this host allows no connection to port {port}: {error}"
+        )
+        .into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use socket2::{Domain, Socket, Type};
 
     use super::*;
     use crate::tls::{self, Roots};
+
+    #[test]
+    fn a_rule_of_this_host_is_named() {
+        let failure = |errno| not_connected(io::Error::from_raw_os_error(errno), 8443);
+        // EPERM, EACCES.
+        for errno in [1, 13] {
+            let failure = failure(errno);
+            assert_eq!(failure.kind, ErrorKind::Local);
+            let what = "SELinux or a firewall of this host allows no connection to port 8443: ";
+            assert!(
+                failure.source.to_string().starts_with(what),
+                "{}",
+                failure.source
+            );
+        }
+        // ECONNREFUSED.
+        assert_eq!(
+            failure(111).kind,
+            ErrorKind::Unreachable(Unreachable::Refused)
+        );
+    }
 
     /// An address that answers no connection attempt, as long as the sockets are there.
     fn black_hole() -> (SocketAddr, [Socket; 3]) {
