@@ -16,20 +16,34 @@ cd "$root" || exit
 need cargo cargo cargo
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
-host=$(rustc -vV | sed -n 's/^host: //p')
-module=$target/$host/release/libpam_logonbox.so
-command=$target/$host/release/logonbox
-helper=$target/$host/release/pam-stack-helper
+host=$(${RUSTC:-rustc} -vV | sed -n 's/^host: //p')
+# For which architecture to build and test, as `uname -m` says it: this machine's, or ARCH.
+arch=${ARCH:-${host%%-*}}
+triple=$arch-${host#*-}
+case $arch in
+x86_64) debian_arch=amd64 ;;
+aarch64) debian_arch=arm64 ;;
+*) die "ARCH is x86_64 or aarch64, and not $arch" ;;
+esac
+module=$target/$triple/release/libpam_logonbox.so
+command=$target/$triple/release/logonbox
+helper=$target/$triple/release/pam-stack-helper
 out=$target/packages
 version=$(sed -n '/^\[workspace.package\]/,/^$/ s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 }
 
 # made_by_command DIRECTORY: the command's manual page, and what completes it in shells.
 made_by_command() {
-    "$command" manual >"$1/logonbox.8"
-    "$command" completions bash >"$1/logonbox.bash"
-    "$command" completions zsh >"$1/_logonbox"
-    "$command" completions fish >"$1/logonbox.fish"
+    local runs=$command
+    if [[ $triple != "$host" ]]; then
+        # The command of another architecture does not run here.
+        cargo build --quiet --locked --package logonbox
+        runs=$target/debug/logonbox
+    fi
+    "$runs" manual >"$1/logonbox.8"
+    "$runs" completions bash >"$1/logonbox.bash"
+    "$runs" completions zsh >"$1/_logonbox"
+    "$runs" completions fish >"$1/logonbox.fish"
 }
 
 # normalize DIRECTORY: no trace of when, and under which umask, the files came to be.
