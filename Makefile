@@ -23,7 +23,10 @@
 # make install    put what `make` built, and an example configuration, in place (as root)
 # make uninstall  take the module away again; first take it out of /etc/pam.d
 # make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
-# make test-packages  look into them, and build them a second time: the same bytes
+#                 ARCH=aarch64: for that architecture, with rustup target add aarch64-unknown-linux-gnu
+# make test-packages  look into them, and build them a second time: the same bytes; also with ARCH=aarch64
+# make test-arm64 build those for aarch64, and log in with them, in an emulator; needs root, docker or podman,
+#                 debootstrap and qemu-user-static
 
 CARGO ?= cargo
 # How many inputs `make fuzz` tries on each parser.
@@ -32,9 +35,10 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/publish-check packaging/portable packaging/common.sh packaging/third-party \
+SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/publish-check packaging/portable packaging/common.sh \
+	packaging/debian-rustc packaging/third-party \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
-	$(addprefix tests/hosts/,base-image engine prepare run) $(addprefix tests/machines/,image prepare run)
+	$(addprefix tests/hosts/,base-image engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
 # The crates for other programs.
 CLIENTS = bounded-https logonbox-authenticator airlock-iam pam-stack
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -54,7 +58,7 @@ ROUNDS = 200
 BENCH =
 
 .PHONY: all build demo test soak bench bench-check crowd fuzz audit generate lint install uninstall portable deb rpm packages \
-	publish-check test-packages test-browser test-hosts test-machines
+	publish-check test-packages test-browser test-hosts test-machines test-arm64
 
 all: build
 
@@ -96,6 +100,14 @@ test-hosts: packages
 
 test-machines: packages
 	tests/machines/run $(MACHINES)
+
+# Beside approve and decline, a code that the phone did not show.
+ARM64_CASES = packages/ $(foreach program,sshd sudo,$(addprefix $(program)/,approve decline wrong-code))
+
+test-arm64: export ARCH = aarch64
+test-arm64: packages
+	tests/packages/static
+	tests/hosts/run debian-13 $(ARM64_CASES)
 
 bench: bench-check build
 	$(CARGO) build --release --locked --package bench
