@@ -210,17 +210,21 @@ impl Guest {
 
     /// Runs a script as root, without a terminal.
     pub fn run(&self, script: &str) -> Output {
+        // A script on the standard input would be read by its own commands.
+        self.feed("sh -euc \"$(cat)\"", script)
+    }
+
+    /// Runs a command as root, with this standard input.
+    fn feed(&self, command: &str, input: &str) -> Output {
         let mut ssh = Command::new("ssh")
-            .args(["-F", "none", "-S", &self.control(), "door"])
-            // A script on the standard input would be read by its own commands.
-            .arg("sh -euc \"$(cat)\" </dev/fd/0")
+            .args(["-F", "none", "-S", &self.control(), "door", command])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("ssh");
         let mut stdin = ssh.stdin.take().expect("a pipe");
-        stdin.write_all(script.as_bytes()).expect("a pipe");
+        stdin.write_all(input.as_bytes()).expect("a pipe");
         drop(stdin);
         ssh.wait_with_output().expect("ssh")
     }
@@ -240,7 +244,8 @@ impl Guest {
 
     /// Writes a file in place, so that its owner, mode and label stay.
     pub fn write(&self, path: &str, text: &str) {
-        self.sh(&format!("cat >{path} <<'END OF FILE'\n{text}\nEND OF FILE"));
+        let written = self.feed(&format!("cat >{path}"), &format!("{text}\n"));
+        assert!(written.status.success(), "{path}: {written:?}");
     }
 
     /// A new prompt of getty on the console, on an empty screen.

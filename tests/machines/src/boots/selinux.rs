@@ -244,15 +244,21 @@ fn ignore(guest: &mut Guest) {
     guest.console.see(PROMPT);
     type_by_hand(&guest.console, "");
     guest.console.see("confined@door");
-    for (index, command) in ["sudo id", "su lee -c id"].into_iter().enumerate() {
+    // sudo asks for the password again, after the second prompt on this screen.
+    for (index, (command, prompts)) in [("sudo id", 2), ("su lee -c id", 4)]
+        .into_iter()
+        .enumerate()
+    {
         guest.console.answer(command);
-        guest.console.see_times("assword", 2 + index);
+        guest.console.see_times("assword", prompts);
         guest.console.answer(PASSWORD);
         guest.console.see_times(PROMPT, 2 + index);
         type_by_hand(&guest.console, "");
         guest
             .console
-            .see_times("The login service cannot be reached.", 1 + index);
+            .see_times("The login service cannot be reached.", 2 + index);
+        guest.console.press("\x03");
+        guest.console.see_times("confined@door", 2 + index);
     }
     assert!(
         !guest.console.screen().contains("uid="),
