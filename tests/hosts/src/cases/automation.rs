@@ -1,37 +1,56 @@
-//! The ways for scripts in docs/automation.md: ssh's master connection, and remembered approvals.
+//! docs/automation.md: what programs do when the module asks without a person, and the advice for each.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
+use std::time::Instant;
 
 use tenant::{Press, Waiting};
 
-use super::{approve_and_type, password, ring};
+use super::{approve_and_type, ring};
 use crate::TestCase;
 use crate::elsewhere::{CLIENTS, Elsewhere, HOST};
 use crate::log::{lines, logged, logged_with};
 use crate::machine::{
-    KEY, Machine, PASSWORD, command, configure, piped, stack, terminal, wait_until,
+    KEY, Machine, PASSWORD, append, command, configure, piped, stack, terminal, wait_until,
 };
 use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
-use crate::terminal::Terminal;
+use crate::terminal::{TIMEOUT, Terminal};
+
+const SSH: &str = "/usr/bin/ssh";
+const SFTP: &str = "/usr/bin/sftp";
+const GIT: &str = "/usr/bin/git";
+const ANSIBLE: &str = "/usr/bin/ansible";
 
 pub const CASES: &[TestCase] = &[
-    case("automation/control-master", control_master),
+    TestCase::new("automation/ssh", SSH, over_ssh),
+    TestCase::new("automation/scp", "/usr/bin/scp", over_ssh),
+    TestCase::new("automation/sftp", SFTP, over_ssh),
+    TestCase::new("automation/rsync", "/usr/bin/rsync", over_ssh),
+    TestCase::new("automation/git", GIT, over_ssh),
+    TestCase::new("automation/ansible", ANSIBLE, ansible_connects),
+    TestCase::new("automation/ansible-password", ANSIBLE, ansible_password),
+    TestCase::new("automation/ansible-become", ANSIBLE, ansible_become),
+    TestCase::new("automation/cron", "/usr/sbin/cron", cron),
     case("automation/remembered", remembered),
     case("automation/remembered-key", remembered_key),
     case("automation/exempt-key", exempt_key),
-    case("automation/match-block", match_block),
 ];
 
 const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
     TestCase::new(name, "/usr/sbin/sshd", run)
 }
 
-/// A program without a terminal, as a script starts it.
-fn script(program: &str, arguments: &[&str]) -> Output {
-    piped(0, program, arguments, "").end()
+/// A program without a terminal, as a script starts it. It ends in time.
+#[track_caller]
+fn script(elsewhere: &Elsewhere, program: &str, arguments: &[&str]) -> Output {
+    let start = Instant::now();
+    let output = elsewhere.run(|| piped(0, program, arguments, "").end());
+    let took = start.elapsed();
+    assert!(took < TIMEOUT, "{program}: {took:?}: {output:?}");
+    output
 }
 
 #[track_caller]
@@ -40,57 +59,247 @@ fn printed_lee(output: &Output) {
     assert_eq!(output.stdout, b"lee\n", "{output:?}");
 }
 
-/// One login with the phone. Then scripts use its connection, and the phone stays silent.
-fn control_master(machine: &mut Machine) {
-    stack("sshd", "sshd");
-    let _sshd = Sshd::start("00-logonbox.conf");
-    let config = "/root/config";
-    fs::write(
-        config,
-        "Host host\n  HostName localhost\n  HostKeyAlias localhost\n  User lee\n\
-         \x20 ControlMaster auto\n  ControlPath /root/master\n  ControlPersist 600\n",
-    )
-    .expect(config);
-    let batch = ["-F", config, "-o", "BatchMode=yes"];
-    let id = [&batch[..], &["host", "id", "-un"]].concat();
+/// The client's settings for `host`: one of [`CLIENTS`], and these lines.
+fn client(address: Ipv4Addr, more: &str) {
+    fs::create_dir_all("/root/.ssh").expect("/root/.ssh");
+    let text = format!(
+        "Host host\n  HostName {HOST}\n  HostKeyAlias localhost\n  User lee\n  \
+         BindAddress {address}\n  IdentityFile {KEY}\n  IdentitiesOnly yes\n  {more}\n"
+    );
+    fs::write("/root/.ssh/config", text).expect("/root/.ssh/config");
+}
 
-    // Without the connection, a script is refused before the module is asked.
-    assert!(!script("ssh", &id).status.success());
+/// sshd asks for a key and the phone. From [`CLIENTS`]`[0]`, the key is enough.
+fn key_is_enough_from_one_address() -> (Sshd, Elsewhere) {
+    stack("sshd", "sshd-publickey");
+    let sshd = Sshd::start_changed("00-logonbox-publickey.conf", |text| {
+        let address = CLIENTS[0];
+        format!("{text}\nMatch User lee Address {address}\n    AuthenticationMethods publickey\n")
+    });
+    (sshd, Elsewhere::set_up())
+}
+
+/// Logs in with the phone, and keeps the connection for scripts.
+fn open_connection(machine: &Machine, elsewhere: &Elsewhere) -> Terminal {
+    let master = "ControlMaster auto\n  ControlPath ~/.ssh/master-%C\n  ControlPersist 8h";
+    client(CLIENTS[1], master);
+    // The shell keeps the terminal, as a user's shell does.
+    let background = "ssh -f -N host && echo it is open && read -r line";
+    let terminal = elsewhere.run(|| terminal(0, "sh", &["-c", background]));
+    let ring = ring(machine, &terminal);
+    approve_and_type(machine, &terminal, &ring);
+    terminal.see("it is open");
+    client(CLIENTS[1], &format!("{master}\n  BatchMode yes"));
+    terminal
+}
+
+/// What the log has after a login with the phone.
+const APPROVED: [&str; 2] = [
+    "pam_logonbox(sshd:auth): ringing user=\"lee\"",
+    "pam_logonbox(sshd:auth): approved user=\"lee\"",
+];
+
+/// A program that starts ssh, without a person and with one, and with the advice for each.
+fn over_ssh(machine: &mut Machine) {
+    let program = machine.program;
+    let arguments = match program {
+        SSH => ["host", "true"],
+        SFTP => ["host:/etc/hostname", "/root/copy"],
+        GIT => ["ls-remote", "host:repository"],
+        _ => ["/etc/hostname", "host:copy"],
+    };
+    if program == GIT {
+        command("su", &["-", "lee", "-c", "git init --bare repository"]);
+    }
+    let (_sshd, elsewhere) = key_is_enough_from_one_address();
+    let run = || script(&elsewhere, program, &arguments).status.success();
+
+    client(CLIENTS[1], "BatchMode yes");
+    assert!(!run());
     machine.phone.is_left_alone();
 
-    // The shell keeps the terminal, as a user's shell does.
-    let background = format!("ssh -F {config} -f -N host && read -r line");
-    let mut client = terminal(0, "sh", &["-c", &background]);
-    password(machine, &client, "Password:", PASSWORD);
-    let ring = ring(machine, &client);
-    approve_and_type(machine, &client, &ring);
-    wait_until("the connection is there", || {
-        Path::new("/root/master").exists()
-    });
+    client(CLIENTS[1], "");
+    let mut person = elsewhere.run(|| terminal(0, program, &arguments));
+    let ring = ring(machine, &person);
+    approve_and_type(machine, &person, &ring);
+    assert!(person.end().success(), "{}", person.screen());
 
-    printed_lee(&script("ssh", &id));
-    fs::write("/root/batch", "put /etc/hosts by-sftp\n").expect("/root/batch");
-    for (program, arguments) in [
-        ("scp", &["/etc/hosts", "host:by-scp"][..]),
-        ("sftp", &["-b", "/root/batch", "host"]),
-    ] {
-        let output = script(program, &[&batch[..], arguments].concat());
-        assert!(output.status.success(), "{program}: {output:?}");
-        let copy = fs::read(format!("/home/lee/by-{program}")).unwrap_or_default();
-        assert_eq!(copy, fs::read("/etc/hosts").expect("/etc/hosts"));
-    }
-    assert_eq!(machine.phone.rings(), 1);
-    logged(&[
-        "pam_logonbox(sshd:auth): ringing user=\"lee\"",
-        "pam_logonbox(sshd:auth): approved user=\"lee\"",
-    ]);
-
-    command("ssh", &["-F", config, "-O", "exit", "host"]);
+    let connection = open_connection(machine, &elsewhere);
+    assert!(run());
+    command("ssh", &["-O", "exit", "host"]);
     // OpenSSH 8.4 keeps the terminal open until then.
-    client.answer("");
-    assert!(client.end().success(), "{}", client.screen());
-    assert!(!script("ssh", &id).status.success());
+    connection.answer("");
+    assert!(!run());
+
+    client(CLIENTS[0], "BatchMode yes");
+    assert!(run());
+    logged(&[APPROVED, APPROVED].concat());
+    machine.phone.stays_silent(2);
+
+    // ssh answers the prompt with nothing.
+    client(CLIENTS[1], "");
+    assert!(!run());
+    wait_until("the log has a line", || lines().len() > 4);
+    assert!(machine.phone.rings() <= 3, "two logins before");
+}
+
+/// On a busy machine, a program may answer the prompt with nothing after the push.
+#[track_caller]
+fn rings_at_most_once(machine: &Machine) {
+    let rings = machine.phone.rings();
+    assert!(rings <= 1, "{rings}");
+}
+
+/// Ansible's settings.
+fn ansible_settings(text: &str) {
+    fs::write("/root/.ansible.cfg", text).expect("/root/.ansible.cfg");
+}
+
+/// Runs one task of Ansible's on `host`: it succeeds or not, and its output has this text.
+#[track_caller]
+fn ansible(elsewhere: &Elsewhere, task: &[&str], succeeds: bool, text: &str) {
+    let python = "ansible_python_interpreter=/usr/bin/python3";
+    let arguments = [&["-i", "host,", "-e", python, "host"], task].concat();
+    let output = script(elsewhere, "ansible", &arguments);
+    let printed = [&output.stdout[..], &output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    let as_expected = output.status.success() == succeeds && printed.contains(text);
+    assert!(as_expected, "{printed}");
+}
+
+/// Ansible turns keyboard-interactive off. The advice for a person and for a machine, and remembered
+/// approvals.
+fn ansible_connects(machine: &mut Machine) {
+    let (_sshd, elsewhere) = key_is_enough_from_one_address();
+    let ping = |succeeds, text| ansible(&elsewhere, &["-m", "ping"], succeeds, text);
+
+    client(CLIENTS[1], "");
+    ping(false, "UNREACHABLE");
+    machine.phone.is_left_alone();
+
+    let connection = open_connection(machine, &elsewhere);
+    ansible_settings(
+        "[ssh_connection]\nssh_args = -o ControlMaster=auto -o ControlPersist=8h \
+         -o ControlPath=~/.ssh/master-%C\n",
+    );
+    ping(true, "pong");
+    command("ssh", &["-O", "exit", "host"]);
+    connection.answer("");
+
+    ansible_settings("");
+    client(CLIENTS[0], "");
+    ping(true, "pong");
+    logged(&APPROVED);
     machine.phone.stays_silent(1);
+
+    configure(REMEMBER);
+    client(CLIENTS[1], "");
+    let mut person = elsewhere.run(|| ssh(&["host", "true"]));
+    answer(machine, &mut person, Press::Authorize);
+    // A connection of its own, and not that of the key.
+    ansible_settings(
+        "[ssh_connection]\ncontrol_path = %(directory)s/remembered\n\
+         ssh_args = -o ControlMaster=auto -o ControlPersist=60s \
+         -o KbdInteractiveAuthentication=yes\n    \
+         -o PreferredAuthentications=publickey,keyboard-interactive\n",
+    );
+    ping(true, "pong");
+    let remembered = "pam_logonbox(sshd:auth): remembered user=\"lee\"";
+    logged(&[&APPROVED[..], &APPROVED, &[remembered]].concat());
+    machine.phone.stays_silent(2);
+}
+
+/// An exemption of lee for this service.
+fn exempt(service: &str) {
+    configure(&format!(
+        "[[policy.exempt]]\nusers = [\"lee\"]\nservices = [{service:?}]\nuntil = 9999-12-31\n\
+         reason = \"a script\""
+    ));
+}
+
+/// Ansible has a password, and answers the prompt for the password alone.
+fn ansible_password(machine: &mut Machine) {
+    stack("sshd", "sshd");
+    let _sshd = Sshd::start("00-logonbox.conf");
+    let elsewhere = Elsewhere::set_up();
+    client(CLIENTS[1], "PubkeyAuthentication no");
+    let password = format!("ansible_password={PASSWORD}");
+    let task = ["-m", "raw", "-a", "id -un", "-e", &password];
+
+    ansible(&elsewhere, &task, false, "UNREACHABLE");
+    rings_at_most_once(machine);
+    exempt("sshd");
+    ansible(&elsewhere, &task, true, "lee");
+    logged_with("pam_logonbox(sshd:auth): exempt user=\"lee\"");
+    rings_at_most_once(machine);
+}
+
+/// `become` with sudo: refused, and the advice.
+fn ansible_become(machine: &mut Machine) {
+    let (_sshd, elsewhere) = key_is_enough_from_one_address();
+    client(CLIENTS[0], "");
+    stack("sudo", "sudo");
+    let password = format!("ansible_become_password={PASSWORD}");
+    let task = ["-m", "raw", "-a", "id -un", "--become"];
+    let with_password = [&task[..], &["-e", &password]].concat();
+
+    ansible(&elsewhere, &task, false, "Missing sudo password");
+    machine.phone.is_left_alone();
+    logged(&[]);
+
+    ansible(&elsewhere, &with_password, false, "Incorrect sudo password");
+    rings_at_most_once(machine);
+    exempt("sudo");
+    ansible(&elsewhere, &with_password, true, "root");
+    logged_with("pam_logonbox(sudo:auth): exempt user=\"lee\"");
+
+    configure("");
+    append("/etc/sudoers.d/lee", "lee ALL = NOPASSWD: ALL\n");
+    let before = lines();
+    ansible(&elsewhere, &task, true, "root");
+    assert_eq!(lines(), before);
+    rings_at_most_once(machine);
+}
+
+/// cron starts jobs without a login, also with the module in the stacks of all services. A job with
+/// sudo or ssh needs the advice for these.
+fn cron(machine: &mut Machine) {
+    command("pam-auth-update", &["--package", "--enable", "logonbox"]);
+    let _sshd = Sshd::start_changed("00-logonbox-publickey.conf", |text| {
+        format!("{text}\nMatch User lee Address 127.0.0.1\n    AuthenticationMethods publickey\n")
+    });
+    append(
+        "/etc/sudoers.d/lee",
+        "other ALL = NOPASSWD: /usr/bin/id -un\n",
+    );
+    let ssh =
+        format!("ssh -o BatchMode=yes -i {KEY} -o HostKeyAlias=localhost lee@127.0.0.1 id -un");
+    let jobs = [
+        ("plain", "lee", "id -un", "lee\n0\n"),
+        ("sudo", "lee", "sudo id -un 2>&-", "1\n"),
+        ("allowed", "other", "sudo -n id -un", "root\n0\n"),
+        ("ssh", "root", &ssh, "lee\n0\n"),
+    ];
+    for (name, user, job, _) in jobs {
+        // Others start at the next full minute.
+        let line = format!(
+            "@reboot {user} ({job}; echo $?) >/tmp/{name}.part; mv /tmp/{name}.part /tmp/{name}\n"
+        );
+        fs::write(format!("/etc/cron.d/{name}"), line).expect("/etc/cron.d");
+    }
+    let mut cron = Command::new(machine.program)
+        .arg("-f")
+        .spawn()
+        .expect("cron");
+    for (name, _, _, printed) in jobs {
+        let path = format!("/tmp/{name}");
+        wait_until(name, || Path::new(&path).exists());
+        assert_eq!(fs::read_to_string(&path).expect(&path), printed, "{name}");
+    }
+    cron.kill().expect("cron");
+    cron.wait().expect("cron");
+    machine.phone.is_left_alone();
+    logged(&[]);
 }
 
 const REMEMBER: &str = "[policy]\nremember_minutes = 10";
@@ -182,9 +391,9 @@ fn key_then_phone(policy: &str) -> (Sshd, Elsewhere, Vec<String>) {
 #[track_caller]
 fn only_without_batch_mode(elsewhere: &Elsewhere, id: &[&str], word: &str) {
     let before = lines().len();
-    printed_lee(&elsewhere.run(|| script("ssh", id)));
+    printed_lee(&script(elsewhere, "ssh", id));
     let batch = [&["-o", "BatchMode=yes"], id].concat();
-    assert!(!elsewhere.run(|| script("ssh", &batch)).status.success());
+    assert!(!script(elsewhere, "ssh", &batch).status.success());
     wait_until("the log has a line", || lines().len() > before);
     let lines = lines().split_off(before);
     let start = format!("pam_logonbox(sshd:auth): {word} user=\"lee\"");
@@ -210,26 +419,4 @@ fn exempt_key(machine: &mut Machine) {
     only_without_batch_mode(&elsewhere, &id, "exempt");
     machine.phone.is_left_alone();
     logged_with("a script");
-}
-
-/// A key that is enough from one address. It works with `BatchMode`, and the module is not asked.
-fn match_block(machine: &mut Machine) {
-    stack("sshd", "sshd-publickey");
-    let [here, there] = CLIENTS.map(|client| client.to_string());
-    let _sshd = Sshd::start_changed("00-logonbox-publickey.conf", |text| {
-        format!("{text}\nMatch User lee Address {here}\n    AuthenticationMethods publickey\n")
-    });
-    let elsewhere = Elsewhere::set_up();
-    let target = format!("lee@{HOST}");
-    let options = ["-i", KEY, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"];
-    let id = [&options[..], &[&*target, "id", "-un"]].concat();
-    printed_lee(&elsewhere.run(|| script("ssh", &from(&here, &id))));
-    assert!(
-        !elsewhere
-            .run(|| script("ssh", &from(&there, &id)))
-            .status
-            .success()
-    );
-    machine.phone.is_left_alone();
-    logged(&[]);
 }
