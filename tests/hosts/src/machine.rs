@@ -31,7 +31,7 @@ pub const PROMPTLY: Duration = Duration::from_secs(15);
 
 /// The directory of the package's examples.
 const EXAMPLES: &str = "/usr/share/doc/libpam-logonbox/examples";
-const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
+pub const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
 
 /// The container.
 pub struct Machine {
@@ -130,6 +130,17 @@ pub fn command(program: &str, arguments: &[&str]) {
         output.status.success(),
         "{program} {arguments:?}: {output:?}"
     );
+}
+
+/// Starts a program that runs as long as the container.
+pub fn background(program: &str, arguments: &[&str]) {
+    let status = Command::new("setsid")
+        .args(["--fork", program])
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.expect("setsid").success(), "{program} {arguments:?}");
 }
 
 /// A program without a terminal.

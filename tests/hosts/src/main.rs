@@ -16,6 +16,7 @@
 mod camera;
 mod cases;
 mod directory;
+mod display;
 mod elsewhere;
 mod sshd;
 
@@ -38,11 +39,10 @@ struct TestCase {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let cases = cases::all();
     match arguments.as_slice() {
         // Prints "run NAME" or "without NAME REASON", so that no case is skipped silently.
-        ["list"] => {
-            for case in cases {
+        ["list", kind] => {
+            for case in cases::of(kind) {
                 match (case.without)(case.program) {
                     None => println!("run {}", case.name),
                     Some(reason) => println!("without {} {reason}", case.name),
@@ -51,14 +51,15 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["run", name] => {
-            let Some(case) = cases.iter().find(|case| case.name == *name) else {
-                eprintln!("there is no case {name}; `hosts list` names them");
+            let all = ["logins", "desktop"].map(cases::of).concat();
+            let Some(case) = all.iter().find(|case| case.name == *name) else {
+                eprintln!("there is no case {name}; `hosts list KIND` names them");
                 return ExitCode::from(2);
             };
             run(case)
         }
         _ => {
-            eprintln!("usage: hosts list | hosts run CASE");
+            eprintln!("usage: hosts list KIND | hosts run CASE");
             ExitCode::from(2)
         }
     }

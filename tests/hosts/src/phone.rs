@@ -84,6 +84,11 @@ impl Phone {
         );
     }
 
+    /// Whether a request waits for an answer.
+    pub fn is_ringing(&self) -> bool {
+        !self.tenant.waiting().is_empty()
+    }
+
     /// How often the phone has rung.
     pub fn rings(&self) -> usize {
         self.tenant.sign_requests().len()

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use pty_process::blocking::{Command, Pty};
 
 /// The limit for everything that a test waits for. An emulated machine is slow.
@@ -148,6 +149,12 @@ impl Terminal {
             "neither {text:?} {times} times nor the end:\n{}",
             self.screen()
         );
+    }
+
+    /// Whether the terminal hides what is typed.
+    pub fn is_silent(&self) -> bool {
+        let settings = tcgetattr(&*self.pty).expect("a terminal");
+        !settings.local_flags.contains(LocalFlags::ECHO)
     }
 
     /// All bytes that the program has written.

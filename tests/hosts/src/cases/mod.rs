@@ -5,6 +5,7 @@ mod automation;
 mod bypass;
 mod camera;
 mod check;
+mod cockpit;
 mod controls;
 mod fail2ban;
 mod fedora;
@@ -12,12 +13,16 @@ mod files;
 mod groups;
 mod journal;
 mod libpam;
+mod lightdm;
+mod lockers;
 mod login;
 mod modules;
 mod names;
 mod operating;
+mod passwords;
 mod pins;
 mod policy;
+mod polkit;
 mod report;
 mod sshd;
 mod su;
@@ -34,6 +39,8 @@ use crate::person::{self, PROMPT};
 use crate::phone::Phone;
 use crate::terminal::Terminal;
 
+/// What `logonbox check` says of a program that cannot show the prompt.
+const CANNOT_PROMPT: &str = "service-cannot-prompt";
 /// The configuration that shows the code on both screens.
 const SHOW: &str = "[conversation]\ncode = \"show\"\n";
 /// Longer than the 260 ms after which a push leaves, also on a busy machine. A person is slower.
@@ -43,37 +50,48 @@ const MARGIN: Duration = Duration::from_millis(100);
 /// How long a refusal that could reveal something is held, at least.
 const SHORTEST_HOLD: Duration = Duration::from_secs(2);
 
-/// All cases, in the order of the report.
-pub fn all() -> Vec<TestCase> {
-    [
-        sshd::CASES,
-        sudo::CASES,
-        su::CASES,
-        login::CASES,
-        controls::CASES,
-        policy::CASES,
-        report::CASES,
-        automation::CASES,
-        groups::CASES,
-        names::CASES,
-        pins::CASES,
-        bypass::CASES,
-        fedora::CASES,
-        files::CASES,
-        fail2ban::CASES,
-        journal::CASES,
-        operating::CASES,
-        camera::CASES,
-        airlock::CASES,
-        check::CASES,
-        libpam::CASES,
-        modules::CASES,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
-    .collect()
+/// The cases of a kind in ../suites, in the order of the report.
+pub fn of(kind: &str) -> Vec<TestCase> {
+    let cases: &[&[TestCase]] = match kind {
+        "logins" => LOGINS,
+        "desktop" => DESKTOP,
+        _ => panic!("no such kind: {kind}"),
+    };
+    cases.concat()
 }
+
+const DESKTOP: &[&[TestCase]] = &[
+    polkit::CASES,
+    lockers::CASES,
+    lightdm::CASES,
+    cockpit::CASES,
+    passwords::CASES,
+];
+
+const LOGINS: &[&[TestCase]] = &[
+    sshd::CASES,
+    sudo::CASES,
+    su::CASES,
+    login::CASES,
+    controls::CASES,
+    policy::CASES,
+    report::CASES,
+    automation::CASES,
+    groups::CASES,
+    names::CASES,
+    pins::CASES,
+    bypass::CASES,
+    fedora::CASES,
+    files::CASES,
+    fail2ban::CASES,
+    journal::CASES,
+    operating::CASES,
+    camera::CASES,
+    airlock::CASES,
+    check::CASES,
+    libpam::CASES,
+    modules::CASES,
+];
 
 /// Waits for the password prompt, which comes first, and answers it. The tenant has not been asked
 /// before.
