@@ -42,7 +42,8 @@ use Messages::{Dropped, Shown, Silent};
 const HYPRLOCK: &str = "up to 0.9.5 it answers prompts with the password, and later it shows them";
 
 /// Programs by the PAM service that they use unless their own configuration names another. Each was
-/// read in the source, and not measured: the function that is named is the conversation.
+/// read in the source: the function that is named is the conversation. i3lock, vsftpd and xrdp-sesman
+/// were measured, too: tests/hosts.
 #[rustfmt::skip]
 const PROGRAMS: [(&str, Answers, Messages); 17] = [
     // cinnamon-screensaver-pam-helper.c of March 2026, auth_message_handler.
@@ -148,11 +149,18 @@ fn prompts(service: &str, config: &Config, place: &Place, report: &mut Report) {
              must decline each push that they did not cause."
         }
     };
+    let effect = match answers {
+        // The module ignores the text, because Enter is all that the prompt asks for.
+        PasswordToAll | NameToVisible if !types => {
+            "The push leaves, and users do not see the announcement"
+        }
+        _ => "The login is refused",
+    };
     let finding = Finding::new(
         Severity::Warning,
         "service-cannot-prompt",
         format!("{needs} needs a prompt, and {service} cannot show it"),
-        format!("As the source of this program shows, it {instead}. The login is refused."),
+        format!("As the source of this program shows, it {instead}. {effect}."),
         format!("Below [service.{service}.conversation], set {set}"),
     );
     report.add(Area::Stacks, finding.at(place));
@@ -291,6 +299,26 @@ mod tests {
         );
         // The settings of the service count.
         assert_eq!(found("vsftpd", "code = \"show\""), warned);
+    }
+
+    #[test]
+    fn an_answer_to_the_announcement_is_enter() {
+        let effect = |service: &str, conversation: &str| {
+            let text = format!("[logonbox]\ntenant = \"acme\"\n[conversation]\n{conversation}\n");
+            let config = Config::parse(Path::new("/x"), &text, service).unwrap();
+            let mut report = Report::default();
+            prompts(service, &config, &place(), &mut report);
+            report.findings.remove(0).1.why
+        };
+        let enter = "code = \"show\"\nannounce = \"enter\"";
+        for service in ["i3lock", "dovecot"] {
+            let effect = effect(service, enter);
+            assert!(effect.contains("The push leaves"), "{service}: {effect}");
+        }
+        for (service, conversation) in [("i3lock", ""), ("vsftpd", enter)] {
+            let effect = effect(service, conversation);
+            assert!(effect.contains("login is refused"), "{service}: {effect}");
+        }
     }
 
     /// With One-Touch, the password is all that the program has to answer.
