@@ -24,7 +24,7 @@ const ACCOUNTS: &str = "lee = \"lee.smith@acme.com\"\n\
                         root = \"operations@acme.com\"";
 const SERVICE: &str = "[service.i3lock.conversation]\n\
                        code = \"show\"\n\
-                       announce = \"info\"";
+                       announce = \"none\"";
 const EXEMPT: &str = "[[policy.exempt]]\n\
                       users = [\"backup\"]\n\
                       networks = [\"192.0.2.0/24\"]\n\
