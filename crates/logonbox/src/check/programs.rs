@@ -42,8 +42,8 @@ use Messages::{Dropped, Shown, Silent};
 const HYPRLOCK: &str = "up to 0.9.5 it answers prompts with the password, and later it shows them";
 
 /// Programs by the PAM service that they use unless their own configuration names another. Each was
-/// read in the source: the function that is named is the conversation. i3lock, vsftpd and xrdp-sesman
-/// were measured, too: tests/hosts.
+/// read in the source: the function that is named is the conversation. tests/hosts also measures
+/// i3lock, vsftpd and xrdp-sesman.
 #[rustfmt::skip]
 const PROGRAMS: [(&str, Answers, Messages); 17] = [
     // cinnamon-screensaver-pam-helper.c of March 2026, auth_message_handler.
