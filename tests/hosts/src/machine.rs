@@ -31,6 +31,7 @@ pub const PROMPTLY: Duration = Duration::from_secs(15);
 
 /// The directory of the package's examples.
 const EXAMPLES: &str = "/usr/share/doc/libpam-logonbox/examples";
+/// The configuration file of the module.
 pub const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
 
 /// The container.

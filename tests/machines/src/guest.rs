@@ -1,17 +1,17 @@
 //! A virtual machine: its console, its power, its network, and a way in that PAM does not guard.
 
+use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{self, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hosts::machine::TENANT;
 use hosts::phone::Phone;
 use hosts::terminal::Terminal;
-use tempfile::TempDir;
 
 /// An emulated machine needs 30 to 60 s on an idle computer.
 const BOOT: Duration = Duration::from_secs(400);
@@ -58,7 +58,7 @@ pub struct Guest {
     pub console: Terminal,
     qemu: Vec<String>,
     /// The disk, and the sockets of the monitor and of the way in.
-    directory: TempDir,
+    directory: Directory,
     keys: Vec<String>,
     ssh_port: u16,
     control_port: u16,
@@ -70,8 +70,8 @@ pub struct Guest {
 impl Guest {
     /// Boots a copy of the disk.
     pub fn boot(image: &Image, command_line: &str) -> Self {
-        let directory = tempfile::tempdir_in(&image.directory).expect("a directory");
-        let disk = directory.path().join("disk.img");
+        let directory = Directory::new(image.directory.join(format!("running-{}", process::id())));
+        let disk = directory.0.join("disk.img");
         let copied = Command::new("cp")
             .arg("--sparse=always")
             .arg(image.file("disk.img"))
@@ -79,7 +79,7 @@ impl Guest {
             .status();
         assert!(copied.expect("cp").success(), "the disk cannot be copied");
         let (ssh_port, control_port) = (free_port(), free_port());
-        let monitor = directory.path().join("monitor");
+        let monitor = directory.0.join("monitor");
         let mut qemu: Vec<String> = image.accelerator.iter().map(ToString::to_string).collect();
         for (option, value) in [
             ("-machine", "q35".to_owned()),
@@ -196,12 +196,12 @@ impl Guest {
     }
 
     fn control(&self) -> String {
-        self.directory.path().join("control").display().to_string()
+        self.directory.0.join("control").display().to_string()
     }
 
     /// A command of the machine's monitor.
     pub fn monitor(&self, command: &str) {
-        let path = self.directory.path().join("monitor");
+        let path = self.directory.0.join("monitor");
         let mut monitor = UnixStream::connect(path).expect("the monitor");
         writeln!(monitor, "{command}").expect("the monitor");
         // It works through its commands one by one, and reads this one when it has done the first.
@@ -387,6 +387,22 @@ impl Drop for Guest {
             .stderr(Stdio::null())
             .status();
         self.console.kill();
+    }
+}
+
+/// A new directory, which is removed when this is dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(path: PathBuf) -> Self {
+        fs::create_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
