@@ -244,21 +244,24 @@ fn ignore(guest: &mut Guest) {
     guest.console.see(PROMPT);
     type_by_hand(&guest.console, "");
     guest.console.see("confined@door");
-    // sudo asks for the password again, after the second prompt on this screen.
-    for (index, (command, prompts)) in [("sudo id", 2), ("su lee -c id", 4)]
-        .into_iter()
-        .enumerate()
-    {
+    // sudo tells PAM to be silent, and asks for the password again.
+    for (command, password, prompt, (words, times)) in [
+        ("sudo id", 2, 2, ("Sorry, try again.", 1)),
+        (
+            "su lee -c id",
+            4,
+            3,
+            ("The login service cannot be reached.", 2),
+        ),
+    ] {
         guest.console.answer(command);
-        guest.console.see_times("assword", prompts);
+        guest.console.see_times("assword", password);
         guest.console.answer(PASSWORD);
-        guest.console.see_times(PROMPT, 2 + index);
+        guest.console.see_times(PROMPT, prompt);
         type_by_hand(&guest.console, "");
-        guest
-            .console
-            .see_times("The login service cannot be reached.", 2 + index);
+        guest.console.see_times(words, times);
         guest.console.press("\x03");
-        guest.console.see_times("confined@door", 2 + index);
+        guest.console.see_times("confined@door", prompt);
     }
     assert!(
         !guest.console.screen().contains("uid="),
