@@ -94,7 +94,9 @@ fn sssd(guest: &Guest, domain: &str, more: &str) {
             "[sssd]\nservices = nss, pam\ndomains = {domain}\n\
              [domain/{domain}]\nid_provider = ldap\nldap_uri = ldap://door\n\
              ldap_search_base = dc=acme\nldap_id_use_start_tls = true\n\
-             ldap_tls_cacert = /srv/directory/cert\ncache_credentials = true\n{more}"
+             ldap_tls_cacert = /srv/directory/cert\ncache_credentials = true\n\
+             # sssd ends a part of itself that works for three times this long.\n\
+             timeout = 60\n{more}"
         ),
     );
     guest.sh("chmod 600 /etc/sssd/sssd.conf\n\
