@@ -64,8 +64,12 @@ fn bypass_code(guest: &Guest) -> String {
 fn full_disk(guest: &mut Guest) {
     guest.stack("su", "su");
     let code = bypass_code(guest);
-    guest.sh("dd if=/dev/zero of=/full bs=1M 2>/dev/null || true; \
-         dd if=/dev/zero of=/full2 bs=512 2>/dev/null || true; sync");
+    guest.sh(
+        "fallocate -l \"$(df --output=avail -B1 / | tail -n 1)\" /full\n\
+         dd if=/dev/zero of=/full2 bs=1M 2>/dev/null || true\n\
+         dd if=/dev/zero of=/full3 bs=512 2>/dev/null || true\n\
+         sync",
+    );
     let made = guest.run("logonbox bypass lee --reason test 2>&1");
     let said = String::from_utf8_lossy(&made.stdout);
     assert!(
@@ -83,7 +87,7 @@ fn full_disk(guest: &mut Guest) {
     let third = su(guest);
     type_by_hand(&third, &code);
     is_refused(third);
-    guest.sh("rm -f /full /full2");
+    guest.sh("rm -f /full /full2 /full3");
 }
 
 /// A code whose removal cannot be written down is refused. The phone still lets people in.
