@@ -230,7 +230,7 @@ fn ignore(guest: &mut Guest) {
     guest.console.see(PROMPT);
     type_by_hand(&guest.console, "");
     guest.console.see("confined@door");
-    // sudo tells PAM to be silent, and asks for the password again.
+    // sudo tells PAM to be silent, and asks for the password again. Its last line has this word, too.
     for (command, password, prompt, (words, times)) in [
         ("sudo id", 2, 2, ("Sorry, try again.", 1)),
         (
