@@ -8,7 +8,7 @@
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
 #                 podman works
 # make test-machines  logins in virtual machines, with systemd, SELinux, a directory and power cuts; as
-#                 root, with qemu and debootstrap: half an hour; MACHINES="trixie selinux/": a part of it
+#                 root, with qemu and debootstrap; not a part of make test; MACHINES="trixie selinux/": less
 # make publish-check  pack the crates for other programs, and test each from its package
 # make soak       ten thousand logins of each kind in one process, and some under valgrind: ten minutes;
 #                 LOGINS=300: fewer
