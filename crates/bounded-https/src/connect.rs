@@ -239,7 +239,7 @@ fn not_connected(error: io::Error, port: u16) -> Failure {
     Failure {
         kind: ErrorKind::Local,
         source: format!(
-            "SELinux or a firewall of this host allows no connection to port {port}: {error}"
+            "this host allows no connection to port {port} (SELinux, or a firewall?): {error}"
         )
         .into(),
     }
@@ -259,7 +259,7 @@ mod tests {
         for errno in [1, 13] {
             let failure = failure(errno);
             assert_eq!(failure.kind, ErrorKind::Local);
-            let what = "SELinux or a firewall of this host allows no connection to port 8443: ";
+            let what = "this host allows no connection to port 8443 (SELinux, or a firewall?): ";
             assert!(
                 failure.source.to_string().starts_with(what),
                 "{}",

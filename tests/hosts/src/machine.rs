@@ -100,6 +100,37 @@ pub fn edit_stack(service: &str, from: &str, to: &str) {
     fs::write(&path, text.replace(from, to)).expect("a stack");
 }
 
+/// The password, and the module behind it.
+const PASSWORD_AND_PHONE: &str = "@include common-auth\n\
+                                  auth [success=ok ignore=ignore default=die] pam_logonbox.so";
+
+/// Adds the module to the stack of a service, as the manual page says: behind the password, which
+/// ends the stack if it is wrong.
+#[track_caller]
+pub fn add_module(service: &str) {
+    let own = format!("/etc/pam.d/{service}");
+    let vendor = format!("/usr/lib/pam.d/{service}");
+    let text = fs::read_to_string(&own).or_else(|_| fs::read_to_string(vendor));
+    let text = text.expect("a stack");
+    let is_password = |line: &&str| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        ["@include", "common-auth"] => true,
+        ["auth", "include" | "substack", file] => file == "common-auth" || file == "login",
+        _ => false,
+    };
+    assert_eq!(text.lines().filter(is_password).count(), 1, "{text}");
+    let lines: Vec<_> = text
+        .lines()
+        .map(|line| {
+            if is_password(&line) {
+                PASSWORD_AND_PHONE
+            } else {
+                line
+            }
+        })
+        .collect();
+    fs::write(&own, lines.join("\n") + "\n").expect("a stack");
+}
+
 /// Moves the tenant's name to an address on which nothing listens.
 pub fn tenant_goes_down() {
     let hosts = fs::read_to_string("/etc/hosts").expect("/etc/hosts");
@@ -142,6 +173,12 @@ pub fn background(program: &str, arguments: &[&str]) {
         .stderr(Stdio::null())
         .status();
     assert!(status.expect("setsid").success(), "{program} {arguments:?}");
+}
+
+/// Starts the system bus.
+pub fn system_bus() {
+    fs::create_dir_all("/run/dbus").expect("/run/dbus");
+    command("dbus-daemon", &["--system", "--fork"]);
 }
 
 /// A program without a terminal.

@@ -324,10 +324,13 @@ impl Guest {
              journalctl --quiet --no-pager -n 1 --output export | sed -n 's/^__CURSOR=//p'");
     }
 
-    /// What `logonbox check` says. It does not succeed if it finds something.
+    /// What `logonbox check` says, as JSON. It does not succeed if it finds something.
+    #[track_caller]
     pub fn check(&self) -> String {
         let output = self.run("logonbox check --json");
-        String::from_utf8_lossy(&output.stdout).into()
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("\"findings\""), "{output:?}");
+        text.into()
     }
 
     /// Waits for a condition that has no event.
@@ -357,12 +360,15 @@ impl Guest {
         text.lines().map(ToOwned::to_owned).collect()
     }
 
-    /// What the journal has since the test began. `--grep` without a match is no error.
+    /// What the journal has since the test began.
+    #[track_caller]
     pub fn journal(&self, arguments: &str) -> String {
         let cursor = &self.cursor;
         let output = self.run(&format!(
             "journalctl --sync; journalctl --quiet --no-pager --after-cursor '{cursor}' {arguments}"
         ));
+        // Without a match, it says nothing and does not succeed.
+        assert!(output.stderr.is_empty(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).trim().into()
     }
 

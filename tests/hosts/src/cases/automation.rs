@@ -4,7 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tenant::{Press, Waiting};
 
@@ -17,7 +17,10 @@ use crate::machine::{
 };
 use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
-use crate::terminal::{TIMEOUT, Terminal};
+use crate::terminal::Terminal;
+
+/// Within this time each script ends, says docs/automation.md.
+const IN_TIME: Duration = Duration::from_secs(40);
 
 const SSH: &str = "/usr/bin/ssh";
 const SFTP: &str = "/usr/bin/sftp";
@@ -49,7 +52,7 @@ fn script(elsewhere: &Elsewhere, program: &str, arguments: &[&str]) -> Output {
     let start = Instant::now();
     let output = elsewhere.run(|| piped(0, program, arguments, "").end());
     let took = start.elapsed();
-    assert!(took < TIMEOUT, "{program}: {took:?}: {output:?}");
+    assert!(took < IN_TIME, "{program}: {took:?}: {output:?}");
     output
 }
 

@@ -108,6 +108,11 @@ pub fn run() -> Found {
     run_as("root", &[])
 }
 
+/// Whether `logonbox check` reports this finding.
+pub fn check_finds(id: &str) -> bool {
+    run().findings.iter().any(|(_, found)| found == id)
+}
+
 /// Expects only notes of these kinds, and that all was checked.
 #[track_caller]
 pub fn is_fine(case: &str, notes: &[&str]) {

@@ -6,12 +6,13 @@ use std::process::{Child, Command, Stdio};
 
 use tenant::{Press, Waiting};
 
-use super::polkit::{add_module, check_finds};
+use super::check::check_finds;
 use super::{CANNOT_PROMPT, PROMPT, SHOW, wrong_code};
 use crate::TestCase;
 use crate::log::{logged, logged_with};
 use crate::machine::{
-    Machine, PASSWORD, background, command, configure, counts, edit_stack, piped, wait_until,
+    Machine, PASSWORD, add_module, background, command, configure, counts, edit_stack, piped,
+    wait_until,
 };
 use crate::phone::Phone;
 

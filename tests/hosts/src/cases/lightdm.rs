@@ -5,12 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 
 use tenant::Press;
 
-use super::polkit::{add_module, check_finds, system_bus};
+use super::check::check_finds;
 use super::{CANNOT_PROMPT, PROMPT, SHOW, wrong_code};
 use crate::TestCase;
 use crate::display::{Display, xvfb};
 use crate::log::{logged, logged_with};
-use crate::machine::{Machine, PASSWORD, background, configure, counts, wait_until};
+use crate::machine::{
+    Machine, PASSWORD, add_module, background, configure, counts, system_bus, wait_until,
+};
 use crate::phone::Phone;
 
 pub const CASES: &[TestCase] = &[

@@ -4,12 +4,14 @@ use std::process::Child;
 
 use tenant::Press;
 
-use super::polkit::{add_module, check_finds};
+use super::check::check_finds;
 use super::{CANNOT_PROMPT, nothing_rang};
 use crate::TestCase;
 use crate::display::Display;
 use crate::log::{logged, logged_with};
-use crate::machine::{CONFIGURATION, Machine, PASSWORD, USER_ID, command, configure, wait_until};
+use crate::machine::{
+    CONFIGURATION, Machine, PASSWORD, USER_ID, add_module, command, configure, wait_until,
+};
 
 pub const CASES: &[TestCase] = &[
     case("i3lock/type", typed),

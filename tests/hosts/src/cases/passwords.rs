@@ -6,12 +6,14 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tenant::Press;
 
-use super::polkit::{add_module, check_finds};
+use super::check::check_finds;
 use super::{CANNOT_PROMPT, nothing_rang};
 use crate::TestCase;
 use crate::display::xvfb;
 use crate::log::logged;
-use crate::machine::{Machine, PASSWORD, USER, background, command, configure, wait_until};
+use crate::machine::{
+    Machine, PASSWORD, USER, add_module, background, command, configure, wait_until,
+};
 
 pub const CASES: &[TestCase] = &[
     TestCase::new("vsftpd/type", "/usr/sbin/vsftpd", |machine| {

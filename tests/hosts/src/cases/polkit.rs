@@ -1,19 +1,18 @@
 //! polkit: pkexec in a terminal, with its agent and polkit's helper.
 
-use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
 use tenant::Press;
 
-use super::check::run;
+use super::check::check_finds;
 use super::{BY_HAND, CANNOT_PROMPT, PROMPT, SHOW, approve_and_type, ring, ring_shown, wrong_code};
 use crate::TestCase;
 use crate::log::{logged, logged_with};
 use crate::machine::{
-    Machine, PASSWORD, PROMPTLY, USER_ID, background, command, configure, counts, terminal,
-    wait_until,
+    Machine, PASSWORD, PROMPTLY, USER_ID, add_module, background, command, configure, counts,
+    system_bus, terminal, wait_until,
 };
 use crate::phone::Phone;
 use crate::terminal::Terminal;
@@ -30,48 +29,6 @@ const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
 }
 
 const RINGING: &str = "pam_logonbox(polkit-1:auth): ringing user=\"lee\"";
-
-/// The password, and the module behind it.
-const PASSWORD_AND_PHONE: &str = "@include common-auth\n\
-                                  auth [success=ok ignore=ignore default=die] pam_logonbox.so";
-
-/// Adds the module to the stack of a service, as the manual page says: behind the password, which
-/// ends the stack if it is wrong.
-#[track_caller]
-pub fn add_module(service: &str) {
-    let own = format!("/etc/pam.d/{service}");
-    let vendor = format!("/usr/lib/pam.d/{service}");
-    let text = fs::read_to_string(&own).or_else(|_| fs::read_to_string(vendor));
-    let text = text.expect("a stack");
-    let is_password = |line: &&str| match line.split_whitespace().collect::<Vec<_>>()[..] {
-        ["@include", "common-auth"] => true,
-        ["auth", "include" | "substack", file] => file == "common-auth" || file == "login",
-        _ => false,
-    };
-    assert_eq!(text.lines().filter(is_password).count(), 1, "{text}");
-    let lines: Vec<_> = text
-        .lines()
-        .map(|line| {
-            if is_password(&line) {
-                PASSWORD_AND_PHONE
-            } else {
-                line
-            }
-        })
-        .collect();
-    fs::write(&own, lines.join("\n") + "\n").expect("a stack");
-}
-
-/// Whether `logonbox check` reports this finding.
-pub fn check_finds(id: &str) -> bool {
-    run().findings.iter().any(|(_, found)| found == id)
-}
-
-/// Starts the system bus.
-pub fn system_bus() {
-    fs::create_dir_all("/run/dbus").expect("/run/dbus");
-    command("dbus-daemon", &["--system", "--fork"]);
-}
 
 /// Starts polkit. lee is an administrator.
 fn polkit() {

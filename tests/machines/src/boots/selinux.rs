@@ -84,7 +84,7 @@ fn denied(guest: &mut Guest) {
                 .starts_with("pam_logonbox(login:auth): local-failure user=\"lee\"")
             && lines
                 .concat()
-                .contains("SELinux or a firewall of this host allows no connection to port 443"),
+                .contains("this host allows no connection to port 443 (SELinux"),
         "{lines:#?}"
     );
     assert_eq!(guest.rings(), 0);
@@ -230,18 +230,23 @@ fn ignore(guest: &mut Guest) {
     guest.console.see(PROMPT);
     type_by_hand(&guest.console, "");
     guest.console.see("confined@door");
-    // sudo tells PAM to be silent, and asks for the password again. Its last line has this word, too.
-    for (command, password, prompt, (words, times)) in [
-        ("sudo id", 2, 2, ("Sorry, try again.", 1)),
+    // sudo tells PAM to be silent, and asks for the password again.
+    for (command, asks, prompt, (words, times)) in [
+        (
+            "sudo id",
+            ("[sudo] password", 1),
+            2,
+            ("Sorry, try again.", 1),
+        ),
         (
             "su lee -c id",
-            4,
+            ("Password:", 2),
             3,
             ("The login service cannot be reached.", 2),
         ),
     ] {
         guest.console.answer(command);
-        guest.console.see_times("assword", password);
+        guest.console.see_times(asks.0, asks.1);
         guest.console.answer(PASSWORD);
         guest.console.see_times(PROMPT, prompt);
         type_by_hand(&guest.console, "");
@@ -275,7 +280,7 @@ fn names(guest: &mut Guest) {
             "printf system_u:object_r:{kind}:s0 >/sys/fs/selinux/context"
         ));
     }
-    // Debian's name is the same as Fedora's. authlogin_yubikey is Fedora's alone.
-    guest.sh("getsebool nis_enabled || getsebool allow_ypbind");
+    // The packaging/selinux of the sources says that authlogin_yubikey is Fedora's alone.
+    guest.sh("getsebool nis_enabled");
     guest.sh("! getsebool authlogin_yubikey");
 }

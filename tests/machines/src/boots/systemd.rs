@@ -193,28 +193,37 @@ fn pkexec(guest: &mut Guest) {
     asks_polkit(guest, "pkexec sh -c 'echo in-$(id -u)'");
 }
 
-/// The module is in the stack that all services share, and asks only those who authenticate.
+/// Puts the module into the stack that all services share. su asks, so the line counts.
+fn in_all_stacks(guest: &Guest) {
+    guest.sh("echo 'auth requisite pam_logonbox.so' >>/etc/pam.d/common-auth");
+    let mut su = guest.terminal("other", "su lee -c true");
+    log_in(guest, &su);
+    assert!(su.end().success(), "{}", su.screen());
+}
+
+/// A job of cron's starts without a login.
 fn cron(guest: &mut Guest) {
-    guest.sh(
-        "echo 'auth requisite pam_logonbox.so' >>/etc/pam.d/common-auth\n\
-         rm -f /tmp/cron; echo '* * * * * lee id -un >/tmp/cron' >/etc/cron.d/test",
-    );
+    in_all_stacks(guest);
+    guest.sh("rm -f /tmp/cron; echo '* * * * * lee id -un >/tmp/cron' >/etc/cron.d/test");
     guest.eventually("cron has run", |guest| {
         guest.sh("cat /tmp/cron 2>&1 || true") == "lee"
     });
     guest.sh("rm /etc/cron.d/test");
-    assert_eq!(guest.rings(), 0);
-    guest.logged(&[]);
+    assert_eq!(guest.rings(), 1);
 }
 
-/// Units that open a PAM session authenticate nobody.
+/// Units start without a login, also those that open a PAM session.
 fn units(guest: &mut Guest) {
-    guest.sh("echo 'auth requisite pam_logonbox.so' >>/etc/pam.d/common-auth");
+    in_all_stacks(guest);
     let run = "systemd-run --quiet --wait --pipe --uid=lee";
     assert_eq!(guest.sh(&format!("{run} id -un")), "lee");
     assert_eq!(guest.sh(&format!("{run} -p PAMName=login id -un")), "lee");
-    assert_eq!(guest.rings(), 0);
-    guest.logged(&[]);
+    let timer = "--on-active=1s --uid=lee sh -c 'id -un >/tmp/timer'";
+    guest.sh(&format!("rm -f /tmp/timer; systemd-run --quiet {timer}"));
+    guest.eventually("the timer has run", |guest| {
+        guest.sh("cat /tmp/timer 2>&1 || true") == "lee"
+    });
+    assert_eq!(guest.rings(), 1);
 }
 
 /// The fields by which a person finds lines.
