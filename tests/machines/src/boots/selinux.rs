@@ -273,14 +273,15 @@ fn ignore(guest: &mut Guest) {
     guest.sh("systemctl restart serial-getty@ttyS0");
 }
 
-/// The types and booleans that the documents name are in this policy.
+/// The types and booleans that packaging/selinux names are in this policy, except Fedora's.
 fn names(guest: &mut Guest) {
     for kind in ["http_port_t", "http_cache_port_t", "squid_port_t"] {
         guest.sh(&format!(
             "printf system_u:object_r:{kind}:s0 >/sys/fs/selinux/context"
         ));
     }
-    // The packaging/selinux of the sources says that authlogin_yubikey is Fedora's alone.
-    guest.sh("getsebool nis_enabled");
-    guest.sh("! getsebool authlogin_yubikey");
+    guest.sh("getsebool allow_ypbind");
+    for fedoras in ["nis_enabled", "authlogin_yubikey"] {
+        guest.sh(&format!("! getsebool {fedoras}"));
+    }
 }
