@@ -20,7 +20,7 @@ use crate::host::{Echo, Secret};
 use crate::io_thread::{Stopped, Ticket};
 use crate::outcome::{Reason, Refusal};
 use crate::policy::{self, Limit, Person};
-use crate::texts;
+use crate::texts::Text;
 
 /// The client for the configured server, without the CA certificates: the I/O thread reads those.
 ///
@@ -91,6 +91,7 @@ pub fn login(
             limit: Limit::of(config, &account),
             account,
             unasked,
+            texts: context.texts,
             system: system.clone(),
             log: context.log.clone(),
             fields: context.fields.clone(),
@@ -141,10 +142,14 @@ fn ask_password(
     match airlock.password {
         Password::Ask => {
             let prompt = match context.host.authtok() {
-                None => texts::PASSWORD,
-                Some(_) => texts::AIRLOCK_PASSWORD,
+                None => Text::Password,
+                Some(_) => Text::AirlockPassword,
             };
-            context.host.ask(prompt, Echo::Off).map_err(|_| broke_off())
+            let prompt = context.texts.say(&prompt);
+            context
+                .host
+                .ask(&prompt, Echo::Off)
+                .map_err(|_| broke_off())
         }
         Password::Stack if person.becomes.is_some() => {
             let detail = "airlock.password = \"stack\" does not go with policy.su_asks = \
@@ -197,13 +202,9 @@ impl Login<'_, '_> {
             let answer = match question {
                 Event::ChooseDevice(names) => self.context.choose(&names).map(Answer::Device),
                 Event::AskOtp(prompt) => self.otp(&prompt).map(Answer::Otp),
-                Event::Announce(line) => self
+                Event::Announce(text) => self
                     .context
-                    .announce(
-                        self.config.conversation.announce,
-                        &line,
-                        texts::GO_ON_ON_ENTER,
-                    )
+                    .announce(self.config.conversation.announce, &text, &Text::GoOnOnEnter)
                     .map(|_| Answer::Announced),
                 _ => continue,
             };
@@ -254,7 +255,8 @@ impl Login<'_, '_> {
                     return Err(Refusal::new(Reason::WrongOtp, detail));
                 }
             }
-            prompt = format!("{}{}", texts::NOT_AN_OTP, texts::OTP);
+            let texts = self.context.texts;
+            prompt = texts.say(&Text::NotAnOtp) + &texts.say(&Text::Otp);
         }
         let detail = format!("{last}, and was not sent");
         Err(Refusal::new(Reason::WrongOtp, detail))
@@ -283,7 +285,7 @@ fn no_answer(why: Stopped) -> Refusal {
     let refusal = Refusal::from(why).after_sending();
     match why {
         Stopped::Deadline => Refusal {
-            message: Some(texts::NOT_REACHED.to_owned()),
+            message: Some(Text::NotReached),
             ..refusal
         },
         Stopped::Interrupted(_) | Stopped::Panicked => refusal,

@@ -10,7 +10,7 @@ use crate::log::{Log, LogFields};
 use crate::outcome::{Reason, Refusal};
 use crate::progress::{Observer, Progress};
 use crate::system::System;
-use crate::texts;
+use crate::texts::{Text, Texts};
 
 /// If a prompt fails within this time, the host did not show it. sshd's `password` method causes
 /// this.
@@ -34,6 +34,8 @@ pub struct Context<'c> {
     pub system: Arc<dyn System>,
     /// The log, for the line before a push leaves.
     pub log: Arc<dyn Log>,
+    /// The texts in the configured language.
+    pub texts: Texts,
     /// The fields of the log line.
     pub fields: &'c mut LogFields,
 }
@@ -49,14 +51,15 @@ impl Context<'_> {
             .map_err(|signal| Refusal::new(Reason::Interrupted, signal))
     }
 
-    /// Announces the push with `line`. If the announcement is a prompt, `end` follows. Returns the
+    /// Announces the push with `text`. If the announcement is a prompt, `end` follows. Returns the
     /// time at which the announcement is over.
     pub(crate) fn announce(
         &mut self,
         configured: Announce,
-        line: &str,
-        end: &str,
+        text: &Text,
+        end: &Text,
     ) -> Result<Instant, Refusal> {
+        let line = self.texts.say(text);
         let service = self.host.service();
         let is_sshd = service == "sshd";
         let announce = match configured {
@@ -68,15 +71,17 @@ impl Context<'_> {
         };
         match announce {
             Announce::None => {}
-            Announce::Auto | Announce::Info => self.host.show_info(line),
+            Announce::Auto | Announce::Info => self.host.show_info(&line),
             Announce::Enter => {
                 let asked_at = self.clock.now();
-                let answer = self.host.ask(&format!("{line}\n{end}"), Echo::On);
+                let answer = self
+                    .host
+                    .ask(&format!("{line}\n{}", self.texts.say(end)), Echo::On);
                 if answer.is_err() {
                     if configured == Announce::Enter || !is_sshd || !self.is_at_once(asked_at) {
                         return Err(broke_off());
                     }
-                    self.host.show_info(line);
+                    self.host.show_info(&line);
                     self.fields.add_hint(
                         "sshd's password method shows the announcement too late; \
                          keyboard-interactive shows it in time",
@@ -113,14 +118,14 @@ impl Context<'_> {
     ///
     /// [`Reason::Conversation`], also if the person made no valid choice.
     pub(crate) fn choose(&mut self, devices: &[String]) -> Result<usize, Refusal> {
-        let number = texts::device_number(devices.len());
-        let mut prompt = format!("{}{number}", texts::device_list(devices));
+        let mut prompt = self.texts.device_list(devices);
         for _ in 0..CHANCES {
             let answer = self.ask(&prompt, Echo::On)?;
             if let Some(index) = chosen(&answer, devices.len()) {
                 return Ok(index);
             }
-            prompt = format!("{}{number}", texts::NOT_A_NUMBER);
+            prompt = self.texts.say(&Text::NotANumber)
+                + &self.texts.say(&Text::DeviceNumber(devices.len()));
         }
         let detail = "the person chose no device from the list";
         Err(Refusal::new(Reason::Conversation, detail))

@@ -43,6 +43,7 @@ use crate::outcome::{Code, Outcome, Proof, Reason, Refusal};
 use crate::policy::{Exemption, Remember};
 use crate::progress::{Observer, Progress};
 use crate::system::System;
+use crate::texts::Texts;
 
 /// One authentication, from the module's arguments to the PAM code. Writes the decision to the log and
 /// shows the person why a login failed.
@@ -58,15 +59,17 @@ pub fn run(
     let mut fields = LogFields::default();
     fields.rhost = host.rhost();
     let mut login_seconds = Duration::ZERO;
+    let mut texts = Texts::ENGLISH;
     let context = Context {
         host: &mut *host,
         clock: &mut *clock,
         observer,
         system,
         log: log.clone(),
+        texts,
         fields: &mut fields,
     };
-    let outcome = authenticate(arguments, context, &mut login_seconds);
+    let outcome = authenticate(arguments, context, &mut texts, &mut login_seconds);
     let seconds = clock.now().saturating_duration_since(started);
     let (severity, line) = line(&outcome, &fields, seconds);
     let patience = match outcome {
@@ -75,7 +78,7 @@ pub fn run(
     };
     log.write(severity, &line, patience);
     if let Some(message) = outcome.message(login_seconds) {
-        host.show_error(&message);
+        host.show_error(&texts.say(&message));
     }
     outcome.code(&host.service())
 }
@@ -83,14 +86,17 @@ pub fn run(
 fn authenticate(
     arguments: &[&CStr],
     context: Context<'_>,
+    texts: &mut Texts,
     login_seconds: &mut Duration,
 ) -> Outcome {
-    authenticate_or_refuse(arguments, context, login_seconds).unwrap_or_else(Outcome::Refused)
+    authenticate_or_refuse(arguments, context, texts, login_seconds)
+        .unwrap_or_else(Outcome::Refused)
 }
 
 fn authenticate_or_refuse(
     arguments: &[&CStr],
     context: Context<'_>,
+    texts: &mut Texts,
     login_seconds: &mut Duration,
 ) -> Result<Outcome, Refusal> {
     let Context {
@@ -100,6 +106,7 @@ fn authenticate_or_refuse(
         system,
         log,
         fields,
+        ..
     } = context;
     let user = host
         .user()
@@ -111,6 +118,7 @@ fn authenticate_or_refuse(
     let config = Config::load(&args.path, &service).map_err(|error| wrong(error.to_string()))?;
     let config = Arc::new(config);
     *login_seconds = config.wait.login_seconds;
+    *texts = Texts::new(config.conversation.language, || system.has_utf8_terminal());
     observer.progress(Progress::Configured(&config));
     let person = policy::person(&config.policy, &*system, &user, &service)?;
     if person.becomes.is_some() {
@@ -146,6 +154,7 @@ fn authenticate_or_refuse(
         observer,
         system: system.clone(),
         log,
+        texts: *texts,
         fields: &mut *fields,
     };
     let credentials = config.tls.proxy_credentials().map_err(wrong)?;

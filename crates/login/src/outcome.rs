@@ -7,7 +7,7 @@ use logonbox_authenticator::{Approval, Unreachable};
 
 use crate::bypass::UsedUp;
 use crate::log::Severity;
-use crate::texts;
+use crate::texts::Text;
 
 /// The end of a login. Only [`Outcome::Approved`] gives `PAM_SUCCESS`, and it needs a proof. After
 /// the three that give `PAM_IGNORE`, the rest of the PAM stack decides.
@@ -99,7 +99,7 @@ impl Outcome {
     /// The last message to the person, if the second factor failed. `login_seconds` is the time
     /// limit for the phone.
     #[must_use]
-    pub fn message(&self, login_seconds: Duration) -> Option<String> {
+    pub fn message(&self, login_seconds: Duration) -> Option<Text> {
         let (Self::Refused(refusal) | Self::Ignored(refusal)) = self else {
             return None;
         };
@@ -108,12 +108,10 @@ impl Outcome {
         }
         let sent = refusal.request_sent;
         Some(match refusal.reason {
-            Reason::Declined => texts::DENIED_ON_PHONE.to_owned(),
-            Reason::TimedOut if sent => texts::no_answer_from_phone(login_seconds),
-            Reason::Unreachable | Reason::Tls | Reason::TimedOut if !sent => {
-                texts::NOT_REACHED.to_owned()
-            }
-            _ => texts::REFUSED.to_owned(),
+            Reason::Declined => Text::DeniedOnPhone,
+            Reason::TimedOut if sent => Text::NoAnswerFromPhone(login_seconds),
+            Reason::Unreachable | Reason::Tls | Reason::TimedOut if !sent => Text::NotReached,
+            _ => Text::Refused,
         })
     }
 }
@@ -129,7 +127,7 @@ pub struct Refusal {
     /// as if one had. Such a refusal never fails open.
     pub request_sent: bool,
     /// The message for the person, if the reason alone does not choose one.
-    pub message: Option<String>,
+    pub message: Option<Text>,
     /// The server cannot be reached: it refuses the connection, there is no route, the name look-up
     /// fails, or the list of keys does not come in time. `on_unavailable = "ignore"` covers it.
     pub unavailable: bool,

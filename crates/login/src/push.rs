@@ -29,7 +29,7 @@ use crate::outcome::{Proof, Reason, Refusal};
 use crate::pins;
 use crate::policy::{self, Attempt, Limit, Person};
 use crate::progress::Progress;
-use crate::texts;
+use crate::texts::{self, Text};
 
 /// An answer that comes sooner is not a person's. A host that cannot ask fails sooner, too.
 const EARLY: Duration = Duration::from_millis(250);
@@ -189,7 +189,8 @@ impl Login<'_, '_> {
         } else {
             Echo::Off
         };
-        let prompt = texts::approve_and_type(self.phone.as_deref());
+        let prompt = Text::ApproveAndType(self.phone.clone());
+        let prompt = self.context.texts.say(&prompt);
         gate.open_from(later(asked, SETTLED));
         let answer = self.context.host.ask(&prompt, echo).ok();
         let is_sent = gate.close();
@@ -300,12 +301,10 @@ impl Login<'_, '_> {
         };
         let login_seconds = self.config.wait.login_seconds;
         let mut message = match typed {
-            Some(Typed::Right | Typed::Wrong | Typed::SshdJunk) => texts::WRONG_CODE.to_owned(),
+            Some(Typed::Right | Typed::Wrong | Typed::SshdJunk) => Text::WrongCode,
             // By the clock alone, as for users whose phone was not asked.
-            Some(Typed::Empty) if after > login_seconds => {
-                texts::no_answer_from_phone(login_seconds)
-            }
-            Some(Typed::Empty) | None => texts::REFUSED.to_owned(),
+            Some(Typed::Empty) if after > login_seconds => Text::NoAnswerFromPhone(login_seconds),
+            Some(Typed::Empty) | None => Text::Refused,
         };
         let wrong = |reason, what| Refusal::new(reason, format!("{what}{phone}"));
         let refusal = match (typed, end) {
@@ -316,7 +315,7 @@ impl Login<'_, '_> {
             (None, _) => wrong(Reason::Conversation, "the person broke off; "),
             (Some(Typed::Empty), Some(Err(End::Refused(refusal)))) => {
                 if refusal.reason == Reason::Declined {
-                    texts::DENIED_ON_PHONE.clone_into(&mut message);
+                    message = Text::DeniedOnPhone;
                 }
                 refusal
             }
@@ -344,12 +343,10 @@ impl Login<'_, '_> {
             }
         }
         let (task, key) = self.chosen_key(task)?;
-        let line = texts::approve_with_code(self.phone.as_deref(), code.as_str());
+        let text = Text::ApproveWithCode(self.phone.clone(), code.as_str().to_owned());
         let announce = self.config.conversation.announce;
         let counted = self.context.clock.now();
-        let announced = self
-            .context
-            .announce(announce, &line, texts::SEND_ON_ENTER)?;
+        let announced = self.context.announce(announce, &text, &Text::SendOnEnter)?;
         // After a Ctrl-C during the conversation, no phone may ring.
         self.context.look_for_signal()?;
         let end = match task {
@@ -359,7 +356,7 @@ impl Login<'_, '_> {
                 let what = "Enter came after more than 5 minutes";
                 let refusal = Refusal::new(Reason::TimedOut, what).after_sending();
                 return Err(Refusal {
-                    message: Some(texts::REFUSED.to_owned()),
+                    message: Some(Text::Refused),
                     ..refusal
                 });
             }

@@ -326,6 +326,10 @@ impl System for ScriptedSystem {
         self.is_setuid
     }
 
+    fn has_utf8_terminal(&self) -> bool {
+        false
+    }
+
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
         bytes.fill(self.random);
         Ok(())

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use logonbox_authenticator::{RandomSource, SystemRandom};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::termios::{InputFlags, tcgetattr};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Gid, getgrouplist};
 use time::OffsetDateTime;
@@ -183,6 +186,11 @@ pub trait System: Send + Sync {
     /// Whether this program has more rights than its caller, as sudo and su have.
     fn is_setuid(&self) -> bool;
 
+    /// Whether the kernel knows that the terminal of this process uses UTF-8 (`IUTF8`, termios(3)).
+    /// Consoles, terminal emulators and ssh clients tell it. `false` if there is no terminal, as in
+    /// sshd.
+    fn has_utf8_terminal(&self) -> bool;
+
     /// Fills `bytes` with random bytes.
     ///
     /// # Errors
@@ -345,6 +353,13 @@ impl System for ThisMachine {
 
     fn is_setuid(&self) -> bool {
         self.is_setuid
+    }
+
+    fn has_utf8_terminal(&self) -> bool {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        open("/dev/tty", flags, Mode::empty())
+            .and_then(tcgetattr)
+            .is_ok_and(|terminal| terminal.input_flags.contains(InputFlags::IUTF8))
     }
 
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {

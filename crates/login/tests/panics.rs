@@ -239,6 +239,10 @@ impl System for Machine {
         false
     }
 
+    fn has_utf8_terminal(&self) -> bool {
+        false
+    }
+
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
         self.trigger.passes("random");
         ThisMachine::new(false).random(bytes)

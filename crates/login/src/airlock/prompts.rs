@@ -6,12 +6,13 @@ use crate::clean::for_terminal;
 use crate::config::Conversation;
 use crate::outcome::Refusal;
 use crate::qr;
-use crate::texts;
+use crate::texts::{Text, Texts};
 
 /// The prompt for an OTP, and a hint for the log. The prompt names the source of the OTP. A line
 /// break precedes a QR code, because hosts put their own text in front of a prompt.
 #[must_use]
-pub fn otp(hint: Hint<'_>, conversation: Conversation) -> (String, String) {
+pub fn otp(hint: Hint<'_>, conversation: Conversation, texts: Texts) -> (String, String) {
+    let before_otp = |text: &Text| texts.say(text) + &texts.say(&Text::Otp);
     let no_hint = String::new();
     let qr_code = match (hint, conversation.qr) {
         (Hint::QrCode(png), Some(style)) => {
@@ -19,23 +20,21 @@ pub fn otp(hint: Hint<'_>, conversation: Conversation) -> (String, String) {
         }
         (Hint::UnreadableQrCode, Some(_)) => Err("it is not base64".to_owned()),
         (Hint::QrCode(_) | Hint::UnreadableQrCode, None) => {
-            return (
-                format!("{}{}", texts::QR_CODE_NOT_SHOWN, texts::OTP),
-                no_hint,
-            );
+            return (before_otp(&Text::QrCodeNotShown), no_hint);
         }
         (Hint::Sms(number), _) => {
-            return (
-                format!("{}{}", texts::code_by_sms(number), texts::OTP),
-                no_hint,
-            );
+            let number = number.map(str::to_owned);
+            return (before_otp(&Text::CodeBySms(number)), no_hint);
         }
-        _ => return (texts::OTP.to_owned(), no_hint),
+        _ => return (texts.say(&Text::Otp), no_hint),
     };
     match qr_code {
-        Ok(qr_code) => (format!("{}{qr_code}{}", texts::SCAN, texts::OTP), no_hint),
+        Ok(qr_code) => (
+            texts.say(&Text::Scan) + &qr_code + &texts.say(&Text::Otp),
+            no_hint,
+        ),
         Err(why) => (
-            format!("{}{}", texts::QR_CODE_BROKEN, texts::OTP),
+            before_otp(&Text::QrCodeBroken),
             format!("the QR code could not be drawn: {why}"),
         ),
     }
@@ -86,12 +85,12 @@ pub fn refusal(error: Error) -> Refusal {
         // The same message as for unknown users.
         (ErrorKind::WrongPassword, _) => None,
         (_, Some(lock)) => Some(locked_until(lock)),
-        (ErrorKind::Locked, None) => Some(texts::LOCKED.to_owned()),
-        (ErrorKind::TemporarilyLocked, None) => Some(texts::LOCKED_FOR_SOME_TIME.to_owned()),
-        (ErrorKind::UnsupportedStep, None) => Some(texts::unsupported_step(error.detail())),
-        (ErrorKind::TimedOut | ErrorKind::Unreachable(_), None) => {
-            Some(texts::NOT_REACHED.to_owned())
+        (ErrorKind::Locked, None) => Some(Text::Locked),
+        (ErrorKind::TemporarilyLocked, None) => Some(Text::LockedForSomeTime),
+        (ErrorKind::UnsupportedStep, None) => {
+            Some(Text::UnsupportedStep(error.detail().to_owned()))
         }
+        (ErrorKind::TimedOut | ErrorKind::Unreachable(_), None) => Some(Text::NotReached),
         _ => None,
     };
     Refusal {
@@ -100,11 +99,11 @@ pub fn refusal(error: Error) -> Refusal {
     }
 }
 
-fn locked_until(lock: &LockExpiry) -> String {
+fn locked_until(lock: &LockExpiry) -> Text {
     let until = lock.to_string();
     match lock.remaining() {
-        Some(left) if left.is_zero() => texts::TRY_AGAIN.to_owned(),
-        Some(left) => texts::locked_for(left, &until),
-        None => texts::locked_until(&until),
+        Some(left) if left.is_zero() => Text::TryAgain,
+        Some(left) => Text::LockedFor(left, until),
+        None => Text::LockedUntil(until),
     }
 }

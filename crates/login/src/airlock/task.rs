@@ -19,7 +19,7 @@ use crate::outcome::{Reason, Refusal};
 use crate::policy::{Attempt, Limit};
 use crate::progress::Progress;
 use crate::system::System;
-use crate::texts;
+use crate::texts::{Text, Texts};
 
 /// The module gives up a flow with more steps: it is probably a loop.
 const MOST_STEPS: usize = 12;
@@ -39,7 +39,7 @@ pub(super) enum Event {
     /// Wants [`Answer::Otp`]. The prompt may begin with a QR code.
     AskOtp(String),
     /// Wants [`Answer::Announced`].
-    Announce(String),
+    Announce(Text),
     Done(Result<(LoggedIn, Attempt), Refusal>),
 }
 
@@ -62,6 +62,7 @@ pub(super) struct Task {
     /// no name and no password. A session there takes as long as for others, so that the time does
     /// not reveal user names.
     pub(super) unasked: Option<Refusal>,
+    pub(super) texts: Texts,
     pub(super) password: Zeroizing<String>,
     pub(super) limit: Limit,
     pub(super) system: Arc<dyn System>,
@@ -81,6 +82,7 @@ impl Task {
             line,
             log: &*self.log,
             fields: self.fields,
+            texts: self.texts,
             device: String::new(),
             one_touch_left: self.config.wait.login_seconds,
         };
@@ -109,6 +111,7 @@ struct Flow<'f> {
     line: Line<Event, Answer>,
     log: &'f dyn Log,
     fields: LogFields,
+    texts: Texts,
     /// The display name of the chosen device. Empty until one was chosen.
     device: String,
     /// The rest of `login_seconds`: a flow can come back to One-Touch.
@@ -252,7 +255,7 @@ impl Flow<'_> {
 
     /// Asks for the OTP. Asks again only if Airlock allows it.
     async fn otp(&mut self, mut step: OtpStep) -> Result<Next, Refusal> {
-        let (mut prompt, hint) = prompts::otp(step.hint(), self.config.conversation);
+        let (mut prompt, hint) = prompts::otp(step.hint(), self.config.conversation, self.texts);
         self.hint(&hint);
         for _ in 0..MOST_TRIES {
             let otp = match self.ask(Event::AskOtp(prompt)).await {
@@ -273,7 +276,7 @@ impl Flow<'_> {
                 }) => step = again,
                 Err(rejected) => return Err(prompts::refusal(rejected.error)),
             }
-            prompt = format!("{}{}", texts::WRONG_OTP, texts::OTP);
+            prompt = self.texts.say(&Text::WrongOtp) + &self.texts.say(&Text::Otp);
         }
         step.abandon().await;
         let detail = format!("wrong {MOST_TRIES} times");
@@ -285,8 +288,8 @@ impl Flow<'_> {
         self.fields.device.clone_from(&self.device);
         let ringing = self.fields.line("ringing");
         self.log.write(Severity::Info, &ringing, PATIENCE);
-        let device = Some(&*self.device).filter(|name| !name.is_empty());
-        match self.ask(Event::Announce(texts::approve(device))).await {
+        let device = Some(self.device.clone()).filter(|name| !name.is_empty());
+        match self.ask(Event::Announce(Text::Approve(device))).await {
             Answer::Announced => {}
             answer => {
                 step.abandon().await;

@@ -10,6 +10,7 @@ use crate::host::User;
 use crate::log::LogFields;
 use crate::progress::Unobserved;
 use crate::scripted::{Answer, NoLog, ScriptedClock, ScriptedHost, ScriptedSystem, Time};
+use crate::texts::Texts;
 
 const PASSWORD: &str = "correct-horse";
 
@@ -51,6 +52,7 @@ fn log_in(tenant: &Tenant, user: &str, account: &str, answers: &[Answer]) -> End
         observer: &mut Unobserved,
         system: Arc::new(ScriptedSystem::default()),
         log: Arc::new(NoLog),
+        texts: Texts::ENGLISH,
         fields: &mut fields,
     };
     let person = Person {
@@ -157,6 +159,6 @@ fn a_server_timeout_is_not_reported_as_a_phone_timeout() {
     let refusal = no_answer(Stopped::Deadline);
     assert_eq!(refusal.reason, Reason::TimedOut);
     assert!(refusal.request_sent);
-    assert_eq!(refusal.message.as_deref(), Some(texts::NOT_REACHED));
+    assert_eq!(refusal.message, Some(Text::NotReached));
     assert_eq!(no_answer(Stopped::Interrupted("SIGINT")).message, None);
 }

@@ -21,8 +21,8 @@ use nix::unistd::{AccessFlags, Uid, eaccess};
 pub use credentials::ProxyCredentials;
 pub use list::Setting;
 pub use settings::{
-    Airlock, AirlockDevice, Announce, Code, Conversation, Device, Exempt, LogonBox, OnUnavailable,
-    Password, Pins, Policy, SuAsks, Tls, Wait,
+    Airlock, AirlockDevice, Announce, Code, Conversation, Device, Exempt, Language, LogonBox,
+    OnUnavailable, Password, Pins, Policy, SuAsks, Tls, Wait,
 };
 pub use table::{Choice, ConfigError, Row};
 pub use template::{Placeholder, Template, without_domain};

@@ -307,6 +307,11 @@ settings! {
         /// `SETTINGS FOR ONE SERVICE`.
         pub announce: Announce = "auto",
 
+        /// The language of prompts and messages. If the kernel knows that the terminal uses UTF-8
+        /// (`stty iutf8`), they have accents and umlauts. In other cases, as over ssh, they are ASCII.
+        /// The texts on the phone are settings of `[logonbox]`. The log is in English.
+        pub language: Language = "en",
+
         /// How the QR code for a hardware token is drawn, in the prompt for the one-time code. A QR
         /// code of version 6 takes 49 columns and 25 lines, or 98 columns and 49 lines with
         /// `"ascii"`. A narrower terminal breaks the lines, and tokens cannot read the code.
@@ -358,6 +363,21 @@ choices! {
         Enter = "enter",
         /// Not at all. The users do not see the code of their own login, and cannot compare it.
         None = "none",
+    }
+}
+
+choices! {
+    /// The language of prompts and messages.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Language {
+        /// English.
+        English = "en",
+        /// German.
+        German = "de",
+        /// French.
+        French = "fr",
+        /// Italian.
+        Italian = "it",
     }
 }
 

@@ -15,6 +15,7 @@ use crate::host::User;
 use crate::log::LogFields;
 use crate::progress::Unobserved;
 use crate::scripted::{Answer, NoLog, ScriptedClock, ScriptedHost, ScriptedSystem, Time};
+use crate::texts::Texts;
 
 const LISTING: &str = "# Authorized Keys\nssh-ed25519 \
      AAAAC3NzaC1lZDI1NTE5AAAAIL0ISnrIwtSbFr9oRTZNHJfaWcHH7xYKeCRJx8O3N+7+ Pixel 8\n";
@@ -156,6 +157,7 @@ impl Script {
             observer: &mut Unobserved,
             system: Arc::new(self.system),
             log: Arc::new(NoLog),
+            texts: Texts::ENGLISH,
             fields: &mut fields,
         };
         let known = person.known(&*context.system);
@@ -320,9 +322,9 @@ fn without_ring(milliseconds: u64, text: Option<&'static str>) -> Answer {
 }
 
 impl Ended {
-    fn assert(&self, reason: Reason, message: Option<&str>, holds: usize) {
+    fn assert(&self, reason: Reason, message: Option<&Text>, holds: usize) {
         assert_eq!(self.refusal.reason, reason, "{}", self.refusal.detail);
-        assert_eq!(self.refusal.message.as_deref(), message);
+        assert_eq!(self.refusal.message.as_ref(), message);
         assert_eq!(self.pauses.len(), holds, "{:?}", self.pauses);
     }
 }
@@ -341,30 +343,30 @@ fn a_wrong_code_is_refused_after_a_hold() {
         (
             Some("000001"),
             Reason::WrongCode,
-            texts::WRONG_CODE,
+            Text::WrongCode,
             "the phone had not approved",
         ),
         (
             Some(""),
             Reason::WrongCode,
-            texts::REFUSED,
+            Text::Refused,
             "no code was typed; the phone had not approved",
         ),
         (
             None,
             Reason::Conversation,
-            texts::REFUSED,
+            Text::Refused,
             "the person broke off; the phone had not approved",
         ),
         (
             Some("\x08\n\r\x7fINCORRECT\x08"),
             Reason::Refused,
-            texts::WRONG_CODE,
+            Text::WrongCode,
             "sshd does not let this user in; the phone had not approved",
         ),
     ] {
         let ended = silent(typing(after_ring(text))).run();
-        ended.assert(reason, Some(message), 1);
+        ended.assert(reason, Some(&message), 1);
         assert_eq!(ended.refusal.detail, detail);
         assert!(ended.refusal.request_sent);
     }
@@ -373,27 +375,27 @@ fn a_wrong_code_is_refused_after_a_hold() {
         ..after_ring(Some("000000"))
     };
     let ended = silent(typing(late)).run();
-    ended.assert(Reason::TimedOut, Some(texts::WRONG_CODE), 1);
+    ended.assert(Reason::TimedOut, Some(&Text::WrongCode), 1);
 }
 
 #[test]
 fn enter_asks_for_the_result_of_the_phone() {
     let ended = typing(after_ring(Some(""))).run();
-    ended.assert(Reason::Declined, Some(texts::DENIED_ON_PHONE), 1);
+    ended.assert(Reason::Declined, Some(&Text::DeniedOnPhone), 1);
     let slow = Answer {
         after: Duration::from_secs(46),
         ..after_ring(Some(""))
     };
-    let no_answer = "No answer from the phone within 45 s.";
+    let no_answer = Text::NoAnswerFromPhone(Duration::from_secs(45));
     let ended = silent(typing(slow)).run();
-    ended.assert(Reason::WrongCode, Some(no_answer), 1);
+    ended.assert(Reason::WrongCode, Some(&no_answer), 1);
     let unknown = Script {
         user: "kim",
         ..typing(without_ring(46_000, Some("")))
     };
     unknown
         .run()
-        .assert(Reason::UnknownUser, Some(no_answer), 1);
+        .assert(Reason::UnknownUser, Some(&no_answer), 1);
 }
 
 /// With pinned keys, the push is the first request.
@@ -416,9 +418,9 @@ fn a_push_that_cannot_be_sent_is_no_wrong_code() {
 #[test]
 fn with_a_typed_code_unknown_users_cannot_be_told_apart() {
     for (text, message) in [
-        (Some("000000"), texts::WRONG_CODE),
-        (Some(""), texts::REFUSED),
-        (None, texts::REFUSED),
+        (Some("000000"), Text::WrongCode),
+        (Some(""), Text::Refused),
+        (None, Text::Refused),
     ] {
         for (user, listing, reason) in [
             ("kim", Ok(LISTING), Reason::UnknownUser),
@@ -435,7 +437,7 @@ fn with_a_typed_code_unknown_users_cannot_be_told_apart() {
                 ..script
             };
             let ended = script.run();
-            ended.assert(reason, Some(message), 1);
+            ended.assert(reason, Some(&message), 1);
             assert!(ended.refusal.request_sent);
         }
     }
@@ -458,7 +460,7 @@ fn a_host_that_cannot_ask_costs_no_push() {
     }
     // A code that nobody can have read yet.
     let ended = typing(without_ring(249, Some("000000"))).run();
-    ended.assert(Reason::WrongCode, Some(texts::WRONG_CODE), 1);
+    ended.assert(Reason::WrongCode, Some(&Text::WrongCode), 1);
     assert_eq!(ended.refusal.detail, "no push was sent");
 }
 
@@ -473,9 +475,9 @@ fn a_password_in_place_of_a_code_is_a_failed_conversation() {
     let at_once = hidden(without_ring(10, Some("000000"))).run();
     at_once.assert(Reason::Conversation, None, 0);
     let later = silent(hidden(after_ring(Some("000000")))).run();
-    later.assert(Reason::Conversation, Some(texts::REFUSED), 1);
+    later.assert(Reason::Conversation, Some(&Text::Refused), 1);
     let typed = silent(hidden(after_ring(Some("000001")))).run();
-    typed.assert(Reason::WrongCode, Some(texts::WRONG_CODE), 1);
+    typed.assert(Reason::WrongCode, Some(&Text::WrongCode), 1);
 }
 
 #[test]

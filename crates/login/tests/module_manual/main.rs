@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airlock_iam::Hint;
+use login::airlock;
 use login::args::{self, Args};
 use login::config::{Config, Conversation};
 use login::outcome::{Outcome, Reason, Refusal};
-use login::{airlock, texts};
+use login::texts::{Text, Texts};
 use logonbox_authenticator::Unreachable;
 use mdoc::{Page, quoted};
 
@@ -230,15 +231,22 @@ fn the_page_has_the_messages_after_a_refusal() {
             outcome.message(Duration::from_secs(45)).unwrap()
         })
     });
-    let (left, until) = (Duration::from_secs(12 * 60), "2026-11-22 14:05 UTC");
+    let (left, until) = (
+        Duration::from_secs(12 * 60),
+        "2026-11-22 14:05 UTC".to_owned(),
+    );
     let of_locks = [
-        texts::locked_for(left, until),
-        texts::locked_until(until),
-        texts::TRY_AGAIN.to_owned(),
+        Text::LockedFor(left, until.clone()),
+        Text::LockedUntil(until),
+        Text::TryAgain,
     ];
-    let of_code = [texts::WRONG_CODE.to_owned()];
-    let all = shown.chain(of_locks).chain(of_code);
+    let all = shown.chain(of_locks).chain([Text::WrongCode]);
+    let all = all.map(|text| Texts::ENGLISH.say(&text));
     assert_eq!(listed(part("After a refusal")), set(all));
+}
+
+fn say(text: &Text) -> String {
+    Texts::ENGLISH.say(text)
 }
 
 fn prompt(display: &str) -> String {
@@ -252,16 +260,14 @@ fn the_page_has_the_texts_of_mode_push() {
     let [typed, announcement, enter] = &displays[..] else {
         panic!("{displays:?}")
     };
-    assert_eq!(texts::approve_and_type(None), prompt(typed));
+    assert_eq!(say(&Text::ApproveAndType(None)), prompt(typed));
     let announcement = announcement.trim_end();
-    assert_eq!(texts::approve_with_code(None, "4821"), announcement);
+    let with_code = |phone| say(&Text::ApproveWithCode(phone, "4821".to_owned()));
+    assert_eq!(with_code(None), announcement);
     let on_phone = announcement.replace("phone", "phone on LogonBox Key");
-    assert_eq!(
-        texts::approve_with_code(Some("LogonBox Key"), "4821"),
-        on_phone
-    );
+    assert_eq!(with_code(Some("LogonBox Key".to_owned())), on_phone);
     assert!(part.quoted().contains(&"on LogonBox Key".to_owned()));
-    assert_eq!(texts::SEND_ON_ENTER, prompt(enter));
+    assert_eq!(say(&Text::SendOnEnter), prompt(enter));
 }
 
 #[test]
@@ -271,18 +277,13 @@ fn the_page_has_the_texts_of_mode_airlock() {
     let [password, devices, qr, one_touch] = &displays[..] else {
         panic!("{displays:?}")
     };
-    assert_eq!(texts::PASSWORD, prompt(password));
+    assert_eq!(say(&Text::Password), prompt(password));
     let names = ["Joe's iPhone (IOS)", "GAQT12345678 (HWTOKEN)"].map(str::to_owned);
-    let list = format!(
-        "{}{}",
-        texts::device_list(&names),
-        texts::device_number(names.len())
-    );
-    assert_eq!(list, prompt(devices));
-    assert_eq!(format!("{}{}", texts::SCAN, texts::OTP), prompt(qr));
+    assert_eq!(Texts::ENGLISH.device_list(&names), prompt(devices));
+    assert_eq!(say(&Text::Scan) + &say(&Text::Otp), prompt(qr));
     let (line, enter) = one_touch.split_once('\n').unwrap();
-    assert_eq!(texts::approve(Some("Joe's iPhone")), line);
-    assert_eq!(texts::GO_ON_ON_ENTER, prompt(enter));
+    assert_eq!(say(&Text::Approve(Some("Joe's iPhone".to_owned()))), line);
+    assert_eq!(say(&Text::GoOnOnEnter), prompt(enter));
 
     let conversation = |qr: &str| -> Conversation {
         let file = format!("[logonbox]\ntenant = \"acme\"\n[conversation]\nqr = \"{qr}\"\n");
@@ -290,8 +291,8 @@ fn the_page_has_the_texts_of_mode_airlock() {
         config.conversation
     };
     let otp = |hint, qr| {
-        let (prompt, _) = airlock::otp_prompt(hint, conversation(qr));
-        let text = prompt.strip_suffix(&format!("\n{}", texts::OTP));
+        let (prompt, _) = airlock::otp_prompt(hint, conversation(qr), Texts::ENGLISH);
+        let text = prompt.strip_suffix(&format!("\n{}", say(&Text::Otp)));
         text.unwrap().to_owned()
     };
     let before_otp = [
@@ -299,8 +300,8 @@ fn the_page_has_the_texts_of_mode_airlock() {
         otp(Hint::QrCode(b"no picture"), "ascii"),
         otp(Hint::UnreadableQrCode, "unicode"),
         otp(Hint::Sms(None), "unicode").replace("SMS.", "SMS to"),
-        texts::WRONG_OTP.trim_end().to_owned(),
-        texts::NOT_AN_OTP.trim_end().to_owned(),
+        say(&Text::WrongOtp).trim_end().to_owned(),
+        say(&Text::NotAnOtp).trim_end().to_owned(),
     ];
     assert_eq!(listed(part), set(before_otp));
     assert!(otp(Hint::Sms(Some("*** 123")), "none").starts_with("A code was sent by SMS to "));

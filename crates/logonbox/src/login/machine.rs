@@ -105,6 +105,10 @@ impl System for Machine {
         self.is_setuid
     }
 
+    fn has_utf8_terminal(&self) -> bool {
+        THIS_MACHINE.has_utf8_terminal()
+    }
+
     fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
         THIS_MACHINE.random(bytes)
     }

@@ -12,6 +12,7 @@ mod fedora;
 mod files;
 mod groups;
 mod journal;
+mod language;
 mod libpam;
 mod lightdm;
 mod lockers;
@@ -85,6 +86,7 @@ const LOGINS: &[&[TestCase]] = &[
     files::CASES,
     fail2ban::CASES,
     journal::CASES,
+    language::CASES,
     operating::CASES,
     camera::CASES,
     airlock::CASES,
