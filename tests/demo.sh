@@ -117,6 +117,9 @@ login() {
 [logonbox]
 tenant = "$authority"
 account = "$1"
+
+[conversation]
+language = "$language"
 END
     before=$(wc -l <"$dir/tenant.log")
     begin
@@ -218,6 +221,7 @@ if [ "$mode" = airlock ]; then
     exit 0
 fi
 
+language=en
 if [ "$phone" = page ]; then
     cat <<END
 
@@ -247,4 +251,10 @@ expect PAM_MAXTRIES declined
 printf '\n4. An attacker without the phone answers with another signature.\n\n'
 login wrong-key
 expect PAM_MAXTRIES bad-signature
-printf '\nAll four came out right. To answer yourself, in a browser: make demo PHONE=page\n'
+printf '\n5. The user declines, with prompts in German, French and Italian.\n'
+for language in de fr it; do
+    echo
+    login decline
+    expect PAM_MAXTRIES declined
+done
+printf '\nAll five came out right. To answer yourself, in a browser: make demo PHONE=page\n'
