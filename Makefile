@@ -36,7 +36,7 @@ DESTDIR ?=
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
 SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/publish-check packaging/portable packaging/common.sh \
-	packaging/debian-rustc packaging/third-party \
+	packaging/debian-rustc packaging/third-party packaging/sbom \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
 # The crates for other programs.
