@@ -3,6 +3,7 @@
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser;
 #                 MODE=airlock: through Airlock IAM, with the QR code of a hardware token
 # make test       everything, from a clean clone; needs no root, but for test-hosts
+# make test-crates the tests of all crates, and logins through libpam; a part of make test
 # make test-browser  the pages and the redirect, in a headless Chromium; a part of make test where
 #                 chromium and chromedriver are there
 # make test-hosts real sshd, sudo, su and login, in containers; a part of make test where docker or
@@ -25,6 +26,7 @@
 # make packages   a .deb and an .rpm, in target/packages; make deb, make rpm: one of them
 #                 ARCH=aarch64: for that architecture, with rustup target add aarch64-unknown-linux-gnu
 # make test-packages  look into them, and build them a second time: the same bytes; also with ARCH=aarch64
+# make release    the packages of both architectures, the sources, and their checksums: RELEASING.md
 # make test-arm64 build those for aarch64, and log in with them, in an emulator; needs root, docker or podman,
 #                 debootstrap and qemu-user-static
 
@@ -36,7 +38,7 @@ DESTDIR ?=
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
 SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/publish-check packaging/portable packaging/common.sh \
-	packaging/debian-rustc packaging/third-party packaging/sbom \
+	packaging/debian-rustc packaging/third-party packaging/sbom packaging/release \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
 # The crates for other programs.
@@ -58,7 +60,7 @@ ROUNDS = 200
 BENCH =
 
 .PHONY: all build demo test soak bench bench-check crowd fuzz audit generate lint install uninstall portable deb rpm packages \
-	publish-check test-packages test-browser test-hosts test-machines test-arm64
+	publish-check release test-crates test-packages test-browser test-hosts test-machines test-arm64
 
 all: build
 
@@ -72,8 +74,10 @@ demo:
 	@MODE="$(MODE)" tests/demo.sh
 
 # The logins are tested with the module as it is installed, built without the tests' features.
-test: build
+test-crates: build
 	PAM_LOGONBOX_SO=$(MODULE) $(CARGO) test --workspace --exclude browser --locked
+
+test: test-crates
 	tests/demo.sh
 	MODE=airlock tests/demo.sh
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then $(MAKE) test-browser; \
@@ -193,6 +197,9 @@ rpm: portable
 	packaging/rpm/build
 
 packages: deb rpm
+
+release:
+	packaging/release
 
 test-packages: packages
 	tests/packages/static
