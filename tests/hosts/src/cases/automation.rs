@@ -13,7 +13,8 @@ use crate::TestCase;
 use crate::elsewhere::{CLIENTS, Elsewhere, HOST};
 use crate::log::{lines, logged, logged_with};
 use crate::machine::{
-    KEY, Machine, PASSWORD, append, command, configure, piped, stack, terminal, wait_until,
+    CONFIGURATION, KEY, Machine, PASSWORD, USER_ID, append, command, configure, piped, stack,
+    terminal, wait_until,
 };
 use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
@@ -36,6 +37,7 @@ pub const CASES: &[TestCase] = &[
     TestCase::new("automation/ansible", ANSIBLE, ansible_connects),
     TestCase::new("automation/ansible-password", ANSIBLE, ansible_password),
     TestCase::new("automation/ansible-become", ANSIBLE, ansible_become),
+    TestCase::new("automation/ansible-role", "/usr/bin/ansible-playbook", role),
     TestCase::new("automation/cron", "/usr/sbin/cron", cron),
     case("automation/remembered", remembered),
     case("automation/remembered-key", remembered_key),
@@ -235,6 +237,67 @@ fn ansible_password(machine: &mut Machine) {
     ansible(&elsewhere, &task, true, "lee");
     logged_with("pam_logonbox(sshd:auth): exempt user=\"lee\"");
     rings_at_most_once(machine);
+}
+
+/// The role of packaging/ansible: a second run changes nothing, a mistake in the configuration keeps the
+/// old file, and a finding of the check takes the lines back.
+fn role(machine: &mut Machine) {
+    let directory = Path::new("/srv/ansible");
+    fs::create_dir_all(directory).expect("a directory");
+    let write = |name: &str, text: &str| fs::write(directory.join(name), text).expect(name);
+    fs::copy(CONFIGURATION, directory.join("pam_logonbox.toml")).expect("the configuration");
+    write(
+        "logonbox.yml",
+        "- hosts: all\n  roles: [/in/packaging/ansible/pam_logonbox]\n",
+    );
+    let sudo = || fs::read_to_string("/etc/pam.d/sudo").expect("the stack");
+    let run = |succeeds: bool, text: &str| {
+        let arguments = [
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "-e",
+            "pam_logonbox_package=",
+            "--skip-tags",
+            "package",
+            "/srv/ansible/logonbox.yml",
+        ];
+        let output = piped(0, "ansible-playbook", &arguments, "").end();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() == succeeds && printed.contains(text),
+            "{output:?}"
+        );
+    };
+    let before = sudo();
+    run(true, "failed=0");
+    assert!(sudo().contains("pam_logonbox.so"), "{}", sudo());
+    run(true, "changed=0");
+
+    let mut terminal = terminal(USER_ID, "/usr/bin/sudo", &["id", "-un"]);
+    terminal.see("[sudo] password");
+    terminal.answer(PASSWORD);
+    let ring = ring(machine, &terminal);
+    approve_and_type(machine, &terminal, &ring);
+    assert!(terminal.end().success(), "{}", terminal.screen());
+
+    let kept = fs::read_to_string(CONFIGURATION).expect("the configuration");
+    write("pam_logonbox.toml", "[logonbox]\ntennant = \"acme\"\n");
+    run(false, "did you mean");
+    assert_eq!(
+        fs::read_to_string(CONFIGURATION).expect("the configuration"),
+        kept
+    );
+
+    // A line that ends the stack when the password is right.
+    write("pam_logonbox.toml", &kept);
+    fs::write("/etc/pam.d/sudo", &before).expect("the stack");
+    let common = "/etc/pam.d/common-auth";
+    let unix = fs::read_to_string(common).expect("the stack");
+    fs::write(common, format!("auth sufficient pam_unix.so\n{unix}")).expect("the stack");
+    run(false, "stack-phone-skipped");
+    assert_eq!(sudo(), before);
 }
 
 /// `become` with sudo: refused, and the advice.

@@ -230,14 +230,9 @@ fn ignore(guest: &mut Guest) {
     guest.console.see(PROMPT);
     type_by_hand(&guest.console, "");
     guest.console.see("confined@door");
-    // sudo tells PAM to be silent, and asks for the password again.
+    // sudo tells PAM to be silent, and asks for the password again. Before that it ignores Ctrl-C.
     for (command, asks, prompt, (words, times)) in [
-        (
-            "sudo id",
-            ("[sudo] password", 1),
-            2,
-            ("Sorry, try again.", 1),
-        ),
+        ("sudo id", ("[sudo] password", 1), 2, ("[sudo] password", 2)),
         (
             "su lee -c id",
             ("Password:", 2),
