@@ -187,7 +187,7 @@ fn no_dns(guest: &mut Guest) {
     assert_eq!(guest.rings(), 0);
 }
 
-/// The console comes before the network. With `ignore` the password lets people in until then.
+/// The console comes before the network. The first login is refused, and the next one rings.
 fn network_after_console(guest: &mut Guest) {
     guest.stack("login", "login");
     guest
