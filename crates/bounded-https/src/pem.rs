@@ -1,11 +1,12 @@
-//! Reads chosen CA certificates in PEM form (RFC 7468). A block that a lenient reader skips is an
-//! error, so that no intended CA is missing. Text and comments between the blocks are allowed.
+//! Reads CA certificates in PEM form (RFC 7468). Text and comments between the blocks are allowed.
 
 use std::io::BufRead;
 
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::PAD_INDIFFERENT;
+use base64::{DecodeError, Engine, alphabet};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -20,7 +21,35 @@ enum Kind<'p> {
     End(&'p [u8]),
 }
 
-/// Reads all certificates. Each must be usable.
+/// Base64 as OpenSSL reads it. Certificates are public, so that it need not run in constant time, as
+/// rustls's own reader does.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    PAD_INDIFFERENT.with_decode_allow_trailing_bits(true),
+);
+
+/// Reads the certificates that can be used, and skips everything else.
+pub(crate) fn usable_certificates(pem: &[u8]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let mut is_certificate = false;
+    let mut rest = pem;
+    while let Some((before, line, after)) = next_with_dash(rest) {
+        rest = after;
+        is_certificate = match kind(line) {
+            Ok(Kind::Begin(label)) => expect_certificate(label).is_ok(),
+            Ok(Kind::End(_)) if is_certificate => {
+                // An error is a certificate that cannot be used.
+                let _ = add(&mut roots, before);
+                false
+            }
+            _ => false,
+        };
+    }
+    roots
+}
+
+/// Reads chosen certificates. Each must be usable: a block that a lenient reader skips is an error, so
+/// that no intended CA is missing.
 ///
 /// # Errors
 ///
@@ -149,18 +178,30 @@ fn expect_certificate(label: &[u8]) -> Result<(), String> {
     })
 }
 
-/// Adds the certificate of one block. The library knows only one of the two labels.
-fn add(roots: &mut RootCertStore, base64: &[u8]) -> Result<(), String> {
-    let block = [
-        b"-----BEGIN CERTIFICATE-----\n",
-        base64,
-        b"-----END CERTIFICATE-----",
-    ];
-    let certificate = CertificateDer::from_pem_slice(&block.concat())
-        .map_err(|error| format!("the certificate is damaged: {error}"))?;
+/// Adds the certificate of one block.
+fn add(roots: &mut RootCertStore, block: &[u8]) -> Result<(), String> {
+    let der = decode(block).map_err(|error| format!("the certificate is damaged: {error}"))?;
     roots
-        .add(certificate)
+        .add(CertificateDer::from(der))
         .map_err(|error| format!("the certificate cannot be used: {error}"))
+}
+
+/// The bytes of these lines of base64.
+fn decode(lines: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut text = Vec::with_capacity(lines.len());
+    let mut rest = lines;
+    while let Some((line, after)) = through(rest, b'\n')
+        .filter(|line| !line.is_empty())
+        .and_then(|line| rest.split_at_checked(line.len()))
+    {
+        text.extend_from_slice(line.trim_ascii());
+        rest = after;
+    }
+    BASE64.decode(&text).or_else(|_| {
+        // Blanks inside of a line are rare.
+        text.retain(|byte| !byte.is_ascii_whitespace());
+        BASE64.decode(&text)
+    })
 }
 
 /// At most 40 characters.
@@ -217,6 +258,27 @@ mod tests {
         }
         let latin = [b"# Z\xfcrich\n", one.as_bytes()].concat();
         assert_eq!(certificates(&latin).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_system_s_bundle_may_hold_other_blocks() {
+        let [one, two] = two();
+        let damaged = two.replacen('M', "-", 1);
+        let other = two.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
+        let blanks: String = two.lines().map(|line| format!("{line} \n")).collect();
+        let inside = two.replacen('M', "M ", 1);
+        for (bundle, count) in [
+            (String::new(), 0),
+            (format!("{damaged}{one}"), 1),
+            (format!("{one}{other}{two}"), 2),
+            (format!("# ACME - one\n{one}\n# ACME - two\n{blanks}"), 2),
+            (format!("{one}{inside}").replace('\n', "\r\n"), 2),
+            (format!("{one}-----BEGIN CERTIFICATE-----\n{two}"), 2),
+            (format!("-----END CERTIFICATE-----\n{one}"), 1),
+        ] {
+            let roots = usable_certificates(bundle.as_bytes());
+            assert_eq!(roots.len(), count, "{bundle}");
+        }
     }
 
     #[test]

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, KeyProvider, ring};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -97,8 +96,7 @@ fn system() -> Result<RootCertStore, Error> {
             Err(error) if error.kind() == NotFound => continue,
             Err(error) => return Err(local(format!("{path}: {error}"))),
         };
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
+        let roots = pem::usable_certificates(&pem);
         if roots.is_empty() {
             return Err(local(format!("{path} holds no CA certificate")));
         }
