@@ -13,8 +13,9 @@
 # make publish-check  pack the crates for other programs, and test each from its package
 # make soak       ten thousand logins of each kind in one process, and some under valgrind: ten minutes;
 #                 LOGINS=300: fewer
-# make generate   write conf/pam_logonbox.toml and the keys in pam_logonbox.toml(5), from the table of
-#                 settings in crates/login/src/config/settings.rs
+# make generate   write conf/pam_logonbox.toml and the settings in docs/man/pam_logonbox.toml.5.md, from the
+#                 table in crates/login/src/config/settings.rs; and packaging/man, from docs/man
+# make picture    docs/login.svg, from the first login of make demo
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
@@ -37,7 +38,7 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/publish-check packaging/portable packaging/common.sh \
+SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/picture tests/publish-check packaging/portable packaging/common.sh \
 	packaging/debian-rustc packaging/third-party packaging/sbom packaging/release \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
@@ -54,12 +55,14 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 # Made by the command itself.
 MADE = man/man8/logonbox.8 bash-completion/completions/logonbox zsh/site-functions/_logonbox \
 	fish/vendor_completions.d/logonbox.fish
-PAGES = packaging/man/pam_logonbox.8 packaging/man/pam_logonbox.toml.5
+PAGES = $(wildcard packaging/man/*)
+# Where they go: man5/pam_logonbox.toml.5 and so on.
+INSTALLED_PAGES = $(foreach page,$(notdir $(PAGES)),man/man$(subst .,,$(suffix $(page)))/$(page))
 
 ROUNDS = 200
 BENCH =
 
-.PHONY: all build demo test soak bench bench-check crowd fuzz audit generate lint install uninstall portable deb rpm packages \
+.PHONY: all build demo test soak bench bench-check crowd fuzz audit generate picture lint install uninstall portable deb rpm packages \
 	publish-check release test-crates test-packages test-browser test-hosts test-machines test-arm64
 
 all: build
@@ -123,6 +126,9 @@ bench-check:
 crowd: BENCH = crowd
 crowd: bench
 
+picture:
+	tests/picture
+
 generate:
 	GENERATE=1 $(CARGO) test --quiet --locked --package login --test manual generated
 
@@ -170,6 +176,9 @@ install:
 	install -D -m 0755 "$(HELPER)" "$(HELPERDIR)/pam-stack-helper"
 	for file in $(MADE); do install -D -m 0644 /dev/null "$(SHARE)/$$file" || exit 1; done
 	"$(COMMAND)" manual >"$(SHARE)/man/man8/logonbox.8"
+	for page in $(INSTALLED_PAGES); do \
+		install -D -m 0644 "packaging/man/$${page##*/}" "$(SHARE)/$$page" || exit 1; \
+	done
 	"$(COMMAND)" completions bash >"$(SHARE)/bash-completion/completions/logonbox"
 	"$(COMMAND)" completions zsh >"$(SHARE)/zsh/site-functions/_logonbox"
 	"$(COMMAND)" completions fish >"$(SHARE)/fish/vendor_completions.d/logonbox.fish"
@@ -181,7 +190,7 @@ uninstall:
 	rm -f "$(DESTDIR)$(PAMDIR)/pam_logonbox.so" "$(DESTDIR)$(PREFIX)/sbin/logonbox"
 	rm -f "$(HELPERDIR)/pam-stack-helper"
 	-rmdir "$(HELPERDIR)"
-	cd "$(SHARE)" && rm -f $(MADE)
+	cd "$(SHARE)" && rm -f $(MADE) $(INSTALLED_PAGES)
 	@echo "/etc/security/pam_logonbox.toml and pam_logonbox.keys are left as they are"
 
 # For every Linux since glibc 2.28, and the same in both packages.

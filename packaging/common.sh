@@ -29,6 +29,8 @@ module=$target/$triple/release/libpam_logonbox.so
 command=$target/$triple/release/logonbox
 helper=$target/$triple/release/pam-stack-helper
 out=$target/packages
+# What people read on a host, beside the manual pages.
+documents=(README.md docs/operating.md docs/lost-phone.md docs/automation.md docs/threat-model.md)
 version=$(sed -n '/^\[workspace.package\]/,/^$/ s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod generated;
+mod mdoc;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -20,9 +21,11 @@ use login::push;
 use logonbox_authenticator::ClientBuilder;
 
 const PAGE: &str = "packaging/man/pam_logonbox.toml.5";
+/// What the page is made from.
+const SOURCE: &str = "docs/man/pam_logonbox.toml.5.md";
 const EXAMPLE: &str = "conf/pam_logonbox.toml";
-/// The lines of the page around the generated part.
-const MARKS: [&str; 2] = [".\\\" generated: begin\n", ".\\\" generated: end\n"];
+/// The lines of the source around the part that is made from the table of settings.
+const MARKS: [&str; 2] = ["<!-- settings: begin -->\n", "<!-- settings: end -->\n"];
 
 /// The shortest file of each mode. A section may follow, or more keys of the last one.
 const TENANT: &str = "[logonbox]\ntenant = \"acme.logonbox.directory\"\n";
@@ -45,11 +48,11 @@ fn section(name: &str) -> String {
     rest.split("\n.Sh ").next().unwrap().to_owned()
 }
 
-/// The heads of the items in a list, without the macro `Ql`.
+/// The heads of the items in a list, without the macro `Ic`.
 fn items(section: &str) -> Vec<String> {
     let items = section.lines().filter_map(|line| line.strip_prefix(".It "));
     items
-        .map(|head| plain(head.strip_prefix("Ql ").unwrap_or(head)))
+        .map(|head| plain(head.strip_prefix("Ic ").unwrap_or(head)))
         .collect()
 }
 
@@ -79,32 +82,36 @@ fn complaint(text: &str) -> String {
 
 /// `make generate` runs this test with `GENERATE=1`, which writes the files first.
 #[test]
-fn the_generated_files_are_those_of_the_table() {
-    let page = page();
-    let (before, rest) = page.split_once(MARKS[0]).unwrap();
-    let (_, after) = rest.split_once(MARKS[1]).unwrap();
-    let [begin, end] = MARKS;
-    let manual = format!("{before}{begin}{}{end}{after}", generated::manual());
-    for (path, expected) in [(PAGE, manual), (EXAMPLE, generated::example())] {
+fn the_generated_files_are_up_to_date() {
+    let compare = |path: &str, expected: &str| {
         let file = repository(path);
         if env::var_os("GENERATE").is_some() {
-            fs::write(&file, &expected).unwrap();
+            fs::write(&file, expected).unwrap();
         }
-        let is_same = fs::read_to_string(&file).unwrap() == expected;
+        let is_same = fs::read_to_string(&file).is_ok_and(|text| text == expected);
         assert!(is_same, "{path} is out of date: run make generate");
+    };
+    let source = fs::read_to_string(repository(SOURCE)).unwrap();
+    let (before, rest) = source.split_once(MARKS[0]).unwrap();
+    let (_, after) = rest.split_once(MARKS[1]).unwrap();
+    let [begin, end] = MARKS;
+    compare(
+        SOURCE,
+        &format!("{before}{begin}{}{end}{after}", generated::manual()),
+    );
+    compare(EXAMPLE, &generated::example());
+    let mut pages = 0;
+    for file in fs::read_dir(repository("docs/man")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        compare(&format!("packaging/man/{name}"), &mdoc::page(&path));
+        pages += 1;
     }
-}
-
-#[test]
-fn the_sections_that_explanations_refer_to_are_there() {
-    let page = page();
-    let manual = generated::manual();
-    let references = manual.lines().filter_map(|line| line.strip_prefix(".Sx "));
-    let references: BTreeSet<_> = references.map(|name| name.trim_end_matches(" .")).collect();
-    assert!(references.len() > 3, "{references:?}");
-    for name in references {
-        assert!(page.contains(&format!("\n.Sh {name}\n")), "{name}");
-    }
+    // A page without a source would never change again.
+    assert_eq!(
+        fs::read_dir(repository("packaging/man")).unwrap().count(),
+        pages
+    );
 }
 
 /// The end of an explanation names limits and placeholders.
@@ -169,9 +176,9 @@ fn the_placeholders_are_those_of_the_code() {
 
 #[test]
 fn every_file_in_the_page_is_a_configuration() {
-    let displays: Vec<_> = [section("DESCRIPTION"), section("EXAMPLES")]
+    let displays: Vec<_> = ["DESCRIPTION", "SETTINGS", "EXAMPLES"]
         .iter()
-        .flat_map(|section| displays(section))
+        .flat_map(|name| displays(&section(name)))
         .collect();
     assert!(displays.len() > 5, "{displays:?}");
     for file in displays {

@@ -1,4 +1,4 @@
-//! The source of a manual page: mdoc(7), with the conventions at the head of the page.
+//! The source of a manual page: mdoc(7), as `make generate` writes it.
 
 /// Lines of a page, without comments.
 #[derive(Debug, Clone, Copy)]
@@ -88,17 +88,17 @@ impl<'p> Page<'p> {
             .collect()
     }
 
-    /// The texts that `.Ql` quotes.
+    /// The literals.
     pub(super) fn quoted(self) -> Vec<String> {
         quoted(self.0)
     }
 }
 
-/// The texts that `.Ql` quotes in `text`, without punctuation after them.
+/// The literals in `text`, which are bold.
 pub(super) fn quoted(text: &str) -> Vec<String> {
-    text.lines()
-        .filter_map(|line| line.strip_prefix(".Ql "))
-        .map(|quoted| plain(quoted.trim_end_matches([',', '.', ':', ';', ')', ' '])))
+    let parts = text.split("\\fB").skip(1);
+    parts
+        .map(|part| plain(part.split_once("\\fP").unwrap().0).replace('\n', " "))
         .collect()
 }
 

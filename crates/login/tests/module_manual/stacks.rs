@@ -1,7 +1,9 @@
-//! The stacks in `pam_logonbox(8)`, and the shipped examples.
+//! The stacks in `pam_logonbox-stacks(7)`, and the shipped examples.
 
 use crate::mdoc::Page;
-use crate::{PAGE, repository};
+use crate::repository;
+
+const PAGE: &str = include_str!("../../../../packaging/man/pam_logonbox-stacks.7");
 
 /// In every stack of the page, the control is right and the jumps end at the right line.
 #[test]

@@ -370,7 +370,7 @@ fn in_words(group: &Group) -> Finding {
             "stack-phone-skipped",
             format!("This line leads past {ours}: {line}"),
             format!("In {services}, the right password is enough, and {who} is not asked."),
-            "Let the stack go on to the module: pam_logonbox(8), STACKS, has the lines.".to_owned(),
+            "Let the stack go on to the module: pam_logonbox-stacks(7) has the lines.".to_owned(),
         ),
         Fault::PhoneSkipped => (
             Warning,
@@ -402,7 +402,7 @@ fn in_words(group: &Group) -> Finding {
             "No line asks for a password or a key: the phone alone is enough".to_owned(),
             format!("In {services}, one request that is approved by mistake lets an attacker in."),
             "Put the line that asks for the password before it (@include common-auth), or one that checks for a key: \
-             pam_logonbox(8), STACKS.".to_owned(),
+             pam_logonbox-stacks(7).".to_owned(),
         ),
         Fault::FirstFactorMayBeMissing => (
             Warning,
@@ -440,7 +440,7 @@ fn in_words(group: &Group) -> Finding {
             "stack-nobody-gets-in",
             format!("Every login is refused, also with the right password and an approval: {line}"),
             format!("In {services}, all users are locked out. A jump to the wrong line is the usual cause."),
-            "Compare the stack with that in pam_logonbox(8), STACKS: success=2 jumps over exactly two lines.".to_owned(),
+            "Compare the stack with that in pam_logonbox-stacks(7): success=2 jumps over exactly two lines.".to_owned(),
         ),
         Fault::NobodyGetsIn | Fault::UsersOfOneRefused => (
             // All users of this host, also root.
@@ -448,7 +448,7 @@ fn in_words(group: &Group) -> Finding {
             "stack-refuses-some",
             format!("Some users are refused, also with the right password and an approval: {line}"),
             format!("In {services}, these users are locked out. A jump to the wrong line is the usual cause."),
-            "Compare the stack with that in pam_logonbox(8), STACKS: success=2 jumps over exactly two lines.".to_owned(),
+            "Compare the stack with that in pam_logonbox-stacks(7): success=2 jumps over exactly two lines.".to_owned(),
         ),
         Fault::ExemptRefused => (
             if matters { some(Error, Warning) } else { Warning },
@@ -814,7 +814,7 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
                 "stack-none",
                 format!("No service names {OURS} in an auth line"),
                 "The module is installed, but no login asks for the phone.",
-                "pam_logonbox(8), TURNING IT ON, goes through it step by step.",
+                "pam_logonbox-stacks(7) has the lines for each service.",
             ),
         );
     } else {
@@ -839,7 +839,7 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
                     list(&others)
                 ),
                 "Screen lockers, polkit, cron and others may not be able to show a prompt.",
-                "Name the module in files of single services (pam_logonbox(8), STACKS) rather than in a file that all include.",
+                "Name the module in files of single services (pam_logonbox-stacks(7)) rather than in a file that all include.",
             )
             .at(&first.phone_place()),
         );
@@ -863,12 +863,12 @@ fn pairs(services: &Services, root: &Root, report: &mut Report) {
         let (what, advice) = if has_file(root, without) {
             (
                 format!("{how} does not ask for the phone: its service is {without}"),
-                format!("Change {file}, too: pam_logonbox(8), STACKS, has the lines."),
+                format!("Change {file}, too: pam_logonbox-stacks(7) has the lines."),
             )
         } else {
             (
                 format!("{how} does not ask for the phone: {file} is missing, so PAM takes other"),
-                format!("Write {file}: pam_logonbox(8), STACKS, has the lines."),
+                format!("Write {file}: pam_logonbox-stacks(7) has the lines."),
             )
         };
         report.add(
