@@ -53,7 +53,8 @@ if ! headers; then
 fi
 
 echo "demo: building (this takes some minutes the first time)"
-cargo build --quiet --workspace
+cargo build --quiet --package pam_logonbox
+cargo build --quiet --workspace --bin logonbox-tenant
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
 dir=$(mktemp -d)
@@ -67,7 +68,15 @@ trap 'exit 130' INT TERM
 
 cc -O1 -o "$dir/pam_host" tests/logins/pam_host.c -lpam -ldl
 
-"$target/debug/logonbox-tenant" --seconds 1 --ca "$dir/ca.pem" --port-file "$dir/port" \
+cat >"$dir/accounts.toml" <<END
+account = [
+    { name = "lee", phone = "approve", seconds = 1 },
+    { name = "kim", phone = "decline", seconds = 1 },
+    { name = "sam", phone = "wrong-key", seconds = 1 },
+    { name = "page", phone = "page" },
+]
+END
+"$target/debug/logonbox-tenant" --accounts "$dir/accounts.toml" --ca "$dir/ca.pem" --port-file "$dir/port" \
     >"$dir/tenant.log" 2>&1 &
 tenant=$!
 tries=0
@@ -110,8 +119,8 @@ push() {
         "s/.*signPayload .* text=\"\(.*\)\" button=\"\(.*\)\" phone=\"\(.*\)\" (.*) did=\([a-z-]*\).*/$1/p"
 }
 
-# login ACCOUNT [CODE]: one login. The account decides what the phone does. The user types CODE, or
-# the code that the phone shows. Prints what each side sees.
+# login ACCOUNT [CODE]: one login. The user types CODE, or the code that the phone shows. Prints what
+# each side sees.
 login() {
     configure <<END
 [logonbox]
@@ -240,16 +249,16 @@ END
 fi
 
 printf '\n1. The user approves, and types the code that the phone shows.\n\n'
-login approve
+login lee
 expect PAM_SUCCESS approved
 printf '\n2. The user approves the push of a stranger, who does not see the code.\n\n'
-login approve 000000
+login lee 000000
 expect PAM_MAXTRIES wrong-code
 printf '\n3. The user declines.\n\n'
-login decline
+login kim
 expect PAM_MAXTRIES declined
 printf '\n4. An attacker without the phone answers with another signature.\n\n'
-login wrong-key
+login sam
 expect PAM_MAXTRIES bad-signature
 printf '\n5. The user declines, with prompts in German, French and Italian.\n'
 for language in de fr it; do

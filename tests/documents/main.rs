@@ -11,6 +11,7 @@ mod dependencies;
 mod fuzzing;
 mod message_ids;
 mod pages;
+mod picture;
 
 use std::fs;
 use std::path::{Path, PathBuf};
