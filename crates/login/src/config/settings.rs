@@ -61,7 +61,7 @@ settings! {
         /// Time limits.
         ///
         /// The time that a user takes to answer a prompt does not count. Only the code from the
-        /// phone, and Enter with `code = "show"`, have a limit of their own: 5 minutes. The host
+        /// phone, and Enter with `code = "show"`, have another limit: 5 minutes. The host
         /// program limits the whole login. `login(1)` ends after 60 seconds (`LOGIN_TIMEOUT` in
         /// `login.defs(5)`), and sshd after 120 (`LoginGraceTime` in `sshd_config(5)`).
         pub wait: Wait = {},
@@ -143,7 +143,7 @@ choices! {
     /// The key that must sign.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub enum Device {
-        /// The first Ed25519 key in the tenant's list. If there is none, the first RSA key.
+        /// The first Ed25519 key in the tenant's list, or else the first RSA key.
         /// `algorithms` can exclude either kind.
         First = "first",
         /// If there are several keys of that kind, the user chooses from a list of at most 20. If
@@ -178,7 +178,7 @@ choices! {
         /// The keys in the account's file on this host. For an account without a file, the keys that
         /// the tenant publishes.
         IfPresent = "if-present",
-        /// The keys in the account's file on this host. A user whose account has no file is refused
+        /// The keys in the account's file on this host. A user without a file is refused
         /// (`no-key`).
         Required = "required",
     }
@@ -251,7 +251,7 @@ settings! {
     /// `[tls]`.
     #[derive(Debug, Clone)]
     pub struct Tls {
-        /// A file of CA certificates (PEM) that the module trusts instead of those of the system. The
+        /// A file of CA certificates (PEM) that the module trusts instead of the system's. The
         /// module reads it at every login. If it cannot use a part of the file, it refuses every
         /// login (`local-failure`). See `FILES`.
         /// Absolute path, or empty.
@@ -361,7 +361,7 @@ choices! {
         /// the push is sent only when the user has pressed Enter. Programs that cannot answer a
         /// prompt are refused (`conversation`).
         Enter = "enter",
-        /// Not at all. The users do not see the code of their own login, and cannot compare it.
+        /// Not at all. The users do not see the code of the login, and cannot compare it.
         None = "none",
     }
 }
@@ -415,7 +415,7 @@ settings! {
         /// List of names.
         pub only_groups: Vec<String> = [] => list(name),
 
-        /// What happens while the server cannot be reached.
+        /// The result of a login while the server cannot be reached.
         pub on_unavailable: OnUnavailable = "deny",
 
         /// How many pushes this host sends for an account within 10 minutes if no login succeeds. With
@@ -438,8 +438,8 @@ settings! {
         /// Whole number from 0 to 1440.
         pub remember_minutes: Duration = 0 => minutes(0, 1440),
 
-        /// The PAM services whose approvals are remembered. Programs that have more rights than their
-        /// caller, such as sudo and su, never remember.
+        /// The PAM services for which approvals are remembered. Programs that have more rights than
+        /// their caller, such as sudo and su, never remember.
         /// List of at least one.
         pub remember_services: Vec<String> = ["sshd"] => list(service),
 
@@ -494,7 +494,7 @@ settings! {
 }
 
 choices! {
-    /// What happens while the server cannot be reached.
+    /// The result of a login while the server cannot be reached.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum OnUnavailable {
         /// The login is refused.
