@@ -48,7 +48,9 @@ pub fn run(out: &mut dyn Write) -> Result<End, Failure> {
     roff.control("PP", []).text([roman(last)]);
     list(&mut roff, "EXAMPLES", &EXAMPLES, |line| bold(line));
     roff.control("SH", ["SEE ALSO"]);
-    roff.text([roman("pam_logonbox.toml(5), pam_logonbox-troubleshooting(7), pam_logonbox(8)")]);
+    roff.text([roman(
+        "pam_logonbox.toml(5), pam_logonbox-troubleshooting(7), pam_logonbox(8)",
+    )]);
     roff.to_writer(&mut page)?;
     out.write_all(&page)?;
     Ok(End::Fine)

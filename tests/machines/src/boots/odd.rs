@@ -155,9 +155,10 @@ fn ipv6_only(guest: &mut Guest) {
     guest.sh(&format!(
         "sed -i 's/.*{TENANT}/fec0::2 {TENANT}/' /etc/hosts"
     ));
+    // qemu's prefix. The kernel still looks for another owner of an address with the flag 40.
     guest.eventually("the guest has an address", |guest| {
         guest
-            .run("ip -6 -o address show scope site | grep -qv tentative")
+            .run("grep '^fec0' /proc/net/if_inet6 | grep -qvE ' (40|c0) +[^ ]+$'")
             .status
             .success()
     });
@@ -183,7 +184,7 @@ fn no_dns(guest: &mut Guest) {
         start.elapsed()
     );
     is_refused(su);
-    last_line(guest, "unreachable");
+    last_line(guest, "timed-out");
     assert_eq!(guest.rings(), 0);
 }
 
@@ -204,7 +205,7 @@ fn network_after_console(guest: &mut Guest) {
     guest.monitor("set_link cable on");
     console.see_times("login:", 2);
     guest.eventually("the network is there", |guest| {
-        guest.run("ip route get 10.0.2.2").status.success()
+        guest.run("grep 0202000A /proc/net/route").status.success()
     });
     console.answer("lee");
     console.see_times("Password:", 2);
