@@ -2,6 +2,7 @@
 #                 target/release/logonbox
 # make demo       real logins against a simulated tenant; PHONE=page: you answer in a browser;
 #                 MODE=airlock: through Airlock IAM, with the QR code of a hardware token
+#                 MODE=sshd: a real sshd in a container, to log in by hand; needs docker or podman
 # make test       everything, from a clean clone; needs no root, but for test-hosts
 # make test-crates the tests of all crates, and logins through libpam; a part of make test
 # make test-browser  the pages and the redirect, in a headless Chromium; a part of make test where
@@ -41,7 +42,7 @@ PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /securit
 SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/picture tests/publish-check packaging/portable packaging/common.sh \
 	packaging/debian-rustc packaging/third-party packaging/sbom packaging/release \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
-	$(addprefix tests/hosts/,base-image engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
+	$(addprefix tests/hosts/,base-image demo demo-inside engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
 # The crates for other programs.
 CLIENTS = bounded-https logonbox-authenticator airlock-iam pam-stack
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))

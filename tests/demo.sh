@@ -1,6 +1,6 @@
 #!/bin/sh
 # Real logins through libpam against a simulated tenant: see `make demo`, and for its Airlock IAM
-# `make demo MODE=airlock`.
+# `make demo MODE=airlock`. `make demo MODE=sshd` starts a container, to log in by hand.
 #
 # Needs no root, except to install the PAM headers where they are missing. Everything it writes
 # is in a directory of its own, which is gone at the end.
@@ -8,9 +8,9 @@ set -eu
 
 mode=${MODE:-push}
 case $mode in
-push | airlock) ;;
+push | airlock | sshd) ;;
 *)
-    echo "demo: MODE=$mode is not known; leave it out, or say MODE=airlock" >&2
+    echo "demo: MODE=$mode is not known; leave it out, or say MODE=airlock or MODE=sshd" >&2
     exit 2
     ;;
 esac
@@ -23,8 +23,8 @@ simulated | page) ;;
     ;;
 esac
 
-if [ "$mode" = airlock ] && [ "$phone" = page ]; then
-    echo "demo: PHONE=page goes without MODE=airlock: a token reads the screen" >&2
+if [ "$mode" != push ] && [ "$phone" = page ]; then
+    echo "demo: PHONE=page goes without MODE" >&2
     exit 2
 fi
 
@@ -56,6 +56,7 @@ echo "demo: building (this takes some minutes the first time)"
 cargo build --quiet --package pam_logonbox
 cargo build --quiet --workspace --bin logonbox-tenant
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+[ "$mode" != sshd ] || exec tests/hosts/demo "$target"
 
 dir=$(mktemp -d)
 tenant=

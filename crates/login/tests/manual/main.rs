@@ -1,8 +1,10 @@
-//! `pam_logonbox.toml(5)` and `conf/pam_logonbox.toml`, compared with the code.
+//! The generated files, and `pam_logonbox.toml(5)` and `conf/pam_logonbox.toml` compared with the code.
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "a panic here fails a test, never a login"
 )]

@@ -188,9 +188,10 @@ impl Writer<'_> {
         }
         if file.starts_with("../") {
             let name = file.rsplit('/').next().unwrap();
-            return match text {
-                text if text.ends_with(".md") => bold(name),
-                text => format!("{} ({})", bare(text), bold(name)),
+            return if text == name {
+                bold(name)
+            } else {
+                format!("{} ({})", bare(text), bold(name))
             };
         }
         let name = file.strip_suffix(".md").unwrap();
