@@ -7,12 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
 
-use crate::machine::{command, wait_until};
+use crate::machine::{PASSWORD, command, wait_until};
 
 pub const SSSD: &str = "/usr/sbin/sssd";
 
-/// sssd, its child that asks slapd, and its child that programs ask. The first starts the others.
-const DAEMONS: [&str; 3] = ["sssd", "sssd_be", RESPONDER];
+/// sssd, its child that asks slapd, and its children that programs ask. The first starts the others.
+const DAEMONS: [&str; 4] = ["sssd", "sssd_be", "sssd_pam", RESPONDER];
 pub const RESPONDER: &str = "sssd_nss";
 
 const SSSD_CONF: &str = "/etc/sssd/sssd.conf";
@@ -21,6 +21,8 @@ const CACHES: [&str; 2] = ["/var/lib/sss/db", "/var/lib/sss/mc"];
 const SLAPD_CONF: &str = "/srv/directory/slapd.conf";
 const DATABASE: &str = "/srv/directory/database";
 
+/// The users who have the password [`PASSWORD`](crate::machine::PASSWORD).
+const WITH_PASSWORD: [&str; 2] = ["member", "nested"];
 const STAFF: u32 = 20000;
 const PUSH: u32 = 20001;
 /// The user id of the first user.
@@ -77,7 +79,7 @@ impl Directory {
     /// Starts both with empty caches. `order` is the one of nsswitch.conf. With
     /// `ignore_group_members`, a look-up of a group names no members.
     pub fn begin(&mut self, order: &str, ignore_group_members: bool) {
-        let domain = domain("acme", "dc=acme");
+        let domain = domain("acme", "dc=acme", "none");
         let sssd = format!(
             "[sssd]\n\
              services = nss\n\
@@ -88,12 +90,29 @@ impl Directory {
         self.begin_with(order, &sssd, "probe");
     }
 
+    /// Starts both with empty caches. sssd checks passwords, and keeps them while slapd is away.
+    pub fn begin_with_passwords(&mut self) {
+        let domain = domain("acme", "dc=acme", "ldap");
+        let sssd = format!(
+            "[sssd]\n\
+             services = nss, pam\n\
+             domains = acme\n\
+             {domain}\
+             ldap_auth_disable_tls_never_use_in_production = true\n\
+             cache_credentials = true\n"
+        );
+        self.begin_with("files sss", &sssd, "probe");
+        wait_until("sssd listens for PAM", || {
+            UnixStream::connect("/var/lib/sss/pipes/pam").is_ok()
+        });
+    }
+
     /// Starts both with empty caches, and two domains with full names: acme.test with all users, and
     /// other.test with the users in [`OTHERS`]. A name without a domain is one of acme.test. `format`
     /// is the `full_name_format` of acme.test.
     pub fn begin_with_domains(&mut self, format: &str) {
-        let acme = domain("acme.test", "dc=acme");
-        let other = domain("other.test", "ou=other,dc=acme");
+        let acme = domain("acme.test", "dc=acme", "none");
+        let other = domain("other.test", "ou=other,dc=acme", "none");
         // As with Active Directory: DOMAIN\name, name@domain, name.
         let expression = r"(((?P<domain>[^\\]+)\\(?P<name>.+))|((?P<name>.+)@(?P<domain>[^@]+))|(^(?P<name>[^@\\]+)$))";
         let names = format!(
@@ -217,12 +236,12 @@ fn running(daemon: &str) -> Vec<String> {
     .collect()
 }
 
-/// A section of sssd.conf. The users are right below `base`.
-fn domain(name: &str, base: &str) -> String {
+/// A section of sssd.conf. The users are right below `base`. `auth` checks passwords.
+fn domain(name: &str, base: &str, auth: &str) -> String {
     format!(
         "[domain/{name}]\n\
          id_provider = ldap\n\
-         auth_provider = none\n\
+         auth_provider = {auth}\n\
          ldap_uri = ldap://127.0.0.1\n\
          ldap_id_use_start_tls = false\n\
          ldap_search_base = {base}?onelevel?\n\
@@ -256,6 +275,9 @@ fn ldif() -> String {
              homeDirectory: /\n\
              loginShell: /bin/sh\n"
         );
+        if WITH_PASSWORD.contains(&user) {
+            let _ = writeln!(text, "userPassword: {PASSWORD}");
+        }
     }
     for (group, number, members) in GROUPS {
         let _ = write!(

@@ -5,6 +5,7 @@
 //! line that writes the name of this code down.
 
 mod measures;
+mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -14,9 +15,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::TestCase;
-use crate::machine::{Machine, USER};
+use crate::machine::{Machine, USER, command};
 
 use measures::{MEASURES, prepare};
+use servers::Servers;
 
 pub const CASES: &[TestCase] = &[TestCase::new("check/module-table", "/usr/sbin/sshd", table)];
 
@@ -78,6 +80,18 @@ impl Column {
     }
 }
 
+/// The servers of pam_krb5, pam_ldap, pam_sss and pam_winbind, and the daemons of this host that ask
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// None of them runs.
+    Off,
+    /// All that are installed run.
+    Up,
+    /// The servers have ended, after all calls with [`State::Up`].
+    Away,
+}
+
 /// One call of a module.
 #[derive(Debug, Clone, Copy)]
 struct Measure {
@@ -97,6 +111,7 @@ struct Measure {
     /// The user whose process calls libpam.
     caller: &'static str,
     operation: &'static str,
+    state: State,
 }
 
 const fn measure(
@@ -116,6 +131,7 @@ const fn measure(
         items: &[],
         caller: "root",
         operation: "authenticate",
+        state: State::Off,
     }
 }
 
@@ -145,6 +161,14 @@ impl Measure {
             operation: "authenticate(PAM_SILENT)",
             ..self
         }
+    }
+
+    const fn when(self, state: State) -> Self {
+        Self { state, ..self }
+    }
+
+    fn is_possible(&self) -> bool {
+        has(self.module) && (self.state == State::Off || servers::has_server(self.module))
     }
 
     fn arguments(&self) -> String {
@@ -309,14 +333,28 @@ fn table(_: &mut Machine) {
     prepare();
     let mut wrong = String::new();
     let mut measured = Measured::new();
-    let here: Vec<&Measure> = MEASURES.iter().filter(|one| has(one.module)).collect();
+    let mut servers = None;
+    for state in [State::Off, State::Up, State::Away] {
+        match state {
+            State::Off => {}
+            State::Up => servers = Some(Servers::start()),
+            State::Away => servers.iter_mut().for_each(Servers::end),
+        }
+        run(state, &mut measured, &mut wrong);
+    }
+    compare(&measured, &mut wrong);
+    assert!(wrong.is_empty(), "{}\n{wrong}", show(&measured));
+}
+
+/// Measures everything that is possible in this state.
+fn run(state: State, measured: &mut Measured, wrong: &mut String) {
     // All at once: a wrong password takes two seconds.
-    let running: Vec<Running> = here
-        .iter()
-        .enumerate()
-        .map(|(number, measure)| Running::new(measure, number))
+    let running: Vec<(&Measure, Running)> = (0..)
+        .zip(MEASURES)
+        .filter(|(_, measure)| measure.state == state && measure.is_possible())
+        .map(|(number, measure)| (measure, Running::new(measure, number)))
         .collect();
-    for (measure, running) in here.iter().zip(running) {
+    for (measure, running) in running {
         match running.end() {
             Ok(code) => measured
                 .entry((measure.module, measure.argument))
@@ -331,8 +369,6 @@ fn table(_: &mut Machine) {
             }
         }
     }
-    compare(&measured, &mut wrong);
-    assert!(wrong.is_empty(), "{}\n{wrong}", show(&measured));
 }
 
 /// The measured table.
@@ -391,4 +427,9 @@ fn compare(measured: &Measured, wrong: &mut String) {
             }
         }
     }
+}
+
+#[track_caller]
+fn shell(script: &str) {
+    command("sh", &["-c", script]);
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use super::{DIRECTORY, Measure, Right, Without, Wrong, measure};
+use super::State::{Away, Up};
+use super::{DIRECTORY, Measure, Right, Without, Wrong, measure, shell};
 use crate::machine::{USER, append, command};
 
 /// Packages that base-image has unpacked, but not installed.
@@ -171,10 +172,83 @@ pub const MEASURES: &[Measure] = &[
     measure(Right, "pam_issue", "-", ""),
     measure(Right, "pam_issue", "-", "issue=/srv/modules/missing"),
     measure(Right, "pam_keyinit", "-", ""),
+    measure(Right, "pam_krb5", "-", "").types(TYPED).when(Up),
+    measure(Wrong, "pam_krb5", "-", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_krb5", "-", "")
+        .user("locked")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_krb5", "-", "")
+        .user("star")
+        .types(TYPED)
+        .when(Up),
+    measure(Without, "pam_krb5", "-", "")
+        .user("other")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_krb5", "-", "")
+        .user("unheard")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_krb5", "-", "").types(TYPED).when(Away),
     measure(Wrong, "pam_krb5", "-", "").types("wrong\n"),
     measure(Wrong, "pam_krb5", "-", ""),
     measure(Wrong, "pam_krb5", "-", "realm=ACME.EXAMPLE").types("wrong\n"),
     measure(Without, "pam_krb5", "-", "minimum_uid=5000").types("wrong\n"),
+    measure(Right, "pam_ldap", "-", "")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_ldap", "-", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_ldap", "-", "").user("member").when(Up),
+    measure(Without, "pam_ldap", "-", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_ldap", "-", "")
+        .user("member")
+        .types(TYPED)
+        .when(Away),
+    measure(Right, "pam_ldap", "ignore_unknown_user", "")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_ldap", "ignore_unknown_user", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_ldap", "ignore_unknown_user", "")
+        .user("member")
+        .when(Up),
+    measure(Without, "pam_ldap", "ignore_unknown_user", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_ldap", "ignore_unknown_user", "")
+        .user("member")
+        .types(TYPED)
+        .when(Away),
+    measure(Right, "pam_ldap", "ignore_authinfo_unavail", "")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_ldap", "ignore_authinfo_unavail", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_ldap", "ignore_authinfo_unavail", "")
+        .user("member")
+        .when(Up),
+    measure(Without, "pam_ldap", "ignore_authinfo_unavail", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_ldap", "ignore_authinfo_unavail", "")
+        .user("member")
+        .types(TYPED)
+        .when(Away),
     measure(Wrong, "pam_ldap", "-", "").types("wrong\n"),
     measure(Wrong, "pam_ldap", "-", ""),
     measure(Wrong, "pam_ldap", "ignore_authinfo_unavail", "").types("wrong\n"),
@@ -377,6 +451,99 @@ pub const MEASURES: &[Measure] = &[
     measure(Wrong, "pam_sss", "-", ""),
     measure(Wrong, "pam_sss", "ignore_unknown_user", "").types("wrong\n"),
     measure(Wrong, "pam_sss", "ignore_authinfo_unavail", "").types("wrong\n"),
+    measure(Right, "pam_sss", "-", "")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_sss", "-", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_sss", "-", "")
+        .user("probe")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_sss", "-", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_sss", "-", "")
+        .user("unheard")
+        .types("wrong\n")
+        .when(Up),
+    measure(Right, "pam_sss", "-", "")
+        .user("member")
+        .types(TYPED)
+        .when(Away),
+    measure(Wrong, "pam_sss", "-", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Away),
+    measure(Wrong, "pam_sss", "-", "")
+        .user("nested")
+        .types(TYPED)
+        .when(Away),
+    measure(Right, "pam_sss", "ignore_unknown_user", "")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_sss", "ignore_unknown_user", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_sss", "ignore_unknown_user", "")
+        .user("probe")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_sss", "ignore_unknown_user", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_sss", "ignore_unknown_user", "")
+        .user("unheard")
+        .types("wrong\n")
+        .when(Up),
+    measure(Right, "pam_sss", "ignore_unknown_user", "")
+        .user("member")
+        .types(TYPED)
+        .when(Away),
+    measure(Wrong, "pam_sss", "ignore_unknown_user", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Away),
+    measure(Wrong, "pam_sss", "ignore_unknown_user", "")
+        .user("nested")
+        .types(TYPED)
+        .when(Away),
+    measure(Right, "pam_sss", "ignore_authinfo_unavail", "")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_sss", "ignore_authinfo_unavail", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_sss", "ignore_authinfo_unavail", "")
+        .user("probe")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_sss", "ignore_authinfo_unavail", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_sss", "ignore_authinfo_unavail", "")
+        .user("unheard")
+        .types("wrong\n")
+        .when(Up),
+    measure(Right, "pam_sss", "ignore_authinfo_unavail", "")
+        .user("member")
+        .types(TYPED)
+        .when(Away),
+    measure(Wrong, "pam_sss", "ignore_authinfo_unavail", "")
+        .user("member")
+        .types("wrong\n")
+        .when(Away),
+    measure(Wrong, "pam_sss", "ignore_authinfo_unavail", "")
+        .user("nested")
+        .types(TYPED)
+        .when(Away),
     measure(Right, "pam_succeed_if", "-", "quiet user = lee"),
     measure(Wrong, "pam_succeed_if", "-", "quiet user = other"),
     measure(Wrong, "pam_succeed_if", "-", "quiet user ingroup nothing"),
@@ -491,6 +658,42 @@ pub const MEASURES: &[Measure] = &[
     measure(Right, "pam_wheel", "trust", "use_uid group=in root_only").called_by("lee"),
     measure(Right, "pam_wheel", "deny", "use_uid group=in").called_by("other"),
     measure(Wrong, "pam_wheel", "deny", "use_uid group=in").called_by("lee"),
+    measure(Right, "pam_winbind", "-", "").types(TYPED).when(Up),
+    measure(Wrong, "pam_winbind", "-", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_winbind", "-", "")
+        .user("locked")
+        .types(TYPED)
+        .when(Up),
+    measure(Without, "pam_winbind", "-", "")
+        .user("other")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_winbind", "-", "")
+        .user("unheard")
+        .types("wrong\n")
+        .when(Up),
+    measure(Right, "pam_winbind", "unknown_ok", "")
+        .types(TYPED)
+        .when(Up),
+    measure(Wrong, "pam_winbind", "unknown_ok", "")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_winbind", "unknown_ok", "")
+        .user("locked")
+        .types(TYPED)
+        .when(Up),
+    measure(Without, "pam_winbind", "unknown_ok", "")
+        .user("other")
+        .types("wrong\n")
+        .when(Up),
+    measure(Without, "pam_winbind", "unknown_ok", "")
+        .user("unheard")
+        .types("wrong\n")
+        .when(Up),
+    measure(Wrong, "pam_winbind", "unknown_ok", "").types("wrong\n"),
+    measure(Wrong, "pam_winbind", "unknown_ok", ""),
     measure(Wrong, "pam_winbind", "-", "").types("wrong\n"),
     measure(Wrong, "pam_winbind", "-", ""),
 ];
@@ -611,9 +814,4 @@ fn fail() {
             assert!(!failure.expect("pamtester").status.success());
         }
     }
-}
-
-#[track_caller]
-fn shell(script: &str) {
-    command("sh", &["-c", script]);
 }
