@@ -143,6 +143,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("selinux-port", E, "SELinux does not allow sshd or login to connect to the server's port."),
             ("sudo-asks-nothing", W_N, "sudo asks users for neither password nor phone."),
             ("sudo-asks-other-user", W, "sudo asks for the phone of the target user."),
+            ("sudo-remembers", W_N, "After a login, sudo asks for nothing for long, or on all terminals."),
             ("sudo-service-name", E_W, "sudo asks a PAM service without the module."),
             ("sudo-shows-no-code", N, "sudo does not show the announcement and its code."),
         ],

@@ -30,8 +30,12 @@ pub struct Sudo {
     pub service: String,
     /// The PAM service of `sudo -i`.
     pub login_service: String,
+    /// The PAM service of `sudo -A`, if this version has this setting.
+    askpass_service: Option<String>,
     /// It asks users for a password.
     authenticates: bool,
+    /// How long it asks for nothing after a login.
+    remembers: Remembers,
     /// It shows the information texts of modules.
     shows_information: bool,
     /// It asks for the password of another user.
@@ -44,6 +48,15 @@ pub struct Sudo {
     some: Vec<ForSome>,
     /// The users of rules with `NOPASSWD`.
     rules: Rules,
+}
+
+/// How long sudo asks for nothing after a login. `None` if the setting is not known.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Remembers {
+    /// Below 0: until the next start of the host.
+    minutes: Option<i64>,
+    /// On all terminals, and not only on the one of the login.
+    everywhere: bool,
 }
 
 /// The users who are asked nothing, for example `username lee`.
@@ -62,6 +75,8 @@ struct ForSome {
     who: String,
     services: Vec<String>,
     authenticates: bool,
+    asks_other: bool,
+    remembers: Remembers,
 }
 
 impl Default for Sudo {
@@ -70,7 +85,9 @@ impl Default for Sudo {
         Self {
             service: "sudo".to_owned(),
             login_service: "sudo-i".to_owned(),
+            askpass_service: None,
             authenticates: true,
+            remembers: Remembers::default(),
             shows_information: true,
             asks_other: false,
             exempt_group: None,
@@ -136,6 +153,12 @@ impl Sudo {
         Some(Self {
             service: line("PAM service name to use: ")?.to_owned(),
             login_service: line("PAM service name to use for login shells: ")?.to_owned(),
+            askpass_service: line("PAM service name to use when sudo is run with the -A option: ")
+                .map(str::to_owned),
+            remembers: Remembers {
+                minutes: line("Authentication timestamp timeout: ").and_then(minutes),
+                everywhere: line("Type of authentication timestamp record: global").is_some(),
+            },
             authenticates: line("Require users to authenticate by default").is_some(),
             // Before this setting came, sudo showed prompts only.
             shows_information: line("Do not allow PAM authentication modules to generate output")
@@ -157,7 +180,8 @@ impl Sudo {
     /// The PAM services that sudo asks.
     pub fn services(&self) -> BTreeSet<String> {
         let some = self.some.iter().flat_map(|some| &some.services);
-        let all = [&self.service, &self.login_service].into_iter().chain(some);
+        let all = [&self.service, &self.login_service].into_iter();
+        let all = all.chain(&self.askpass_service).chain(some);
         all.map(|name| name.to_lowercase()).collect()
     }
 
@@ -176,10 +200,14 @@ impl Sudo {
             return;
         }
         let mut add = |finding| report.add(Area::Host, finding);
+        let askpass = self.askpass_service.as_ref();
         for (name, setting) in [
             (&self.service, "pam_service"),
             (&self.login_service, "pam_login_service"),
-        ] {
+        ]
+        .into_iter()
+        .chain(askpass.map(|name| (name, "pam_askpass_service")))
+        {
             if !usual.contains(&name.as_str()) && !has_phone(name) {
                 add(Finding::new(
                     Error,
@@ -199,6 +227,7 @@ impl Sudo {
             }
         }
         self.asks_nothing(&mut add);
+        self.remembers.in_words("", &mut add);
         for some in &self.some {
             let who = for_log(&some.who);
             let other = some.services.iter().find(|name| !has_phone(name));
@@ -215,6 +244,16 @@ impl Sudo {
                         "Add the module to /etc/pam.d/{}, or remove the setting.",
                         for_log(name)
                     ),
+                ));
+            }
+            some.remembers.in_words(&format!("For {who}: "), &mut add);
+            if some.asks_other {
+                add(Finding::new(
+                    Warning,
+                    "sudo-asks-other-user",
+                    format!("For {who}, sudo asks for the password and the phone of another user"),
+                    "sudoers sets targetpw, rootpw or runaspw in Defaults for some users, hosts or commands.",
+                    "Remove these settings from the Defaults in sudoers.",
                 ));
             }
             if !some.authenticates {
@@ -301,6 +340,55 @@ impl Sudo {
     }
 }
 
+impl Remembers {
+    /// Reports logins that count for long, or on other terminals.
+    fn in_words(&self, who: &str, add: &mut impl FnMut(Finding)) {
+        /// Distributions have 5 or 15.
+        const LONG: i64 = 60;
+        const ADVICE: &str = "If that is not intended, remove the setting from sudoers.";
+        let neither = "sudo asks for neither password nor phone";
+        match self.minutes {
+            Some(0) => return,
+            Some(..0) => add(Finding::new(
+                Warning,
+                "sudo-remembers",
+                format!("{who}After a first login, {neither} until the next start of this host"),
+                "sudoers sets timestamp_timeout below 0.",
+                ADVICE,
+            )),
+            Some(minutes) if minutes > LONG => add(Finding::new(
+                Note,
+                "sudo-remembers",
+                format!("{who}After a login, {neither} for {minutes} minutes"),
+                "sudoers sets timestamp_timeout.",
+                ADVICE,
+            )),
+            _ => {}
+        }
+        if self.everywhere {
+            add(Finding::new(
+                Note,
+                "sudo-remembers",
+                format!(
+                    "{who}After a login on one terminal, {neither} on the user's other terminals"
+                ),
+                "sudoers sets timestamp_type=global or !tty_tickets. Each program of the user can \
+                 then become root.",
+                ADVICE,
+            ));
+        }
+    }
+}
+
+/// The whole minutes in `15.0 minutes`. Less than one counts as one.
+fn minutes(text: &str) -> Option<i64> {
+    let number = text.split_whitespace().next()?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let whole: i64 = whole.parse().ok()?;
+    let is_small = whole == 0 && part.contains(|digit| digit != '0');
+    Some(if is_small { 1 } else { whole })
+}
+
 /// Whether this version of sudo has the setting `pam_silent`: from 1.9.16 on.
 fn has_pam_silent(version: &str) -> bool {
     let mut numbers = version.split(|sign: char| !sign.is_ascii_digit());
@@ -332,10 +420,27 @@ impl Sudo {
                 report.checked(Area::Host, WHAT);
                 self.some = read_defaults(&document);
                 self.rules = read_rules(&document);
+                let sources = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+                if let Some(others) = other_sources(&sources) {
+                    let why = "cvtsudoers reads files only";
+                    report.skipped(Area::Host, format!("sudo's rules in {others}"), why);
+                }
             }
             Err(why) => report.skipped(Area::Host, WHAT, why),
         }
     }
+}
+
+/// The sources of sudo's rules besides files, as nsswitch.conf names them.
+fn other_sources(nsswitch: &str) -> Option<String> {
+    let mut lines = nsswitch.lines();
+    let sources = lines.find_map(|line| line.trim().strip_prefix("sudoers:"))?;
+    let sources = sources.split('#').next().unwrap_or_default();
+    let words = sources.split_whitespace();
+    let others: Vec<&str> = words
+        .filter(|word| *word != "files" && !word.starts_with('['))
+        .collect();
+    (!others.is_empty()).then(|| for_log(&others.join(" ")))
 }
 
 fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
@@ -377,19 +482,23 @@ fn read_defaults(document: &Value) -> Vec<ForSome> {
     }
     let mut all = Vec::new();
     for (binding, options) in bound {
-        let services: Vec<String> = ["pam_service", "pam_login_service"]
+        let is = |key: &str, value: bool| option(&options, key) == Some(&Value::Bool(value));
+        let text = |key: &str| option(&options, key).and_then(Value::as_str);
+        let services: Vec<String> = ["pam_service", "pam_login_service", "pam_askpass_service"]
             .iter()
-            .filter_map(|key| option(&options, key)?.as_str())
+            .filter_map(|key| text(key))
             .map(str::to_owned)
             .collect();
-        let authenticates = option(&options, "authenticate") != Some(&Value::Bool(false));
-        if services.is_empty() && authenticates {
-            continue;
-        }
+        let mut others = ["targetpw", "rootpw", "runaspw"].into_iter();
         all.push(ForSome {
             who: names(binding).join(", "),
             services,
-            authenticates,
+            authenticates: !is("authenticate", false),
+            asks_other: others.any(|key| is(key, true)),
+            remembers: Remembers {
+                minutes: text("timestamp_timeout").and_then(minutes),
+                everywhere: text("timestamp_type") == Some("global") || is("tty_tickets", false),
+            },
         });
     }
     all
@@ -475,7 +584,8 @@ mod tests {
             told,
             [
                 ("username lee, usergroup ops", "x".to_owned(), true),
-                ("command /bin/ls", String::new(), false)
+                ("command /bin/ls", String::new(), false),
+                ("hostname door", String::new(), true)
             ]
         );
     }
@@ -516,6 +626,92 @@ mod tests {
                 text(setting),
                 ["warning sudo asks for the password and the phone of another user"]
             );
+        }
+    }
+
+    #[test]
+    fn logins_that_count_for_long() {
+        let text = |more: &str| {
+            let text = format!(
+                "Sudo version 1.9.13p3\nPAM service name to use: sudo\n\
+                 PAM service name to use for login shells: sudo-i\n\
+                 Require users to authenticate by default\n{more}\n"
+            );
+            found(&Sudo::parse(&text).unwrap())
+        };
+        let timeout = |minutes: &str| {
+            text(&format!(
+                "Authentication timestamp timeout: {minutes} minutes"
+            ))
+        };
+        let tty = "Type of authentication timestamp record: tty";
+        for stock in ["5.0", "15.0", "0.0", "0.5", "60.0"] {
+            assert_eq!(timeout(stock), [""; 0], "{stock}");
+        }
+        assert_eq!(text(tty), [""; 0]);
+        assert_eq!(
+            timeout("-1.0"),
+            [
+                "warning After a first login, sudo asks for neither password nor phone until the next \
+                 start of this host"
+            ]
+        );
+        assert_eq!(
+            timeout("90.0"),
+            ["note After a login, sudo asks for neither password nor phone for 90 minutes"]
+        );
+        let global = tty.replace("tty", "global");
+        let on_others = "note After a login on one terminal, sudo asks for neither password nor phone \
+                         on the user's other terminals";
+        assert_eq!(text(&global), [on_others]);
+        // It remembers no login.
+        let never = format!("Authentication timestamp timeout: 0.0 minutes\n{global}");
+        assert_eq!(text(&never), [""; 0]);
+        // The service of sudo -A.
+        let askpass = "PAM service name to use when sudo is run with the -A option: ";
+        assert_eq!(text(&format!("{askpass}sudo")), [""; 0]);
+        assert_eq!(
+            text(&format!("{askpass}x")),
+            ["error sudo asks the PAM service x, which does not ask for the phone"]
+        );
+    }
+
+    #[test]
+    fn settings_for_some_that_ask_others_or_remember() {
+        let with = |options: &str| {
+            let document = format!(
+                r#"{{"Defaults": [{{"Binding": [{{"username": "lee"}}], "Options": [{options}]}}]}}"#
+            );
+            found(&Sudo {
+                some: read_defaults(&serde_json::from_str(&document).unwrap()),
+                ..Sudo::default()
+            })
+        };
+        let other =
+            "warning For username lee, sudo asks for the password and the phone of another user";
+        for key in ["targetpw", "rootpw", "runaspw"] {
+            assert_eq!(with(&format!(r#"{{"{key}": true}}"#)), [other], "{key}");
+            assert_eq!(with(&format!(r#"{{"{key}": false}}"#)), [""; 0], "{key}");
+        }
+        let until = "warning For username lee: After a first login, sudo asks for neither password nor \
+                     phone until the next start of this host";
+        assert_eq!(with(r#"{"timestamp_timeout": "-1"}"#), [until]);
+        let everywhere = "note For username lee: After a login on one terminal, sudo asks for neither \
+                          password nor phone on the user's other terminals";
+        assert_eq!(with(r#"{"timestamp_type": "global"}"#), [everywhere]);
+        assert_eq!(with(r#"{"tty_tickets": false}"#), [everywhere]);
+    }
+
+    #[test]
+    fn rules_that_are_not_in_files() {
+        for (text, expected) in [
+            ("", None),
+            ("passwd: files sss\n", None),
+            ("sudoers: files\n", None),
+            ("sudoers:  files [SUCCESS=return] sss # x\n", Some("sss")),
+            ("#sudoers: ldap\nsudoers: ldap\n", Some("ldap")),
+        ] {
+            assert_eq!(other_sources(text).as_deref(), expected, "{text}");
         }
     }
 
