@@ -66,6 +66,8 @@ pub struct Lines {
     /// The lines of the files that name our module for `auth`. `true` if the line before ends with
     /// a backslash.
     pub ours: Vec<(Place, bool)>,
+    /// The first FIFO in place of a file.
+    pub fifo: Option<Rc<Path>>,
     /// The first file with Windows line ends.
     pub carriage_returns: Option<Place>,
     seen: usize,
@@ -84,6 +86,12 @@ impl Lines {
         lines
     }
 
+    /// The lines for `auth`.
+    pub fn auth(&self) -> Vec<Line> {
+        let lines = self.all.iter();
+        lines.filter(|line| line.kind == "auth").cloned().collect()
+    }
+
     /// `service` is given for [`SINGLE_FILE`], where it is the first word. An include can take the
     /// lines of one type `only`.
     fn add(&mut self, root: &Root, path: &Path, service: Option<&str>, only: Option<&str>) {
@@ -93,6 +101,10 @@ impl Lines {
         }
         let file: Rc<Path> = path.into();
         self.files.insert(Rc::clone(&file));
+        let metadata = root.metadata(path);
+        if metadata.is_some_and(|metadata| metadata.file_type().is_fifo()) {
+            self.fifo.get_or_insert_with(|| Rc::clone(&file));
+        }
         let text = root.read(path).unwrap_or_default();
         if service.is_none() && only.is_none_or(|only| only == "auth") {
             self.ours.extend(naming_ours(&file, &text));

@@ -79,6 +79,27 @@ pub fn ask(program: &Path, arguments: &[&str]) -> Result<Output, String> {
     })
 }
 
+/// Whether a package of this host has one of these files. `None` if no package manager tells.
+pub fn has_package(files: &[&str]) -> Option<bool> {
+    const DPKG: [&str; 1] = ["/usr/bin/dpkg-query"];
+    const RPM: [&str; 1] = ["/usr/bin/rpm"];
+    // Both fail if one of the files has no package.
+    let told = |program: &Path, arguments: &[&str]| {
+        let said = ask(program, &[arguments, files].concat());
+        said.is_ok_and(|said| said.out.lines().any(|line| line.contains(": ")))
+    };
+    let dpkg = find(&DPKG).map(|program| told(&program, &["--search"]));
+    let rpm = find(&RPM).map(|program| {
+        told(
+            &program,
+            &["--query", "--queryformat", "%{NAME}: \n", "--file"],
+        )
+    });
+    dpkg.into_iter()
+        .chain(rpm)
+        .reduce(|one, other| one || other)
+}
+
 fn read(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -105,5 +126,12 @@ mod tests {
         let said = ask(&shell, &["-c", "while echo flood; do :; done"]).unwrap();
         assert_eq!(u64::try_from(said.out.len()), Ok(LIMIT));
         assert!(ask(Path::new("/nowhere"), &[]).is_err());
+        let other = has_package(&["/etc/pam.d/no-such-service"]);
+        assert_ne!(other, Some(true));
+        // The package manager has a package itself.
+        assert_eq!(
+            has_package(&["/usr/bin/dpkg-query", "/usr/bin/rpm"]),
+            other.map(|_| true)
+        );
     }
 }

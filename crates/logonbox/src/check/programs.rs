@@ -82,6 +82,11 @@ const PROGRAMS: [(&str, Answers, Messages); 17] = [
     ("xrdp-sesman", PasswordToHidden, Dropped),
 ];
 
+/// Whether a program in the list uses this service.
+pub fn has_entry(service: &str) -> bool {
+    PROGRAMS.iter().any(|(name, ..)| *name == service)
+}
+
 /// Checks the programs whose stacks name the module.
 pub fn check(
     root: &Root,

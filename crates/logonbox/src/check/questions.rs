@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pam_stack::Code;
 
-use super::roles::{Kind, REFUSALS};
+use super::roles::{Kind, REFUSALS, uses_earlier_password};
 use super::services::{Call, Run, Service};
 
 /// The settings of our module that matter to a stack, and how the stack is called.
@@ -61,6 +61,8 @@ pub enum Fault {
     AskedAfterRefusal,
     /// It takes the password of an earlier line, but no line asks for one.
     NoPasswordInStack,
+    /// Another module uses the password of an earlier line, but no line asks for one.
+    NoEarlierPassword,
     /// A user for whom the first factor is not set up needs the phone alone.
     FirstFactorMayBeMissing,
     /// The stack accepts a user before any module has asked for a factor.
@@ -397,11 +399,10 @@ impl<'s> Questions<'s> {
         let (Some(last), before) = (calls.next(), calls.next()) else {
             return false;
         };
-        let lines = self.service.lines.all.iter();
-        let lines: Vec<_> = lines.filter(|line| line.kind == "auth").collect();
+        let lines = &self.service.auth;
         let line_of = |call: &Call| {
             let line = self.service.line_of(call)?;
-            lines.iter().position(|one| *one == line)
+            lines.iter().position(|one| one == line)
         };
         let follows = |before: &Call| {
             before.kind() == Kind::Condition
@@ -536,7 +537,7 @@ impl<'s> Questions<'s> {
 
     /// The last call before the line of our module, on a way that does not reach it.
     fn leads_past(&self, run: &'s Run) -> Option<&'s Call> {
-        let lines = &self.service.lines.all;
+        let lines = &self.service.auth;
         let place_of = |call: &Call| {
             let line = self.service.line_of(call)?;
             lines.iter().position(|one| one == line)
@@ -641,10 +642,32 @@ impl<'s> Questions<'s> {
         faults
     }
 
+    /// A call that uses the password of an earlier line, although no line asks for one before it.
+    fn without_password(&self) -> Option<&'s Call> {
+        let asks = |call: &Call| !matches!(call.kind(), Kind::Key | Kind::Condition | Kind::Other);
+        let mut without: Vec<&Call> = Vec::new();
+        let mut with: Vec<&Call> = Vec::new();
+        for run in &self.runs {
+            let mut is_asked = false;
+            for call in &run.calls {
+                if uses_earlier_password(&call.module) {
+                    if is_asked { &mut with } else { &mut without }.push(call);
+                } else {
+                    is_asked |= asks(call);
+                }
+            }
+        }
+        let is_without = |call: &&Call| !with.iter().any(|other| same(call, other));
+        without.into_iter().find(is_without)
+    }
+
     /// Checks when the user and the phone are asked.
     fn what_is_asked(&self) -> Vec<Occurrence> {
         let mut faults = Vec::new();
         let right = self.traces(YES, Answers::Right);
+        if let Some(call) = self.without_password() {
+            faults.push(self.found(Fault::NoEarlierPassword, Some(call)));
+        }
         if let Some(trace) = right.iter().find(|trace| trace.rang_again) {
             faults.push(self.found(Fault::RingsTwice, trace.rang));
         }

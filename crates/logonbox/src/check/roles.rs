@@ -3,6 +3,7 @@
 use pam_stack::Code;
 
 use super::modules::{self, entry};
+use super::services::Module;
 
 /// The file name of our module.
 pub const OURS: &str = "pam_logonbox.so";
@@ -148,6 +149,13 @@ const HOLD_FOR_ALL: [&str; 5] = [
     "pam_sepermit",
     "pam_shells",
 ];
+
+/// Whether the module asks for no password itself. tests/hosts measures that these modules then
+/// refuse a user whom no earlier line has asked.
+pub fn uses_earlier_password(module: &Module) -> bool {
+    const MODULES: [&str; 4] = ["pam_ldap.so", "pam_sss.so", "pam_unix.so", "pam_winbind.so"];
+    MODULES.contains(&module.name()) && module.arguments.iter().any(|word| word == "use_first_pass")
+}
 
 /// The last part of a module's path.
 pub fn file_name(module: &str) -> &str {

@@ -96,6 +96,8 @@ pub struct Service {
     pub name: String,
     /// Its files, to point at lines.
     pub lines: Lines,
+    /// Its `auth` lines, or those of `other` if libpam takes these.
+    pub auth: Vec<Line>,
     /// The files of the modules in its `auth` lines, or in those of `other` if it has none.
     pub modules: Vec<String>,
     /// The file names of our module: it may have been copied.
@@ -139,9 +141,8 @@ impl Service {
 
     /// The lines of our module.
     pub fn phones(&self) -> Vec<&Line> {
-        let ours =
-            |line: &&Line| line.kind == "auth" && self.ours.contains(file_name(&line.module));
-        self.lines.all.iter().filter(ours).collect()
+        let ours = |line: &&Line| self.ours.contains(file_name(&line.module));
+        self.auth.iter().filter(ours).collect()
     }
 
     /// The arguments of our module, in each of its lines that is called.
@@ -160,16 +161,22 @@ impl Service {
     /// The line of a call. `None` if it is not known.
     pub fn line_of(&self, call: &Call) -> Option<&Line> {
         let same = |line: &&Line| {
-            line.kind == "auth"
-                && file_name(&line.module) == call.module.name()
-                && line.arguments == call.module.arguments
+            file_name(&line.module) == call.module.name() && line.arguments == call.module.arguments
         };
-        let mut lines: Vec<&Line> = self.lines.all.iter().filter(same).collect();
+        let mut lines: Vec<&Line> = self.auth.iter().filter(same).collect();
         lines.dedup_by_key(|line| &line.place);
         match lines.as_slice() {
             [line] => Some(line),
             lines => lines.get(call.nth).copied(),
         }
+    }
+
+    /// Whether all lines of our module are in the file of this service, and none in a file that it
+    /// includes.
+    pub fn is_in_own_file(&self) -> bool {
+        let phones = self.phones();
+        let mut lines = phones.iter();
+        !phones.is_empty() && lines.all(|line| Some(&line.place.file) == self.lines.file.as_ref())
     }
 
     /// The line of our module, or else the file of the service.
@@ -212,20 +219,30 @@ impl Services {
             stacks: None,
             ours: BTreeMap::new(),
         };
-        let other = libpam.ask(&question(NO_SERVICE));
+        // libpam would wait for a writer, and it reads the service other for every service.
+        let fifo = Lines::read(root, "other").fifo;
+        let other = match fifo {
+            Some(_) => Err(String::new()),
+            None => libpam.ask(&question(NO_SERVICE)),
+        };
         let all = names
             .iter()
             .map(|name| {
-                let lines = Lines::read(root, name);
-                match &other {
-                    Ok(other) => libpam.service(name, lines, other),
-                    Err(why) => unanswered(name, lines, why.clone()),
+                let mut lines = Lines::read(root, name);
+                lines.fifo = lines.fifo.or_else(|| fifo.clone());
+                match (&lines.fifo, &other) {
+                    (Some(fifo), _) => {
+                        let why = format!("{} is a FIFO, which libpam opens", fifo.display());
+                        unanswered(name, lines, why)
+                    }
+                    (None, Ok(other)) => libpam.service(name, lines, other),
+                    (None, Err(why)) => unanswered(name, lines, why.clone()),
                 }
             })
             .collect();
         Self {
             all,
-            trouble: other.err(),
+            trouble: other.err().filter(|_| fifo.is_none()),
         }
     }
 
@@ -290,6 +307,7 @@ fn question(service: &str) -> Question {
 fn unanswered(name: &str, lines: Lines, why: String) -> Service {
     Service {
         name: name.to_owned(),
+        auth: lines.auth(),
         lines,
         modules: Vec::new(),
         ours: BTreeSet::from([OURS.to_owned()]),
@@ -362,9 +380,15 @@ impl Libpam<'_> {
             }
         }
         let own_modules = own(first.lines, &other.lines);
+        let auth = if first.started && own_modules.is_empty() {
+            Lines::read(self.root, "other").auth()
+        } else {
+            lines.auth()
+        };
         let mut service = Service {
             name: name.to_owned(),
             lines,
+            auth,
             takes_other: own_modules.is_empty(),
             modules: if own_modules.is_empty() {
                 other.lines.clone()
@@ -387,9 +411,17 @@ impl Libpam<'_> {
             service.runs = self.runs(name, &service.ours);
         }
         if service.runs.as_ref().is_ok_and(|runs| !runs.is_empty()) && first.started {
+            let ours = service.ours.iter();
             let mut code = |facility, refusal| {
-                let question = Question::new(name, facility, Code::SUCCESS)
-                    .rule(Rule::module("pam_deny.so", refusal));
+                let deny = Rule::module("pam_deny.so", refusal);
+                // These accept no user. libpam refuses a login if each module ignores it.
+                let mut nologin = Rule::module("pam_nologin.so", Code::IGNORE);
+                nologin.arguments = Some(Vec::new());
+                let ours = ours.clone().map(|name| Rule::module(name, Code::IGNORE));
+                let warn = Rule::module("pam_warn.so", Code::IGNORE);
+                let question = Question::new(name, facility, Code::SUCCESS);
+                let rules = [deny, nologin, warn].into_iter().chain(ours);
+                let question = rules.fold(question, Question::rule);
                 self.ask(&question).map(|answer| answer.code)
             };
             match code(Facility::Account, Code::AUTH_ERR) {

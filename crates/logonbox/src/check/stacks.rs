@@ -14,6 +14,7 @@ use super::configuration::Configs;
 use super::files::{ReadError, Root};
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::{self, Place, SINGLE_FILE, has_file};
+use super::programs;
 use super::questions::{Fault, Occurrence, Situation, ask};
 use super::roles::{Kind, OURS, REFUSALS, file_name};
 use super::services::{Call, EXAMPLES, PAIRS, PROGRAMS, Service, Services, is_ours};
@@ -62,8 +63,8 @@ fn place_of(service: &Service, arguments: &[String]) -> Place {
 /// A fault, and all services in which it appears in the same way.
 struct Group {
     occurrence: Occurrence,
-    /// The line to report.
-    at: Place,
+    /// The lines to report.
+    at: BTreeSet<Place>,
     /// Its text. `None` if the line is not known.
     line: Option<String>,
     /// The line of our module, if it is another one.
@@ -84,6 +85,8 @@ pub struct Context<'s> {
     pub after_key: Option<String>,
     /// The services that sshd and sudo ask by their own settings.
     pub named: BTreeSet<String>,
+    /// Whether a package has one of these files: see [`program::has_package`].
+    pub has_package: fn(&[&str]) -> Option<bool>,
 }
 
 /// Checks every stack.
@@ -93,12 +96,13 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
     }
     let mut all: Vec<Group> = Vec::new();
     let mut faulty: Vec<Faulty> = Vec::new();
+    let mut unanswered = Unanswered::default();
     let mut asked = Vec::new();
     for service in services.of_programs() {
         let has_phone = service.has_phone();
         other_types(service, has_phone, report);
         if let (Err(why), None) = (&service.runs, &services.trouble) {
-            unanswered(service, why, report);
+            unanswered.add(service, why);
             continue;
         }
         if services.trouble.is_some() {
@@ -159,17 +163,17 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
                 group.occurrence.fault == one.fault
                     && group.occurrence.conditions == one.conditions
                     && group.occurrence.users_of == one.users_of
-                    && group.at == at
                     && group.line == line
                     && group.situation == situation
             };
             if let Some(group) = all.iter_mut().find(same) {
                 group.services.insert(service.name.clone());
+                group.at.insert(at);
             } else {
                 all.push(Group {
                     occurrence: one,
                     phone: (at != phone).then(|| phone.clone()),
-                    at,
+                    at: BTreeSet::from([at]),
                     line,
                     situation,
                     services: BTreeSet::from([service.name.clone()]),
@@ -183,8 +187,11 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
     for one in faulty {
         report.add(Area::Stacks, one.in_words());
     }
+    unanswered.report(report);
     for group in all {
-        report.add(Area::Stacks, in_words(&group).at(&group.at));
+        if let Some(first) = group.at.first() {
+            report.add(Area::Stacks, in_words(&group).at(first));
+        }
     }
     whole_host(services, context, &asked, report);
 }
@@ -220,23 +227,37 @@ fn takes_other(service: &Service, has_phone: bool, root: &Root, report: &mut Rep
     report.add(Area::Stacks, finding.at(&place));
 }
 
-/// Reports a service about which libpam has not answered.
-fn unanswered(service: &Service, why: &str, report: &mut Report) {
-    let what = format!("The stack of {}", service.name);
-    report.skipped(Area::Stacks, what, why);
-    if !service.is_read {
-        let what = format!("libpam does not answer about {}: {why}", service.name);
-        report.add(
-            Area::Stacks,
-            Finding::new(
-                Severity::Error,
-                "stack-file",
-                what,
-                "A login hangs or fails in the same way.",
-                "Look for files that include each other, and for FIFOs among the files of the service.",
-            )
-            .at(&service.place()),
-        );
+/// The services about which libpam has not answered, by the reason. `true` if libpam cannot read
+/// them.
+#[derive(Default)]
+struct Unanswered(BTreeMap<(String, bool), (Place, BTreeSet<String>)>);
+
+impl Unanswered {
+    fn add(&mut self, service: &Service, why: &str) {
+        let place = service.lines.fifo.clone();
+        let place = place.map(|file| Place { file, line: None });
+        let why = (why.to_owned(), !service.is_read);
+        let entry = self.0.entry(why);
+        let (_, services) =
+            entry.or_insert_with(|| (place.unwrap_or_else(|| service.place()), BTreeSet::new()));
+        services.insert(service.name.clone());
+    }
+
+    fn report(self, report: &mut Report) {
+        for ((why, is_unread), (place, services)) in self.0 {
+            let services = list(&services);
+            report.skipped(Area::Stacks, format!("The stack of {services}"), &why);
+            if is_unread {
+                let finding = Finding::new(
+                    Severity::Error,
+                    "stack-file",
+                    format!("libpam does not answer about {services}: {why}"),
+                    "A login hangs or fails in the same way.",
+                    "Look for files that include each other, and for FIFOs among the files of the service.",
+                );
+                report.add(Area::Stacks, finding.at(&place));
+            }
+        }
     }
 }
 
@@ -500,6 +521,13 @@ fn in_words(group: &Group) -> Finding {
             format!("In {services}, users type a password, or their phone rings again, for a login that is lost."),
             format!("Write {RIGHT} or requisite as the control of {OURS}."),
         ),
+        Fault::NoEarlierPassword => (
+            if line.starts_with("optional ") { Warning } else { Error },
+            "stack-no-earlier-password",
+            format!("No earlier line asks for the password that this line uses: {line}"),
+            format!("In {services}, the module of this line does not ask for a password itself, and refuses all users."),
+            "Remove use_first_pass from the line, or put the line that asks for the password before it.".to_owned(),
+        ),
         Fault::NoPasswordInStack => (
             Error,
             "stack-no-password-for-airlock",
@@ -512,6 +540,10 @@ fn in_words(group: &Group) -> Finding {
     if !occurrence.users_of.is_empty() {
         let users_of = list(&occurrence.users_of);
         why = format!("{why} This is about users of {users_of}.");
+    }
+    if group.at.len() > 1 {
+        let places = group.at.iter().map(ToString::to_string).collect();
+        why = format!("{why} The lines are {}.", list(&places));
     }
     if !always {
         let conditions = for_log(&occurrence.conditions.join(" and "));
@@ -583,8 +615,14 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
         let advice = if carriage.is_some() { &windows } else { advice };
         // One finding for a file with Windows line ends.
         let line = carriage.or(line).cloned();
+        // Each service has its own line that includes the same file.
+        let is_include = ["stack-include-missing", "stack-loop"].contains(&id);
         let same = |one: &&mut Faulty| {
-            one.line == line && (carriage.is_some() || one.id == id && one.what == what)
+            let same_line = one.line == line;
+            // libpam may say several things about one line.
+            let same_words = one.what == what || same_line && id == "stack-syntax";
+            same_line && carriage.is_some()
+                || (same_line || is_include) && one.id == id && same_words
         };
         if all.iter_mut().find(same).is_none() {
             all.push(Faulty {
@@ -823,9 +861,12 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
             format!("Stacks with the module: {}", asked.join(", ")),
         );
     }
+    // A line in the own file of a program is there on purpose.
+    let is_shared = |name: &&String| services.get(name).is_some_and(|one| !one.is_in_own_file());
     let others: BTreeSet<String> = asked
         .iter()
         .filter(|name| !(PROGRAMS.contains(&name.as_str()) || context.named.contains(*name)))
+        .filter(is_shared)
         .cloned()
         .collect();
     if let Some(first) = others.first().and_then(|name| services.get(name)) {
@@ -844,8 +885,45 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
             .at(&first.phone_place()),
         );
     }
+    unknown_programs(services, context, asked, report);
     pairs(services, context.root, report);
     left_over(services, context.root, report);
+}
+
+/// Reports files of services that no package has. Such a name may be a mistake, for example `ssh`.
+fn unknown_programs(
+    services: &Services,
+    context: &Context<'_>,
+    asked: &[String],
+    report: &mut Report,
+) {
+    let is_login = |name: &String| PROGRAMS.contains(&&**name) || context.named.contains(name);
+    let severity = if asked.iter().any(is_login) {
+        Severity::Note
+    } else {
+        Severity::Warning
+    };
+    for name in asked.iter().filter(|name| !is_login(name)) {
+        let files = pam_files::DIRECTORIES.map(|directory| format!("{directory}/{name}"));
+        let files = files.each_ref().map(String::as_str);
+        let Some(service) = services.get(name) else {
+            continue;
+        };
+        if !service.is_in_own_file()
+            || programs::has_entry(name)
+            || (context.has_package)(&files) != Some(false)
+        {
+            continue;
+        }
+        let finding = Finding::new(
+            severity,
+            "stack-unknown-service",
+            format!("No package of this host has the service {name}"),
+            "If no program asks for it, its file has no effect.",
+            "Look for the name that the program uses: the service of ssh is sshd.",
+        );
+        report.add(Area::Stacks, finding.at(&service.phone_place()));
+    }
 }
 
 /// Programs with two service names.

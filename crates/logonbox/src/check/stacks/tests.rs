@@ -25,6 +25,7 @@ fn findings(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<Finding>
         configs: &configs,
         after_key: after_key.then(|| "sshd".to_owned()),
         named: BTreeSet::new(),
+        has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
     };
     let mut report = Report::default();
     check(&services(&root), &context, &mut report);
@@ -81,6 +82,73 @@ fn mistakes_are_found_where_they_are() {
             )],
             vec!["error stack-account-refuses /etc/pam.d/sshd:-"],
         ),
+        // No program asks for the service ssh.
+        (
+            vec![("pam.d/ssh", GOOD)],
+            vec!["warning stack-unknown-service /etc/pam.d/ssh:2"],
+        ),
+        (
+            vec![("pam.d/sshd", GOOD), ("pam.d/ssh", GOOD)],
+            vec!["note stack-unknown-service /etc/pam.d/ssh:2"],
+        ),
+        // Each module ignores the user.
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}account required pam_nologin.so\n"),
+            )],
+            vec!["error stack-account-refuses /etc/pam.d/sshd:-"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}account required pam_nologin.so successok\n"),
+            )],
+            vec![],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("{GOOD}account required pam_logonbox.so\n"),
+            )],
+            vec![
+                "error stack-account-refuses /etc/pam.d/sshd:-",
+                "warning stack-wrong-type /etc/pam.d/sshd:3",
+            ],
+        ),
+        // pam_krb5.so asks by itself.
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("auth requisite pam_sss.so use_first_pass\n{PHONE}"),
+            )],
+            vec!["error stack-no-earlier-password /etc/pam.d/sshd:1"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!("auth requisite pam_krb5.so use_first_pass\n{PHONE}"),
+            )],
+            vec![],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!(
+                    "auth optional pam_sss.so use_first_pass\nauth requisite pam_unix.so\n{PHONE}"
+                ),
+            )],
+            vec!["warning stack-no-earlier-password /etc/pam.d/sshd:1"],
+        ),
+        (
+            vec![(
+                "pam.d/sshd",
+                &format!(
+                    "auth requisite pam_unix.so\nauth optional pam_sss.so use_first_pass\n{PHONE}"
+                ),
+            )],
+            vec![],
+        ),
         (
             vec![(
                 "pam.d/sshd",
@@ -122,13 +190,15 @@ fn mistakes_are_found_where_they_are() {
             ],
             vec!["error stack-pair-differs /etc/pam.d/sudo:-"],
         ),
+        // The first two have a line of their own.
         (
             vec![
                 ("pam.d/sshd", GOOD),
                 ("pam.d/polkit-1", GOOD),
-                ("pam.d/chsh", GOOD),
+                ("pam.d/chsh", "auth include chfn\n"),
+                ("pam.d/chfn", GOOD),
             ],
-            vec!["warning stack-reaches-others /etc/pam.d/chsh:2"],
+            vec!["warning stack-reaches-others /etc/pam.d/chfn:2"],
         ),
         (
             vec![
@@ -173,13 +243,14 @@ fn mistakes_are_found_where_they_are() {
         (
             vec![(
                 "pam.d/sshd",
-                &format!("{GOOD}account required pam_logonbox.so\n"),
+                &format!("{GOOD}account required pam_unix.so\naccount required pam_logonbox.so\n"),
             )],
-            vec!["warning stack-wrong-type /etc/pam.d/sshd:3"],
+            vec!["warning stack-wrong-type /etc/pam.d/sshd:4"],
         ),
         (
             vec![("pam.d/sshd", "session required pam_logonbox.so\n")],
             vec![
+                "error stack-session-refuses /etc/pam.d/sshd:-",
                 "error stack-wrong-type /etc/pam.d/sshd:1",
                 "warning stack-none -:-",
             ],
@@ -315,10 +386,7 @@ fn the_configuration_of_the_stack_counts() {
     );
     assert_eq!(
         found(&[("pam.d/su", key), ("pam.d/su-l", key)], PUSH, true),
-        [
-            "error stack-no-first-factor /etc/pam.d/su-l:1",
-            "error stack-no-first-factor /etc/pam.d/su:1"
-        ]
+        ["error stack-no-first-factor /etc/pam.d/su:1"]
     );
 }
 
@@ -338,10 +406,10 @@ fn faults_are_put_into_words() {
                 Vec::new()
             },
         },
-        at: Place {
+        at: BTreeSet::from([Place {
             file: Rc::from(Path::new("/etc/pam.d/common-auth")),
             line: Some(1),
-        },
+        }]),
         line: Some("sufficient pam_unix.so".to_owned()),
         phone,
         situation: Situation::default(),
@@ -364,6 +432,7 @@ fn faults_are_put_into_words() {
         Fault::KeyAloneWhileAway,
         Fault::AskedAfterRefusal,
         Fault::NoPasswordInStack,
+        Fault::NoEarlierPassword,
         Fault::FirstFactorMayBeMissing,
         Fault::NothingAsked,
     ] {
@@ -529,6 +598,94 @@ fn shared_files() {
     }
 }
 
+/// A fault at the lines of several services is one finding.
+#[test]
+fn a_shared_file_that_is_damaged() {
+    let names: Vec<String> = (0..10).map(|number| format!("pam.d/app{number}")).collect();
+    let many = "app0, app1, app2, app3, app4, app5, app6, app7 and 2 more";
+    for (common, expected) in [
+        ("", "stack-no-first-factor"),
+        ("auth required pam_deny.so\n", "stack-nobody-gets-in"),
+        ("@include gone\n", "stack-include-missing"),
+        ("auth required pam_gone.so\n", "module-missing"),
+        ("account requisite pam_deny.so\n", "stack-account-refuses"),
+        ("@include common-auth\n", "stack-loop"),
+    ] {
+        let common = format!(
+            "{}{common}",
+            if common.contains("account") {
+                COMMON
+            } else {
+                ""
+            }
+        );
+        let mut files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, GOOD)).collect();
+        files.push(("pam.d/common-auth", &common));
+        let found = findings(&files, PUSH, false);
+        let ids: Vec<_> = found.iter().map(|finding| finding.id).collect();
+        assert!(ids.contains(&expected), "{common}{found:#?}");
+        for finding in found {
+            let text = format!("{} {}", finding.what, finding.why);
+            assert!(text.contains(many), "{common}{finding:#?}");
+        }
+    }
+    // The file itself is missing.
+    let gone = GOOD.replace("common-auth", "common-auht");
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, &*gone)).collect();
+    let found = findings(&files, PUSH, false);
+    let ids: Vec<_> = found.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["stack-include-missing"], "{found:#?}");
+}
+
+/// libpam would wait for a writer. This command does not.
+#[test]
+fn a_fifo_in_place_of_a_file() {
+    for (fifo, hanging, also) in [
+        ("sshd", "sshd", Some("stack-refusal-does-not-count")),
+        ("common-auth", "sshd, su and su-l", None),
+        // libpam reads it for each service.
+        ("other", "login, sshd, su and su-l", None),
+    ] {
+        let optional = "@include common-auth\nauth optional pam_logonbox.so\n";
+        let (dir, root) = host(&[
+            ("pam.d/common-auth", COMMON),
+            ("pam.d/login", "auth required pam_unix.so\n"),
+            ("pam.d/sshd", GOOD),
+            ("pam.d/su", optional),
+            ("pam.d/su-l", optional),
+        ]);
+        let path = dir.path().join("etc/pam.d").join(fifo);
+        std::fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let context = Context {
+            root: &root,
+            conf: Path::new(CONF),
+            configs: &Configs::default(),
+            after_key: None,
+            named: BTreeSet::new(),
+            has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
+        };
+        let mut report = Report::default();
+        check(&services(&root), &context, &mut report);
+        let what = format!(
+            "libpam does not answer about {hanging}: /etc/pam.d/{fifo} is a FIFO, which libpam opens"
+        );
+        let of_fifo = |finding: &&(Area, Finding)| finding.1.what == what;
+        let found: Vec<_> = report.findings.iter().filter(of_fifo).collect();
+        let [(_, finding)] = found.as_slice() else {
+            panic!("{fifo}: {:#?}", report.findings);
+        };
+        assert_eq!(finding.id, "stack-file");
+        assert_eq!(
+            finding.file.as_deref(),
+            Some(&*format!("/etc/pam.d/{fifo}"))
+        );
+        assert!(report.has_gaps(), "{fifo}");
+        let ids = crate::check::test_host::ids(&report);
+        assert!(also.is_none_or(|id| ids.contains(&id)), "{fifo}: {ids:?}");
+    }
+}
+
 /// The module returns `PAM_IGNORE` for remembered logins, so another line must ask for a factor.
 #[test]
 fn approvals_are_remembered_in_a_stack_without_another_factor() {
@@ -623,6 +780,7 @@ fn links_in_place_of_files() {
             configs: &Configs::default(),
             after_key: None,
             named: BTreeSet::new(),
+            has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
         };
         let mut report = Report::default();
         check(&services(&root), &context, &mut report);
