@@ -21,8 +21,8 @@ const CACHES: [&str; 2] = ["/var/lib/sss/db", "/var/lib/sss/mc"];
 const SLAPD_CONF: &str = "/srv/directory/slapd.conf";
 const DATABASE: &str = "/srv/directory/database";
 
-/// The users who have the password [`PASSWORD`](crate::machine::PASSWORD).
-const WITH_PASSWORD: [&str; 2] = ["member", "nested"];
+/// The user who has the password [`PASSWORD`].
+const WITH_PASSWORD: &str = "member";
 const STAFF: u32 = 20000;
 const PUSH: u32 = 20001;
 /// The user id of the first user.
@@ -275,7 +275,7 @@ fn ldif() -> String {
              homeDirectory: /\n\
              loginShell: /bin/sh\n"
         );
-        if WITH_PASSWORD.contains(&user) {
+        if user == WITH_PASSWORD {
             let _ = writeln!(text, "userPassword: {PASSWORD}");
         }
     }

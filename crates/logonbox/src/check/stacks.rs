@@ -187,13 +187,27 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
     for one in faulty {
         report.add(Area::Stacks, one.in_words());
     }
+    let all_answered = unanswered.0.is_empty();
     unanswered.report(report);
     for group in all {
         if let Some(first) = group.at.first() {
             report.add(Area::Stacks, in_words(&group).at(first));
         }
     }
+    if asked.is_empty() && all_answered && services.trouble.is_none() {
+        report.add(Area::Stacks, no_stack());
+    }
     whole_host(services, context, &asked, report);
+}
+
+fn no_stack() -> Finding {
+    Finding::new(
+        Severity::Warning,
+        "stack-none",
+        format!("No service names {OURS} in an auth line"),
+        "The module is installed, but no login asks for the phone.",
+        "pam_logonbox(8), TURNING IT ON, goes through it step by step.",
+    )
 }
 
 /// Reports a program whose file has no `auth` lines, or leads nowhere.
@@ -685,9 +699,24 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
     }
     let resolved = |message: &&String| message.contains("symbol: pam_sm_authenticate");
     if nobody && service.messages.iter().any(|message| resolved(&message)) {
-        let what = "An auth line names a module that cannot authenticate".to_owned();
+        // libpam does not tell which one. It lists the modules of the other lines.
+        let listed = |line: &&pam_files::Line| {
+            let name = file_name(&line.module);
+            let mut known = service.modules.iter();
+            let mut missing = service.faulty.iter();
+            known.any(|path| file_name(path) == name)
+                || missing.any(|(path, _)| file_name(path) == name)
+        };
+        let line = service.auth.iter().find(|line| !listed(line));
+        let named = line.map_or("a module".to_owned(), |line| for_log(&line.module));
+        let what = format!("An auth line names {named}, which cannot authenticate");
         let advice = "Remove the line: the module is for account or session lines.";
-        add("stack-wrong-module", what, advice, None);
+        add(
+            "stack-wrong-module",
+            what,
+            advice,
+            line.map(|line| &line.place),
+        );
     }
     // A line that libpam cannot read has been reported.
     let session = Some(service.session).filter(|_| !session_told && !found.get());
@@ -696,8 +725,9 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
         ("session", "stack-session-refuses", session),
     ] {
         if let Some(code) = code.filter(|code| *code != Code::SUCCESS) {
-            let what =
-                format!("The {kind} lines return {code}, although each module accepts the user");
+            let what = format!(
+                "The {kind} lines return {code}, even if each module accepts or ignores the user"
+            );
             let advice = format!("Correct the {kind} lines, as in the files of the distribution.");
             add(id, what, &advice, None);
         }
@@ -844,18 +874,7 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
     if services.trouble.is_some() {
         return;
     }
-    if asked.is_empty() {
-        report.add(
-            Area::Stacks,
-            Finding::new(
-                Severity::Warning,
-                "stack-none",
-                format!("No service names {OURS} in an auth line"),
-                "The module is installed, but no login asks for the phone.",
-                "pam_logonbox-stacks(7) has the lines for each service.",
-            ),
-        );
-    } else {
+    if !asked.is_empty() {
         report.checked(
             Area::Stacks,
             format!("Stacks with the module: {}", asked.join(", ")),

@@ -409,7 +409,10 @@ impl Sudo {
             .ok_or_else(|| "cvtsudoers is not installed".to_owned())
             .and_then(|program| program::ask(&program, &["-f", "json", &self.path]))
             .and_then(|said| {
-                let document: Option<Value> = serde_json::from_str(&said.out).ok();
+                // It says nothing of files without rules.
+                let is_empty = said.well && said.out.trim().is_empty();
+                let text = if is_empty { "{}" } else { &*said.out };
+                let document: Option<Value> = serde_json::from_str(text).ok();
                 document.ok_or_else(|| {
                     let why = said.err.lines().next().unwrap_or("no answer").to_owned();
                     format!("it says: {}", for_log(&why))

@@ -108,6 +108,15 @@ pub fn copy_of_ours(root: &Root, name: &str) {
                   int pam_sm_acct_mgmt(void) { return 0; }\n\
                   const int note[] __attribute__((used, section(\".note.pam_logonbox\"))) = \
                   {13, 0, 1, 0, 0, 0, 0};\n";
+    build_module(root, name, source);
+}
+
+/// A module for `account` lines alone.
+pub fn account_module(root: &Root, name: &str) {
+    build_module(root, name, "int pam_sm_acct_mgmt(void) { return 0; }\n");
+}
+
+fn build_module(root: &Root, name: &str, source: &str) {
     let file = root.path(Path::new("/etc/note.c"));
     fs::write(&file, source).unwrap();
     let built = Command::new("cc")

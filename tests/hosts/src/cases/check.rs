@@ -468,6 +468,35 @@ const IN_STACKS: &[Plant] = &[
         "stack-syntax",
         || append("/etc/pam.d/sshd", "session [success=okay] pam_permit.so\n"),
     ),
+    (
+        "a password that no line asks for",
+        "error",
+        "stack-no-earlier-password",
+        || {
+            edit_stack(
+                "sshd",
+                COMMON,
+                "auth requisite pam_unix.so use_first_pass\n",
+            );
+        },
+    ),
+    (
+        "account lines that only ignore",
+        "error",
+        "stack-account-refuses",
+        || {
+            edit_stack("sshd", "@include common-account\n", "");
+        },
+    ),
+    (
+        "a service that no program has",
+        "warning",
+        "stack-unknown-service",
+        || {
+            fs::rename("/etc/pam.d/sshd", "/etc/pam.d/ssh").expect("ssh");
+            fs::copy("/etc/pam.d.clean/sshd", "/etc/pam.d/sshd").expect("sshd");
+        },
+    ),
     ("under account alone", "error", "stack-wrong-type", || {
         append("/etc/pam.d/su", "account required pam_logonbox.so\n");
     }),
@@ -1066,11 +1095,9 @@ fn programs(_: &mut Machine) {
     sshd_with_phone();
     stack("i3lock", "sshd");
     command("chmod", &["644", CONFIGURATION]);
-    let others = "stack-reaches-others";
-    let ids = ["service-cannot-prompt", others];
-    finds_in("a locker", "warning", &ids, &run());
+    finds("a locker", "warning", "service-cannot-prompt");
     configure("[service.i3lock.conversation]\ncode = \"show\"\nannounce = \"none\"");
-    finds("a locker without a code", "warning", others);
+    is_fine("a locker without a code", &[]);
     command("chmod", &["600", CONFIGURATION]);
     finds("its user cannot read", "error", "service-cannot-read");
 }

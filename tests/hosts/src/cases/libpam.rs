@@ -268,6 +268,12 @@ fn unusual_files(_: &mut Machine) {
     command("mkfifo", &["/etc/pam.d/fifo"]);
     append(SSHD, "@include fifo\n");
     in_vain("a FIFO", &["stack-file"]);
+    // libpam reads it for each service.
+    clean.restore();
+    sshd_with_phone();
+    fs::remove_file("/etc/pam.d/common-auth").expect("common-auth");
+    command("mkfifo", &["/etc/pam.d/common-auth"]);
+    in_vain("a FIFO for all", &["stack-file"]);
 }
 
 /// Files that look wrong, and that libpam takes.
@@ -419,6 +425,13 @@ fn sudo(_: &mut Machine) {
             "sudo-service-name",
         ),
         ("Defaults !authenticate", "warning", "sudo-asks-nothing"),
+        ("Defaults:lee rootpw", "warning", "sudo-asks-other-user"),
+        ("Defaults timestamp_timeout=-1", "warning", "sudo-remembers"),
+        (
+            "Defaults:lee timestamp_timeout=-1",
+            "warning",
+            "sudo-remembers",
+        ),
     ] {
         fs::write(settings, format!("{text}\n")).expect(settings);
         command("chmod", &["440", settings]);
@@ -431,6 +444,8 @@ fn sudo(_: &mut Machine) {
     fs::write(settings, "Defaults:lee !authenticate\n").expect(settings);
     fs::remove_file("/etc/pam.d/pam-of-sudo").expect("pam-of-sudo");
     is_fine("for lee", &["sudo-asks-nothing"]);
+    fs::write(settings, "Defaults timestamp_type=global\n").expect(settings);
+    is_fine("all terminals", &["sudo-remembers"]);
     fs::remove_file(settings).expect(settings);
     clean.restore();
 }

@@ -344,6 +344,26 @@ fn table(_: &mut Machine) {
     }
     compare(&measured, &mut wrong);
     assert!(wrong.is_empty(), "{}\n{wrong}", show(&measured));
+    account();
+}
+
+/// Modules that ignore the user in `account`. If no other line accepts the user, libpam refuses.
+fn account() {
+    for (line, is_in) in [
+        ("pam_nologin.so", false),
+        ("pam_nologin.so successok", true),
+        ("pam_warn.so", false),
+        ("pam_logonbox.so", false),
+        ("pam_permit.so", true),
+    ] {
+        let stack = format!("account required {line}\n");
+        fs::write("/etc/pam.d/account", stack).expect("a stack");
+        let tested = Command::new("pamtester")
+            .args(["account", USER, "acct_mgmt"])
+            .output()
+            .expect("pamtester");
+        assert_eq!(tested.status.success(), is_in, "{line}: {tested:?}");
+    }
 }
 
 /// Measures everything that is possible in this state.

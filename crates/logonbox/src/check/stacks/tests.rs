@@ -598,6 +598,37 @@ fn shared_files() {
     }
 }
 
+#[test]
+fn an_auth_line_with_a_module_for_account() {
+    let common = format!("{COMMON}auth required pam_account.so\n");
+    let (_dir, root) = host(&[
+        ("pam.d/common-auth", &*common),
+        ("pam.d/sshd", GOOD),
+        ("pam.d/su", GOOD),
+        ("pam.d/su-l", GOOD),
+    ]);
+    crate::check::test_host::account_module(&root, "pam_account.so");
+    let context = Context {
+        root: &root,
+        conf: Path::new(CONF),
+        configs: &Configs::default(),
+        after_key: None,
+        named: BTreeSet::new(),
+        has_package: |_| None,
+    };
+    let mut report = Report::default();
+    check(&services(&root), &context, &mut report);
+    let mut found = report.findings.iter().map(|(_, finding)| finding);
+    let finding = found.find(|one| one.id == "stack-wrong-module").unwrap();
+    assert_eq!(
+        finding.what,
+        "An auth line names pam_account.so, which cannot authenticate"
+    );
+    assert_eq!(finding.file.as_deref(), Some("/etc/pam.d/common-auth"));
+    assert_eq!(finding.line, Some(4));
+    assert!(finding.why.ends_with("sshd, su and su-l."), "{finding:?}");
+}
+
 /// A fault at the lines of several services is one finding.
 #[test]
 fn a_shared_file_that_is_damaged() {
@@ -681,6 +712,7 @@ fn a_fifo_in_place_of_a_file() {
             Some(&*format!("/etc/pam.d/{fifo}"))
         );
         assert!(report.has_gaps(), "{fifo}");
+        assert!(!crate::check::test_host::ids(&report).contains(&"stack-none"));
         let ids = crate::check::test_host::ids(&report);
         assert!(also.is_none_or(|id| ids.contains(&id)), "{fifo}: {ids:?}");
     }

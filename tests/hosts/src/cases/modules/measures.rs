@@ -193,6 +193,9 @@ pub const MEASURES: &[Measure] = &[
         .types("wrong\n")
         .when(Up),
     measure(Wrong, "pam_krb5", "-", "").types(TYPED).when(Away),
+    measure(Right, "pam_krb5", "-", "use_first_pass")
+        .types(TYPED)
+        .when(Up),
     measure(Wrong, "pam_krb5", "-", "").types("wrong\n"),
     measure(Wrong, "pam_krb5", "-", ""),
     measure(Wrong, "pam_krb5", "-", "realm=ACME.EXAMPLE").types("wrong\n"),
@@ -207,6 +210,7 @@ pub const MEASURES: &[Measure] = &[
         .when(Up),
     measure(Wrong, "pam_ldap", "-", "").user("member").when(Up),
     measure(Without, "pam_ldap", "-", "")
+        .user("other")
         .types("wrong\n")
         .when(Up),
     measure(Wrong, "pam_ldap", "-", "")
@@ -225,6 +229,7 @@ pub const MEASURES: &[Measure] = &[
         .user("member")
         .when(Up),
     measure(Without, "pam_ldap", "ignore_unknown_user", "")
+        .user("other")
         .types("wrong\n")
         .when(Up),
     measure(Wrong, "pam_ldap", "ignore_unknown_user", "")
@@ -243,12 +248,17 @@ pub const MEASURES: &[Measure] = &[
         .user("member")
         .when(Up),
     measure(Without, "pam_ldap", "ignore_authinfo_unavail", "")
+        .user("other")
         .types("wrong\n")
         .when(Up),
     measure(Wrong, "pam_ldap", "ignore_authinfo_unavail", "")
         .user("member")
         .types(TYPED)
         .when(Away),
+    measure(Wrong, "pam_ldap", "-", "use_first_pass")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
     measure(Wrong, "pam_ldap", "-", "").types("wrong\n"),
     measure(Wrong, "pam_ldap", "-", ""),
     measure(Wrong, "pam_ldap", "ignore_authinfo_unavail", "").types("wrong\n"),
@@ -447,6 +457,10 @@ pub const MEASURES: &[Measure] = &[
     measure(Right, "pam_ssh_add", "-", "")
         .types(TYPED)
         .after(PASSWORD_BEFORE),
+    measure(Wrong, "pam_sss", "-", "use_first_pass")
+        .user("member")
+        .types(TYPED)
+        .when(Up),
     measure(Wrong, "pam_sss", "-", "").types("wrong\n"),
     measure(Wrong, "pam_sss", "-", ""),
     measure(Wrong, "pam_sss", "ignore_unknown_user", "").types("wrong\n"),
@@ -479,7 +493,7 @@ pub const MEASURES: &[Measure] = &[
         .types("wrong\n")
         .when(Away),
     measure(Wrong, "pam_sss", "-", "")
-        .user("nested")
+        .user("probe")
         .types(TYPED)
         .when(Away),
     measure(Right, "pam_sss", "ignore_unknown_user", "")
@@ -510,7 +524,7 @@ pub const MEASURES: &[Measure] = &[
         .types("wrong\n")
         .when(Away),
     measure(Wrong, "pam_sss", "ignore_unknown_user", "")
-        .user("nested")
+        .user("probe")
         .types(TYPED)
         .when(Away),
     measure(Right, "pam_sss", "ignore_authinfo_unavail", "")
@@ -541,7 +555,7 @@ pub const MEASURES: &[Measure] = &[
         .types("wrong\n")
         .when(Away),
     measure(Wrong, "pam_sss", "ignore_authinfo_unavail", "")
-        .user("nested")
+        .user("probe")
         .types(TYPED)
         .when(Away),
     measure(Right, "pam_succeed_if", "-", "quiet user = lee"),
@@ -694,6 +708,9 @@ pub const MEASURES: &[Measure] = &[
         .when(Up),
     measure(Wrong, "pam_winbind", "unknown_ok", "").types("wrong\n"),
     measure(Wrong, "pam_winbind", "unknown_ok", ""),
+    measure(Wrong, "pam_winbind", "-", "use_first_pass")
+        .types(TYPED)
+        .when(Up),
     measure(Wrong, "pam_winbind", "-", "").types("wrong\n"),
     measure(Wrong, "pam_winbind", "-", ""),
 ];
