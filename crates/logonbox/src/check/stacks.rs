@@ -108,18 +108,8 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         if services.trouble.is_some() {
             continue;
         }
-        if let Some(file) = &service.lines.file
-            && PROGRAMS.contains(&service.name.as_str())
-            && context
-                .root
-                .metadata(file)
-                .is_some_and(|file| file.is_dir())
-        {
-            let what = "A directory is in place of the file of a service";
-            let why = "libpam reads no lines from it, and takes those of the service other.";
-            let advice = "Put the file of the distribution in its place.";
-            let finding = Finding::new(Severity::Error, "stack-file", what, why, advice);
-            report.add(Area::Stacks, finding.at(&service.place()));
+        if is_directory(service, context.root) {
+            report.add(Area::Stacks, directory().at(&service.place()));
         } else {
             takes_other(service, has_phone, context.root, report);
         }
@@ -198,6 +188,23 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         report.add(Area::Stacks, no_stack());
     }
     whole_host(services, context, &asked, report);
+}
+
+/// Whether a directory is in place of the file of a program.
+fn is_directory(service: &Service, root: &Root) -> bool {
+    let file = service.lines.file.as_ref();
+    PROGRAMS.contains(&service.name.as_str())
+        && file.is_some_and(|file| root.metadata(file).is_some_and(|file| file.is_dir()))
+}
+
+fn directory() -> Finding {
+    Finding::new(
+        Severity::Error,
+        "stack-file",
+        "A directory is in place of the file of a service",
+        "libpam reads no lines from it, and takes those of the service other.",
+        "Put the file of the distribution in its place.",
+    )
 }
 
 fn no_stack() -> Finding {
@@ -613,6 +620,37 @@ fn ends_session(service: &Service, line: &pam_files::Line) -> bool {
     service.session != Code::SUCCESS && line.kind == "session" && line.control != "optional"
 }
 
+/// The first `auth` line whose module cannot authenticate. libpam does not tell which one, but it
+/// lists the modules of the other lines.
+fn not_listed(service: &Service) -> Option<&pam_files::Line> {
+    let missing = service.faulty.iter().map(|(path, _)| path);
+    let known = service.modules.iter().chain(missing);
+    let known: BTreeSet<&str> = known.map(|path| file_name(path)).collect();
+    let mut lines = service.auth.iter();
+    lines.find(|line| !known.contains(file_name(&line.module)))
+}
+
+/// Reports `account` and `session` lines that refuse every login. `session` is the code of the
+/// session, unless it has been reported.
+fn refusing(
+    service: &Service,
+    session: Option<Code>,
+    mut add: impl FnMut(&'static str, String, &str),
+) {
+    for (kind, id, code) in [
+        ("account", "stack-account-refuses", Some(service.account)),
+        ("session", "stack-session-refuses", session),
+    ] {
+        if let Some(code) = code.filter(|code| *code != Code::SUCCESS) {
+            let what = format!(
+                "The {kind} lines return {code}, even if each module accepts or ignores the user"
+            );
+            let advice = format!("Correct the {kind} lines, as in the files of the distribution.");
+            add(id, what, &advice);
+        }
+    }
+}
+
 /// Collects the files and modules that libpam cannot read or load. Returns whether it has found
 /// some.
 fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Report) -> bool {
@@ -699,15 +737,7 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
     }
     let resolved = |message: &&String| message.contains("symbol: pam_sm_authenticate");
     if nobody && service.messages.iter().any(|message| resolved(&message)) {
-        // libpam does not tell which one. It lists the modules of the other lines.
-        let listed = |line: &&pam_files::Line| {
-            let name = file_name(&line.module);
-            let mut known = service.modules.iter();
-            let mut missing = service.faulty.iter();
-            known.any(|path| file_name(path) == name)
-                || missing.any(|(path, _)| file_name(path) == name)
-        };
-        let line = service.auth.iter().find(|line| !listed(line));
+        let line = not_listed(service);
         let named = line.map_or("a module".to_owned(), |line| for_log(&line.module));
         let what = format!("An auth line names {named}, which cannot authenticate");
         let advice = "Remove the line: the module is for account or session lines.";
@@ -720,18 +750,9 @@ fn broken(service: &Service, root: &Root, all: &mut Vec<Faulty>, report: &mut Re
     }
     // A line that libpam cannot read has been reported.
     let session = Some(service.session).filter(|_| !session_told && !found.get());
-    for (kind, id, code) in [
-        ("account", "stack-account-refuses", Some(service.account)),
-        ("session", "stack-session-refuses", session),
-    ] {
-        if let Some(code) = code.filter(|code| *code != Code::SUCCESS) {
-            let what = format!(
-                "The {kind} lines return {code}, even if each module accepts or ignores the user"
-            );
-            let advice = format!("Correct the {kind} lines, as in the files of the distribution.");
-            add(id, what, &advice, None);
-        }
-    }
+    refusing(service, session, |id, what, advice| {
+        add(id, what, advice, None);
+    });
     if !found.get() && !service.is_read {
         let said: Vec<_> = service.messages.iter().map(|said| for_log(said)).collect();
         let what = format!("libpam cannot read the service: {}", said.join("; "));

@@ -80,8 +80,7 @@ impl Column {
     }
 }
 
-/// The servers of pam_krb5, pam_ldap, pam_sss and pam_winbind, and the daemons of this host that ask
-/// them.
+/// The servers that check passwords, and the daemons of this host that ask them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// None of them runs.

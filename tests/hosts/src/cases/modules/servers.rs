@@ -6,11 +6,11 @@ use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use super::shell;
 use crate::directory::{Directory, SSSD};
-use crate::machine::{PASSWORD, wait_until};
+use crate::machine::{PASSWORD, background, wait_until};
 
 const NSLCD: &str = "/usr/sbin/nslcd";
 const KRB5KDC: &str = "/usr/sbin/krb5kdc";
@@ -67,20 +67,13 @@ impl Servers {
     }
 }
 
-/// Starts a daemon that does not go into the background.
-fn start(program: &str, arguments: &[&str]) -> Child {
-    let mut command = Command::new(program);
-    command.args(arguments).stdout(Stdio::null());
-    command.stderr(Stdio::null()).spawn().expect(program)
-}
-
 fn nslcd() {
     let conf = "/etc/nslcd.conf";
     let text = "uri ldap://127.0.0.1\nbase dc=acme\nreconnect_sleeptime 1\nreconnect_retrytime 1\n";
     fs::write(conf, text).expect(conf);
     fs::set_permissions(conf, fs::Permissions::from_mode(0o600)).expect(conf);
     fs::create_dir_all("/run/nslcd").expect("/run/nslcd");
-    start(NSLCD, &["--nofork"]);
+    background(NSLCD, &["--nofork"]);
     wait_until("nslcd listens", || {
         UnixStream::connect("/run/nslcd/socket").is_ok()
     });
@@ -111,7 +104,7 @@ fn kdc() -> Child {
             "kadmin.local -q 'addprinc -pw {PASSWORD} {more} {user}'"
         ));
     }
-    let kdc = start(KRB5KDC, &["-n"]);
+    let kdc = Command::new(KRB5KDC).arg("-n").spawn().expect(KRB5KDC);
     wait_until("the Kerberos server listens", || {
         // The port is taken.
         UdpSocket::bind("127.0.0.1:88").is_err()
@@ -134,7 +127,7 @@ fn winbindd() {
         ));
     }
     shell("smbpasswd -d locked");
-    start(WINBINDD, &["--foreground", "--no-process-group"]);
+    background(WINBINDD, &["--foreground", "--no-process-group"]);
     wait_until("winbindd answers", || {
         let ping = Command::new("wbinfo").arg("--ping").output();
         ping.expect("wbinfo").status.success()
