@@ -213,7 +213,7 @@ fn no_stack() -> Finding {
         "stack-none",
         format!("No service names {OURS} in an auth line"),
         "The module is installed, but no login asks for the phone.",
-        "pam_logonbox(8), TURNING IT ON, goes through it step by step.",
+        "pam_logonbox-stacks(7) has the lines for each service.",
     )
 }
 
