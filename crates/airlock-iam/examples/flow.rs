@@ -1,6 +1,6 @@
 //! A login with all the steps that Airlock may ask for.
 //!
-//! With a simulated Airlock in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated Airlock in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p airlock-iam --example flow -- \

@@ -1,6 +1,6 @@
 //! A login in three lines, from the command line.
 //!
-//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated tenant in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p logonbox-authenticator --example login -- \

@@ -1,7 +1,7 @@
 //! A login through a browser, by hand: open the URL that this prints, then paste the browser's last
 //! address.
 //!
-//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated tenant in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p logonbox-authenticator --example redirect -- \

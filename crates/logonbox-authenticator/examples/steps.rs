@@ -1,7 +1,7 @@
 //! A login step by step: it chooses a key by its comment or fingerprint, cancels on Ctrl-C, and
 //! explains each outcome to the user.
 //!
-//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated tenant in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p logonbox-authenticator --example steps -- \

@@ -4,7 +4,7 @@
 //! `page`:
 //!
 //! ```text
-//! cargo run -p tenant -- --listen 127.0.0.1:8443
+//! cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443
 //! cargo run -p logonbox-authenticator --example web -- localhost:8443 logonbox-tenant-ca.pem
 //! ```
 //!
