@@ -17,6 +17,10 @@ use crate::scenario::{Comeback, Listing, Reaction};
 const LOGONBOX_KEY: &str = "LogonBox Key";
 const LEGACY_RSA: &str = "Legacy RSA";
 
+/// The most phones of an account that a client defines. Each can need an RSA key, and the first use
+/// of such a key takes time.
+const MOST_PHONES: usize = 16;
+
 /// A phone and its keys. A request that names any of the keys rings the phone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "PhoneEntry")]
@@ -280,7 +284,7 @@ impl Accounts {
         let mut accounts = HashMap::new();
         for entry in file.account {
             let line = text[..entry.name.span().start].matches('\n').count() + 1;
-            let account = entry.into();
+            let account = entry.account(Spanned::into_inner);
             if let Some(twice) = accounts.insert(Account::clone(&account).name, account) {
                 return Err(fail(format!(
                     "line {line}: the account `{}` is there twice",
@@ -404,13 +408,13 @@ impl std::error::Error for AccountsError {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    account: Vec<Entry>,
+    account: Vec<Entry<Spanned<String>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
-    name: Spanned<String>,
+struct Entry<Name> {
+    name: Name,
     phones: Option<Vec<Phone>>,
     phone: Option<Reaction>,
     #[serde(default, deserialize_with = "seconds")]
@@ -419,14 +423,28 @@ struct Entry {
     redirect: Option<Comeback>,
 }
 
-impl From<Entry> for Account {
-    fn from(entry: Entry) -> Self {
-        let mut account = Self::new(entry.name.into_inner()).think(entry.seconds);
+impl<Name> Entry<Name> {
+    fn account(self, name: impl FnOnce(Name) -> String) -> Account {
+        let entry = self;
+        let mut account = Account::new(name(entry.name)).think(entry.seconds);
         account.phones = entry.phones.unwrap_or(account.phones);
         account.reaction = entry.phone.unwrap_or(account.reaction);
         account.listing = entry.list.unwrap_or(account.listing);
         account.redirect = entry.redirect.unwrap_or(account.redirect);
         account
+    }
+}
+
+impl Account {
+    /// Reads an account as in an account file, but from JSON.
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, String> {
+        let entry: Entry<String> =
+            serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let account = entry.account(std::convert::identity);
+        if account.phones.len() > MOST_PHONES {
+            return Err(format!("an account has at most {MOST_PHONES} phones"));
+        }
+        Ok(account)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::accounts::Account;
 use crate::entry::Entry;
 use crate::keys::{Hash, KeyPair};
 use crate::scenario::Reaction;
-use crate::seen::{HttpRequest, Press, SignRequest, Waiting};
+use crate::seen::{HttpRequest, SignRequest, State, Waiting};
 use crate::server::Server;
 use crate::wire::SignForm;
 
@@ -38,7 +38,7 @@ pub(crate) async fn ask(
     reset: bool,
 ) -> Asked {
     let chosen = choose(server, form);
-    let id = note(server, form, chosen.as_ref().err().cloned(), http);
+    let id = note(server, form, &chosen, http);
     entry.sign_request = Some(id);
     entry.line.clone_from(&line);
     let outcome = match chosen {
@@ -55,6 +55,10 @@ pub(crate) async fn ask(
             );
             entry.line.clone_from(&line);
             let reaction = react(server, &chosen, form, entry, id).await;
+            let state = State::Did(reaction);
+            server
+                .watched
+                .change(|seen| seen.sign_request_is(id, state));
             line = format!(
                 "{line} did={reaction} seconds={:.1}",
                 entry.since.elapsed().as_secs_f64()
@@ -80,7 +84,7 @@ pub(crate) fn choose(server: &Server, form: &SignForm) -> Result<Chosen, String>
         return Err(problem.clone());
     }
     let username = &form.username;
-    let account = server.options.accounts.find(username);
+    let account = server.account(username);
     let account = account.ok_or_else(|| format!("there is no account {username:?}"))?;
     let (phone, key) = account
         .phone_with(&form.fingerprint)
@@ -106,24 +110,32 @@ pub(crate) fn choose(server: &Server, form: &SignForm) -> Result<Chosen, String>
 }
 
 /// Records the request and gives it a number.
-fn note(server: &Server, form: &SignForm, problem: Option<String>, http: HttpRequest) -> u64 {
+fn note(
+    server: &Server,
+    form: &SignForm,
+    chosen: &Result<Chosen, String>,
+    http: HttpRequest,
+) -> u64 {
     server.watched.change(|seen| {
-        let id = seen.sign_requests.len() as u64 + 1;
-        seen.sign_requests.push(SignRequest {
-            id,
+        seen.sign_request(SignRequest {
+            id: 0,
             connection: http.connection,
             at: http.at,
             username: form.username.clone(),
+            phone: chosen.as_ref().ok().map(|chosen| chosen.phone.clone()),
+            state: match chosen {
+                Ok(_) => State::Ringing,
+                Err(_) => State::Invalid,
+            },
             fingerprint: form.fingerprint.clone(),
             remote_name: form.remote_name.clone(),
             text: form.text.clone(),
             authorize_text: form.authorize_text.clone(),
             flags: form.flags,
             payload: form.payload.clone(),
-            problem,
+            problem: chosen.as_ref().err().cloned(),
             http,
-        });
-        id
+        })
     })
 }
 
@@ -154,10 +166,6 @@ async fn react(
     let pressed = server.watched.change(|seen| seen.wait_for_press(waiting));
     // Without this line, the user would not know that the page waits.
     entry.interim("waits for a person on the page");
-    match pressed.await {
-        Ok(Press::Authorize) => Reaction::Approve,
-        Ok(Press::Decline) => Reaction::Decline,
-        Ok(Press::WrongKey) => Reaction::WrongKey,
-        Err(_) => Reaction::Never,
-    }
+    // After a reset, no user can answer any more.
+    pressed.await.map_or(Reaction::Unreachable, Reaction::from)
 }

@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 
 use crate::airlock;
+use crate::api;
 use crate::ask::{Outcome, ask, choose};
 use crate::connection::Order;
 use crate::entry::{Entry, Verdict, plain};
@@ -27,7 +28,7 @@ use crate::server::Server;
 use crate::wire::{Answer, SignForm};
 
 /// More than any client needs to send.
-const MAX_BODY: usize = 1 << 20;
+pub(crate) const MAX_BODY: usize = 1 << 20;
 
 /// How the tenant describes itself. The names of the fields are a guess.
 const DISCOVERED: &str = r#"{"basePath":"/app","version":"2.4.0"}"#;
@@ -89,7 +90,7 @@ impl Handler {
         };
         self.server
             .watched
-            .change(|seen| seen.requests.push(http.clone()));
+            .change(|seen| seen.request(http.clone()));
         http
     }
 
@@ -113,6 +114,9 @@ impl Handler {
             } else {
                 not_allowed("GET", &http)
             };
+        }
+        if let Some(path) = path.strip_prefix(api::BASE) {
+            return api::handle(&self.server, path, request, &http, entry).await;
         }
         if airlock::is_for(&path) {
             return airlock::handle(&self.server, request, http).await;
@@ -179,7 +183,7 @@ impl Handler {
             .decode_utf8_lossy()
             .into_owned();
         let (connection, at) = (http.connection, http.at);
-        let account = self.server.options.accounts.find(&principal);
+        let account = self.server.account(&principal);
         let (reply, list) = match &account {
             Some(account) => (
                 listing::serve(account.listing, &account.name, &account.public_keys()),
@@ -194,9 +198,7 @@ impl Handler {
             principal,
             http,
         };
-        self.server
-            .watched
-            .change(|seen| seen.key_requests.push(request));
+        self.server.watched.change(|seen| seen.key_request(request));
         self.served_keys.store(true, Ordering::Relaxed);
         if let Some(time) = self.server.options.close_after_keys {
             self.order(Order::CloseAfter(time));

@@ -27,6 +27,7 @@
 
 mod accounts;
 mod airlock;
+mod api;
 mod ask;
 mod code;
 mod connection;
@@ -61,7 +62,7 @@ pub use log::Log;
 pub use relay::{Break, Breakage, Carried, Direction, Relay, Route};
 pub use scenario::{Comeback, Listing, Reaction};
 pub use scripted::{Asked, Scripted, Wire};
-pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting};
+pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, State, Waiting};
 pub use tenant::{Options, Silence, Tenant};
-pub use tls::{Certificate, TlsVersions};
+pub use tls::{Ca, Certificate, TlsVersions};
 pub use vacant::{keep_vacant, vacant};

@@ -1,5 +1,8 @@
 //! The simulated tenant as a program.
 
+mod state;
+
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,9 @@ use tenant::{
     Accounts, BadAnswer, Comeback, DeviceList, Image, Listing, Log, Options, PASSWORD, Place,
     Reaction, SecondFactor, Tenant, Token, Variation,
 };
+
+/// How many requests and log lines the program keeps.
+const HISTORY: usize = 1000;
 
 const ABOUT: &str = "\
 A simulated LogonBox tenant: a real HTTPS server with simulated phones.
@@ -60,6 +66,15 @@ Airlock IAM:
   --list-scenarios names and explains all parts. A hardware token scans a QR
   code on the screen and answers with an OTP:
     logonbox-tenant token GAQT12345678 < screen.txt
+    logonbox-tenant token GAQT12345678 code.png
+
+The API plays the user of an account whose phone is `page`, for tests:
+    GET  /api/v1/requests?wait=10    the requests that wait, with their codes
+    POST /api/v1/requests/ID/approve, decline or wrong-key
+    GET  /api/v1/log                 each request, as it is printed
+    POST /api/v1/accounts            an account as above, as JSON
+    POST /api/v1/reset               forgets all of it
+    GET  /api/v1/ca                  the CA certificate
 
 Examples:
   logonbox-tenant --listen 127.0.0.1:8443 --seconds 2
@@ -83,25 +98,40 @@ struct Arguments {
     command: Option<Task>,
 
     /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:0",
+        env = "LOGONBOX_TENANT_LISTEN"
+    )]
     listen: SocketAddr,
 
     /// Allow --listen to name an address that other machines can reach
-    #[arg(long)]
+    #[arg(long, env = "LOGONBOX_TENANT_ALLOW_REMOTE")]
     allow_remote: bool,
 
     /// A TOML file with the accounts, instead of the built-in scenarios
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
 
-    /// Where to write the certificate of the CA that clients have to trust. It
-    /// is a new one at each start
-    #[arg(long, value_name = "FILE", default_value = "./logonbox-tenant-ca.pem")]
-    ca: PathBuf,
+    /// Where to write the certificate of the CA that clients have to trust
+    /// [default: ./logonbox-tenant-ca.pem, or DIR/ca.pem with --state]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// A directory that keeps the CA, so that it stays the same at each start.
+    /// It is made if it is missing
+    #[arg(long, value_name = "DIR", env = "LOGONBOX_TENANT_STATE")]
+    state: Option<PathBuf>,
 
     /// One more name or address on the server's certificate, besides localhost;
-    /// may be repeated
-    #[arg(long = "name", value_name = "NAME")]
+    /// may be repeated, or be a list with commas
+    #[arg(
+        long = "name",
+        value_name = "NAME",
+        value_delimiter = ',',
+        env = "LOGONBOX_TENANT_NAME"
+    )]
     names: Vec<String>,
 
     /// A file that gets the port's number as soon as the server listens, and is
@@ -121,11 +151,14 @@ struct Arguments {
 /// What the program can do instead of being a tenant.
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Be a hardware token: read the QR code on the screen that comes in on the
-    /// standard input, and print the OTP
+    /// Be a hardware token: read the QR code on a screen or in a PNG, and print
+    /// the OTP
     Token {
         /// The token's serial number, which is its name in the device list
         serial: String,
+
+        /// The text of a terminal, or a PNG [default: the standard input]
+        file: Option<PathBuf>,
     },
 }
 
@@ -137,7 +170,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
-        Some(Task::Token { serial }) => scan(serial),
+        Some(Task::Token { serial, file }) => scan(serial, file.as_deref()),
         None if arguments.list_scenarios => list_scenarios(),
         None => run(&arguments),
     };
@@ -168,12 +201,24 @@ impl From<io::Error> for Failure {
 }
 
 /// Acts as a hardware token.
-fn scan(serial: &str) -> Result<(), Failure> {
-    let mut screen = Vec::new();
-    io::stdin().lock().read_to_end(&mut screen)?;
-    let otp = Token::new(serial)
-        .read(&String::from_utf8_lossy(&screen))
-        .map_err(|error| Failure::Said(format!("the token {serial:?} shows nothing: {error}")))?;
+fn scan(serial: &str, file: Option<&Path>) -> Result<(), Failure> {
+    let mut picture = Vec::new();
+    let read = match file {
+        None => io::stdin().lock().read_to_end(&mut picture),
+        Some(file) => File::open(file).and_then(|mut open| open.read_to_end(&mut picture)),
+    };
+    read.map_err(|error| {
+        let name = file.map_or("the standard input".into(), Path::to_string_lossy);
+        Failure::Said(format!("cannot read {name}: {error}"))
+    })?;
+    let token = Token::new(serial);
+    let otp = if picture.starts_with(b"\x89PNG\r\n\x1a\n") {
+        token.read_image(&picture)
+    } else {
+        token.read(&String::from_utf8_lossy(&picture))
+    };
+    let otp =
+        otp.map_err(|error| Failure::Said(format!("the token {serial:?} shows nothing: {error}")))?;
     writeln!(io::stdout(), "{otp}")?;
     Ok(())
 }
@@ -248,6 +293,13 @@ fn list_scenarios() -> Result<(), Failure> {
     Ok(())
 }
 
+/// The certificate of the CA.
+fn ca_file(arguments: &Arguments) -> PathBuf {
+    let kept = || arguments.state.as_deref().map(state::certificate);
+    let file = arguments.ca.clone().or_else(kept);
+    file.unwrap_or_else(|| "./logonbox-tenant-ca.pem".into())
+}
+
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let listen = arguments.listen;
     if !listen.ip().is_loopback() && !arguments.allow_remote {
@@ -275,6 +327,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     // A log that cannot be written must not delay an answer.
     options.log = Some(Log::new(|line| drop(writeln!(io::stdout(), "{line}"))));
 
+    options.history = Some(HISTORY);
+    let state = arguments.state.as_deref();
+    options.ca = state.map(state::ca).transpose()?;
+
     // A stale file would send a script to the wrong port.
     if let Some(file) = &arguments.port_file {
         remove(file)?;
@@ -290,7 +346,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             _ => format!("cannot serve on {listen}: {error}"),
         })
     })?;
-    write_whole(&arguments.ca, tenant.ca_pem())?;
+    // A state directory that cannot be written has it already.
+    let ca = ca_file(arguments);
+    if std::fs::read_to_string(&ca).ok().as_deref() != Some(tenant.ca_pem()) {
+        write_whole(&ca, tenant.ca_pem())?;
+    }
     if let Some(file) = &arguments.port_file {
         write_whole(file, &format!("{}\n", tenant.port()))?;
     }
@@ -306,6 +366,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn greet(tenant: &Tenant, arguments: &Arguments, accounts: &Accounts) -> io::Result<()> {
     let authority = tenant.authority();
+    let ca = ca_file(arguments);
     let mut out = io::stdout().lock();
     writeln!(
         out,
@@ -313,8 +374,13 @@ fn greet(tenant: &Tenant, arguments: &Arguments, accounts: &Accounts) -> io::Res
     )?;
     writeln!(
         out,
-        "CA:        {}   (for the client to trust; new at each start)",
-        arguments.ca.display()
+        "CA:        {}   (for the client to trust; {} at each start)",
+        ca.display(),
+        if arguments.state.is_some() {
+            "the same"
+        } else {
+            "new"
+        }
     )?;
     writeln!(
         out,
@@ -339,16 +405,12 @@ fn greet(tenant: &Tenant, arguments: &Arguments, accounts: &Accounts) -> io::Res
 
 /// Writes the file atomically.
 fn write_whole(file: &Path, text: &str) -> Result<(), Failure> {
-    let explain = |error| Failure::Said(format!("cannot write {}: {error}", file.display()));
-    let mut name = file
-        .file_name()
-        .ok_or_else(|| explain(io::ErrorKind::IsADirectory.into()))?
-        .to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let draft = file.with_file_name(name);
-    std::fs::write(&draft, text)
-        .and_then(|()| std::fs::rename(&draft, file))
-        .map_err(explain)
+    let write = || {
+        let draft = state::draft(file)?;
+        let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, file));
+        written.inspect_err(|_| drop(std::fs::remove_file(&draft)))
+    };
+    write().map_err(|error| Failure::Said(format!("cannot write {}: {error}", file.display())))
 }
 
 fn remove(file: &Path) -> Result<(), Failure> {

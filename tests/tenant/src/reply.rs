@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep};
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
+pub(crate) const PEM: &str = "application/x-pem-file";
 
 /// How often `drip` sends a byte.
 const DROP_EVERY: Duration = Duration::from_millis(100);

@@ -1,13 +1,16 @@
 //! The requests that the tenant has received, and those that wait for a user.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::accounts::Account;
 use crate::airlock::{AirlockRequest, AirlockSeen};
 use crate::code::code;
+use crate::log::Line;
+use crate::scenario::Reaction;
 
 /// A request as received.
 #[derive(Clone, Debug)]
@@ -57,6 +60,10 @@ pub struct SignRequest {
     pub at: Instant,
     /// The account.
     pub username: String,
+    /// The phone's name, if the request has reached a phone.
+    pub phone: Option<String>,
+    /// What has become of it so far.
+    pub state: State,
     /// The fingerprint of the key.
     pub fingerprint: String,
     /// The name of the host that asks.
@@ -80,6 +87,34 @@ impl SignRequest {
     #[must_use]
     pub fn code(&self) -> Option<String> {
         code(&self.text)
+    }
+}
+
+/// What has become of a sign request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No phone could be asked.
+    Invalid,
+    /// The simulated user takes some time.
+    Ringing,
+    /// It waits for [`Tenant::answer`](crate::Tenant::answer), the page or the API.
+    Waiting,
+    /// The phone has reacted.
+    Did(Reaction),
+    /// The client hung up before the answer.
+    Gone,
+}
+
+impl State {
+    /// The word in the API.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Ringing => "ringing",
+            Self::Waiting => "waiting",
+            Self::Did(reaction) => reaction.name(),
+            Self::Gone => "gone",
+        }
     }
 }
 
@@ -119,6 +154,16 @@ pub enum Press {
     WrongKey,
 }
 
+impl From<Press> for Reaction {
+    fn from(press: Press) -> Self {
+        match press {
+            Press::Authorize => Self::Approve,
+            Press::Decline => Self::Decline,
+            Press::WrongKey => Self::WrongKey,
+        }
+    }
+}
+
 /// Everything that the tenant has received.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -138,6 +183,16 @@ pub struct Seen {
     pub(crate) airlock: AirlockSeen,
     /// Changes whenever `waiting` changes.
     pub(crate) version: u64,
+    /// The log, oldest line first.
+    pub(crate) log: Vec<Line>,
+    /// The accounts that the API has defined.
+    pub(crate) defined: HashMap<String, Account>,
+    /// The number of sign requests so far, which is the id of the last one.
+    signed: u64,
+    /// The number of the last line of the log.
+    logged: u64,
+    /// How many entries each list keeps.
+    limit: Option<usize>,
     /// The tenant is ending, so closed connections do not count as abandoned.
     pub(crate) ending: bool,
     waiting: BTreeMap<u64, (Waiting, oneshot::Sender<Press>)>,
@@ -165,8 +220,67 @@ impl Seen {
             .collect()
     }
 
+    /// Adds a line to the log.
+    pub(crate) fn log(&mut self, text: String) -> Line {
+        self.logged += 1;
+        let line = Line::now(self.logged, text);
+        keep(&mut self.log, line.clone(), self.limit);
+        line
+    }
+
+    /// Forgets everything but the connections, and the numbers that are given already. Sign
+    /// requests that wait are answered as if the phone could not be reached.
+    pub(crate) fn reset(&mut self) {
+        let old = std::mem::take(self);
+        *self = Self {
+            connections: old.connections,
+            open: old.open,
+            version: old.version + 1,
+            signed: old.signed,
+            logged: old.logged,
+            limit: old.limit,
+            ending: old.ending,
+            ..Self::default()
+        };
+    }
+
+    pub(crate) fn request(&mut self, request: HttpRequest) {
+        keep(&mut self.requests, request, self.limit);
+    }
+
+    pub(crate) fn airlock_request(&mut self, request: AirlockRequest) {
+        keep(&mut self.airlock.requests, request, self.limit);
+        if let Some(limit) = self.limit {
+            self.airlock.limit(limit);
+        }
+    }
+
+    pub(crate) fn key_request(&mut self, request: KeyRequest) {
+        keep(&mut self.key_requests, request, self.limit);
+    }
+
+    /// Records a sign request, and gives it its number.
+    pub(crate) fn sign_request(&mut self, request: SignRequest) -> u64 {
+        self.signed += 1;
+        let id = self.signed;
+        keep(
+            &mut self.sign_requests,
+            SignRequest { id, ..request },
+            self.limit,
+        );
+        id
+    }
+
+    pub(crate) fn sign_request_is(&mut self, id: u64, state: State) {
+        let mut requests = self.sign_requests.iter_mut();
+        if let Some(request) = requests.find(|request| request.id == id) {
+            request.state = state;
+        }
+    }
+
     pub(crate) fn wait_for_press(&mut self, waiting: Waiting) -> oneshot::Receiver<Press> {
         let (sender, receiver) = oneshot::channel();
+        self.sign_request_is(waiting.id, State::Waiting);
         self.waiting.insert(waiting.id, (waiting, sender));
         self.version += 1;
         receiver
@@ -178,16 +292,26 @@ impl Seen {
             return false;
         };
         self.version += 1;
+        self.sign_request_is(id, State::Did(press.into()));
         sender.send(press).is_ok()
     }
 
     /// The client has hung up.
     pub(crate) fn abandon(&mut self, id: u64) {
-        self.abandoned.push(id);
+        keep(&mut self.abandoned, id, self.limit);
+        self.sign_request_is(id, State::Gone);
         if self.waiting.remove(&id).is_some() {
             self.version += 1;
         }
     }
+}
+
+/// Adds an entry. The oldest one makes room for it.
+fn keep<T>(list: &mut Vec<T>, entry: T, limit: Option<usize>) {
+    if limit.is_some_and(|limit| list.len() >= limit) {
+        list.remove(0);
+    }
+    list.push(entry);
 }
 
 /// [`Seen`], shared between the server and a test that waits for a change.
@@ -200,6 +324,12 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
+    pub(crate) fn new(limit: Option<usize>) -> Self {
+        let watched = Self::default();
+        watched.change(|seen| seen.limit = limit);
+        watched
+    }
+
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
         look(&self.lock())
     }

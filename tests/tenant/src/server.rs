@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
+use crate::accounts::{Account, Accounts};
 use crate::connection::Connection;
 use crate::pages::phones::Phones;
 use crate::seen::Watched;
@@ -18,23 +19,42 @@ pub(crate) struct Server {
     pub(crate) options: Options,
     pub(crate) phones: Phones,
     pub(crate) watched: Arc<Watched>,
+    pub(crate) ca_pem: String,
 }
 
 impl Server {
-    pub(crate) fn new(options: Options, authority: String, watched: Arc<Watched>) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        authority: String,
+        watched: Arc<Watched>,
+        ca_pem: String,
+    ) -> Self {
         let phones = Phones::new(authority, &options.accounts);
         Self {
             options,
             phones,
             watched,
+            ca_pem,
         }
     }
 
     pub(crate) fn log(&self, line: std::fmt::Arguments<'_>) {
+        let line = self.watched.change(|seen| seen.log(line.to_string()));
         if let Some(log) = &self.options.log {
-            log.line(line);
+            log.line(&line);
         }
     }
+
+    /// The account of that name.
+    pub(crate) fn account(&self, name: &str) -> Option<Account> {
+        account(&self.watched, &self.options.accounts, name)
+    }
+}
+
+/// The account of that name. The API may have defined it.
+pub(crate) fn account(watched: &Watched, accounts: &Accounts, name: &str) -> Option<Account> {
+    let defined = watched.look(|seen| seen.defined.get(name).cloned());
+    defined.or_else(|| accounts.find(name))
 }
 
 /// Accepts connections until it is dropped.

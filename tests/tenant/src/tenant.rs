@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, Waiting, Watched};
 use crate::server::{self, Server};
 use crate::service::Service;
-use crate::tls::{self, Certificate, TlsVersions};
+use crate::tls::{self, Ca, Certificate, TlsVersions};
 
 /// When the server falls silent, without closing the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The names and addresses in the server's certificate.
     pub names: Vec<String>,
+    /// The CA. Without one, the tenant makes a new one.
+    pub ca: Option<Ca>,
     /// The defect of the certificate.
     pub certificate: Certificate,
     /// The TLS versions.
@@ -49,6 +51,8 @@ pub struct Options {
     pub silence: Option<Silence>,
     /// The log, if there is one.
     pub log: Option<Log>,
+    /// How many requests and log lines are kept. Without a number, all of them.
+    pub history: Option<usize>,
 }
 
 impl Default for Options {
@@ -56,6 +60,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
             names: ["localhost", "127.0.0.1", "::1"].map(String::from).into(),
+            ca: None,
             certificate: Certificate::Good,
             tls_versions: TlsVersions::Both,
             accounts: Accounts::default(),
@@ -64,6 +69,7 @@ impl Default for Options {
             reset_on_sign: false,
             silence: None,
             log: None,
+            history: None,
         }
     }
 }
@@ -85,13 +91,25 @@ impl Tenant {
     /// # Errors
     /// When the address cannot be bound, or a name is not valid in a certificate.
     pub fn start(options: Options) -> io::Result<Self> {
-        let (ca_pem, tls) = tls::set_up(&options.names, options.certificate, options.tls_versions)?;
+        let ca = options.ca.clone().map_or_else(Ca::new, Ok)?;
+        let ca_pem = ca.certificate();
+        let tls = tls::set_up(
+            &ca,
+            &options.names,
+            options.certificate,
+            options.tls_versions,
+        )?;
         let listener = TcpListener::bind(options.listen)?;
         let address = listener.local_addr()?;
         let authority = authority(address, &options.names);
-        let watched = Arc::new(Watched::default());
+        let watched = Arc::new(Watched::new(options.history));
         let accounts = options.accounts.clone();
-        let server = Server::new(options, authority.clone(), Arc::clone(&watched));
+        let server = Server::new(
+            options,
+            authority.clone(),
+            Arc::clone(&watched),
+            ca_pem.clone(),
+        );
 
         // Two threads, so that generating an RSA key does not delay other requests.
         let runtime = runtime::Builder::new_multi_thread()
@@ -145,7 +163,7 @@ impl Tenant {
     /// The account of that name.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<Account> {
-        self.accounts.find(name)
+        server::account(&self.watched, &self.accounts, name)
     }
 
     /// The number of accepted connections.

@@ -1,5 +1,6 @@
 //! The tenant's CA, and its good and bad certificates.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -9,8 +10,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::{RootCertStore, ServerConfig};
 use time::{Duration, OffsetDateTime};
 
 /// The defect of the server's certificate, if it has one. For a wrong name, see
@@ -44,19 +48,108 @@ pub enum TlsVersions {
     Only13,
 }
 
+/// A CA that signs the certificates of tenants.
+#[derive(Clone)]
+pub struct Ca {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Ca {
+    /// A new CA, with a new key.
+    ///
+    /// # Errors
+    /// When the system has no random bytes.
+    pub fn new() -> io::Result<Self> {
+        let make = || {
+            let key = KeyPair::generate()?;
+            let certificate = ca_params().self_signed(&key)?;
+            Ok::<_, rcgen::Error>(Self {
+                certificate: certificate.into(),
+                key: key.serialize_der(),
+            })
+        };
+        make().map_err(io::Error::other)
+    }
+
+    /// Reads the text that [`Self::key_and_certificate`] has written.
+    ///
+    /// # Errors
+    /// When a client that trusts the certificate would not accept what the key signs.
+    pub fn from_pem(text: &str) -> io::Result<Self> {
+        let broken = |error: rustls::pki_types::pem::Error| {
+            io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+        };
+        let ca = Self {
+            certificate: CertificateDer::from_pem_slice(text.as_bytes()).map_err(broken)?,
+            key: PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes())
+                .map_err(broken)?
+                .secret_pkcs8_der()
+                .to_vec(),
+        };
+        ca.check()?;
+        Ok(ca)
+    }
+
+    /// The certificate as PEM, for clients.
+    #[must_use]
+    pub fn certificate(&self) -> String {
+        pem("CERTIFICATE", &self.certificate)
+    }
+
+    /// The private key and the certificate as PEM.
+    #[must_use]
+    pub fn key_and_certificate(&self) -> String {
+        pem("PRIVATE KEY", &self.key) + &self.certificate()
+    }
+
+    fn issuer(&self) -> Result<Issuer<'static, KeyPair>, rcgen::Error> {
+        let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(&*self.key))?;
+        Ok(Issuer::new(ca_params(), key))
+    }
+
+    /// Signs a certificate, and verifies it as a client does.
+    fn check(&self) -> io::Result<()> {
+        let (chain, _) =
+            certify(self, &["localhost".into()], Certificate::Good).map_err(io::Error::other)?;
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(self.certificate.clone())
+            .map_err(io::Error::other)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(io::Error::other)?;
+        let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+        verifier
+            .verify_server_cert(&chain[0], &[], &name, &[], UnixTime::now())
+            .map_err(io::Error::other)?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Ca {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ca")
+    }
+}
+
 /// The CA certificate as PEM, and a good server configuration for localhost.
 pub(crate) fn good() -> io::Result<(String, Arc<ServerConfig>)> {
     let names = ["localhost".to_owned()];
-    set_up(&names, Certificate::Good, TlsVersions::Both)
+    let ca = Ca::new()?;
+    let config = set_up(&ca, &names, Certificate::Good, TlsVersions::Both)?;
+    Ok((ca.certificate(), config))
 }
 
-/// The CA certificate as PEM, and a server configuration for `names`.
+/// A server configuration for `names`.
 pub(crate) fn set_up(
+    ca: &Ca,
     names: &[String],
     certificate: Certificate,
     versions: TlsVersions,
-) -> io::Result<(String, Arc<ServerConfig>)> {
-    let (ca_pem, chain, key) = certify(names, certificate).map_err(io::Error::other)?;
+) -> io::Result<Arc<ServerConfig>> {
+    let (chain, key) = certify(ca, names, certificate).map_err(io::Error::other)?;
     let versions: &[_] = match versions {
         TlsVersions::Both => rustls::ALL_VERSIONS,
         TlsVersions::Only12 => &[&rustls::version::TLS12],
@@ -68,18 +161,16 @@ pub(crate) fn set_up(
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(io::Error::other)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((ca_pem, Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
-type Chain = Vec<rustls::pki_types::CertificateDer<'static>>;
+type Chain = Vec<CertificateDer<'static>>;
 
 fn certify(
+    ca: &Ca,
     names: &[String],
     flavour: Certificate,
-) -> Result<(String, Chain, PrivateKeyDer<'static>), rcgen::Error> {
-    let (ca_pem, issuer) = authority()?;
-    let (_, other_issuer) = authority()?;
-
+) -> Result<(Chain, PrivateKeyDer<'static>), rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut leaf = CertificateParams::new(names)?;
     let name = names.first().map_or("localhost", String::as_str);
@@ -99,33 +190,35 @@ fn certify(
     }
     let certificate = match flavour {
         Certificate::SelfSigned | Certificate::SelfSignedCa => leaf.self_signed(&key)?,
-        Certificate::OtherCa => leaf.signed_by(&key, &other_issuer)?,
-        _ => leaf.signed_by(&key, &issuer)?,
+        Certificate::OtherCa => {
+            let issuer = Issuer::new(ca_params(), KeyPair::generate()?);
+            leaf.signed_by(&key, &issuer)?
+        }
+        _ => leaf.signed_by(&key, &ca.issuer()?)?,
     };
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-    Ok((ca_pem, vec![certificate.into()], key.into()))
+    Ok((vec![certificate.into()], key.into()))
 }
 
-fn authority() -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
-    let key = KeyPair::generate()?;
+fn ca_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params
         .distinguished_name
         .push(DnType::CommonName, "Simulated LogonBox tenant CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let now = OffsetDateTime::now_utc();
-    (params.not_before, params.not_after) = (now - Duration::days(1), now + Duration::days(365));
-    let certificate = params.self_signed(&key)?;
-    Ok((pem(certificate.der()), Issuer::new(params, key)))
+    params.not_before = OffsetDateTime::now_utc() - Duration::days(1);
+    // RFC 5280, section 4.1.2.5: no end.
+    params.not_after = date_time_ymd(9999, 12, 31) + Duration::seconds(86_399);
+    params
 }
 
-fn pem(der: &[u8]) -> String {
+fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut pem = format!("-----BEGIN {label}-----\n");
     for start in (0..text.len()).step_by(64) {
         pem += &text[start..text.len().min(start + 64)];
         pem += "\n";
     }
-    pem + "-----END CERTIFICATE-----\n"
+    pem + &format!("-----END {label}-----\n")
 }

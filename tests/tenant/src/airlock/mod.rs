@@ -119,5 +119,9 @@ pub(crate) async fn handle(
         Err(error) => format!("the body cannot be read: {error}").into_bytes(),
     };
     let (options, watched) = (&server.options.airlock, &server.watched);
-    watched.change(|seen| request::take(options, &mut seen.airlock, http, &body))
+    watched.change(|seen| {
+        let (verdict, request) = request::take(options, &mut seen.airlock, http, &body);
+        seen.airlock_request(request);
+        verdict
+    })
 }

@@ -13,13 +13,13 @@ use crate::entry::{Verdict, plain};
 use crate::reply::Reply;
 use crate::seen::HttpRequest;
 
-/// Answers a request and records both.
+/// Answers a request, and returns the record of both.
 pub(crate) fn take(
     options: &Airlock,
     seen: &mut AirlockSeen,
     http: HttpRequest,
     body: &[u8],
-) -> Verdict {
+) -> (Verdict, AirlockRequest) {
     let path = http.path.strip_prefix(BASE).unwrap_or(&http.path);
     let mut request = AirlockRequest {
         connection: http.connection,
@@ -34,8 +34,7 @@ pub(crate) fn take(
     };
     let reply = answer(options, seen, &mut request, body);
     let line = line(&request);
-    seen.requests.push(request);
-    Verdict { reply, line }
+    (Verdict { reply, line }, request)
 }
 
 fn line(request: &AirlockRequest) -> String {

@@ -40,3 +40,18 @@ pub(crate) struct AirlockSeen {
     /// The number of wrong answers since the last login, by user.
     pub(crate) wrong: HashMap<String, u32>,
 }
+
+impl AirlockSeen {
+    /// Forgets sessions and wrong answers when there are too many.
+    pub(crate) fn limit(&mut self, limit: usize) {
+        if self.sessions.len() > limit {
+            self.sessions.clear();
+        }
+        if self.ended.len() > limit {
+            self.ended.clear();
+        }
+        if self.wrong.len() > limit {
+            self.wrong.clear();
+        }
+    }
+}

@@ -161,7 +161,7 @@ impl Phones {
                 .collect::<String>(),
             hidden = if requests.is_empty() { "" } else { " hidden" },
             how = match &view.only {
-                Some(phone) if !self.played.contains(phone) =>
+                Some(phone) if !self.played.contains(phone) && !is_defined(seen, phone) =>
                     "This phone waits for nobody.".into(),
                 Some((account, _)) => {
                     let account = escape(account);
@@ -309,6 +309,13 @@ impl Phones {
         let and = if href.contains('?') { '&' } else { '?' };
         Reply::see_other(&format!("{href}{and}said={}", said.name()))
     }
+}
+
+/// Whether the API has defined this phone, and a user answers.
+fn is_defined(seen: &Seen, (account, phone): &(String, String)) -> bool {
+    seen.defined.get(account).is_some_and(|account| {
+        account.reaction == Reaction::Page && account.phones.iter().any(|one| one.name == *phone)
+    })
 }
 
 fn shown(seen: &Seen, view: &View) -> Vec<Waiting> {

@@ -8,7 +8,7 @@
 )]
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,13 +73,28 @@ impl Client {
 
     pub fn try_new(
         tenant: &Tenant,
-        name: &'static str,
+        name: &str,
+        versions: &[&'static SupportedProtocolVersion],
+        timeout: Duration,
+    ) -> io::Result<Self> {
+        Self::connect(tenant.ca_pem(), tenant.address(), name, versions, timeout)
+    }
+
+    /// A client that trusts this CA, at a server that it knows by this name.
+    pub fn trusting(ca: &str, address: SocketAddr, name: &str) -> io::Result<Self> {
+        Self::connect(ca, address, name, rustls::ALL_VERSIONS, TIMEOUT)
+    }
+
+    fn connect(
+        ca: &str,
+        address: SocketAddr,
+        name: &str,
         versions: &[&'static SupportedProtocolVersion],
         timeout: Duration,
     ) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots
-            .add(CertificateDer::from_pem_slice(tenant.ca_pem().as_bytes()).unwrap())
+            .add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap())
             .unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -87,9 +102,9 @@ impl Client {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut connection =
-            ClientConnection::new(Arc::new(config), name.try_into().unwrap()).unwrap();
-        let mut stream = TcpStream::connect(tenant.address())?;
+        let name = name.to_owned().try_into().unwrap();
+        let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(timeout))?;
         connection.complete_io(&mut stream)?;
         Ok(Self(StreamOwned::new(connection, stream)))
