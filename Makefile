@@ -12,6 +12,8 @@
 # make test-machines  logins in virtual machines, with systemd, SELinux, a directory and power cuts; as
 #                 root, with qemu and debootstrap; not a part of make test; MACHINES="trixie selinux/": less
 # make publish-check  pack the crates for other programs, and test each from its package
+# make tenant     the simulated tenant as a static binary, target/tenant/logonbox-tenant
+# make test-tenant  use that binary in an empty directory, in a container and from pytest; a part of make test
 # make soak       ten thousand logins of each kind in one process, and some under valgrind: ten minutes;
 #                 LOGINS=300: fewer
 # make generate   write conf/pam_logonbox.toml and the settings in docs/man/pam_logonbox.toml.5.md, from the
@@ -39,7 +41,7 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/picture tests/publish-check packaging/portable packaging/common.sh \
+SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/picture tests/publish-check tests/tenant/check packaging/portable packaging/common.sh \
 	packaging/debian-rustc packaging/third-party packaging/sbom packaging/release \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image demo demo-inside engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
@@ -64,7 +66,7 @@ ROUNDS = 200
 BENCH =
 
 .PHONY: all build demo test soak bench bench-check crowd fuzz audit generate picture lint install uninstall portable deb rpm packages \
-	publish-check release test-crates test-packages test-browser test-hosts test-machines test-arm64
+	tenant test-tenant publish-check release test-crates test-packages test-browser test-hosts test-machines test-arm64
 
 all: build
 
@@ -84,10 +86,23 @@ test-crates: build
 test: test-crates
 	tests/demo.sh
 	MODE=airlock tests/demo.sh
+	$(MAKE) test-tenant
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then $(MAKE) test-browser; \
 	else echo "NOT TESTED: pages in a browser, because chromium and chromedriver are not both here"; fi
 	@if tests/hosts/engine >/dev/null 2>&1; then $(MAKE) test-hosts; \
 	else echo "NOT TESTED: real hosts, because neither docker nor podman works here"; fi
+
+# Needs the C library to link with, libc.a: libc6-dev has it, Fedora and RHEL have glibc-static. The
+# triple keeps the flag away from the compiler's plugins.
+tenant: TRIPLE = $(shell $(or $(RUSTC),rustc) --version --verbose | sed -n 's/^host: //p')
+tenant:
+	RUSTFLAGS="$(RUSTFLAGS) -C target-feature=+crt-static" \
+		$(CARGO) build --release --locked --package logonbox-tenant --target $(TRIPLE)
+	install -D "$(TARGET)/$(TRIPLE)/release/logonbox-tenant" "$(TARGET)/tenant/logonbox-tenant"
+	mkdir -p "$(TARGET)/tenant/state"
+
+test-tenant: tenant
+	tests/tenant/check
 
 publish-check:
 	tests/publish-check
