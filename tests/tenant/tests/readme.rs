@@ -95,3 +95,12 @@ fn the_session_with_curl_is_as_written() {
         );
     }
 }
+
+#[test]
+fn the_test_in_python_is_one_of_the_example() {
+    let (_, rest) = include_str!("../README.md")
+        .split_once("```python\n")
+        .unwrap();
+    let (test, _) = rest.split_once("```").unwrap();
+    assert!(include_str!("../examples/pytest/test_login.py").contains(test));
+}
