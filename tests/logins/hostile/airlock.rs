@@ -111,6 +111,8 @@ fn documents() -> Vec<[Row; 3]> {
             session("{\"nextAuthStep\":\"\u{202e}x\u{2066}\"}"),
             "unsupported-step",
         ),
+        document("a step of nothing", session(r#"{"nextAuthStep":""}"#)),
+        document("a step that is a number", session(r#"{"nextAuthStep":0}"#)),
         document(
             "a step of 50 kilobytes",
             session(&format!("{{\"nextAuthStep\":\"{}\"}}", "X".repeat(50_000))),
@@ -124,6 +126,10 @@ fn documents() -> Vec<[Row; 3]> {
             session(r#"{"nextAuthStep":"X","nextAuth\u0053tep":"Y"}"#),
         ),
         document(
+            "a step in meta",
+            r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":"X"}}"#,
+        ),
+        document(
             "a step in meta that is null",
             r#"{"data":{"type":"authentication.session","attributes":{}},"meta":{"nextAuthStep":null}}"#,
         ),
@@ -135,6 +141,17 @@ fn documents() -> Vec<[Row; 3]> {
             "meta as a list",
             r#"{"data":{"type":"authentication.session","attributes":{}},"meta":[]}"#,
         ),
+        document("attributes that are null", session("null")),
+        document(
+            "attributes that are missing",
+            r#"{"data":{"type":"authentication.session"}}"#,
+        ),
+        document(
+            "attributes twice",
+            DONE.replace(r#"{}"#, r#"{"nextAuthStep":"X"},"attributes":{}"#),
+        ),
+        document("a type that is missing", r#"{"data":{"attributes":{}}}"#),
+        document("another type", DONE.replace("session", "something")),
         document("a type in capitals", DONE.replace("session", "SESSION")),
         document("a type with a blank", DONE.replace("session", "session ")),
         document(
@@ -149,6 +166,15 @@ fn documents() -> Vec<[Row; 3]> {
             "data as a list",
             r#"{"data":[{"type":"authentication.session","attributes":{}}]}"#,
         ),
+        document(
+            "data twice",
+            DONE.replace(
+                r#"{"data""#,
+                r#"{"data":{"type":"authentication.session","attributes":{"nextAuthStep":"X"}},"data""#,
+            ),
+        ),
+        document("data that are null", r#"{"data":null}"#),
+        document("data that nest", "{\"data\":".repeat(7_000)),
         document("data as text", r#"{"data":"authentication.session"}"#),
         document("data as true", r#"{"data":true}"#),
         document(
@@ -159,6 +185,9 @@ fn documents() -> Vec<[Row; 3]> {
             "a document as fields in a list",
             r#"[{"type":"authentication.session","attributes":{}},{},null]"#,
         ),
+        document("a document of nothing", "{}"),
+        document("a document in a list", format!("[{DONE}]")),
+        document("a document twice", format!("{DONE}{DONE}")),
         document("a document in a document", format!("{{\"data\":{DONE}}}")),
         document("a document in a text", format!("{DONE:?}")),
         document(
@@ -180,6 +209,7 @@ fn documents() -> Vec<[Row; 3]> {
         document("a document in comments", format!("/**/{DONE}")),
         document("a document in a function", format!("f({DONE})")),
         document("a document less its end", &DONE[..DONE.len() - 1]),
+        document("errors alone, as an empty list", r#"{"errors":[]}"#),
         document(
             "errors as an empty list",
             format!("{},\"errors\":[]}}", &DONE[..DONE.len() - 1]),

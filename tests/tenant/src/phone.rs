@@ -1,7 +1,6 @@
 //! A phone's answer to a sign request, right or wrong.
 
 use hyper::StatusCode;
-use hyper::header::{HeaderName, HeaderValue};
 
 use crate::keys::{Hash, KeyPair};
 use crate::reply::{JSON, Reply};
@@ -68,16 +67,8 @@ pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Ha
             success: true,
             ..Answer::default()
         }),
-        Reaction::Nulls => Reply::ok(
-            JSON,
-            r#"{"success":true,"message":null,"signature":null,"response":null}"#,
-        ),
         Reaction::YesWithoutSignature => json(&Answer::unsigned(true, "")),
         Reaction::MissingFields => Reply::ok(JSON, "{}"),
-        Reaction::SuccessString => {
-            let text = Answer::signed(&right()).json();
-            Reply::ok(JSON, text.replacen("true", "\"true\"", 1))
-        }
         Reaction::HostileReason => json(&Answer::unsigned(false, &hostile_reason())),
         Reaction::Html => Reply::web_page(),
         Reaction::Redirect => Reply::redirect(StatusCode::FOUND, "/elsewhere"),
@@ -92,14 +83,6 @@ pub(crate) fn answer(reaction: Reaction, key: &KeyPair, payload: &[u8], hash: Ha
         Reaction::Cut => Reply::cut(JSON, Answer::signed(&right()).json().as_bytes()),
         Reaction::Endless => Reply::endless(JSON, endless_json(&right()), "x"),
         Reaction::Drip => Reply::drip(JSON, endless_json(&right()), "x"),
-        Reaction::HugeHeader => {
-            let value =
-                HeaderValue::from_bytes(&vec![b'x'; 1_000_000]).expect("x may stand in a header");
-            signed(&right()).header(HeaderName::from_static("x-filler"), value)
-        }
-        Reaction::BadHttp => {
-            Reply::Raw(b"SSH-2.0-tenant\r\n\x00\xff\x1b[31mnot HTTP\r\n\r\n".to_vec())
-        }
     }
 }
 

@@ -77,10 +77,8 @@ named! {
         Long "long" "the right signature and some bytes more"
         Padded "padded" "the right signature, in padded base64url"
         Empty "empty" "success is true, all strings are empty"
-        Nulls "nulls" "success is true, all else is null"
         YesWithoutSignature "yes-without-signature" "says that the person authorized, but has no signature"
         MissingFields "missing-fields" "an empty JSON object"
-        SuccessString "success-string" "a right signature, but success is the string \"true\""
         HostileReason "hostile-reason" "declines, with 100 kB of escape codes, line ends and bidi overrides as the reason"
         Html "html" "a web page with status 200"
         Redirect "redirect" "302 to /elsewhere"
@@ -95,8 +93,6 @@ named! {
         Cut "cut" "a right answer, but the headers promise more than comes"
         Endless "endless" "JSON that begins well and never ends"
         Drip "drip" "JSON at ten bytes a second that never ends"
-        HugeHeader "huge-header" "a right answer below a header of a megabyte"
-        BadHttp "bad-http" "bytes that are not HTTP"
     }
 }
 

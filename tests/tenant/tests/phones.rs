@@ -224,8 +224,6 @@ fn no_signature() {
         (&json["success"], &json["signature"], &json["response"]),
         (&true.into(), &"".into(), &"".into())
     );
-    let json = sign(&tenant, "nulls").json();
-    assert!(json["success"] == true && json["signature"].is_null() && json["response"].is_null());
     let (yes, reason) = sign(&tenant, "hostile-reason").verdict();
     assert!(
         !yes && reason.len() > 99_000 && reason.contains('\u{1b}') && reason.contains('\u{202e}')
@@ -286,20 +284,6 @@ fn right_signatures_in_other_encodings() {
     let tenant = start();
     let json = sign(&tenant, "padded").json();
     assert!(json["signature"].as_str().unwrap().ends_with("=="));
-    let answer = sign(&tenant, "success-string");
-    assert_eq!(answer.json()["success"], "true");
-    assert!(ed25519_verifies(
-        &first_key(&tenant, "success-string"),
-        &PAYLOAD,
-        &answer.signature()
-    ));
-    let answer = sign(&tenant, "huge-header");
-    assert!(answer.head.len() > 1_000_000);
-    assert!(ed25519_verifies(
-        &first_key(&tenant, "huge-header"),
-        &PAYLOAD,
-        &answer.signature()
-    ));
 }
 
 #[test]
@@ -346,7 +330,6 @@ fn error_pages_in_place_of_an_answer() {
         client
     };
     assert!(send("hang-up").rest().unwrap().is_empty());
-    assert!(send("bad-http").rest().unwrap().starts_with(b"SSH-2.0-"));
     let mut client = send("cut");
     let promised: usize = header(&client.head().unwrap(), "content-length")
         .unwrap()

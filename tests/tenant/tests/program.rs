@@ -125,7 +125,7 @@ fn help_teaches() {
         "devices-odd-ids ",
         "image-bomb ",
         "redirect-lower-flags ",
-        "two-attributes ",
+        "hostile-step ",
     ] {
         assert!(text(&scenarios.stdout).contains(part), "{part}");
     }
@@ -220,6 +220,13 @@ fn many_processes_agree_about_a_new_ca() {
     assert_eq!(std::fs::read_dir(&path).unwrap().count(), 2);
 }
 
+/// The complaint about a state directory. If there is none, it is about the port, which is taken.
+fn complaint_about(state: &Path) -> String {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    complaint(&["--listen", &address, "--state", state.to_str().unwrap()])
+}
+
 #[test]
 fn a_damaged_state_directory_is_explained() {
     let directory = tempfile::tempdir().unwrap();
@@ -235,16 +242,13 @@ fn a_damaged_state_directory_is_explained() {
         directory.path(),
         &["--state", other_path],
     ));
-    let (other_key, _) = {
-        let text = std::fs::read_to_string(other.join("ca-key.pem")).unwrap();
-        let (key, certificate) = text.split_once("-----BEGIN CERT").unwrap();
-        (key.to_owned(), certificate.to_owned())
-    };
+    let other_key = std::fs::read_to_string(other.join("ca-key.pem")).unwrap();
+    let (other_key, _) = other_key.split_once("-----BEGIN CERT").unwrap();
     let (_, certificate) = good.split_once("-----BEGIN CERT").unwrap();
     let mixed = format!("{other_key}-----BEGIN CERT{certificate}");
     for damaged in ["", &good[..good.len() / 2], "-----BEGIN", &mixed] {
         std::fs::write(&file, damaged).unwrap();
-        let error = complaint(&["--state", path]);
+        let error = complaint_about(&state);
         assert!(
             error.contains(&format!("{} is damaged (", file.display()))
                 && error.contains("remove the directory for a new CA"),
@@ -253,15 +257,15 @@ fn a_damaged_state_directory_is_explained() {
     }
     std::fs::write(&file, &good).unwrap();
     std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-    let error = complaint(&["--state", path]);
+    let error = complaint_about(&state);
     assert!(error.contains("(mode 644): run chmod 600 "), "{error}");
 
     std::fs::remove_file(&file).unwrap();
-    let error = complaint(&["--state", path]);
+    let error = complaint_about(&state);
     assert!(error.contains("with its key is missing"), "{error}");
 
     std::fs::write(&file, "").unwrap();
-    let error = complaint(&["--state", file.to_str().unwrap()]);
+    let error = complaint_about(&file);
     assert!(error.contains("cannot make "), "{error}");
 }
 

@@ -40,10 +40,6 @@ fn meet(bad_answer: BadAnswer, browser: &mut Browser, last: bool) {
             assert!(browser.client.head().is_err());
         }
         BadAnswer::Reset => assert!(browser.client.head().is_err()),
-        BadAnswer::BadHttp => {
-            let bytes = browser.client.rest().unwrap();
-            assert!(bytes.starts_with(b"SSH-2.0"));
-        }
         BadAnswer::Cut => {
             let head = browser.client.head().unwrap();
             let length: usize = header(&head, "content-length").unwrap().parse().unwrap();
@@ -76,25 +72,7 @@ fn whole(bad_answer: BadAnswer, answer: &Response, last: bool) {
         BadAnswer::Redirect => answer.status == 302,
         BadAnswer::Error500 => answer.status == 500,
         BadAnswer::Unavailable503 => answer.status == 503,
-        BadAnswer::NotJson | BadAnswer::Truncated | BadAnswer::Trailing | BadAnswer::Deep => {
-            json.is_err()
-        }
-        BadAnswer::Array => json.unwrap().is_array(),
-        BadAnswer::Nothing => json.unwrap() == serde_json::json!({}),
-        BadAnswer::OtherType => data["type"] == "authentication.something",
-        BadAnswer::NoType => data["type"].is_null() && data["attributes"].is_object(),
-        BadAnswer::NullData => data.is_null(),
-        BadAnswer::NoAttributes => data["type"].is_string() && data.get("attributes").is_none(),
-        BadAnswer::NullAttributes => data.get("attributes").is_some_and(Value::is_null),
-        BadAnswer::MetaStep => {
-            json.unwrap()["meta"]["nextAuthStep"].is_string()
-                && data["attributes"] == serde_json::json!({})
-        }
-        BadAnswer::NullStep => data["attributes"]
-            .get("nextAuthStep")
-            .is_some_and(Value::is_null),
-        BadAnswer::EmptyStep => data["attributes"]["nextAuthStep"] == "",
-        BadAnswer::NumberStep => data["attributes"]["nextAuthStep"] == 0,
+        BadAnswer::NotJson => json.is_err(),
         BadAnswer::HostileStep => {
             data["attributes"]["nextAuthStep"].as_str().unwrap().len() > 99_999
         }
@@ -104,15 +82,6 @@ fn whole(bad_answer: BadAnswer, answer: &Response, last: bool) {
             .as_str()
             .unwrap()
             .contains('\u{1b}'),
-        BadAnswer::NoErrors => {
-            answer.status == 400 && json.unwrap()["errors"] == serde_json::json!([])
-        }
-        BadAnswer::TwoData => {
-            answer.text().matches("\"data\"").count() == 2 && is_done(answer) == last
-        }
-        BadAnswer::TwoAttributes => {
-            answer.text().matches("\"attributes\"").count() == 2 && is_done(answer)
-        }
         BadAnswer::Huge => answer.body.len() > 20_000_000 && is_done(answer) == last,
         BadAnswer::Cookies => answer.head.matches("set-cookie: C").count() == 5_000,
         _ => false,
