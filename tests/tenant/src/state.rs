@@ -28,11 +28,13 @@ pub(crate) fn ca(directory: &Path) -> Result<Ca, Failure> {
         .mode(0o700)
         .create(directory)
         .map_err(|error| Failure::Said(format!("cannot make {}: {error}", directory.display())))?;
+    let certificate = certificate(directory);
+    // First: another process may make both now, and makes the key first.
+    let certificate_is_there = certificate.exists();
     if let Some(ca) = read(&file)? {
         return Ok(ca);
     }
-    let certificate = certificate(directory);
-    if certificate.exists() {
+    if certificate_is_there {
         return Err(Failure::Said(format!(
             "{} is there, but {} with its key is missing: restore the key, or remove the certificate \
              for a new CA, which all clients then have to trust",
