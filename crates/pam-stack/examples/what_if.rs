@@ -2,7 +2,7 @@
 //!
 //!     what_if HELPER MODULE SERVICE [ROOT]
 //!
-//! All other modules accept the user. `cargo build -p pam-stack` builds HELPER, and ROOT is `/` if
+//! All other modules accept the user, except `pam_deny.so`. `cargo build -p pam-stack` builds HELPER, and ROOT is `/` if
 //! it is not given.
 #![allow(clippy::print_stdout, reason = "this program prints")]
 
@@ -28,8 +28,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut stacks = Stacks::open(Path::new(helper), Path::new(root))?;
     for code in CODES {
-        let question =
-            Question::new(service, Facility::Auth, Code::SUCCESS).rule(Rule::module(module, code));
+        let question = Question::new(service, Facility::Auth, Code::SUCCESS)
+            .rule(Rule::module(module, code))
+            // Debian's common-auth ends with it.
+            .rule(Rule::module("pam_deny.so", Code::AUTH_ERR));
         let answer = stacks.ask(&question)?;
         println!("{module} returns {code}: {service} gets {}", answer.code);
         for call in &answer.calls {

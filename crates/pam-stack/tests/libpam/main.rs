@@ -46,3 +46,29 @@ fn the_example_prints_what_the_readme_shows() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
 }
+
+#[test]
+fn in_the_example_pam_deny_refuses() {
+    let stack = "auth [success=1 default=ignore] pam_unix.so
+auth requisite pam_deny.so
+auth required pam_permit.so
+";
+    let host = Host::new(&[("login", stack)]);
+    let permit = std::fs::read(host::modules().join("pam_permit.so")).unwrap();
+    for module in ["pam_unix.so", "pam_deny.so", "pam_permit.so"] {
+        host.module(module, &permit);
+    }
+    let output = Command::new(host::helper().with_file_name("examples/what_if"))
+        .arg(host::helper())
+        .args(["pam_unix.so", "login"])
+        .arg(host.root())
+        .output()
+        .unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "pam_unix.so returns PAM_SUCCESS: login gets PAM_SUCCESS\n",
+        "pam_unix.so returns PAM_IGNORE: login gets PAM_AUTH_ERR\n",
+    ] {
+        assert!(out.contains(line), "{line} is not in\n{out}");
+    }
+}
