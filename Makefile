@@ -11,6 +11,7 @@
 #                 podman works
 # make test-machines  logins in virtual machines, with systemd, SELinux, a directory and power cuts; as
 #                 root, with qemu and debootstrap; not a part of make test; MACHINES="trixie selinux/": less
+# make test-aws-lc-rs  the clients and the module with aws-lc-rs in place of ring
 # make publish-check  pack the crates for other programs, and test each from its package
 # make tenant     the simulated tenant as a static binary, target/tenant/logonbox-tenant
 # make test-tenant  use that binary in an empty directory, in a container and from pytest; a part of make test
@@ -66,7 +67,7 @@ ROUNDS = 200
 BENCH =
 
 .PHONY: all build demo test soak bench bench-check crowd fuzz audit generate picture lint install uninstall portable deb rpm packages \
-	tenant test-tenant publish-check release test-crates test-packages test-browser test-hosts test-machines test-arm64
+	tenant test-tenant publish-check release test-aws-lc-rs test-crates test-packages test-browser test-hosts test-machines test-arm64
 
 all: build
 
@@ -103,6 +104,14 @@ tenant:
 
 test-tenant: tenant
 	tests/tenant/check
+
+# Debug builds, so that target/release keeps the module with ring.
+test-aws-lc-rs:
+	$(CARGO) check --locked --package bounded-https --no-default-features --features https 2>&1 | \
+		grep -q 'needs the feature `ring` or `aws-lc-rs`'
+	$(CARGO) test --locked --features aws-lc-rs $(addprefix --package ,bounded-https logonbox-authenticator airlock-iam)
+	$(CARGO) build --locked --no-default-features --features aws-lc-rs
+	PAM_LOGONBOX_SO=$(TARGET)/debug/libpam_logonbox.so $(CARGO) test --package pam_logonbox --locked --test logins hostile::
 
 publish-check:
 	tests/publish-check
@@ -159,8 +168,10 @@ lint:
 	RUSTDOCFLAGS=--deny=warnings $(CARGO) doc --no-deps --locked --all-features $(addprefix --package ,$(CLIENTS))
 	for client in $(CLIENTS); do \
 		$(CARGO) run --quiet --locked --package api-listing -- $$client || exit; \
-		$(CARGO) check --quiet --locked --package $$client --no-default-features || exit; \
+		case $$client in logonbox-authenticator) features=ring;; *) features=;; esac; \
+		$(CARGO) check --quiet --locked --package $$client --no-default-features --features "$$features" || exit; \
 	done
+	tests/publish-check --pack
 	$(CARGO) deny --workspace --locked check bans licenses sources
 	cd fuzz && $(CARGO) fmt --check
 	cd fuzz && RUSTFLAGS="--cfg fuzzing" $(CARGO) clippy --all-targets --locked -- --deny warnings

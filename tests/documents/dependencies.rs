@@ -88,11 +88,15 @@ fn every_direct_dependency_has_its_reason() {
 }
 
 /// The crates of a package, including itself, each with the crates below it.
-fn crates(shipped: &str) -> (BTreeSet<String>, BTreeMap<String, BTreeSet<String>>) {
+fn crates(
+    shipped: &str,
+    features: &[&str],
+) -> (BTreeSet<String>, BTreeMap<String, BTreeSet<String>>) {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--target", "x86_64-unknown-linux-gnu"])
         .args(["--package", shipped, "--edges", "normal,no-proc-macro"])
         .args(["--prefix", "depth", "--no-dedupe"])
+        .args(features)
         .current_dir(path(""))
         .output()
         .unwrap();
@@ -122,7 +126,10 @@ fn crates(shipped: &str) -> (BTreeSet<String>, BTreeMap<String, BTreeSet<String>
 fn the_numbers_of_crates_are_those_of_cargo() {
     let page = read(PAGE);
     for (shipped, _) in SHIPPED {
-        let (all, below) = crates(shipped);
+        let (all, mut below) = crates(shipped, &[]);
+        // Not there by default.
+        let (_, mut others) = crates(shipped, &["--all-features"]);
+        below.extend(others.remove_entry("aws-lc-rs"));
         for row in rows(&page, shipped) {
             let name = row[0].trim_matches('`');
             let said: usize = row[4].parse().unwrap();
@@ -137,6 +144,21 @@ fn the_numbers_of_crates_are_those_of_cargo() {
         let said: usize = after.split(' ').next().unwrap().parse().unwrap();
         assert_eq!(said, all.len(), "{PAGE}: {shipped}");
     }
+}
+
+#[test]
+fn the_module_has_one_library_of_cryptography_for_tls() {
+    let names = |features: &[&str]| -> Vec<String> {
+        let (all, _) = crates("pam_logonbox", features);
+        let name = |package: &String| package.split(' ').next().unwrap().to_owned();
+        let libraries = ["ring", "aws-lc-rs", "aws-lc-sys"];
+        let mut names: Vec<String> = all.iter().map(name).collect();
+        names.retain(|name| libraries.contains(&name.as_str()));
+        names
+    };
+    assert_eq!(names(&[]), ["ring"]);
+    let aws_lc_rs = ["--no-default-features", "--features", "aws-lc-rs"];
+    assert_eq!(names(&aws_lc_rs), ["aws-lc-rs", "aws-lc-sys"]);
 }
 
 #[test]

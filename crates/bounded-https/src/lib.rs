@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(all(feature = "https", not(any(feature = "ring", feature = "aws-lc-rs"))))]
+compile_error!("the feature `https` of bounded-https needs the feature `ring` or `aws-lc-rs`");
+
 mod authority;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -44,6 +47,10 @@ pub use https::{Https, HttpsBuilder};
 #[cfg(feature = "https")]
 #[doc(hidden)]
 pub use proxy::proxy_address;
+/// For `logonbox check`.
+#[cfg(feature = "https")]
+#[doc(hidden)]
+pub use tls::crypto_provider;
 #[cfg(feature = "https")]
 pub use tls::{Roots, SYSTEM_CA_FILES};
 /// For `logonbox check`.

@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, KeyProvider, ring};
+#[cfg(feature = "aws-lc-rs")]
+use rustls::crypto::aws_lc_rs as library;
+#[cfg(not(feature = "aws-lc-rs"))]
+use rustls::crypto::ring as library;
+use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 use rustls::{ClientConfig, RootCertStore};
@@ -59,10 +63,18 @@ impl Roots {
     }
 }
 
+/// The cryptography of TLS: that of `aws-lc-rs` if this feature is on, and of `ring` otherwise. For
+/// `logonbox check`.
+#[doc(hidden)]
+#[must_use]
+pub fn crypto_provider() -> CryptoProvider {
+    library::default_provider()
+}
+
 pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, Error> {
     let provider = CryptoProvider {
         key_provider: &NoKeys,
-        ..ring::default_provider()
+        ..crypto_provider()
     };
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()

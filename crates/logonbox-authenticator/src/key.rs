@@ -4,10 +4,13 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+#[cfg(feature = "aws-lc-rs")]
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD_NO_PAD};
+#[cfg(not(feature = "aws-lc-rs"))]
 use ring::signature::{RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents};
 use sha2::{Digest, Sha256};
 
@@ -297,8 +300,8 @@ fn rsa(reader: &mut Reader<'_>) -> Result<Verifier, KeyError> {
     if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&size) {
         return Err(KeyError::RsaSize(size));
     }
-    // With an exponent of 1 anyone can sign. The numbers of a key are never even. ring accepts
-    // exponents below 2^33, and so do other implementations.
+    // With an exponent of 1 anyone can sign. The numbers of a key are never even. ring and
+    // AWS-LC accept exponents below 2^33.
     let is_odd = |number: &[u8]| number.last().is_some_and(|low| low & 1 == 1);
     let is_exponent = is_odd(exponent) && (2..=33).contains(&bits(exponent));
     if !is_exponent || !is_odd(modulus) {

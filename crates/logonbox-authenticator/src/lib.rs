@@ -10,6 +10,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+compile_error!("logonbox-authenticator needs the feature `ring` or `aws-lc-rs`");
+
 mod answer;
 mod authorized_keys;
 #[cfg(feature = "blocking")]

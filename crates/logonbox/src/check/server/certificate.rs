@@ -67,7 +67,7 @@ pub fn look(
     now: SystemTime,
 ) -> Result<Seen, Error> {
     let failed = |why: String| Error::new(ErrorKind::Local, why);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(bounded_https::crypto_provider());
     let witness = Arc::new(Witness {
         trusted: verifier(roots.store()?, &provider).map_err(failed)?,
         provider,

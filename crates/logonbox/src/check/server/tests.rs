@@ -327,7 +327,7 @@ fn a_server_that_wants_a_client_certificate() {
     let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap();
 
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(bounded_https::crypto_provider());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca_certificate.der().clone()).unwrap();
     let clients =
