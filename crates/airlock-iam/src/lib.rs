@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(any(not(doctest), feature = "blocking"), doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 

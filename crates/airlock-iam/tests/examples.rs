@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 
 use tenant::{Options, PASSWORD, Tenant, Token};
 
-const EXAMPLES: [&str; 3] = ["flow", "flow_blocking", "token"];
+const EXAMPLES: [&str; 4] = ["closure", "flow", "flow_blocking", "token"];
 
 struct Stage {
     tenant: Tenant,
@@ -159,6 +159,20 @@ fn flow_blocking() {
     assert_eq!((code, &*err), (Some(1), "no login: wrong OTP\n"));
     let (code, _, err) = run("token", &[PASSWORD]);
     let why = "no login: Airlock asked for something other than an OTP\n";
+    assert_eq!((code, &*err), (Some(1), why));
+}
+
+#[test]
+fn closure() {
+    let stage = Stage::new();
+    let (code, out, err) = stage.run("closure", "phone", &[PASSWORD]);
+    assert_eq!((code, &*err), (Some(0), ""));
+    assert_eq!(out, "Password:\nphone is logged in\n");
+    for request in stage.tenant.airlock_requests() {
+        assert_eq!(request.http.header("x-requested-by"), Some("the wiki"));
+    }
+    let (code, _, err) = stage.run("closure", "otp", &[PASSWORD]);
+    let why = "no login: Airlock asked for something other than One-Touch\n";
     assert_eq!((code, &*err), (Some(1), why));
 }
 

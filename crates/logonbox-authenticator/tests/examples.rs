@@ -25,7 +25,17 @@ use tenant::{Options, Tenant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// These are tested here.
-const HERE: [&str; 6] = ["blocking", "keys", "login", "redirect", "sources", "steps"];
+const HERE: [&str; 9] = [
+    "blocking",
+    "http_client",
+    "keys",
+    "logging",
+    "login",
+    "pinned",
+    "redirect",
+    "sources",
+    "steps",
+];
 /// These are tested with a browser.
 const IN_A_BROWSER: [&str; 1] = ["web"];
 
@@ -217,6 +227,75 @@ fn blocking() {
     );
     let why = "no login: the tenant knows no such account\n";
     assert_eq!(stage.run("blocking", &["nobody"]), ended(1, "", why));
+}
+
+#[test]
+fn http_client() {
+    let stage = Stage::new();
+    assert_eq!(
+        stage.run("http_client", &["approve"]),
+        ended(0, "approve approved\n", "")
+    );
+    let why = "no login: the tenant knows no such account\n";
+    assert_eq!(stage.run("http_client", &["nobody"]), ended(1, "", why));
+    let why = "no login: the answer was not understood: HTTP status 302 on the sign request\n";
+    assert_eq!(stage.run("http_client", &["redirect"]), ended(1, "", why));
+    assert!(!stage.tenant.redirect_followed());
+    // Ten megabytes, and then good keys.
+    let why = "no login: the answer was not understood\n";
+    assert_eq!(stage.run("http_client", &["keys-huge"]), ended(1, "", why));
+}
+
+#[test]
+fn logging() {
+    let stage = Stage::new();
+    let key = fingerprint(&stage.tenant, "approve");
+    let lines = format!(
+        "DEBUG: the server answers with HTTP status 200\n\
+         DEBUG: key list: 2 usable keys, 0 lines skipped\n\
+         DEBUG: asking for a signature with {key}\n\
+         DEBUG: the server answers with HTTP status 200\n"
+    );
+    assert_eq!(
+        stage.run("logging", &["approve"]),
+        ended(0, "approve approved\n", &lines)
+    );
+}
+
+#[test]
+fn pinned() {
+    let stage = Stage::new();
+    let pins = stage.directory.path().to_str().unwrap().to_owned();
+    let pinned = |what: &str, account: &str| {
+        let mut command = program("pinned");
+        command.args([what, stage.tenant.authority(), account, &pins]);
+        Ended::from(&command.arg(stage.ca_file()).output().unwrap())
+    };
+    let why = "pinned: the tenant knows no such account: no pinned keys\n";
+    assert_eq!(pinned("login", "approve"), ended(1, "", why));
+
+    let account = stage.tenant.account("approve").unwrap();
+    let mut told: Vec<String> = account
+        .public_keys()
+        .iter()
+        .map(|key| format!("{} {}", key.algorithm, key.fingerprint()))
+        .collect();
+    told.push("Compare these fingerprints with the user's before the first login.\n".to_owned());
+    let told = told.join("\n");
+    assert_eq!(pinned("pin", "approve"), ended(0, &told, ""));
+    let lists = stage.tenant.key_requests().len();
+    assert_eq!(
+        pinned("login", "approve"),
+        ended(0, "approve approved\n", "")
+    );
+    // The tenant was not asked which keys Approve has.
+    assert_eq!(stage.tenant.key_requests().len(), lists);
+
+    // Another phone of the tenant does not have the pinned key.
+    let files = stage.directory.path();
+    fs::copy(files.join("approve.keys"), files.join("decline.keys")).unwrap();
+    assert_eq!(pinned("login", "decline").code, Some(1));
+    assert_eq!(pinned("login", "../approve").code, Some(1));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn its_code_is_the_code_of_tested_examples() {
     let (first, rest) = sources.split_first().unwrap();
     assert_eq!(*first, None);
     assert!(rest.iter().all(Option::is_some), "{sources:?}");
-    assert_eq!(rest.len(), 5);
+    assert_eq!(rest.len(), 8);
     assert_eq!(readme.matches("```rust").count(), sources.len());
 }
 
