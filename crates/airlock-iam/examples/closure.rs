@@ -1,7 +1,7 @@
 //! A closure as HTTP client: it adds a header to each request, for the log of a reverse proxy, and
 //! sends it with the client of bounded-https.
 //!
-//! With a simulated Airlock in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated Airlock in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p airlock-iam --example closure -- \

@@ -1,6 +1,6 @@
 //! Fetches a URL within limits, and tells whether a failed request may have left this host.
 //!
-//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated tenant in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p bounded-https --example get -- https://localhost:8443/discover logonbox-tenant-ca.pem

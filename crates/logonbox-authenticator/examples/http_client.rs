@@ -1,7 +1,7 @@
 //! An HTTP client of this program: hyper and rustls, without the feature `https`. A program that has
 //! another HTTP library already needs the function `send` alone.
 //!
-//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated tenant in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p logonbox-authenticator --example http_client -- \

@@ -1,6 +1,6 @@
 //! A logger of this program: it shows the lines of this crate, and of no other.
 //!
-//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated tenant in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! cargo run -p logonbox-authenticator --example logging -- \

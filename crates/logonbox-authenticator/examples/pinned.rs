@@ -1,7 +1,7 @@
 //! Pinned keys: the program keeps a user's keys in a file, so that the tenant cannot name another
 //! phone.
 //!
-//! With a simulated tenant in another terminal (`cargo run -p tenant -- --listen 127.0.0.1:8443`):
+//! With a simulated tenant in another terminal (`cargo run -p logonbox-tenant -- --listen 127.0.0.1:8443`):
 //!
 //! ```sh
 //! mkdir pins
