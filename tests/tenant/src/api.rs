@@ -54,7 +54,7 @@ impl Refused {
     }
 
     fn reply(self) -> Reply {
-        let reply = reply(json!({ "error": self.why })).with_status(self.status);
+        let reply = reply(&json!({ "error": self.why })).with_status(self.status);
         match self.allow {
             Some(method) => reply.header(header::ALLOW, HeaderValue::from_static(method)),
             None => reply,
@@ -125,7 +125,7 @@ async fn call(
                 let request = find(seen, id)?;
                 Some(show(request))
             });
-            found.map(reply).ok_or_else(|| Refused::no_request(id))
+            found.map(|value| reply(&value)).ok_or_else(|| Refused::no_request(id))
         }
         ["requests", id, press] => {
             Query::read(&query, &[])?;
@@ -136,7 +136,7 @@ async fn call(
         ["accounts"] => define(server, &body),
         _ => {
             server.watched.change(Seen::reset);
-            Ok(reply(json!({})))
+            Ok(reply(&json!({})))
         }
     }
 }
@@ -147,7 +147,7 @@ fn from_a_page(http: &HttpRequest) -> bool {
     header("origin") || header("sec-fetch-site")
 }
 
-fn reply(value: Value) -> Reply {
+fn reply(value: &Value) -> Reply {
     Reply::ok(JSON, format!("{value}\n"))
 }
 
@@ -214,7 +214,7 @@ async fn list(server: &Server, query: &str) -> Result<Reply, Refused> {
         let requests = seen.sign_requests.iter().filter(matches);
         requests.map(show).collect::<Vec<_>>()
     });
-    Ok(reply(json!({ "requests": requests })))
+    Ok(reply(&json!({ "requests": requests })))
 }
 
 fn find<'a>(seen: &'a Seen, id: &str) -> Option<&'a SignRequest> {
@@ -256,7 +256,7 @@ fn answer(server: &Server, id: &str, press: &str) -> Result<Reply, Refused> {
             );
             return Err(Refused::new(StatusCode::CONFLICT, why));
         }
-        Ok(reply(find(seen, &id.to_string()).map_or(Value::Null, show)))
+        Ok(reply(&find(seen, &id.to_string()).map_or(Value::Null, show)))
     })
 }
 
@@ -278,7 +278,7 @@ async fn log(server: &Server, query: &str) -> Result<Reply, Refused> {
             })
             .collect()
     });
-    Ok(reply(json!({ "lines": lines })))
+    Ok(reply(&json!({ "lines": lines })))
 }
 
 /// Adds an account, or replaces it.
@@ -294,5 +294,5 @@ fn define(server: &Server, body: &[u8]) -> Result<Reply, Refused> {
         seen.defined.insert(name.clone(), account);
         Ok(())
     })?;
-    Ok(reply(json!({ "name": name })))
+    Ok(reply(&json!({ "name": name })))
 }
