@@ -148,7 +148,7 @@ fn documents() -> Vec<[Row; 3]> {
         ),
         document(
             "attributes twice",
-            DONE.replace(r#"{}"#, r#"{"nextAuthStep":"X"},"attributes":{}"#),
+            DONE.replace("{}", r#"{"nextAuthStep":"X"},"attributes":{}"#),
         ),
         document("a type that is missing", r#"{"data":{"attributes":{}}}"#),
         document("another type", DONE.replace("session", "something")),
