@@ -246,7 +246,8 @@ fn a_damaged_state_directory_is_explained() {
     let (other_key, _) = other_key.split_once("-----BEGIN CERT").unwrap();
     let (_, certificate) = good.split_once("-----BEGIN CERT").unwrap();
     let mixed = format!("{other_key}-----BEGIN CERT{certificate}");
-    for damaged in ["", &good[..good.len() / 2], "-----BEGIN", &mixed] {
+    let (half, _) = good.split_at(good.len() / 2);
+    for damaged in ["", half, "-----BEGIN", &mixed] {
         std::fs::write(&file, damaged).unwrap();
         let error = complaint_about(&state);
         assert!(
