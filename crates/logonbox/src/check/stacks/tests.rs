@@ -668,6 +668,40 @@ fn a_shared_file_that_is_damaged() {
     assert_eq!(ids, ["stack-include-missing"], "{found:#?}");
 }
 
+/// libpam takes the lines of the service other, so that they are at fault.
+#[test]
+fn services_without_auth_lines() {
+    let common = format!("auth sufficient pam_unix.so\n{PHONE}");
+    let found = findings(
+        &[
+            ("pam.d/common-auth", &common),
+            ("pam.d/other", "@include common-auth\n"),
+            ("pam.d/passwd", "password required pam_unix.so\n"),
+            ("pam.d/sshd", "@include common-auth\n"),
+        ],
+        PUSH,
+        false,
+    );
+    let skipped = |finding: &&Finding| finding.id == "stack-phone-skipped";
+    let skipped: Vec<_> = found.iter().filter(skipped).collect();
+    let [finding] = skipped.as_slice() else {
+        panic!("{found:#?}");
+    };
+    assert!(finding.why.contains("In passwd and sshd, "), "{finding:?}");
+    assert_eq!(finding.file.as_deref(), Some("/etc/pam.d/common-auth"));
+    assert_eq!(finding.line, Some(1));
+}
+
+/// libpam says several things about one line.
+#[test]
+fn a_byte_order_mark() {
+    let text = format!("\u{feff}#\n{GOOD}");
+    assert_eq!(
+        found(&[("pam.d/sshd", &text)], PUSH, false),
+        ["error stack-syntax /etc/pam.d/sshd:1"]
+    );
+}
+
 /// libpam would wait for a writer. This command does not.
 #[test]
 fn a_fifo_in_place_of_a_file() {
