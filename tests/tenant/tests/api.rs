@@ -18,10 +18,10 @@ fn start() -> (Tenant, PublicKey) {
 
 /// A client whose sign request waits for a user.
 fn ring(tenant: &Tenant, key: &PublicKey) -> Client {
-    let before = tenant.waiting().len();
+    let one_more = tenant.waiting().len().saturating_add(1);
     let mut client = Client::new(tenant);
     client.send_sign("page", key);
-    assert!(tenant.wait_for_waiting(before + 1, TIMEOUT));
+    assert!(tenant.wait_for_waiting(one_more, TIMEOUT));
     client
 }
 
@@ -140,9 +140,9 @@ fn a_list_waits_for_a_request() {
 
     let mut log = Client::new(&tenant);
     let (_, lines) = get(&mut log, "/api/v1/log");
-    let last = lines["lines"].as_array().unwrap().last().unwrap();
-    let last = last["number"].as_u64().unwrap();
-    log.send_get(&format!("/api/v1/log?after={last}&wait=60"));
+    let newest = lines["lines"].as_array().unwrap().last().unwrap();
+    let number = newest["number"].as_u64().unwrap();
+    log.send_get(&format!("/api/v1/log?after={number}&wait=60"));
     log.timeout(MOMENT);
     assert!(log.response().is_err());
     log.timeout(TIMEOUT);
@@ -150,7 +150,7 @@ fn a_list_waits_for_a_request() {
     let lines = log.response().unwrap().json();
     let lines = lines["lines"].as_array().unwrap();
     assert_eq!(lines.len(), 1);
-    assert_eq!(lines[0]["number"], last + 1);
+    assert_eq!(lines[0]["number"], number.saturating_add(1));
     let text = lines[0]["text"].as_str().unwrap();
     assert!(
         text.ends_with("GET keys account=\"approve\" list=normal -> 200"),
