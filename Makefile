@@ -20,6 +20,7 @@
 # make generate   write conf/pam_logonbox.toml and the settings in docs/man/pam_logonbox.toml.5.md, from the
 #                 table in crates/login/src/config/settings.rs; and packaging/man, from docs/man
 # make picture    docs/login.svg, from the first login of make demo
+# make site       the documents as pages, in target/site, with mdBook; checks their links
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
@@ -42,7 +43,7 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh tests/picture tests/publish-check tests/tenant/check packaging/portable packaging/common.sh \
+SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh docs/site/build tests/picture tests/publish-check tests/tenant/check packaging/portable packaging/common.sh \
 	packaging/debian-rustc packaging/third-party packaging/sbom packaging/release \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image demo demo-inside engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
@@ -66,7 +67,7 @@ INSTALLED_PAGES = $(foreach page,$(notdir $(PAGES)),man/man$(subst .,,$(suffix $
 ROUNDS = 200
 BENCH =
 
-.PHONY: all build demo test soak bench bench-check crowd fuzz audit generate picture lint install uninstall portable deb rpm packages \
+.PHONY: all build demo test soak bench bench-check crowd fuzz audit generate picture site lint install uninstall portable deb rpm packages \
 	tenant test-tenant publish-check release test-aws-lc-rs test-crates test-packages test-browser test-hosts test-machines test-arm64
 
 all: build
@@ -153,6 +154,9 @@ crowd: bench
 
 picture:
 	tests/picture
+
+site:
+	docs/site/build
 
 generate:
 	GENERATE=1 $(CARGO) test --quiet --locked --package login --test manual generated
