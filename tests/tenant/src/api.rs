@@ -125,7 +125,9 @@ async fn call(
                 let request = find(seen, id)?;
                 Some(show(request))
             });
-            found.map(|value| reply(&value)).ok_or_else(|| Refused::no_request(id))
+            found
+                .map(|value| reply(&value))
+                .ok_or_else(|| Refused::no_request(id))
         }
         ["requests", id, press] => {
             Query::read(&query, &[])?;
@@ -256,7 +258,9 @@ fn answer(server: &Server, id: &str, press: &str) -> Result<Reply, Refused> {
             );
             return Err(Refused::new(StatusCode::CONFLICT, why));
         }
-        Ok(reply(&find(seen, &id.to_string()).map_or(Value::Null, show)))
+        Ok(reply(
+            &find(seen, &id.to_string()).map_or(Value::Null, show),
+        ))
     })
 }
 
