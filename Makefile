@@ -43,7 +43,7 @@ DESTDIR ?=
 # Where the distribution keeps PAM modules.
 PAMDIR ?= $(patsubst %/pam_unix.so,%,$(firstword $(wildcard $(addsuffix /security/pam_unix.so, \
 	/lib/$(shell uname -m)-linux-gnu /lib64 /usr/lib64 /lib/*-linux-gnu /lib))))
-SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh docs/site/build tests/picture tests/publish-check tests/tenant/check packaging/portable packaging/common.sh \
+SCRIPTS = .ci/run fuzz/run tests/bench/run tests/demo.sh site/build tests/picture tests/publish-check tests/tenant/check packaging/portable packaging/common.sh \
 	packaging/debian-rustc packaging/third-party packaging/sbom packaging/release \
 	packaging/deb/build packaging/rpm/build $(wildcard packaging/deb/debian/*.p*) $(wildcard tests/packages/*) \
 	$(addprefix tests/hosts/,base-image demo demo-inside engine foreign-image prepare run) $(addprefix tests/machines/,image prepare run)
@@ -156,7 +156,7 @@ picture:
 	tests/picture
 
 site:
-	docs/site/build
+	site/build
 
 generate:
 	GENERATE=1 $(CARGO) test --quiet --locked --package login --test manual generated
