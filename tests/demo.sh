@@ -264,7 +264,7 @@ expect PAM_MAXTRIES bad-signature
 printf '\n5. The user declines, with prompts in German, French and Italian.\n'
 for language in de fr it; do
     echo
-    login decline
+    login kim
     expect PAM_MAXTRIES declined
 done
 printf '\nAll five came out right. To answer yourself, in a browser: make demo PHONE=page\n'
