@@ -111,6 +111,7 @@ const FAULTS: &[(&str, &[i32])] = &[
     ("statx", &[EIO, ENOSYS]),
     ("syscall", &[EIO, EINTR]),
     ("sysconf", &[EINVAL]),
+    ("tcgetattr", &[EIO]),
     ("unlinkat", &[EROFS, EIO]),
     ("writev", &[EPIPE, EIO, EINTR, ENOBUFS]),
 ];

@@ -549,6 +549,7 @@ CAN_FAIL(int, -1, linkat,
 CAN_FAIL(int, -1, unlinkat, (int directory, const char *path, int flags), directory, path, flags)
 CAN_FAIL(int, -1, fsync, (int fd), fd)
 CAN_FAIL(int, -1, fchmod, (int fd, mode_t mode), fd, mode)
+CAN_FAIL(int, -1, tcgetattr, (int fd, struct termios *terminal), fd, terminal)
 CAN_FAIL(int, -1, flock, (int fd, int operation), fd, operation)
 CAN_FAIL(int, -1, fstat64, (int fd, struct stat64 *found), fd, found)
 CAN_FAIL(int, -1, stat64, (const char *path, struct stat64 *found), path, found)
