@@ -49,7 +49,9 @@ fn sshd_service(guest: &mut Guest) {
     let mut ssh = guest.ssh("lee", &[]);
     log_in(guest, &ssh);
     ssh.see("$");
-    ssh.answer("echo in-$((40+2)); loginctl --no-pager show-session \"$XDG_SESSION_ID\" -p Service");
+    ssh.answer(
+        "echo in-$((40+2)); loginctl --no-pager show-session \"$XDG_SESSION_ID\" -p Service",
+    );
     ssh.see("in-42");
     ssh.see("Service=sshd");
     assert_eq!(sessions(guest), before + 1);
