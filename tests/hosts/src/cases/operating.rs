@@ -391,7 +391,11 @@ fn queries(machine: &mut Machine, lines: &str) {
         "# Exemptions that do not end",
         &["[[policy.exempt]]", "users = [\"other\"]"],
     );
-    ask(lines, "# Accounts with a password that", &[" 3  account=\"lee\""]);
+    ask(
+        lines,
+        "# Accounts with a password that",
+        &[" 3  account=\"lee\""],
+    );
     ask(
         lines,
         "# Where pushes are not",
