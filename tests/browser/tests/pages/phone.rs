@@ -156,6 +156,8 @@ fn each_phone_is_asked_for_itself() {
     assert_eq!(lees_old.end().unwrap_err(), ErrorKind::Declined);
 
     phone.press("nav a[href='/']");
+    phone.see("nav li:first-child strong", "2");
+    phone.see("section:nth-of-type(2) h2", "page@kim on Pixel 8");
     phone.press("section:nth-of-type(2) button[value=authorize]");
     phone.see("#said", "page@kim on Pixel 8: Authorized.");
     assert_eq!(kim.end().unwrap().principal(), "page@kim");
