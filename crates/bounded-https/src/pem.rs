@@ -21,8 +21,8 @@ enum Kind<'p> {
     End(&'p [u8]),
 }
 
-/// Base64 as OpenSSL reads it. Certificates are public, so that it need not run in constant time, as
-/// rustls's own reader does.
+/// Base64 as OpenSSL reads it. The reader of rustls takes constant time, and is slower. Certificates are
+/// public.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     PAD_INDIFFERENT.with_decode_allow_trailing_bits(true),

@@ -298,6 +298,11 @@ fn role(machine: &mut Machine) {
     fs::write(common, format!("auth sufficient pam_unix.so\n{unix}")).expect("the stack");
     run(false, "stack-phone-skipped");
     assert_eq!(sudo(), before);
+    // A line that was there before the run stays.
+    let own = format!("{before}auth required pam_logonbox.so\n");
+    fs::write("/etc/pam.d/sudo", &own).expect("the stack");
+    run(false, "stack-phone-skipped");
+    assert_eq!(sudo(), own);
 }
 
 /// `become` with sudo: refused, and the advice.
