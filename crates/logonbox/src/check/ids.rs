@@ -46,6 +46,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("service-cannot-prompt", W, "A program cannot show the prompts that the configuration needs."),
             ("service-cannot-read", E, "A program that runs as the user cannot read the configuration."),
             ("service-without-network", E, "A program that asks the module cannot reach the server."),
+            ("stack-account-by-file", N, "A module of the account lines refuses users by a file that the command does not read."),
             ("stack-account-refuses", E, "The account lines refuse users whom each module accepts."),
             ("stack-asks-after-refusal", W, "The stack goes on to ask users after a refusal."),
             ("stack-asks-nothing", E_W, "The stack accepts users without any factor."),
@@ -82,6 +83,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("stack-syntax", E, "libpam cannot read a line."),
             ("stack-takes-other", E, "The file of a service has no auth lines, so libpam takes those of the service other."),
             ("stack-unknown-service", W_N, "A file names the module for a service that no package of this host has."),
+            ("stack-without-phone", N, "Services that let users in do not ask for the phone."),
             ("stack-wrong-module", E, "An auth line names a module that cannot authenticate."),
             ("stack-wrong-type", E_W, "A line of another type than auth names the module."),
         ],
@@ -94,7 +96,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("sshd-keyboard-interactive-off", E_W, "sshd cannot carry the module's questions."),
             ("sshd-login-grace-time", W, "LoginGraceTime is shorter than the time for the phone."),
             ("sshd-match-never", W, "No connection meets a Match block."),
-            ("sshd-methods-disabled", E, "No login can complete a list of AuthenticationMethods."),
+            ("sshd-methods-disabled", E_N, "No login can complete a list of AuthenticationMethods."),
             ("sshd-methods-without-key", E_W, "AuthenticationMethods asks PAM without a key, which the stack needs."),
             ("sshd-no-keys", W, "AuthenticationMethods requires a key, but sshd accepts none."),
             ("sshd-not-started", W, "sshd has not been started on this host, so it does not tell its settings."),
@@ -172,7 +174,7 @@ mod tests {
     use super::*;
 
     /// Other words with a hyphen in the files that make findings.
-    const OTHERS: [&str; 13] = [
+    const OTHERS: [&str; 14] = [
         "cinnamon-screensaver",
         "gssapi-keyex",
         "gssapi-with-mic",
@@ -185,6 +187,7 @@ mod tests {
         "sudo-rs",
         "without-password",
         "x-same-domain",
+        "gdm-password",
         "xrdp-sesman",
     ];
 

@@ -19,6 +19,23 @@ use super::questions::{Fault, Occurrence, Situation, ask};
 use super::roles::{Kind, OURS, REFUSALS, file_name};
 use super::services::{Call, EXAMPLES, PAIRS, PROGRAMS, Service, Services, is_ours};
 
+/// The services by which users also log in or become root.
+const OTHER_WAYS_IN: [&str; 12] = [
+    "cockpit",
+    "dovecot",
+    "doas",
+    "gdm-password",
+    "lightdm",
+    "polkit-1",
+    "proftpd",
+    "remote",
+    "samba",
+    "sddm",
+    "vsftpd",
+    "xrdp-sesman",
+];
+/// The `account` modules that read a list of users from a file.
+const BY_FILE: [&str; 3] = ["pam_access.so", "pam_listfile.so", "pam_time.so"];
 const RIGHT: &str = "[success=ok ignore=ignore default=die]";
 
 /// The configurations that the stacks name, with their lines.
@@ -926,6 +943,8 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
         );
     }
     unknown_programs(services, context, asked, report);
+    without_phone(services, asked, context.root, report);
+    account_files(services, asked, report);
     pairs(services, context.root, report);
     left_over(services, context.root, report);
 }
@@ -963,6 +982,75 @@ fn unknown_programs(
             "Look for the name that the program uses: the service of ssh is sshd.",
         );
         report.add(Area::Stacks, finding.at(&service.phone_place()));
+    }
+}
+
+/// Names the other services that let users in, or make them root.
+fn without_phone(services: &Services, asked: &[String], root: &Root, report: &mut Report) {
+    let is_asked = |name: &str| asked.iter().any(|one| one == name);
+    // `pairs` and `takes_other` report these.
+    let is_reported = |name: &str| {
+        PAIRS.iter().any(|(short, long, _)| {
+            name == *short && is_asked(long) || name == *long && is_asked(short)
+        })
+    };
+    let is_without = |service: &Service| !service.has_phone() && !service.takes_other;
+    let names: BTreeSet<String> = PROGRAMS
+        .into_iter()
+        .chain(OTHER_WAYS_IN)
+        .filter(|name| has_file(root, name) && services.get(name).is_some_and(is_without))
+        .filter(|name| !is_reported(name))
+        .map(|name| match name {
+            "polkit-1" => "polkit-1 (pkexec, run0)".to_owned(),
+            name => name.to_owned(),
+        })
+        .collect();
+    if asked.is_empty() || names.is_empty() {
+        return;
+    }
+    let finding = Finding::new(
+        Severity::Note,
+        "stack-without-phone",
+        format!("These services do not ask for the phone: {}", list(&names)),
+        "A user who knows the password can use them without the phone.",
+        "If they need the phone, too, pam_logonbox-stacks(7) has the lines.",
+    );
+    report.add(Area::Stacks, finding);
+}
+
+/// Names the `account` modules that refuse users by a file which this command does not read.
+fn account_files(services: &Services, asked: &[String], report: &mut Report) {
+    let mut found: BTreeMap<Place, (&str, BTreeSet<String>)> = BTreeMap::new();
+    for service in asked.iter().filter_map(|name| services.get(name)) {
+        let lines = service
+            .lines
+            .all
+            .iter()
+            .filter(|line| line.kind == "account");
+        for line in lines {
+            if let Some(module) = BY_FILE
+                .into_iter()
+                .find(|name| *name == file_name(&line.module))
+            {
+                let (_, names) = found
+                    .entry(line.place.clone())
+                    .or_insert((module, BTreeSet::new()));
+                names.insert(service.name.clone());
+            }
+        }
+    }
+    for (place, (module, names)) in found {
+        let finding = Finding::new(
+            Severity::Note,
+            "stack-account-by-file",
+            format!("{module} can refuse users by its own file, which this command does not read"),
+            format!(
+                "In {}, users whom that file refuses are locked out after an approval.",
+                list(&names)
+            ),
+            "Try a login of each kind of user before you close your root shell.",
+        );
+        report.add(Area::Stacks, finding.at(&place));
     }
 }
 

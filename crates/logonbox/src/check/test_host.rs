@@ -15,7 +15,8 @@ use super::services::Services;
 mod build;
 
 /// The modules that tests name. They are copies of `pam_permit.so`: doubles stand for them.
-const MODULES: [&str; 33] = [
+const MODULES: [&str; 34] = [
+    "pam_access.so",
     "pam_acme.so",
     "pam_cap.so",
     "pam_debug.so",

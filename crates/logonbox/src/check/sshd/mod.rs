@@ -734,10 +734,14 @@ impl Checker<'_> {
         let settings = self.settings;
         let is_empty = settings.usable_methods().is_some_and(|all| all.is_empty());
         // `keys` reports a key that is off.
-        if !is_empty || self.by_key && !settings.on("pubkeyauthentication") {
+        if self.by_key && !settings.on("pubkeyauthentication") {
             return true;
         }
         let lists = settings.methods().unwrap_or_default();
+        if !is_empty {
+            self.unusable(&lists);
+            return true;
+        }
         let off: BTreeSet<_> = lists
             .into_iter()
             .flatten()
@@ -753,6 +757,26 @@ impl Checker<'_> {
             "Turn these methods on, or set other AuthenticationMethods.",
         );
         false
+    }
+
+    /// Names the lists of methods that no login can complete.
+    fn unusable(&mut self, lists: &[Vec<&str>]) {
+        let settings = self.settings;
+        for list in lists {
+            if let Some(off) = list.iter().find(|method| !settings.is_on(method)) {
+                self.say(
+                    Note,
+                    "sshd-methods-disabled",
+                    &format!(
+                        "No login can complete {} in AuthenticationMethods: sshd does not offer {}",
+                        for_log(&list.join(",")),
+                        for_log(off)
+                    ),
+                    "Users log in by the other lists.",
+                    "Turn the method on, or remove the list.",
+                );
+            }
+        }
     }
 
     /// Whether the module's questions reach the user.
@@ -1058,6 +1082,10 @@ mod tests {
                 "{text}: {found:?}"
             );
         }
+        let one_of_two = "authenticationmethods publickey,password keyboard-interactive:pam";
+        let found = found(&format!("{one_of_two}\n{ON}"), false, "");
+        let note = "note sshd-methods-disabled".to_owned();
+        assert!(found.contains(&note), "{found:?}");
     }
 
     #[test]

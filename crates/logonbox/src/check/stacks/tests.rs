@@ -278,7 +278,10 @@ fn mistakes_are_found_where_they_are() {
                 ("pam.d/su", GOOD),
                 ("pam.d/su-l", GOOD),
             ],
-            vec!["error stack-line-not-taken /etc/pam.d/sshd:3"],
+            vec![
+                "error stack-line-not-taken /etc/pam.d/sshd:3",
+                "note stack-without-phone -:-",
+            ],
         ),
         (
             vec![
@@ -852,4 +855,38 @@ fn links_in_place_of_files() {
         check(&services(&root), &context, &mut report);
         assert_eq!(crate::check::test_host::ids(&report), expected, "{target}");
     }
+}
+
+#[test]
+fn other_ways_in_are_a_note() {
+    let access = "account required pam_access.so\n";
+    let sshd = format!("{GOOD}{access}");
+    let found = findings(
+        &[
+            ("pam.d/sshd", &sshd),
+            ("pam.d/polkit-1", "@include common-auth\n"),
+            ("pam.d/cron", "@include common-auth\n"),
+        ],
+        PUSH,
+        false,
+    );
+    let words: Vec<(&str, &str, Option<usize>)> = found
+        .iter()
+        .map(|one| (one.severity.word(), &*one.what, one.line))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            (
+                "note",
+                "These services do not ask for the phone: polkit-1 (pkexec, run0)",
+                None
+            ),
+            (
+                "note",
+                "pam_access.so can refuse users by its own file, which this command does not read",
+                Some(3)
+            ),
+        ]
+    );
 }
