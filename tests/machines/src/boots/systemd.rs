@@ -191,8 +191,15 @@ fn run0(guest: &mut Guest) {
     asks_polkit(guest, "run0 --background= sh -c 'echo in-$(id -u)'");
 }
 
+/// The prompt of pkexec itself does not work with polkit 122: "No session for cookie", also without
+/// the module. So the agent is a program of its own, as on a desktop.
 fn pkexec(guest: &mut Guest) {
-    asks_polkit(guest, "pkexec sh -c 'echo in-$(id -u)'");
+    // It closes the FIFO when polkit knows it.
+    let agent = "mkfifo /tmp/agent-$$; pkttyagent --process $$ --notify-fd 3 3>/tmp/agent-$$ &";
+    let command = format!(
+        "{agent} cat /tmp/agent-$$; pkexec sh -c 'echo in-$(id -u)'; code=$?; kill $!; exit $code"
+    );
+    asks_polkit(guest, &command);
 }
 
 /// Puts the module into the stack that all services share. su asks, so the line counts.
