@@ -26,7 +26,7 @@ const IN_TIME: Duration = Duration::from_secs(40);
 const SSH: &str = "/usr/bin/ssh";
 const SFTP: &str = "/usr/bin/sftp";
 const GIT: &str = "/usr/bin/git";
-const ANSIBLE: &str = "/usr/bin/ansible";
+const ANSIBLE: &str = "/usr/local/bin/ansible";
 
 pub const CASES: &[TestCase] = &[
     TestCase::new("automation/ssh", SSH, over_ssh),
@@ -37,7 +37,7 @@ pub const CASES: &[TestCase] = &[
     TestCase::new("automation/ansible", ANSIBLE, ansible_connects),
     TestCase::new("automation/ansible-password", ANSIBLE, ansible_password),
     TestCase::new("automation/ansible-become", ANSIBLE, ansible_become),
-    TestCase::new("automation/ansible-role", "/usr/bin/ansible-playbook", role),
+    TestCase::new("automation/ansible-role", "/usr/local/bin/ansible-playbook", role),
     TestCase::new("automation/cron", "/usr/sbin/cron", cron),
     case("automation/remembered", remembered),
     case("automation/remembered-key", remembered_key),
