@@ -33,7 +33,7 @@
 #                 ARCH=aarch64: for that architecture, with rustup target add aarch64-unknown-linux-gnu
 # make test-packages  look into them, and build them a second time: the same bytes; also with ARCH=aarch64
 # make release    the packages of both architectures, the sources, and their checksums: RELEASING.md
-# make test-arm64 build those for aarch64, and log in with them, in an emulator; needs root, docker or podman,
+# make test-arm64 build those for aarch64 twice, and log in with them, in an emulator; needs root, docker or podman,
 #                 debootstrap and qemu-user-static
 
 CARGO ?= cargo
@@ -138,9 +138,9 @@ test-machines: packages
 ARM64_CASES = packages/ $(foreach program,sshd sudo,$(addprefix $(program)/,approve decline wrong-code))
 
 test-arm64: export ARCH = aarch64
-test-arm64: packages
-	tests/packages/static
-	tests/hosts/run debian-13 $(ARM64_CASES)
+test-arm64:
+	export RUSTC=$$(packaging/debian-rustc) && $(MAKE) packages && tests/packages/static && \
+		tests/packages/reproducible && tests/hosts/run debian-13 $(ARM64_CASES)
 
 bench: bench-check build
 	$(CARGO) build --release --locked --package bench
