@@ -319,6 +319,8 @@ impl Guest {
              systemctl reset-failed",
         );
         self.configure("");
+        // These files are there after a power cut, too.
+        self.sh("sync");
         self.rang = self.phone.rings();
         self.cursor = self.sh("logger -t test begins; journalctl --sync; \
              journalctl --quiet --no-pager -n 1 --output export | sed -n 's/^__CURSOR=//p'");
