@@ -24,7 +24,7 @@
 # make lint       formatting, clippy, scripts, manual pages, public APIs, and what the dependencies may be
 # make bench      what a login costs, beside the least that any client could do: docs/performance.md;
 #                 BENCH="cost size": a part of it; ROUNDS=1000: more often
-# make crowd      a thousand logins at once
+# make crowd      two thousand logins at once
 # make fuzz       each parser of foreign bytes against FUZZ_RUNS made-up inputs (50000); docs/fuzzing.md
 # make audit      known weaknesses of the dependencies; fetches the RustSec database
 # make install    put what `make` built, and an example configuration, in place (as root)

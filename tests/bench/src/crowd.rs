@@ -1,4 +1,4 @@
-//! A thousand logins, each in its own process, which wait and are approved at the same time.
+//! Two thousand logins, each in its own process, which wait and are approved at the same time.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::figures::{megabytes, milliseconds, table};
 use crate::setup::{Setup, Trust};
 use crate::waiting::{Held, approve_all, start};
 
-const PEOPLE: usize = 1000;
+const PEOPLE: usize = 2000;
 /// The number of logins that connect at the same time, so that `connect_seconds` is enough.
 const AT_ONCE: usize = 50;
 const TIMEOUT: Duration = Duration::from_secs(60);
