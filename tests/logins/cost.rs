@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tenant::{Options, Press, Relay, Route, TlsVersions};
+use servers::{Relay, Route};
+use tenant::{Options, Press, TlsVersions};
 
 use crate::setup::{Setup, TIMEOUT};
 

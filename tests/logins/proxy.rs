@@ -97,7 +97,7 @@ fn every_success_of_the_proxy_is_one() {
 /// Only a failure on the way to the tenant itself is an outage of the tenant.
 #[test]
 fn a_dead_proxy_is_not_an_outage_of_the_tenant() {
-    let vacant = tenant::vacant().unwrap().to_string();
+    let vacant = servers::vacant().unwrap().to_string();
     for (proxy, what) in [
         (&*vacant, "the proxy refused the connection"),
         (

@@ -674,7 +674,7 @@ pub fn pam_host() -> &'static Path {
 
 /// A host and port on which nothing listens.
 pub fn unused_address() -> String {
-    tenant::vacant().unwrap().to_string()
+    servers::vacant().unwrap().to_string()
 }
 
 /// The value of `name="…"` in a log line.

@@ -243,7 +243,7 @@ async fn nothing_has_left_without_a_connection() {
         (error.kind(), error.request_sent()),
         (ErrorKind::TimedOut, false)
     );
-    let nobody = tenant::vacant().unwrap();
+    let nobody = servers::vacant().unwrap();
     let error = client(nobody, PATIENCE).begin().await.unwrap_err();
     let refused = ErrorKind::Unreachable(Unreachable::Refused);
     assert_eq!((error.kind(), error.request_sent()), (refused, false));

@@ -361,7 +361,7 @@ async fn an_error_keeps_its_causes() {
     );
     assert!(!causes.concat().contains("lee.smith"), "{causes:?}");
 
-    let vacant = tenant::vacant().unwrap().to_string();
+    let vacant = servers::vacant().unwrap().to_string();
     let error = Client::new(&vacant).unwrap().keys("lee").await.unwrap_err();
     let refused = ErrorKind::Unreachable(Unreachable::Refused);
     assert_eq!((error.kind(), error.request_sent()), (refused, false));

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use tenant::{Relay, Route};
+use servers::{Relay, Route};
 
 use crate::client::Client;
 use crate::figures::{self, middle, milliseconds, table};

@@ -4,7 +4,8 @@
 use std::io;
 use std::thread;
 
-use tenant::{Options, Scripted, Wire};
+use servers::{Scripted, Wire};
+use tenant::Options;
 
 use super::table::{IGNORE, MORE_KILOBYTES, Sends, assert_end, does, is_harmless, run_all, text};
 use crate::airlock::{PASSWORD, configure_at};

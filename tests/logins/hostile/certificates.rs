@@ -17,7 +17,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SignatureScheme};
-use tenant::{Hash, KeyType, Scripted};
+use servers::Scripted;
+use tenant::{Hash, KeyType};
 
 use super::table::{DENY, IGNORE, QUICK, assert_row, log_in, play_good, pushes, run_all};
 

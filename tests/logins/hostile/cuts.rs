@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use tenant::Direction::{FromTenant, ToTenant};
-use tenant::{Account, Accounts, Break, Breakage, Direction, Options, Relay, Route, Tenant};
+use servers::Direction::{FromTenant, ToTenant};
+use servers::{Break, Breakage, Direction, Relay, Route};
+use tenant::{Account, Accounts, Options, Tenant};
 
 use super::table::{MORE_KILOBYTES, assert_end, run_all};
 use crate::airlock::{PASSWORD, configure_at};

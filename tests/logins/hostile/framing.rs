@@ -6,7 +6,8 @@ use std::io::{self, Read};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tenant::{Asked, KeyType, Wire};
+use servers::{Asked, Wire};
+use tenant::KeyType;
 
 use super::table::Code::{Ignorable, NoPush, Unavail};
 use super::table::{End, Row, Sends, bytes, does, key, key_list, run, signed};

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tenant::Wire;
+use servers::Wire;
 
 use super::table::Code::{Ignorable, Unavail};
 use super::table::{Row, connection, run};
@@ -149,7 +149,7 @@ pub fn rows() -> Vec<Row> {
         connection("reset-at-once", Wire::reset, Unavail, "unreachable"),
         connection(
             "closed-at-once",
-            tenant::Wire::close,
+            servers::Wire::close,
             Unavail,
             "unreachable",
         ),

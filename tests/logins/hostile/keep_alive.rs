@@ -4,8 +4,8 @@
 use std::io;
 use std::sync::Mutex;
 
+use servers::{Asked, Scripted, Wire};
 use tenant::KeyType::Ed25519;
-use tenant::{Asked, Scripted, Wire};
 
 use super::table::Code::{MaxTries, Unavail};
 use super::table::{

@@ -5,9 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BigUint, RsaPrivateKey};
+use servers::Asked;
 use sha2::{Digest, Sha512};
 use tenant::KeyType::{self, Ed25519, Rsa};
-use tenant::{Asked, Hash, KeyPair};
+use tenant::{Hash, KeyPair};
 
 use super::table::Code::MaxTries;
 use super::table::{At, Row, body, hexadecimal, key, run, with_signature};

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use tenant::{Asked, Hash, KeyPair, KeyType, Options, Scripted, Wire};
+use servers::{Asked, Scripted, Wire};
+use tenant::{Hash, KeyPair, KeyType, Options};
 
 use crate::setup::{Login, SHOWN, Setup, TYPE_THE_CODE, without_memory};
 

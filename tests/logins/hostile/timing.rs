@@ -65,7 +65,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// A good answer to either question.
-fn good(asked: &tenant::Asked) -> String {
+fn good(asked: &servers::Asked) -> String {
     // Long enough that one byte every 100 ms is too slow for all of it.
     let padding = " ".repeat(64);
     let body = if asked.is_for_a_signature() {

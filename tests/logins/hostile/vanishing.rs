@@ -4,7 +4,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Reaction, Tenant, keep_vacant};
+use servers::keep_vacant;
+use tenant::{Account, Accounts, KeyType, Listing, Options, Phone, Reaction, Tenant};
 
 use super::table::{MORE_KILOBYTES, assert_end};
 use crate::airlock::{PASSWORD, configure_at};

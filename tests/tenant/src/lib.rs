@@ -40,16 +40,13 @@ mod pages;
 mod phone;
 mod primes;
 mod redirect;
-mod relay;
 mod reply;
 mod scenario;
-mod scripted;
 mod seen;
 mod server;
 mod service;
 mod tenant;
 mod tls;
-mod vacant;
 mod wire;
 
 pub use accounts::{Account, Accounts, AccountsError, Phone, PhoneKey};
@@ -59,10 +56,7 @@ pub use airlock::{
 };
 pub use keys::{Hash, KeyPair, KeyType, PublicKey, ed25519_blob, fingerprint, rsa_blob};
 pub use log::Log;
-pub use relay::{Break, Breakage, Carried, Direction, Relay, Route};
 pub use scenario::{Comeback, Listing, Reaction};
-pub use scripted::{Asked, Scripted, Wire};
 pub use seen::{HttpRequest, KeyRequest, Press, Seen, SignRequest, State, Waiting};
 pub use tenant::{Options, Silence, Tenant};
 pub use tls::{Ca, Certificate, TlsVersions};
-pub use vacant::{keep_vacant, vacant};

@@ -134,14 +134,6 @@ impl fmt::Debug for Ca {
     }
 }
 
-/// The CA certificate as PEM, and a good server configuration for localhost.
-pub(crate) fn good() -> io::Result<(String, Arc<ServerConfig>)> {
-    let names = ["localhost".to_owned()];
-    let ca = Ca::new()?;
-    let config = set_up(&ca, &names, Certificate::Good, TlsVersions::Both)?;
-    Ok((ca.certificate(), config))
-}
-
 /// A server configuration for `names`.
 pub(crate) fn set_up(
     ca: &Ca,

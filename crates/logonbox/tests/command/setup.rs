@@ -191,5 +191,5 @@ impl Run {
 
 /// A host and port without a listener.
 pub fn unused_address() -> String {
-    tenant::vacant().unwrap().to_string()
+    servers::vacant().unwrap().to_string()
 }

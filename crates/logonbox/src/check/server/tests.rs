@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tenant::{Account, Certificate, Options, Reaction, Scripted, Tenant};
+use servers::Scripted;
+use tenant::{Account, Certificate, Options, Reaction, Tenant};
 
 use super::super::test_host::ids;
 use super::*;
@@ -129,7 +130,7 @@ fn time() {
 #[test]
 fn the_way_there() {
     let stage = Stage::new(Certificate::Good);
-    let nobody = tenant::vacant().unwrap();
+    let nobody = servers::vacant().unwrap();
     // The kernel accepts the connection, but no program reads from it.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,5 +1,6 @@
 //! A server for tests that choose every byte, in TLS or below it, and the time at which it is sent.
 
+use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -7,12 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection};
 use socket2::SockRef;
 
-use crate::tls;
-use crate::wire::PADDED_OR_NOT;
+/// RFC 4648, section 5. Clients differ in the padding.
+const PADDED_OR_NOT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A running server. It runs the script for each connection, on a thread of its own.
 #[derive(Debug)]
@@ -68,7 +76,7 @@ impl Scripted {
     pub fn start(
         script: impl Fn(&mut Wire) -> io::Result<()> + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let (ca_pem, tls) = tls::good()?;
+        let (ca_pem, tls) = good().map_err(io::Error::other)?;
         Self::with(ca_pem, tls, script)
     }
 
@@ -379,4 +387,25 @@ fn parse(bytes: &[u8]) -> Option<(Asked, usize)> {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A CA certificate as PEM, and a server configuration for localhost.
+fn good() -> Result<(String, Arc<ServerConfig>), Box<dyn Error + Send + Sync>> {
+    let mut ca = CertificateParams::default();
+    ca.distinguished_name.push(DnType::CommonName, "Test CA");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let ca_key = KeyPair::generate()?;
+    let text = STANDARD.encode(ca.self_signed(&ca_key)?.der());
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+    let key = KeyPair::generate()?;
+    let leaf = CertificateParams::new(["localhost".to_owned()])?;
+    let leaf = leaf.signed_by(&key, &Issuer::new(ca, ca_key))?;
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.into()], key.into())?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((pem, Arc::new(config)))
 }

@@ -9,11 +9,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-
-use crate::service::Service;
 
 /// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +95,7 @@ impl Carried {
 pub struct Relay {
     address: SocketAddr,
     carried: Arc<Mutex<Carried>>,
-    _service: Service,
+    runtime: Option<Runtime>,
 }
 
 impl Relay {
@@ -110,7 +108,8 @@ impl Relay {
         let listener = std::net::TcpListener::bind(route.listen)?;
         let address = listener.local_addr()?;
         let carried = Arc::new(Mutex::new(Carried::default()));
-        let runtime = runtime::Builder::new_current_thread()
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
             .enable_all()
             .build()?;
         let path = Path {
@@ -119,13 +118,16 @@ impl Relay {
             carried: Arc::clone(&carried),
             broken: watch::Sender::new(false),
         };
-        let service = Service::start("relay", runtime, listener, |listener| {
-            Arc::new(path).accept(listener)
-        })?;
+        listener.set_nonblocking(true)?;
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        runtime.spawn(Arc::new(path).accept(listener));
         Ok(Self {
             address,
             carried,
-            _service: service,
+            runtime: Some(runtime),
         })
     }
 
@@ -145,6 +147,15 @@ impl Relay {
     #[must_use]
     pub fn carried(&self) -> Carried {
         *lock(&self.carried)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // A runtime must not block, and a test may run in one.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tenant::{Break, Breakage, Carried, Direction, Relay, Route};
+use servers::{Break, Breakage, Carried, Direction, Relay, Route};
 
 /// Answers everything with `length` bytes.
 fn answering(length: usize) -> SocketAddr {
