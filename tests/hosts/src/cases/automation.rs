@@ -37,11 +37,7 @@ pub const CASES: &[TestCase] = &[
     TestCase::new("automation/ansible", ANSIBLE, ansible_connects),
     TestCase::new("automation/ansible-password", ANSIBLE, ansible_password),
     TestCase::new("automation/ansible-become", ANSIBLE, ansible_become),
-    TestCase::new(
-        "automation/ansible-role",
-        "/usr/local/bin/ansible-playbook",
-        role,
-    ),
+    TestCase::new("automation/ansible-role", ANSIBLE, role),
     TestCase::new("automation/cron", "/usr/sbin/cron", cron),
     case("automation/remembered", remembered),
     case("automation/remembered-key", remembered_key),
