@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::PAD_INDIFFERENT;
-use base64::{DecodeError, Engine, alphabet};
+use base64::{DecodeError, DecodeSliceError, Engine, alphabet, decoded_len_estimate};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
@@ -28,9 +28,72 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     PAD_INDIFFERENT.with_decode_allow_trailing_bits(true),
 );
 
+/// The certificates so far, and buffers that all of them share: they would leave gaps between the
+/// certificates, which a login keeps in memory.
+struct Reader {
+    roots: RootCertStore,
+    text: Vec<u8>,
+    der: Vec<u8>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            roots: RootCertStore::empty(),
+            text: Vec::new(),
+            der: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, block: &[u8]) -> Result<(), String> {
+        let length = self
+            .decode(block)
+            .map_err(|error| format!("the certificate is damaged: {error}"))?;
+        let der = self.der.get(..length).unwrap_or_default();
+        self.roots
+            .add(CertificateDer::from(der))
+            .map_err(|error| format!("the certificate cannot be used: {error}"))
+    }
+
+    /// Decodes these lines to the begin of `der`. Returns the number of bytes.
+    fn decode(&mut self, lines: &[u8]) -> Result<usize, DecodeError> {
+        self.text.clear();
+        let mut rest = lines;
+        while let Some((line, after)) = through(rest, b'\n')
+            .filter(|line| !line.is_empty())
+            .and_then(|line| rest.split_at_checked(line.len()))
+        {
+            self.text.extend_from_slice(line.trim_ascii());
+            rest = after;
+        }
+        let room = decoded_len_estimate(self.text.len());
+        if self.der.len() < room {
+            self.der.resize(room, 0);
+        }
+        self.decode_text().or_else(|_| {
+            // Blanks inside of a line are rare.
+            self.text.retain(|byte| !byte.is_ascii_whitespace());
+            self.decode_text()
+        })
+    }
+
+    fn decode_text(&mut self) -> Result<usize, DecodeError> {
+        let decoded = BASE64.decode_slice(&self.text, &mut self.der);
+        decoded.map_err(|error| match error {
+            DecodeSliceError::DecodeError(error) => error,
+            DecodeSliceError::OutputSliceTooSmall => DecodeError::InvalidLength(self.text.len()),
+        })
+    }
+
+    fn store(mut self) -> RootCertStore {
+        self.roots.roots.shrink_to_fit();
+        self.roots
+    }
+}
+
 /// Reads the certificates that can be used, and skips everything else.
 pub(crate) fn usable_certificates(pem: &[u8]) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
+    let mut reader = Reader::new();
     let mut is_certificate = false;
     let mut rest = pem;
     while let Some((before, line, after)) = next_with_dash(rest) {
@@ -39,13 +102,13 @@ pub(crate) fn usable_certificates(pem: &[u8]) -> RootCertStore {
             Ok(Kind::Begin(label)) => expect_certificate(label).is_ok(),
             Ok(Kind::End(_)) if is_certificate => {
                 // An error is a certificate that cannot be used.
-                let _ = add(&mut roots, before);
+                let _ = reader.add(before);
                 false
             }
             _ => false,
         };
     }
-    roots
+    reader.store()
 }
 
 /// Reads chosen certificates. Each must be usable: a block that a lenient reader skips is an error, so
@@ -55,7 +118,7 @@ pub(crate) fn usable_certificates(pem: &[u8]) -> RootCertStore {
 ///
 /// Names the line, the problem and the fix.
 pub(crate) fn certificates(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
+    let mut reader = Reader::new();
     let mut begun: Option<(&[u8], usize)> = None;
     let mut rest = pem;
     // Most lines are base64, which has no dash.
@@ -73,7 +136,9 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<RootCertStore, String> {
                 Some((label, offset))
             }
             (Kind::End(label), Some((same, start))) if label == same => {
-                add(&mut roots, before).map_err(|what| placed(pem, start, &what))?;
+                reader
+                    .add(before)
+                    .map_err(|what| placed(pem, start, &what))?;
                 None
             }
             (Kind::End(_), None) => {
@@ -92,10 +157,10 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<RootCertStore, String> {
     match begun {
         Some((label, start)) => Err(endless(pem, label, start)),
         None if pem.trim_ascii().is_empty() => Err("empty: no certificate".to_owned()),
-        None if roots.is_empty() => {
+        None if reader.roots.is_empty() => {
             Err("no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned())
         }
-        None => Ok(roots),
+        None => Ok(reader.store()),
     }
 }
 
@@ -179,32 +244,6 @@ fn expect_certificate(label: &[u8]) -> Result<(), String> {
 }
 
 /// Adds the certificate of one block.
-fn add(roots: &mut RootCertStore, block: &[u8]) -> Result<(), String> {
-    let der = decode(block).map_err(|error| format!("the certificate is damaged: {error}"))?;
-    roots
-        .add(CertificateDer::from(der))
-        .map_err(|error| format!("the certificate cannot be used: {error}"))
-}
-
-/// The bytes of these lines of base64.
-fn decode(lines: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let mut text = Vec::with_capacity(lines.len());
-    let mut rest = lines;
-    while let Some((line, after)) = through(rest, b'\n')
-        .filter(|line| !line.is_empty())
-        .and_then(|line| rest.split_at_checked(line.len()))
-    {
-        text.extend_from_slice(line.trim_ascii());
-        rest = after;
-    }
-    BASE64.decode(&text).or_else(|_| {
-        // Blanks inside of a line are rare.
-        text.retain(|byte| !byte.is_ascii_whitespace());
-        BASE64.decode(&text)
-    })
-}
-
-/// At most 40 characters.
 fn shown(text: &[u8]) -> String {
     String::from_utf8_lossy(text).chars().take(40).collect()
 }
