@@ -67,7 +67,7 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             proxy_credentials(path, &config, &settings, report);
             exemptions::check(path, &config, &settings, &THIS_MACHINE, report);
             accounts::check(path, &config, &settings, &THIS_MACHINE, report);
-            service_sections::check(&Root::this(), path, &settings, report);
+            service_sections::check(&Root::this(), path, &config, &settings, report);
             pinned(&config, Path::new(pins::DIRECTORY), report);
             Some(config)
         }

@@ -10,6 +10,7 @@ use login::policy::is_in_none;
 use login::system::System;
 
 use super::finding::{Area, Finding, Report, Severity};
+use super::program;
 use super::services::PAIRS;
 use super::spelling;
 
@@ -33,10 +34,17 @@ pub fn check(
         system,
         report,
     };
-    for (key, groups, line) in only_groups(path, config, settings) {
+    let lists = only_groups(path, config, settings);
+    let users = if lists.is_empty() {
+        Vec::new()
+    } else {
+        program::people()
+    };
+    for (key, groups, line) in lists {
         let asks_all = "The module cannot know its members, so it asks all users.";
         names.groups(&key, &groups, asks_all, line);
         names.witness(&key, &groups, policy, line);
+        names.members(&key, &groups, &users, line);
     }
     for (exempt, number) in policy.exempt.iter().zip(1..) {
         let line = |key| line("policy.exempt", Some(number), key);
@@ -258,6 +266,24 @@ impl Names<'_> {
         );
         self.report
             .add(Area::Configuration, finding.in_file(self.path, line));
+    }
+
+    /// Reports that the module asks no user, because all are proved to be in none of these groups.
+    fn members(&mut self, key: &str, groups: &[String], users: &[String], line: Option<usize>) {
+        let mut users = users.iter().map(String::as_str).chain(["root"]);
+        if groups.is_empty() || !users.all(|user| is_in_none(self.system, user, groups) == Ok(true))
+        {
+            return;
+        }
+        let names: Vec<_> = groups.iter().map(|group| for_log(group)).collect();
+        let finding = Finding::new(
+            Severity::Warning,
+            "only-groups-empty",
+            format!("{key}: no user of this host is in {}", names.join(" or ")),
+            "The module asks no user for the phone.",
+            "Add users to the group (usermod -aG), or name another group.",
+        );
+        self.add(finding, line);
     }
 
     fn unknown(

@@ -135,6 +135,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         sudo.check(&services, report);
         if let Some((line, config)) = of_sudo.iter().find_map(|name| config_of(name)) {
             sudo.shows_code(&line, config, report);
+            sudo.prompts(config, report);
         }
     }
     programs::check(root, &services, conf, &configs, report);

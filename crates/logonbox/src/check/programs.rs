@@ -10,7 +10,7 @@ use super::configuration::Configs;
 use super::files::{Root, UNITS};
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::Place;
-use super::services::Services;
+use super::services::{Service, Services};
 use super::stacks;
 
 /// What a program does with a prompt.
@@ -104,7 +104,7 @@ pub fn check(
             && let Some(config) = configs.get(&path, name)
         {
             prompts(name, config, &place, report);
-            locker(root, name, &path, config, &place, report);
+            locker(root, service, &path, config, &place, report);
         }
     }
 }
@@ -181,42 +181,64 @@ const LOCKERS: [&str; 6] = [
     "waylock",
 ];
 
-/// Reports that a locker cannot read `path`, its configuration, or the file that the configuration
-/// names. `place` is the line of the stack.
+/// Reports that a locker cannot read the files of its stack, `path`, its configuration, or a file that
+/// the configuration names. `place` is the line of the stack.
 fn locker(
     root: &Root,
-    service: &str,
+    service: &Service,
     path: &Path,
     config: &Config,
     place: &Place,
     report: &mut Report,
 ) {
-    let credentials = config.tls.proxy_credentials_file.as_deref();
-    let is_closed = |file: &&Path| {
+    if !LOCKERS.contains(&service.name.as_str()) {
+        return;
+    }
+    let mode = |file: &Path| {
         let metadata = root.metadata(file);
-        metadata.is_some_and(|metadata| metadata.permissions().mode() & 0o004 == 0)
+        metadata.map(|metadata| metadata.permissions().mode())
     };
-    let closed = [Some(path), credentials]
-        .into_iter()
-        .flatten()
-        .find(is_closed);
-    let Some(file) = closed.filter(|_| LOCKERS.contains(&service)) else {
+    let is_closed = |file: &Path| {
+        let mut directories = file.ancestors().skip(1);
+        mode(file).is_some_and(|mode| mode & 0o004 == 0)
+            || directories.any(|above| mode(above).is_some_and(|mode| mode & 0o001 == 0))
+    };
+    let tls = &config.tls;
+    let of_config = [
+        Some(path),
+        tls.ca_file.as_deref(),
+        tls.proxy_credentials_file.as_deref(),
+    ];
+    let stack = service.lines.files.iter().map(AsRef::as_ref);
+    let modules = service.modules.iter().map(Path::new);
+    let of_config = of_config.into_iter().flatten();
+    let Some(file) = stack
+        .chain(modules)
+        .chain(of_config)
+        .find(|file| is_closed(file))
+    else {
         return;
     };
     let shown = file.display();
-    let advice = if file == path {
-        format!("Run chmod o+r {shown}. The file holds no secret.")
+    let is_secret = Some(file) == tls.proxy_credentials_file.as_deref();
+    let why = if service.lines.file.as_deref() == Some(file) {
+        "libpam takes the lines of the service other there."
     } else {
+        "Every login is refused there, so users cannot unlock the screen."
+    };
+    let advice = if is_secret {
         format!(
             "Use a proxy without a password, or write {} without the module.",
             place.file.display()
         )
+    } else {
+        format!("Run chmod o+r {shown}, and chmod o+x on its directories. It holds no secret.")
     };
     let finding = Finding::new(
         Severity::Error,
         "service-cannot-read",
-        format!("{service} runs as the user, who cannot read {shown}"),
-        "The module refuses every login there, so users cannot unlock the screen.",
+        format!("{} runs as the user, who cannot read {shown}", service.name),
+        why,
         advice,
     );
     report.add(Area::Stacks, finding.at(place));
@@ -250,6 +272,7 @@ fn polkit(root: &Root, place: &Place, report: &mut Report) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_host;
     use super::*;
 
     fn place() -> Place {
@@ -350,28 +373,55 @@ mod tests {
 
     #[test]
     fn a_locker_reads_what_its_user_may_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Root::at(dir.path());
+        let stack = "@include common-auth\nauth required pam_logonbox.so\n";
+        let auth = "auth required pam_unix.so\n";
+        let files = ["pam.d/i3lock", "pam.d/sshd", "pam.d/common-auth"];
+        let texts = [stack, stack, auth];
+        let host_files: Vec<_> = files.into_iter().zip(texts).collect();
+        let (dir, root) = test_host::host(&host_files);
+        let services = test_host::services(&root);
+        let etc = dir.path().join("etc");
         let text = "[logonbox]\ntenant = \"acme\"\n[tls]\nproxy = \"http://proxy:3128\"\n\
-                    proxy_credentials_file = \"/proxy\"\n";
+                    ca_file = \"/etc/x/ca\"\nproxy_credentials_file = \"/etc/x/proxy\"\n";
         let config = Config::parse(Path::new("/x"), text, "i3lock").unwrap();
-        let found = |service: &str, conf: u32, proxy: u32| {
-            for (name, mode) in [("conf", conf), ("proxy", proxy)] {
-                let file = dir.path().join(name);
-                std::fs::write(&file, "").unwrap();
-                std::fs::set_permissions(file, PermissionsExt::from_mode(mode)).unwrap();
-            }
+        std::fs::create_dir(etc.join("x")).unwrap();
+        for name in ["conf", "ca", "proxy"] {
+            std::fs::write(etc.join("x").join(name), "").unwrap();
+        }
+        let found = |service: &str, name: &str, mode: u32| {
+            let path = etc.join(name);
+            let set = |mode| {
+                std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            };
+            let before = std::fs::metadata(&path).unwrap().permissions().mode();
+            set(mode);
             let mut report = Report::default();
-            let conf = Path::new("/conf");
+            let service = services.get(service).unwrap();
+            let conf = Path::new("/etc/x/conf");
             locker(&root, service, conf, &config, &place(), &mut report);
+            set(before);
             let found = report.findings.into_iter();
             found.map(|(_, finding)| finding.what).collect::<Vec<_>>()
         };
-        let cannot = |file| vec![format!("i3lock runs as the user, who cannot read {file}")];
-        assert_eq!(found("i3lock", 0o644, 0o644), [""; 0]);
-        assert_eq!(found("i3lock", 0o600, 0o600), cannot("/conf"));
-        assert_eq!(found("i3lock", 0o644, 0o600), cannot("/proxy"));
-        assert_eq!(found("sshd", 0o600, 0o600), [""; 0]);
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let cannot = |file| {
+            vec![format!(
+                "i3lock runs as the user, who cannot read /etc/{file}"
+            )]
+        };
+        assert_eq!(found("i3lock", "x/conf", 0o644), [""; 0]);
+        for name in [
+            "x/conf",
+            "x/ca",
+            "x/proxy",
+            "pam.d/i3lock",
+            "pam.d/common-auth",
+        ] {
+            assert_eq!(found("i3lock", name, 0o640), cannot(name), "{name}");
+            assert_eq!(found("sshd", name, 0o640), [""; 0], "{name}");
+        }
+        assert_eq!(found("i3lock", "x", 0o750), cannot("x/conf"));
+        assert_eq!(found("i3lock", "pam.d", 0o750), cannot("pam.d/common-auth"));
     }
 
     #[test]

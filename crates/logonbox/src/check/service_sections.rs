@@ -1,11 +1,11 @@
-//! `[service.NAME]`: services that this host does not have, and settings for one of two services
-//! between which a caller can choose.
+//! `[service.NAME]` and lists of services: services that this host does not have, and settings for one
+//! of two services between which a caller can choose.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use login::clean::for_log;
-use login::config::{Setting, table};
+use login::config::{Config, Setting, table};
 
 use super::files::Root;
 use super::finding::{Area, Finding, Report, Severity};
@@ -13,7 +13,10 @@ use super::pam_files::{has_directory, has_file};
 use super::services::PAIRS;
 
 /// Checks the names of the services, and the services that are left out.
-pub fn check(root: &Root, path: &Path, settings: &[Setting], report: &mut Report) {
+pub fn check(root: &Root, path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
+    if has_directory(root) {
+        lists(root, path, config, settings, report);
+    }
     let services = services(settings);
     if !services.is_empty() && !has_directory(root) {
         let why = "this host has no directory /etc/pam.d";
@@ -68,6 +71,49 @@ pub fn check(root: &Root, path: &Path, settings: &[Setting], report: &mut Report
     }
 }
 
+/// Reports services in lists of `[policy]` that have no file.
+fn lists(root: &Root, path: &Path, config: &Config, settings: &[Setting], report: &mut Report) {
+    let policy = &config.policy;
+    let exempt = policy.exempt.iter().zip(1..).map(|(exempt, number)| {
+        let key = format!("policy.exempt: number {number}");
+        (key, Some(number), "services", &exempt.services)
+    });
+    let key = "policy.remember_services".to_owned();
+    let remember = (key, None, "remember_services", &policy.remember_services);
+    let is_on = !policy.remember_minutes.is_zero();
+    for (key, entry, name, list) in exempt.chain(is_on.then_some(remember)) {
+        let is_it = |one: &&Setting| one.entry == entry && one.key == name && one.line.is_some();
+        let Some(setting) = settings.iter().find(is_it) else {
+            continue;
+        };
+        let gone: Vec<_> = list.iter().filter(|one| !has_file(root, one)).collect();
+        if gone.is_empty() {
+            continue;
+        }
+        // A file for several hosts may name services that one of them does not have.
+        let (severity, why) = if gone.len() == list.len() {
+            (
+                Severity::Warning,
+                "If no program uses these names, the setting has no effect.",
+            )
+        } else {
+            (
+                Severity::Note,
+                "If no program uses the name, it has no effect.",
+            )
+        };
+        let names: Vec<_> = gone.into_iter().map(|one| for_log(one)).collect();
+        let finding = Finding::new(
+            severity,
+            "service-unknown",
+            format!("{key} names {}, which has no PAM file", names.join(", ")),
+            why,
+            "Correct the name: the service of ssh is sshd.",
+        );
+        report.add(Area::Configuration, finding.in_file(path, setting.line));
+    }
+}
+
 /// The settings of one service.
 #[derive(Default)]
 struct Keys {
@@ -110,7 +156,6 @@ fn services(settings: &[Setting]) -> BTreeMap<String, Keys> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use login::config::Config;
 
     fn found(files: &[&str], text: &str) -> Vec<(&'static str, String, Option<usize>)> {
         let dir = tempfile::tempdir().unwrap();
@@ -122,9 +167,15 @@ mod tests {
         let path = dir.path().join("pam_logonbox.toml");
         let text = format!("[logonbox]\ntenant = \"acme\"\n{text}");
         std::fs::write(&path, text).unwrap();
-        let (_, settings) = Config::load_with_settings(&path, None).unwrap();
+        let (config, settings) = Config::load_with_settings(&path, None).unwrap();
         let mut report = Report::default();
-        check(&Root::at(dir.path()), &path, &settings, &mut report);
+        check(
+            &Root::at(dir.path()),
+            &path,
+            &config,
+            &settings,
+            &mut report,
+        );
         let skipped = report
             .checked
             .iter()
@@ -167,6 +218,37 @@ mod tests {
         assert_eq!(found(&["etc/pam.d/a"], ""), []);
         assert_eq!(found(&[], SUDO), []);
         assert_eq!(found(&[], ""), []);
+    }
+
+    #[test]
+    fn lists_with_services_that_are_not_there() {
+        let files = ["etc/pam.d/sshd", "etc/pam.d/su"];
+        let unknown = |what: &str, line| {
+            let what = format!("{what}, which has no PAM file");
+            vec![("service-unknown", what, Some(line))]
+        };
+        let exempt = |services: &str| {
+            let text = format!("[[policy.exempt]]\nusers = [\"lee\"]\nservices = [{services}]\n");
+            found(&files, &text)
+        };
+        let first = "policy.exempt: number 1 names";
+        assert_eq!(exempt("\"sshd\", \"su\""), []);
+        assert_eq!(exempt("\"ssh\""), unknown(&format!("{first} ssh"), 5));
+        assert_eq!(
+            exempt("\"ssh\", \"sshd\", \"cron\""),
+            unknown(&format!("{first} ssh, cron"), 5)
+        );
+        let remember = |minutes: u32, services: &str| {
+            let text = format!("[policy]\nremember_minutes = {minutes}\n{services}\n");
+            found(&files, &text)
+        };
+        let list = "remember_services = [\"ssh\"]";
+        let what = "policy.remember_services names ssh";
+        assert_eq!(remember(60, list), unknown(what, 5));
+        assert_eq!(remember(0, list), []);
+        assert_eq!(remember(60, ""), []);
+        // The default is not the administrator's mistake.
+        assert_eq!(found(&files[1..], "[policy]\nremember_minutes = 60\n"), []);
     }
 
     #[test]

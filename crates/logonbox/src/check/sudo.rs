@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use login::clean::for_log;
 use login::config::{Announce, Code, Config, Mode};
@@ -21,10 +22,15 @@ const PROMPTS_OF_OTHERS: [&str; 3] = [
     "Prompt for root's password",
     "Prompt for the runas_default user's password",
 ];
+/// sudo-rs, if another sudo has the usual name.
+const SUDO_RS: [&str; 2] = ["/usr/bin/sudo-rs", "/usr/local/bin/sudo-rs"];
+/// sudo-rs reads this file if it exists, and that of sudo otherwise.
+const SUDOERS_RS: &str = "/etc/sudoers-rs";
 const CVTSUDOERS: [&str; 2] = ["/usr/bin/cvtsudoers", "/usr/local/bin/cvtsudoers"];
 
 /// sudo's effective settings.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "settings of sudo")]
 pub struct Sudo {
     /// The PAM service of `sudo`.
     pub service: String,
@@ -38,6 +44,10 @@ pub struct Sudo {
     remembers: Remembers,
     /// It shows the information texts of modules.
     shows_information: bool,
+    /// It shows its own prompt in place of those of modules.
+    replaces_prompts: bool,
+    /// It waits so long for the answer to a prompt.
+    waits: Option<Duration>,
     /// It asks for the password of another user.
     asks_other: bool,
     /// The members of this group are asked nothing.
@@ -89,6 +99,8 @@ impl Default for Sudo {
             authenticates: true,
             remembers: Remembers::default(),
             shows_information: true,
+            replaces_prompts: false,
+            waits: None,
             asks_other: false,
             exempt_group: None,
             path: SUDOERS.to_owned(),
@@ -101,7 +113,14 @@ impl Default for Sudo {
 impl Sudo {
     /// Asks sudo. Only root gets an answer. `None` if there is no sudo.
     pub fn ask(report: &mut Report) -> Option<Self> {
-        Some(Self::of(&program::find(&SUDO)?, report))
+        let program = program::find(&SUDO)?;
+        let mut sudo = Self::of(&program, report);
+        let real = |path: &Path| path.canonicalize().ok();
+        let other = program::find(&SUDO_RS).filter(|other| real(other) != real(&program));
+        if let Some(other) = other.filter(|_| Path::new(SUDOERS_RS).exists()) {
+            sudo.ask_sudo_rs(&other, &program::people(), report);
+        }
+        Some(sudo)
     }
 
     fn of(program: &Path, report: &mut Report) -> Self {
@@ -121,7 +140,9 @@ impl Sudo {
         let parsed = said.and_then(|text| {
             // It has no such settings.
             if is_sudo_rs(&text) {
-                return Ok(Self::default());
+                let mut sudo = Self::default();
+                sudo.ask_sudo_rs(program, &program::people(), report);
+                return Ok(sudo);
             }
             let why = if nix::unistd::geteuid().is_root() {
                 "it does not tell its PAM services"
@@ -164,6 +185,9 @@ impl Sudo {
             shows_information: line("Do not allow PAM authentication modules to generate output")
                 .is_none()
                 && line("Sudo version ").is_some_and(has_pam_silent),
+            replaces_prompts: line("If set, passprompt will override system prompt in all cases")
+                .is_some(),
+            waits: line("Password prompt timeout: ").and_then(duration),
             asks_other: PROMPTS_OF_OTHERS
                 .into_iter()
                 .any(|start| line(start).is_some()),
@@ -321,6 +345,40 @@ impl Sudo {
         }
     }
 
+    /// Reports that sudo does not show the prompt for the code as it is, or not for long enough.
+    pub fn prompts(&self, config: &Config, report: &mut Report) {
+        let types = config.conversation.code == Code::Type;
+        if !types || !matches!(config.mode, Mode::Push(_)) {
+            return;
+        }
+        if self.replaces_prompts {
+            let finding = Finding::new(
+                Warning,
+                "sudo-replaces-prompt",
+                "sudo shows its own prompt in place of the one for the code",
+                "sudoers sets passprompt_override. Users see the prompt for the password twice, and a \
+                 password in place of the code is a wrong code.",
+                "Remove passprompt_override from sudoers.",
+            );
+            report.add(Area::Host, finding);
+        }
+        let wait = &config.wait;
+        let needed = wait.connect_seconds.saturating_add(wait.login_seconds);
+        if let Some(waits) = self.waits.filter(|waits| *waits < needed) {
+            let finding = Finding::new(
+                Warning,
+                "sudo-timeout",
+                format!("sudo closes a prompt after {} s", waits.as_secs()),
+                format!(
+                    "sudoers sets passwd_timeout. connect_seconds and login_seconds are {} s together.",
+                    needed.as_secs()
+                ),
+                "Raise passwd_timeout in sudoers, or lower login_seconds.",
+            );
+            report.add(Area::Host, finding);
+        }
+    }
+
     /// Reports an announcement that sudo does not show. `line` is that of the module.
     pub fn shows_code(&self, line: &Place, config: &Config, report: &mut Report) {
         let conversation = config.conversation;
@@ -389,6 +447,15 @@ fn minutes(text: &str) -> Option<i64> {
     Some(if is_small { 1 } else { whole })
 }
 
+/// The time in `2.5 minutes`. `None` for no limit.
+fn duration(text: &str) -> Option<Duration> {
+    let number = text.split_whitespace().next()?;
+    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+    let (whole, tenths): (u64, u64) = (whole.parse().ok()?, tenths.parse().ok()?);
+    let seconds = whole.checked_mul(60)?.checked_add(tenths.checked_mul(6)?)?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
 /// Whether this version of sudo has the setting `pam_silent`: from 1.9.16 on.
 fn has_pam_silent(version: &str) -> bool {
     let mut numbers = version.split(|sign: char| !sign.is_ascii_digit());
@@ -402,12 +469,50 @@ fn is_sudo_rs(text: &str) -> bool {
 }
 
 impl Sudo {
+    /// Asks sudo-rs for the rules of these users.
+    fn ask_sudo_rs(&mut self, program: &Path, users: &[String], report: &mut Report) {
+        const WHAT: &str = "sudo-rs's rules (sudo-rs -l)";
+        for user in users {
+            let said = program::ask(program, &["-l", "-U", user]);
+            let said = said.and_then(|said| {
+                // It says so of root if the user has no rules.
+                let has_none = said.err.contains("is not allowed to execute 'list'");
+                if said.out.starts_with("User ") || has_none {
+                    return Ok(said.out);
+                }
+                Err(for_log(said.err.trim()))
+            });
+            let out = match said {
+                Ok(out) => out,
+                Err(why) => {
+                    report.skipped(Area::Host, WHAT, format!("{}: {why}", for_log(user)));
+                    return;
+                }
+            };
+            for rule in out.split("NOPASSWD:").skip(1) {
+                // The rest of the rule, and of the line, asks for a password.
+                let rule = rule.lines().next().unwrap_or_default();
+                let commands = rule.split("PASSWD:").next().unwrap_or_default();
+                let mut commands = commands.split(',').map(str::trim);
+                let to = if commands.any(|command| command == "ALL") {
+                    &mut self.rules.all
+                } else {
+                    &mut self.rules.some
+                };
+                to.insert(format!("username {user}"));
+            }
+        }
+        let Rules { all, some } = &mut self.rules;
+        some.retain(|user| !all.contains(user));
+        report.checked(Area::Host, WHAT);
+    }
+
     /// Asks cvtsudoers, which reads the files of sudoers as sudo does.
     fn read_sudoers(&mut self, report: &mut Report) {
         const WHAT: &str = "sudo's settings for some users (cvtsudoers)";
         let asked = program::find(&CVTSUDOERS)
             .ok_or_else(|| "cvtsudoers is not installed".to_owned())
-            .and_then(|program| program::ask(&program, &["-f", "json", &self.path]))
+            .and_then(|program| program::ask(&program, &["-e", "-f", "json", &self.path]))
             .and_then(|said| {
                 // It says nothing of files without rules.
                 let is_empty = said.well && said.out.trim().is_empty();
@@ -771,11 +876,83 @@ mod tests {
     }
 
     #[test]
+    fn sudo_rs_tells_the_rules_of_each_user() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("sudo-rs");
+        let script = r#"#!/bin/sh
+            case $3 in
+            lee) echo "User lee may run the following commands on door:
+                (ALL : ALL) ALL
+                (ALL) NOPASSWD: /bin/ls, PASSWD: ALL
+                (root) NOPASSWD: /bin/cat, ALL" ;;
+            kim) echo "User kim may run the following commands on door:
+                (ALL) NOPASSWD: /bin/ls, PASSWD: ALL" ;;
+            ann) echo "sudo-rs: Sorry, user root is not allowed to execute 'list' as ann on door." >&2
+                exit 1 ;;
+            *) echo "no such user" >&2; exit 1 ;;
+            esac"#;
+        std::fs::write(&program, script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).unwrap();
+        let ask = |users: &[&str]| {
+            let mut report = Report::default();
+            let mut sudo = Sudo::default();
+            let users: Vec<_> = users.iter().map(|&user| user.to_owned()).collect();
+            sudo.ask_sudo_rs(&program, &users, &mut report);
+            (found(&sudo), report.has_gaps())
+        };
+        let nothing = "sudo asks for neither password nor phone";
+        assert_eq!(
+            ask(&["lee", "kim", "ann"]),
+            (
+                vec![
+                    format!("warning For all commands, {nothing}: username lee"),
+                    format!("note For some commands, {nothing}: username kim"),
+                ],
+                false
+            )
+        );
+        assert_eq!(ask(&["ann", "pat"]), (Vec::new(), true));
+    }
+
+    #[test]
+    fn prompts_that_are_replaced_or_closed() {
+        let found = |settings: &str, conversation: &str| {
+            let text = format!(
+                "Sudo version 1.9.13p3\nPAM service name to use: sudo\n\
+                 PAM service name to use for login shells: sudo-i\n{settings}\n"
+            );
+            let sudo = Sudo::parse(&text).unwrap();
+            let text = format!("[logonbox]\ntenant = \"acme\"\n[conversation]\n{conversation}\n");
+            let config = Config::parse(Path::new("/x"), &text, "sudo").unwrap();
+            let mut report = Report::default();
+            sudo.prompts(&config, &mut report);
+            let found = report.findings.into_iter();
+            found.map(|(_, finding)| finding.id).collect::<Vec<_>>()
+        };
+        let replaces = "If set, passprompt will override system prompt in all cases.";
+        let waits = |minutes: &str| format!("Password prompt timeout: {minutes} minutes");
+        assert_eq!(found(replaces, ""), ["sudo-replaces-prompt"]);
+        for (minutes, expected) in [
+            ("0.0", &[][..]),
+            ("5.0", &[]),
+            ("1.0", &[]),
+            ("0.9", &[]),
+            ("0.8", &["sudo-timeout"]),
+        ] {
+            assert_eq!(found(&waits(minutes), ""), expected, "{minutes}");
+        }
+        // The prompt asks for no code.
+        let all = format!("{replaces}\n{}", waits("0.1"));
+        assert_eq!(found(&all, "code = \"show\""), [""; 0]);
+    }
+
+    #[test]
     fn sudo_rs_says_its_version_as_an_error() {
         let dir = tempfile::tempdir().unwrap();
         for (script, is_known) in [
-            ("echo sudo-rs 0.2.5 >&2", true),
-            ("echo sudo-rs 0.2.5", true),
+            ("[ $1 = -V ] && echo sudo-rs 0.2.5 >&2 || echo User x", true),
+            ("[ $1 = -V ] && echo sudo-rs 0.2.5 || echo User x", true),
             ("echo other >&2", false),
         ] {
             let program = dir.path().join("sudo");

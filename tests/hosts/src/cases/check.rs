@@ -31,6 +31,7 @@ pub const CASES: &[TestCase] = &[
     case("check/configuration", configuration),
     case("check/host", host),
     case("check/programs", programs),
+    case("check/sudo", sudo),
     case("check/not-root", not_root),
 ];
 
@@ -218,6 +219,7 @@ fn shipped(_: &mut Machine) {
     is_fine("all services, and a code to compare", &[]);
     configure("[conversation]\ncode = \"show\"\nannounce = \"info\"");
     is_fine("all services, and no prompts", &[SUDO_SILENT]);
+    command("usermod", &["-aG", "sudo", "lee"]);
     configure(
         "[policy]\nonly_groups = [\"sudo\"]\non_unavailable = \"ignore\"\n[[policy.exempt]]\nusers = [\"root\"]",
     );
@@ -958,7 +960,7 @@ fn knows_gssapi() -> bool {
 
 fn configuration(_: &mut Machine) {
     let clean = Clean::save();
-    let plants: [Plant; 9] = [
+    let plants: [Plant; 11] = [
         ("an unknown key", "error", "config-invalid", || {
             configure("[policy]\nexempt_users = []");
         }),
@@ -983,6 +985,19 @@ fn configuration(_: &mut Machine) {
         ("an unknown group", "error", "unknown-group", || {
             configure("[policy]\nonly_groups = [\"pussh\"]");
         }),
+        (
+            "a group without members",
+            "warning",
+            "only-groups-empty",
+            || {
+                configure("[policy]\nonly_groups = [\"sudo\"]");
+            },
+        ),
+        ("an exemption for ssh", "warning", "service-unknown", || {
+            configure(
+                "[[policy.exempt]]\nusers = [\"lee\"]\nservices = [\"ssh\"]\nuntil = 2999-12-31",
+            );
+        }),
         ("a link", "error", "config-invalid", || {
             fs::rename(CONFIGURATION, "/etc/security/real.toml").expect(CONFIGURATION);
             std::os::unix::fs::symlink("real.toml", CONFIGURATION).expect(CONFIGURATION);
@@ -993,6 +1008,7 @@ fn configuration(_: &mut Machine) {
             "warning",
             "only-groups-witness",
             || {
+                command("usermod", &["-aG", "sudo", "lee"]);
                 append("/etc/nsswitch.conf", "initgroups: files sss\n");
                 configure("[policy]\nonly_groups = [\"sudo\"]");
             },
@@ -1086,6 +1102,51 @@ fn host(machine: &mut Machine) {
     .expect("/etc/hosts");
     // These containers have no network, which the look-up alone does not tell.
     finds("no such name", "error", "server-local");
+}
+
+/// sudo's own settings, and sudo-rs with rules of its own.
+fn sudo(_: &mut Machine) {
+    let _clean = Clean::save();
+    sshd_with_phone();
+    stack("sudo", "sudo");
+    stack("sudo-i", "sudo-i");
+    for service in ["su", "su-l", "login"] {
+        stack(service, service);
+    }
+    let file = "/etc/sudoers.d/mistake";
+    let write = |path: &str, text: &str| {
+        fs::write(path, text).expect(path);
+        command("chmod", &["440", path]);
+    };
+    for (case, text, id) in [
+        (
+            "sudo's own prompt",
+            "Defaults passprompt_override\n",
+            "sudo-replaces-prompt",
+        ),
+        (
+            "six seconds for a prompt",
+            "Defaults passwd_timeout = 0.1\n",
+            "sudo-timeout",
+        ),
+        (
+            "all commands, by an alias",
+            "Cmnd_Alias EVERY = ALL\nother ALL = NOPASSWD: EVERY\n",
+            "sudo-asks-nothing",
+        ),
+    ] {
+        write(file, text);
+        finds(case, "warning", id);
+        fs::remove_file(file).expect(file);
+        is_fine(case, &[]);
+    }
+    if fs::exists("/usr/bin/sudo-rs").unwrap_or_default() {
+        write(
+            "/etc/sudoers-rs",
+            "root ALL = ALL\nother ALL = NOPASSWD: ALL\n",
+        );
+        finds("sudo-rs", "warning", "sudo-asks-nothing");
+    }
 }
 
 /// Screen lockers show no prompt, and run as the user.

@@ -29,7 +29,7 @@ pub const SSHD: [&str; 4] = [
 ];
 const WHAT: &str = "sshd's settings (sshd -T)";
 /// Connections with different values of other settings are not told apart.
-const LOOKED_AT: [&str; 18] = [
+const LOOKED_AT: [&str; 19] = [
     "authenticationmethods",
     "authorizedkeyscommand",
     "authorizedkeysfile",
@@ -45,6 +45,7 @@ const LOOKED_AT: [&str; 18] = [
     "passwordauthentication",
     "permitrootlogin",
     "pubkeyauthentication",
+    "refuseconnection",
     "trustedusercakeys",
     "usedns",
     "usepam",
@@ -174,6 +175,14 @@ impl Settings {
         keys.iter().all(|key| self.on(key))
     }
 
+    /// Whether sshd knows no keys of users.
+    fn has_no_keys(&self) -> bool {
+        let is_none = |key| ["", "none"].contains(&self.get(key));
+        self.get("authorizedkeysfile") == "none"
+            && is_none("authorizedkeyscommand")
+            && is_none("trustedusercakeys")
+    }
+
     /// Whether a login can use this method. PAM is the only device of keyboard-interactive on Linux:
     /// `devices` in `auth2-chall.c`.
     fn is_on(&self, method: &str) -> bool {
@@ -182,6 +191,8 @@ impl Settings {
             ("keyboard-interactive", device) => {
                 self.asks_questions() && ["", "pam"].contains(&device)
             }
+            // It admits users without a password alone.
+            ("none", _) => false,
             (name, _) => !PAST_PAM.contains(&name) || self.is_past_pam(name),
         }
     }
@@ -647,6 +658,10 @@ pub struct Expected<'s> {
 
 /// Compares sshd's settings with what the stack needs.
 pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) {
+    // Since OpenSSH 10. sshd ends the connection before any login.
+    if settings.on("refuseconnection") {
+        return;
+    }
     let airlock = expected
         .config
         .is_some_and(|config| matches!(config.mode, Mode::Airlock(_)));
@@ -877,7 +892,7 @@ impl Checker<'_> {
                 "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
             );
         }
-        if !self.settings.ways_past_pam().contains(&"publickey") {
+        if !self.settings.ways_past_pam().contains(&"publickey") || self.settings.has_no_keys() {
             return;
         }
         let chosen = self.settings.methods().is_some();
@@ -904,17 +919,12 @@ impl Checker<'_> {
 
     /// Whether a required key can be accepted at all.
     fn no_keys(&mut self) {
-        let is_none = |key| ["", "none"].contains(&self.settings.get(key));
         let lists = self.settings.usable_methods().unwrap_or_default();
         let needs_key = !lists.is_empty()
             && lists
                 .iter()
                 .all(|list| list.iter().any(|method| is(method, "publickey")));
-        if needs_key
-            && self.settings.get("authorizedkeysfile") == "none"
-            && is_none("authorizedkeyscommand")
-            && is_none("trustedusercakeys")
-        {
+        if needs_key && self.settings.has_no_keys() {
             self.say(
                 Warning,
                 "sshd-no-keys",
@@ -1052,6 +1062,7 @@ mod tests {
             ("authenticationmethods keyboard-interactive:pam", false),
             ("authenticationmethods keyboard-interactive", false),
             ("authenticationmethods any", false),
+            ("authenticationmethods none", true),
             ("authenticationmethods keyboard-interactive:skey", true),
             (
                 "authenticationmethods publickey,keyboard-interactive:google",
@@ -1149,6 +1160,14 @@ mod tests {
     }
 
     #[test]
+    fn connections_that_sshd_refuses() {
+        let keys = "pubkeyauthentication yes\nkbdinteractiveauthentication yes";
+        assert_eq!(found(keys, false, ""), ["note sshd-key-skips-phone"]);
+        let refused = format!("{keys}\nrefuseconnection yes");
+        assert_eq!(found(&refused, false, ""), [""; 0]);
+    }
+
+    #[test]
     fn keys_that_sshd_does_not_read() {
         const LISTS: &str = "kbdinteractiveauthentication yes\n\
                              authenticationmethods publickey,keyboard-interactive:pam";
@@ -1173,6 +1192,13 @@ mod tests {
                 found.contains(&"warning sshd-no-keys".to_owned())
             };
             assert_eq!(found(LISTS), is_found, "{text}");
+            // They also do not skip the phone.
+            let on = "pubkeyauthentication yes\nkbdinteractiveauthentication yes";
+            let skips = super::tests::found(&format!("{text}\n{on}"), false, "");
+            let skips = skips
+                .iter()
+                .any(|found| found.ends_with(" sshd-key-skips-phone"));
+            assert_eq!(skips, !is_found, "{text}");
             assert!(
                 !found(&format!("{LISTS} keyboard-interactive:pam")),
                 "{text}"
