@@ -19,20 +19,14 @@ use super::questions::{Fault, Occurrence, Situation, ask};
 use super::roles::{Kind, OURS, REFUSALS, file_name};
 use super::services::{Call, EXAMPLES, PAIRS, PROGRAMS, Service, Services, is_ours};
 
-/// The services by which users also log in or become root.
-const OTHER_WAYS_IN: [&str; 12] = [
-    "cockpit",
-    "dovecot",
-    "doas",
-    "gdm-password",
-    "lightdm",
-    "polkit-1",
-    "proftpd",
-    "remote",
-    "samba",
-    "sddm",
-    "vsftpd",
-    "xrdp-sesman",
+/// Services by which users get what another service guards.
+const WAYS_AROUND: [(&str, &[&str], &str); 2] = [
+    ("sudo", &["doas", "polkit-1"], "becomes root"),
+    (
+        "sshd",
+        &["cockpit", "proftpd", "remote", "vsftpd", "xrdp-sesman"],
+        "gets in over the network",
+    ),
 ];
 /// The `account` modules that read a list of users from a file.
 const BY_FILE: [&str; 3] = ["pam_access.so", "pam_listfile.so", "pam_time.so"];
@@ -943,7 +937,7 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
         );
     }
     unknown_programs(services, context, asked, report);
-    without_phone(services, asked, context.root, report);
+    ways_around(services, context.root, report);
     account_files(services, asked, report);
     pairs(services, context.root, report);
     left_over(services, context.root, report);
@@ -985,37 +979,30 @@ fn unknown_programs(
     }
 }
 
-/// Names the other services that let users in, or make them root.
-fn without_phone(services: &Services, asked: &[String], root: &Root, report: &mut Report) {
-    let is_asked = |name: &str| asked.iter().any(|one| one == name);
-    // `pairs` and `takes_other` report these.
-    let is_reported = |name: &str| {
-        PAIRS.iter().any(|(short, long, _)| {
-            name == *short && is_asked(long) || name == *long && is_asked(short)
-        })
-    };
-    let is_without = |service: &Service| !service.has_phone() && !service.takes_other;
-    let names: BTreeSet<String> = PROGRAMS
-        .into_iter()
-        .chain(OTHER_WAYS_IN)
-        .filter(|name| has_file(root, name) && services.get(name).is_some_and(is_without))
-        .filter(|name| !is_reported(name))
-        .map(|name| match name {
-            "polkit-1" => "polkit-1 (pkexec, run0)".to_owned(),
-            name => name.to_owned(),
-        })
-        .collect();
-    if asked.is_empty() || names.is_empty() {
-        return;
+/// Names services without the phone beside one that has it.
+fn ways_around(services: &Services, root: &Root, report: &mut Report) {
+    let has_phone = |name: &str| services.get(name).is_some_and(Service::has_phone);
+    for (guarded, others, does) in WAYS_AROUND {
+        let names: BTreeSet<String> = others
+            .iter()
+            .filter(|name| has_phone(guarded) && has_file(root, name) && !has_phone(name))
+            .map(|name| match *name {
+                "polkit-1" => "polkit-1 (pkexec, run0)".to_owned(),
+                name => name.to_owned(),
+            })
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        let finding = Finding::new(
+            Severity::Note,
+            "stack-way-around",
+            format!("{guarded} asks for the phone, but not {}", list(&names)),
+            format!("A user with the right password {does} without the phone."),
+            "If this is not intended, pam_logonbox-stacks(7) has the lines.",
+        );
+        report.add(Area::Stacks, finding);
     }
-    let finding = Finding::new(
-        Severity::Note,
-        "stack-without-phone",
-        format!("These services do not ask for the phone: {}", list(&names)),
-        "A user who knows the password can use them without the phone.",
-        "If they need the phone, too, pam_logonbox-stacks(7) has the lines.",
-    );
-    report.add(Area::Stacks, finding);
 }
 
 /// Names the `account` modules that refuse users by a file which this command does not read.

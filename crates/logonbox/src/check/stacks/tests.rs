@@ -278,10 +278,7 @@ fn mistakes_are_found_where_they_are() {
                 ("pam.d/su", GOOD),
                 ("pam.d/su-l", GOOD),
             ],
-            vec![
-                "error stack-line-not-taken /etc/pam.d/sshd:3",
-                "note stack-without-phone -:-",
-            ],
+            vec!["error stack-line-not-taken /etc/pam.d/sshd:3"],
         ),
         (
             vec![
@@ -858,35 +855,36 @@ fn links_in_place_of_files() {
 }
 
 #[test]
-fn other_ways_in_are_a_note() {
+fn ways_around_and_lists_of_users_are_notes() {
     let access = "account required pam_access.so\n";
-    let sshd = format!("{GOOD}{access}");
-    let found = findings(
-        &[
-            ("pam.d/sshd", &sshd),
-            ("pam.d/polkit-1", "@include common-auth\n"),
-            ("pam.d/cron", "@include common-auth\n"),
-        ],
-        PUSH,
-        false,
-    );
-    let words: Vec<(&str, &str, Option<usize>)> = found
-        .iter()
-        .map(|one| (one.severity.word(), &*one.what, one.line))
-        .collect();
+    let sudo = format!("{GOOD}{access}");
+    let files = [
+        ("pam.d/sudo", sudo.as_str()),
+        ("pam.d/sudo-i", GOOD),
+        ("pam.d/polkit-1", "@include common-auth\n"),
+        ("pam.d/cockpit", "@include common-auth\n"),
+    ];
+    let notes = |files: &[(&str, &str)]| {
+        let found = findings(files, PUSH, false).into_iter();
+        let words = found.map(|one| format!("{}: {}", one.severity.word(), one.what));
+        words.collect::<Vec<_>>()
+    };
+    let pam_access =
+        "note: pam_access.so can refuse users by its own file, which this command does not read";
     assert_eq!(
-        words,
+        notes(&files),
         [
-            (
-                "note",
-                "These services do not ask for the phone: polkit-1 (pkexec, run0)",
-                None
-            ),
-            (
-                "note",
-                "pam_access.so can refuse users by its own file, which this command does not read",
-                Some(3)
-            ),
+            "note: sudo asks for the phone, but not polkit-1 (pkexec, run0)",
+            pam_access
         ]
+    );
+    assert_eq!(
+        notes(&[&files[..2], &[("pam.d/polkit-1", GOOD)]].concat()),
+        [pam_access]
+    );
+    let sshd = [("pam.d/sshd", GOOD), files[3]];
+    assert_eq!(
+        notes(&sshd),
+        ["note: sshd asks for the phone, but not cockpit"]
     );
 }
