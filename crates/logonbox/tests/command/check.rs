@@ -99,7 +99,7 @@ fn settings_that_are_easily_forgotten() {
         "[accounts]\nroot = \"lee@acme.com\"\nlee = \"lee@acme.com\"\n\
          [service.no-such-service.wait]\nlogin_seconds = 20\n\
          [[policy.exempt]]\nusers = [\"root\"]\nuntil = 2026-01-31\n\
-         [[policy.exempt]]\nservices = [\"cron\"]\n\
+         [[policy.exempt]]\nservices = [\"su\"]\n\
          [service.no-such-service.policy]\nonly_groups = [\"no-such-group\"]\n\
          [policy]",
     );
