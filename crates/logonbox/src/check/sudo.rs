@@ -886,7 +886,7 @@ mod tests {
                 (ALL) NOPASSWD: /bin/ls, PASSWD: ALL
                 (root) NOPASSWD: /bin/cat, ALL" ;;
             kim) echo "User kim may run the following commands on door:
-                (ALL) NOPASSWD: /bin/ls, PASSWD: ALL" ;;
+                (ALL) NOPASSWD: /bin/ls, PASSWD: /bin/cat, ALL" ;;
             ann) echo "sudo-rs: Sorry, user root is not allowed to execute 'list' as ann on door." >&2
                 exit 1 ;;
             *) echo "no such user" >&2; exit 1 ;;
