@@ -180,6 +180,10 @@ impl Picture {
     }
 
     fn text(&self) -> String {
+        // The display has not started yet.
+        if self.width == 0 {
+            return String::new();
+        }
         let mut image = format!(
             "P5\n{} {}\n255\n",
             self.width * ZOOM,

@@ -24,7 +24,7 @@ const WAYS_AROUND: [(&str, &[&str], &str); 2] = [
     ("sudo", &["doas", "polkit-1"], "becomes root"),
     (
         "sshd",
-        &["cockpit", "proftpd", "remote", "vsftpd", "xrdp-sesman"],
+        &["cockpit", "proftpd", "vsftpd", "xrdp-sesman"],
         "gets in over the network",
     ),
 ];
