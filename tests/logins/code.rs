@@ -339,8 +339,15 @@ fn of_ten_logins_at_once_six_ring() {
     let setup = Setup::new("never.ed25519");
     let mut running: Vec<Running> = (0..10).map(|_| setup.start("login", &[])).collect();
     assert!(setup.tenant.wait_for_sign_requests(6, TIMEOUT));
-    // The others are at the limit by now, or soon.
-    thread::sleep(Duration::from_secs(1));
+    // The thread of a login over the limit ends.
+    for login in &mut running {
+        login.wait_for("visible");
+    }
+    let deadline = Instant::now() + TIMEOUT;
+    while running.iter().filter(|login| login.threads() > 1).count() != 6 {
+        assert!(Instant::now() < deadline, "not six logins wait");
+        thread::sleep(Duration::from_millis(10));
+    }
     for login in &mut running {
         login.type_line(b"wrong");
     }

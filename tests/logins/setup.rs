@@ -501,7 +501,7 @@ impl Running {
     }
 
     /// The threads of the host.
-    fn threads(&self) -> usize {
+    pub fn threads(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, Iterator::count)
     }
 }

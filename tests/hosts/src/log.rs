@@ -46,9 +46,8 @@ pub fn begin_with(mut lines: impl FnMut() -> Vec<String>, beginnings: &[&str]) {
     );
 }
 
-/// Checks that a line of the module has this text.
+/// Waits for a line of the module with this text.
 #[track_caller]
 pub fn logged_with(text: &str) {
-    let lines = lines();
-    assert!(lines.iter().any(|line| line.contains(text)), "{lines:#?}");
+    wait_until(text, || lines().iter().any(|line| line.contains(text)));
 }

@@ -89,6 +89,11 @@ impl Phone {
         !self.tenant.waiting().is_empty()
     }
 
+    /// How often the tenant was asked for keys.
+    pub fn fetches(&self) -> usize {
+        self.tenant.key_requests().len()
+    }
+
     /// How often the phone has rung.
     pub fn rings(&self) -> usize {
         self.tenant.sign_requests().len()

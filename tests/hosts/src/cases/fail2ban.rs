@@ -8,7 +8,7 @@ use std::thread;
 use tenant::Press;
 
 use super::operating::bypass_code;
-use super::{BY_HAND, PROMPT, approve_and_type, ring, wrong_code};
+use super::{BY_HAND, PROMPT, approve_and_type, ring, type_without_a_ring, wrong_code};
 use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
@@ -140,7 +140,6 @@ fn phone(machine: &mut Machine) {
     for service in ["sshd", "sudo"] {
         stack(service, service);
     }
-    configure("[wait]\nlogin_seconds = 5\n[policy]\nfailed_attempts_per_10_minutes = 9");
     append("/etc/hosts", "\n127.0.0.4 stranger.example\n");
     let with_names = |text: &str| format!("UseDNS yes\n{text}");
     let _sshd = Sshd::start_changed("00-logonbox.conf", with_names);
@@ -157,6 +156,10 @@ fn phone(machine: &mut Machine) {
         // A silent `ringing`: this login is approved.
         (9, End::Press(Press::Authorize)),
     ] {
+        let seconds = if matches!(end, End::Silent) { 5 } else { 45 };
+        configure(&format!(
+            "[wait]\nlogin_seconds = {seconds}\n[policy]\nfailed_attempts_per_10_minutes = 9"
+        ));
         let mut client = if last == 0 {
             terminal(USER_ID, "/usr/bin/sudo", &["-k", "id"])
         } else {
@@ -185,17 +188,17 @@ fn phone(machine: &mut Machine) {
     configure("[policy]\nfailed_attempts_per_10_minutes = 1");
     // The approved login has cleared the count: a decline fills it up again.
     for (last, answer) in [(10, ""), (11, "123456")] {
+        let fetches = machine.phone.fetches();
         let mut client = from(last, "lee");
         client.see("Password:");
         client.answer(PASSWORD);
-        client.see(PROMPT);
         if last == 10 {
             let ring = ring(machine, &client);
             machine.phone.press(&ring, Press::Decline);
+            client.answer(answer);
         } else {
-            thread::sleep(BY_HAND);
+            type_without_a_ring(machine, &client, fetches, answer);
         }
-        client.answer(answer);
         assert!(!client.end().success());
     }
     let mut expected = Vec::new();

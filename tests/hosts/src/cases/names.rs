@@ -6,7 +6,7 @@ use std::path::Path;
 use tenant::{Account, Press};
 
 use super::check::run;
-use super::{PROMPT, approve_and_type, ring, type_nothing};
+use super::{PROMPT, approve_and_type, ring, type_nothing, type_without_a_ring};
 use crate::TestCase;
 use crate::directory::{Directory, FIRST_ID, SSSD};
 use crate::log::lines;
@@ -205,10 +205,11 @@ fn limit(machine: &mut Machine) {
         assert!(!client.end().success(), "{}", client.screen());
     }
     assert_eq!(counts(), 3);
-    for refused in [by_ssh(last), by_su(SPELLINGS[0]), by_sudo()] {
-        let (before, mut refused) = (lines().len(), refused);
-        refused.see(PROMPT);
-        type_nothing(&refused);
+    let starts: [&dyn Fn() -> Terminal; 3] = [&|| by_ssh(last), &|| by_su(SPELLINGS[0]), &by_sudo];
+    for start in starts {
+        let (before, fetches) = (lines().len(), machine.phone.fetches());
+        let mut refused = start();
+        type_without_a_ring(machine, &refused, fetches, "");
         assert!(!refused.end().success(), "{}", refused.screen());
         let line = line(before, "limit");
         assert!(line.contains(" account=\"member@acme.test\" "), "{line}");
@@ -331,23 +332,23 @@ fn check(_: &mut Machine) {
     let expected = [
         (
             "warning",
-            "accounts: this system calls stranger stranger@acme.test",
+            "accounts: the user database knows stranger as stranger@acme.test",
         ),
         (
             "warning",
-            "policy.exempt.users: this system calls ACME.TEST\\primary primary@acme.test",
+            "policy.exempt.users: the user database knows ACME.TEST\\primary as primary@acme.test",
         ),
         (
             "note",
-            "accounts: this system calls nested.smith@mail.test nested@acme.test",
+            "accounts: the user database knows nested.smith@mail.test as nested@acme.test",
         ),
         (
             "note",
-            "policy.only_groups: this system calls the group eng eng@acme.test",
+            "policy.only_groups: the user database knows the group eng as eng@acme.test",
         ),
         (
             "note",
-            "policy.exempt.groups: this system calls the group ops ops@acme.test",
+            "policy.exempt.groups: the user database knows the group ops as ops@acme.test",
         ),
     ];
     found.sort();

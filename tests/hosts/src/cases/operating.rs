@@ -7,7 +7,7 @@ use std::thread;
 use tenant::Press;
 
 use super::fail2ban::{JOURNALD, from, start_journald, stop_rsyslog};
-use super::{BY_HAND, PROMPT, password, ring, type_nothing, wrong_code};
+use super::{BY_HAND, PROMPT, password, ring, type_nothing, type_without_a_ring, wrong_code};
 use crate::TestCase;
 use crate::log::logged;
 use crate::machine::{
@@ -276,12 +276,11 @@ fn logins(machine: &Machine) -> Sshd {
             _ => assert!(!client.end().success()),
         }
     }
+    let fetches = machine.phone.fetches();
     let mut client = from(3, "lee");
     client.see("Password:");
     client.answer(PASSWORD);
-    client.see(PROMPT);
-    thread::sleep(BY_HAND);
-    client.answer("123456");
+    type_without_a_ring(machine, &client, fetches, "123456");
     assert!(!client.end().success());
     // A bypass code works over the limit. No push leaves.
     let mut client = from(7, "lee");

@@ -1,14 +1,13 @@
 //! Pinned keys in the real /etc.
 
 use std::fs;
-use std::thread;
 
 use tenant::{Account, Press};
 
-use super::{BY_HAND, PROMPT, approve_and_type, password, ring};
+use super::{PROMPT, approve_and_type, password, ring};
 use crate::TestCase;
 use crate::log::{logged, logged_with};
-use crate::machine::{Machine, PASSWORD, USER, command, stack};
+use crate::machine::{Machine, PASSWORD, USER, command, stack, wait_until};
 use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
 use crate::terminal::Terminal;
@@ -75,7 +74,7 @@ fn published_by_a_stranger(machine: &mut Machine) {
     client.answer(PASSWORD);
     // No phone has this key, so that there is no code to read.
     client.see(PROMPT);
-    thread::sleep(BY_HAND);
+    wait_until("the push has left", || machine.phone.rings() == 2);
     client.answer("123456");
     client.see("The code is wrong. Login refused.");
     assert!(!client.end().success());

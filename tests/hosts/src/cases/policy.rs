@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::thread;
 
 use tenant::Press;
 
 use super::{
-    BY_HAND, PROMPT, approve_and_type, nothing_rang, password, ring, ring_shown, type_nothing,
+    PROMPT, approve_and_type, nothing_rang, password, ring, ring_shown, type_nothing,
+    type_without_a_ring,
 };
 use crate::TestCase;
 use crate::log::{logged, logged_with};
@@ -86,12 +86,11 @@ fn limit(machine: &mut Machine) {
         ("123456", "The code is wrong. Login refused."),
         ("", "Login refused."),
     ] {
+        let fetches = machine.phone.fetches();
         let mut terminal = terminal(OTHER_ID, "su", &["lee", "-c", "id"]);
         terminal.see("assword");
         terminal.answer(PASSWORD);
-        terminal.see(PROMPT);
-        thread::sleep(BY_HAND);
-        terminal.answer(code);
+        type_without_a_ring(machine, &terminal, fetches, code);
         assert!(!terminal.end().success());
         terminal.see(words);
     }
@@ -131,12 +130,11 @@ fn limit_in_a_row(machine: &mut Machine) {
         // As a restart does.
         fs::remove_dir_all("/run/pam_logonbox").expect("the count of ten minutes");
     }
+    let fetches = machine.phone.fetches();
     let mut client = ssh(&["lee@localhost"]);
     client.see("Password:");
     client.answer(PASSWORD);
-    client.see(PROMPT);
-    thread::sleep(BY_HAND);
-    client.answer("123456");
+    type_without_a_ring(machine, &client, fetches, "123456");
     client.see("The code is wrong. Login refused.");
     assert!(!client.end().success());
     assert_eq!(machine.phone.rings(), 5);

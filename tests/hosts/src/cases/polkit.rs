@@ -54,10 +54,15 @@ fn pkexec(password: &str) -> Terminal {
     let command = "trap : INT; pkexec id -un; exit $?";
     let terminal = terminal(USER_ID, "sh", &["-c", command]);
     terminal.see("Password:");
-    // The agent drops what is typed before.
-    wait_until("the agent reads", || terminal.is_silent());
+    agent_reads(&terminal);
     terminal.answer(password);
     terminal
+}
+
+/// Waits until the agent has hidden what is typed. It drops what was typed before.
+#[track_caller]
+fn agent_reads(terminal: &Terminal) {
+    wait_until("the agent reads", || terminal.is_silent());
 }
 
 #[track_caller]
@@ -81,6 +86,7 @@ fn typed(machine: &mut Machine) {
     let mut terminal = pkexec(PASSWORD);
     let ring = ring(machine, &terminal);
     assert!(ring.text.contains(" (polkit-1) "), "{}", ring.text);
+    agent_reads(&terminal);
     approve_and_type(machine, &terminal, &ring);
     is_in(&mut terminal);
     // The agent hides what is typed.
@@ -103,6 +109,7 @@ fn refused(machine: &mut Machine) {
     let mut terminal = pkexec(PASSWORD);
     let ring = ring(machine, &terminal);
     machine.phone.press(&ring, Press::Authorize);
+    agent_reads(&terminal);
     terminal.answer(&wrong_code(&ring));
     terminal.see("Error: The code is wrong. Login refused.");
     is_out(&mut terminal);
@@ -145,6 +152,7 @@ fn ctrl_c(machine: &mut Machine) {
         let mut terminal = pkexec(PASSWORD);
         let ring = ring(machine, &terminal);
         if types {
+            agent_reads(&terminal);
             terminal.answer(&Phone::code(&ring));
             thread::sleep(BY_HAND);
         }

@@ -14,6 +14,7 @@ use crate::TestCase;
 use crate::log::{lines, logged, logged_with};
 use crate::machine::{
     KEY, Machine, PASSWORD, command, configure, counts, piped, stack, tenant_goes_down, terminal,
+    wait_until,
 };
 use crate::phone::Phone;
 use crate::sshd::{Sshd, ssh};
@@ -530,13 +531,14 @@ fn nobody_to_ask(machine: &mut Machine) {
     machine.phone.is_left_alone();
     logged(&[]);
     // No terminal and no askpass: ssh answers each prompt with nothing. On a busy machine this answer
-    // may come after the push has left, so there are several tries.
+    // may come after the push has left, so there are several tries, as many as the limit allows.
     let arguments = [&key[..], &["lee@localhost", "id"]].concat();
-    for rings in 0..4 {
+    for rings in 0..6 {
         let before = lines().len();
         let output = piped(0, "ssh", &arguments, "").end();
         assert!(!output.status.success(), "{output:?}");
         if machine.phone.rings() > rings {
+            wait_until("the log has both lines", || lines().len() == before + 2);
             continue;
         }
         machine.phone.stays_silent(rings);

@@ -131,7 +131,7 @@ fn approve(machine: &mut Machine) {
 fn prompt_first(machine: &mut Machine) {
     set_up(NO_LIMIT);
     prompt_comes_first(machine, || {
-        let terminal = terminal(USER_ID, machine.program, &["id", "-un"]);
+        let terminal = terminal(USER_ID, machine.program, &["-k", "id", "-un"]);
         terminal.see("assword");
         terminal.answer(PASSWORD);
         terminal

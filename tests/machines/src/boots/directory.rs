@@ -200,8 +200,8 @@ fn hangs(guest: &mut Guest) {
     sssd(guest, "acme", "");
     let su = su(guest, "member");
     su.see("assword");
-    // Each program of the machine that starts now waits, too, so the end is a part of the command.
-    guest.sh("systemd-run --quiet sh -c 'pkill -STOP sssd_nss; sleep 15; pkill -CONT sssd_nss'");
+    // Each program of the machine that starts now waits, too, so the end begins first.
+    guest.sh("systemd-run --quiet sh -c 'sleep 15; pkill -CONT sssd_nss'; pkill -STOP sssd_nss");
     su.answer(PASSWORD);
     guest.phone.stays_silent(guest.phone.rings());
     approve(guest, &su);

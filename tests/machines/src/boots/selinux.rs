@@ -40,6 +40,7 @@ fn console(guest: &Guest, user: &str) {
 /// What the kernel has refused since the line `from` of the audit log: source type, target type,
 /// class, permissions, command.
 fn denials(guest: &Guest, from: usize) -> BTreeSet<String> {
+    audited(guest);
     let log = guest.sh(&format!(
         "tail -n +{} /var/log/audit/audit.log | grep 'avc:  denied' || true",
         from + 1
@@ -63,7 +64,13 @@ fn denials(guest: &Guest, from: usize) -> BTreeSet<String> {
     log.lines().filter_map(denial).collect()
 }
 
+/// The lines of the audit log, when the events so far are in it.
 fn audited(guest: &Guest) -> usize {
+    let end = guest.sh("end=end-$(date +%s.%N); auditctl -m $end >&2; echo $end");
+    guest.eventually("the audit log is up to date", |guest| {
+        let grep = format!("grep -cF {end} /var/log/audit/audit.log || true");
+        guest.sh(&grep) != "0"
+    });
     let lines = guest.sh("wc -l </var/log/audit/audit.log");
     lines.parse().expect("a number")
 }
@@ -136,6 +143,9 @@ fn log_in_everywhere(guest: &Guest, with_phone: bool) -> BTreeSet<String> {
         assert!(ssh.end().success(), "{}", ssh.screen());
         assert!(ssh.screen().contains(answer), "{}", ssh.screen());
     }
+    guest.eventually("sshd has ended the sessions", |guest| {
+        guest.sh("pgrep -fc '[s]shd.*confined' || true") == "0"
+    });
     denials(guest, from)
 }
 

@@ -160,7 +160,9 @@ pub const MEASURES: &[Measure] = &[
         .user("other")
         .types("87654321\n"),
     measure(Without, "pam_google_authenticator", "-", "").user("other"),
-    measure(Right, "pam_google_authenticator", "nullok", "").types("23456789\n"),
+    measure(Right, "pam_google_authenticator", "nullok", "")
+        .types("12345678\n")
+        .user("crypt"),
     measure(Wrong, "pam_google_authenticator", "nullok", "").types("87654321\n"),
     measure(Wrong, "pam_google_authenticator", "nullok", "").types("\n"),
     measure(Wrong, "pam_google_authenticator", "nullok", ""),
@@ -775,13 +777,18 @@ pub fn prepare() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect(&path);
     }
     shell("db5.3_load -T -t hash -f /srv/modules/userdb.txt /srv/modules/userdb.db");
-    // With two emergency codes.
+    // With an emergency code. The module refuses if the file changes while it reads it, so each of
+    // the two calls that use the code up has a file of its own.
     fs::write(
         "/srv/modules/totp",
-        "AAAAAAAAAAAAAAAA\n\" TOTP_AUTH\n12345678\n23456789\n",
+        "AAAAAAAAAAAAAAAA\n\" TOTP_AUTH\n12345678\n",
     )
     .expect("a secret");
-    shell("install -o lee -m 400 /srv/modules/totp ~lee/.google_authenticator");
+    for user in ["lee", "crypt"] {
+        shell(&format!(
+            "install -o {user} -m 400 /srv/modules/totp ~{user}/.google_authenticator"
+        ));
+    }
     shell("echo localhost lee >~lee/.rhosts && chown lee ~lee/.rhosts");
     shell(
         "mkdir ~crypt/.ecryptfs && cd ~crypt/.ecryptfs &&
