@@ -36,7 +36,7 @@ settings! {
 
         /// The LogonBox tenant, and the texts on the phone.
         ///
-        /// These keys count with `mode = "push"`.
+        /// These keys have an effect only with `mode = "push"`.
         pub logonbox: LogonBox = {},
 
         /// The accounts of single users.
@@ -50,7 +50,7 @@ settings! {
 
         /// The Airlock IAM, and the account there.
         ///
-        /// These keys count with `mode = "airlock"`.
+        /// These keys have an effect only with `mode = "airlock"`.
         pub airlock: Airlock = {},
 
         /// The connection to the server.
@@ -454,7 +454,7 @@ settings! {
 
         /// An exemption. There can be any number of them, below all other keys of `[policy]`. An
         /// exemption has at least one of `users`, `groups`, `networks` and `services`. It exempts a
-        /// login if all that it has match. See `EXEMPTIONS`.
+        /// login if all its conditions are true. See `EXEMPTIONS`.
         pub exempt: Vec<Exempt> = [],
     }
 }

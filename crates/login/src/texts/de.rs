@@ -15,10 +15,10 @@ fn sentence(text: &Text) -> &'static str {
         Text::Approve(None) => "Bestätigen Sie die Anfrage auf Ihrem Telefon.",
         Text::Approve(Some(_)) => "Bestätigen Sie die Anfrage auf Ihrem Telefon ({phone}).",
         Text::ApproveAndType(None) => {
-            "Bestätigen Sie die Anfrage auf Ihrem Telefon und geben Sie den dort gezeigten Code ein: "
+            "Bestätigen Sie die Anfrage auf Ihrem Telefon und geben Sie den dort angezeigten Code ein: "
         }
         Text::ApproveAndType(Some(_)) => {
-            "Bestätigen Sie die Anfrage auf Ihrem Telefon ({phone}) und geben Sie den dort gezeigten Code ein: "
+            "Bestätigen Sie die Anfrage auf Ihrem Telefon ({phone}) und geben Sie den dort angezeigten Code ein: "
         }
         Text::ApproveWithCode(None, _) => {
             "Bestätigen Sie die Anfrage auf Ihrem Telefon. Code: {code}"
@@ -35,11 +35,11 @@ fn sentence(text: &Text) -> &'static str {
         Text::AirlockPassword => "Airlock-Passwort: ",
         Text::Otp => "OTP: ",
         Text::Scan => {
-            "Scannen Sie diesen Code mit Ihrem Token und geben Sie das gezeigte OTP ein.\n"
+            "Scannen Sie diesen Code mit Ihrem Token und geben Sie das angezeigte OTP ein.\n"
         }
-        Text::QrCodeNotShown => "Der QR-Code wird hier nicht gezeigt.\n",
+        Text::QrCodeNotShown => "Der QR-Code wird hier nicht angezeigt.\n",
         Text::QrCodeBroken => {
-            "Der QR-Code kann hier nicht gezeigt werden: Bitte melden Sie das Ihrem Administrator.\n"
+            "Der QR-Code kann hier nicht angezeigt werden: Bitte melden Sie das Ihrem Administrator.\n"
         }
         Text::CodeBySms(None) => "Ein Code wurde per SMS gesendet.\n",
         Text::CodeBySms(Some(_)) => "Ein Code wurde per SMS an {number} gesendet.\n",
@@ -53,7 +53,7 @@ fn sentence(text: &Text) -> &'static str {
         Text::TryAgain => "Anmeldung verweigert. Bitte versuchen Sie es noch einmal.",
         Text::Locked => "Anmeldung verweigert. Das Konto ist gesperrt.",
         Text::LockedForSomeTime => "Anmeldung verweigert. Das Konto ist vorübergehend gesperrt.",
-        Text::LockedUntil(_) => "Anmeldung verweigert. Das Konto ist gesperrt bis {until}.",
+        Text::LockedUntil(_) => "Anmeldung verweigert. Das Konto ist bis {until} gesperrt.",
         Text::LockedFor(..) => {
             "Anmeldung verweigert. Das Konto ist noch {time} gesperrt, bis {until}."
         }

@@ -7,7 +7,7 @@ pub const WORDS: Words = Words {
     units: [
         "seconde", "secondes", "minute", "minutes", "heure", "heures", "jour", "jours",
     ],
-    ascii: &[('à', "a"), ('é', "e"), ('ê', "e")],
+    ascii: &[('é', "e"), ('ê', "e")],
 };
 
 fn sentence(text: &Text) -> &'static str {
@@ -41,17 +41,17 @@ fn sentence(text: &Text) -> &'static str {
         Text::CodeBySms(Some(_)) => "Un code a été envoyé par SMS au {number}.\n",
         Text::WrongOtp => "Cet OTP est incorrect. Réessayez.\n",
         Text::NotAnOtp => "Ce n'est pas un OTP. Réessayez.\n",
-        Text::DeniedOnPhone => "Connexion rejetée sur le téléphone.",
-        Text::NoAnswerFromPhone(_) => "Pas de réponse du téléphone en {seconds} s.",
+        Text::DeniedOnPhone => "Demande refusée sur le téléphone.",
+        Text::NoAnswerFromPhone(_) => "Le téléphone n'a pas répondu dans les {seconds} s.",
         Text::WrongCode => "Le code est incorrect. Connexion refusée.",
         Text::NotReached => "Le service de connexion est injoignable.",
         Text::Refused => "Connexion refusée.",
         Text::TryAgain => "Connexion refusée. Veuillez réessayer.",
         Text::Locked => "Connexion refusée. Le compte est bloqué.",
         Text::LockedForSomeTime => "Connexion refusée. Le compte est temporairement bloqué.",
-        Text::LockedUntil(_) => "Connexion refusée. Le compte est bloqué jusqu'à {until}.",
+        Text::LockedUntil(_) => "Connexion refusée. Le compte est bloqué jusqu'au {until}.",
         Text::LockedFor(..) => {
-            "Connexion refusée. Le compte reste bloqué pendant {time}, jusqu'à {until}."
+            "Connexion refusée. Le compte est encore bloqué pendant {time}, jusqu'au {until}."
         }
         Text::UnsupportedStep(_) => {
             "Connexion refusée. Airlock demande une étape impossible ici : {step}"

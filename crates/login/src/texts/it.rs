@@ -49,9 +49,9 @@ fn sentence(text: &Text) -> &'static str {
         Text::TryAgain => "Accesso negato. Riprovare.",
         Text::Locked => "Accesso negato. L'account è bloccato.",
         Text::LockedForSomeTime => "Accesso negato. L'account è temporaneamente bloccato.",
-        Text::LockedUntil(_) => "Accesso negato. L'account è bloccato fino a {until}.",
+        Text::LockedUntil(_) => "Accesso negato. L'account è bloccato fino al {until}.",
         Text::LockedFor(..) => {
-            "Accesso negato. L'account resta bloccato per {time}, fino a {until}."
+            "Accesso negato. L'account resta bloccato per {time}, fino al {until}."
         }
         Text::UnsupportedStep(_) => {
             "Accesso negato. Airlock richiede un passaggio che qui non è possibile: {step}"

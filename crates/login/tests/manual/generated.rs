@@ -39,9 +39,11 @@ const HEAD: &str = "\
 # pam_logonbox: login with a second factor, by phone or through Airlock IAM.
 #
 # This file belongs in /etc/security/pam_logonbox.toml. It must be owned by root, and must not be
-# writable by group or others. Each line that starts with # and no blank shows a default. An error
-# in this file refuses every login that comes to the module, and the log (authpriv) names the error.
-# Keep a root shell open while you edit. Words in capitals are sections of pam_logonbox.toml(5).";
+# writable by group or others. An error in this file refuses every login that comes to the module,
+# and the log (authpriv) names the error. Keep a root shell open while you edit.
+#
+# A line that starts with #, without a space after it, shows a default. The keys tenant and url have
+# no default, and show an example. Words in capitals are sections of pam_logonbox.toml(5).";
 
 /// The example file, in which every key is commented out.
 pub fn example() -> String {

@@ -39,7 +39,8 @@ fn unknown(
     system: &dyn System,
     report: &mut Report,
 ) {
-    const WHY: &str = "The line has no effect. The user has the account of the template.";
+    const WHY: &str =
+        "The line has no effect. The account of this user comes from the key account.";
     for user in config.accounts.keys() {
         let finding = match system.name_of(user) {
             Ok(None) => {

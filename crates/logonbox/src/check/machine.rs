@@ -92,7 +92,7 @@ pub fn console(root: &Root, person: Duration, report: &mut Report) {
             "login-timeout",
             format!("login gives up after {} s", timeout.as_secs()),
             format!(
-                "Name, password and phone together: login_seconds is {} by itself.",
+                "This time is for name, password and phone together. login_seconds alone is {} s.",
                 person.as_secs()
             ),
             "Lower login_seconds, raise LOGIN_TIMEOUT, or leave the console without the module.",

@@ -299,9 +299,9 @@ fn that_matter(conditions: &[&Call], combinations: &BTreeSet<u32>) -> Vec<String
         .filter(|(bit, _)| matters(*bit))
         .map(|(bit, call)| {
             let holds = if first & bit == 0 {
-                "does not hold"
+                "is not true"
             } else {
-                "holds"
+                "is true"
             };
             let words = call.module.arguments.join(" ");
             format!("{} {words} {holds}", call.module.name())

@@ -27,7 +27,7 @@ pub fn of_user(
     // The module's own answer.
     let uses_other = known_user(system, &User::Named(user.to_owned())).as_ref() == Ok(&other);
     let (shown, other) = (for_log(user), for_log(&other));
-    let what = format!("{key}: this system calls {shown} {other}");
+    let what = format!("{key}: the user database knows {shown} as {other}");
     Ok(Some(if uses_other {
         let advice = format!("Write {other}, as `getent passwd '{shown}'` prints it.");
         Finding::new(Severity::Warning, ID, what, why, advice)
@@ -41,7 +41,7 @@ pub fn of_user(
 /// A group in the setting `key`, which the user database calls `other`.
 pub fn of_group(key: &str, group: &str, other: &str) -> Finding {
     let (shown, other) = (for_log(group), for_log(other));
-    let what = format!("{key}: this system calls the group {shown} {other}");
+    let what = format!("{key}: the user database knows the group {shown} as {other}");
     let why = "The short name may become that of another group, such as a local one.";
     let advice = format!("Write {other}, as `getent group '{shown}'` prints it.");
     Finding::new(Severity::Note, ID, what, why, advice)

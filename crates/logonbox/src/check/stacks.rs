@@ -414,21 +414,21 @@ fn in_words(group: &Group) -> Finding {
                 some(Error, Warning),
                 "stack-refusal-does-not-count",
                 what,
-                format!("In {services}, the password alone lets a user in whom {who} has refused."),
+                format!("In {services}, the password alone is enough, even after {who} has refused the login."),
                 format!("Write {RIGHT} as its control."),
             )
         }
         Fault::PhoneSkipped if always => (
             Error,
             "stack-phone-skipped",
-            format!("This line leads past {ours}: {line}"),
+            format!("After this line, libpam skips {ours}: {line}"),
             format!("In {services}, the right password is enough, and {who} is not asked."),
-            "Let the stack go on to the module: pam_logonbox-stacks(7) has the lines.".to_owned(),
+            "Change its control, so that libpam goes on to the module: pam_logonbox-stacks(7) has the lines.".to_owned(),
         ),
         Fault::PhoneSkipped => (
             Warning,
             "stack-phone-skipped-for-some",
-            format!("For some users, this line leads past {ours}: {line}"),
+            format!("For some users, libpam skips {ours} after this line: {line}"),
             format!("In {services}, {who} is not asked for these users."),
             "If that is not intended, remove the line. An exemption in [policy] also leaves a line in the log.".to_owned(),
         ),
@@ -491,7 +491,7 @@ fn in_words(group: &Group) -> Finding {
         Fault::NobodyGetsIn if always => (
             Error,
             "stack-nobody-gets-in",
-            format!("Every login is refused, also with the right password and an approval: {line}"),
+            format!("Every login is refused, even with the right password and an approval: {line}"),
             format!("In {services}, all users are locked out. A jump to the wrong line is the usual cause."),
             "Compare the stack with that in pam_logonbox-stacks(7): success=2 jumps over exactly two lines.".to_owned(),
         ),
@@ -499,7 +499,7 @@ fn in_words(group: &Group) -> Finding {
             // All users of this host, also root.
             if always && occurrence.users_of.contains("pam_unix.so") { Error } else { Warning },
             "stack-refuses-some",
-            format!("Some users are refused, also with the right password and an approval: {line}"),
+            format!("Some users are refused, even with the right password and an approval: {line}"),
             format!("In {services}, these users are locked out. A jump to the wrong line is the usual cause."),
             "Compare the stack with that in pam_logonbox-stacks(7): success=2 jumps over exactly two lines.".to_owned(),
         ),
@@ -523,9 +523,9 @@ fn in_words(group: &Group) -> Finding {
                 if matters { "" } else { " as soon as the configuration exempts some" }
             ),
             if situation.airlock {
-                "Put the line that asks for the host's password behind it, in place of pam_deny.so; never pam_permit.so.".to_owned()
+                "Replace the pam_deny.so below it with the line that asks for the host's password. Never use pam_permit.so there.".to_owned()
             } else {
-                "Put this line behind it: auth required pam_permit.so".to_owned()
+                "Add this line below the line with pam_logonbox.so: auth required pam_permit.so".to_owned()
             },
         ),
         Fault::ExemptWithoutFactor => (
@@ -549,7 +549,7 @@ fn in_words(group: &Group) -> Finding {
         Fault::AskedAfterRefusal => (
             Warning,
             "stack-asks-after-refusal",
-            format!("The stack goes on to ask after {who} has refused: {line}"),
+            format!("The stack goes on to ask after {who} has refused the login: {line}"),
             format!("In {services}, users type a password, or their phone rings again, for a login that is lost."),
             format!("Write {RIGHT} or requisite as the control of {OURS}."),
         ),
@@ -579,7 +579,7 @@ fn in_words(group: &Group) -> Finding {
     }
     if !always {
         let conditions = for_log(&occurrence.conditions.join(" and "));
-        why = format!("{why} This is about users for whom {conditions}.");
+        why = format!("{why} This happens only if {conditions}.");
     }
     let (severity, why) = if occurrence.unsure.is_empty() {
         (severity, why)
@@ -878,7 +878,7 @@ fn not_taken(service: &Service, has_phone: bool, report: &mut Report) {
     let finding = Finding::new(
         severity,
         "stack-line-not-taken",
-        format!("libpam does not take this line as a line of its own, although it names {OURS}"),
+        format!("libpam reads this line as a part of the line above, although it names {OURS}"),
         why,
         "Remove the backslash at the end of the line before it.",
     );
@@ -997,7 +997,10 @@ fn ways_around(services: &Services, root: &Root, report: &mut Report) {
         let finding = Finding::new(
             Severity::Note,
             "stack-way-around",
-            format!("{guarded} asks for the phone, but not {}", list(&names)),
+            format!(
+                "The phone is asked in {guarded}, and not in {}",
+                list(&names)
+            ),
             format!("A user with the right password {does} without the phone."),
             "If this is not intended, pam_logonbox-stacks(7) has the lines.",
         );

@@ -24,8 +24,8 @@ const LANGUAGES: [(&str, [&str; 2], [&str; 2]); 3] = [
         "fr",
         ["sur votre téléphone, puis", "sur votre telephone, puis"],
         [
-            "Connexion rejetée sur le téléphone.",
-            "Connexion rejetee sur le telephone.",
+            "Demande refusée sur le téléphone.",
+            "Demande refusee sur le telephone.",
         ],
     ),
     (

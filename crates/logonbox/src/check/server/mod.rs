@@ -157,8 +157,9 @@ impl Server<'_> {
 
     /// Reports a failure before the server's certificate was seen.
     fn stopped(&self, error: &HttpsError, report: &mut Report) {
-        const WHY: &str = "Until the server can be reached, the module refuses every login. With \
-                           on_unavailable = \"ignore\", logins go on without the phone.";
+        const WHY: &str = "Until the server can be reached, the module refuses logins. With \
+                           on_unavailable = \"ignore\", some logins go on without the phone; sudo \
+                           and su still refuse.";
         // on_unavailable does not cover these.
         const REFUSED: &str = "The module refuses every login.";
         let name = &self.name;
@@ -431,7 +432,7 @@ impl Server<'_> {
             let finding = Finding::new(
                 Severity::Note,
                 "user-alias",
-                format!("{shown}: this system calls this user {other}"),
+                format!("{shown}: the user database knows this user as {other}"),
                 "Logins under the two names have separate accounts, limits and pinned keys.",
                 "If both are one person, let users log in under the second name only: AllowUsers.",
             );

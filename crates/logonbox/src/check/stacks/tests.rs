@@ -450,7 +450,7 @@ fn faults_are_put_into_words() {
     let finding = in_words(&group(Fault::PhoneSkipped, false, Some(phone)));
     assert_eq!(
         finding.what,
-        "This line leads past the line with pam_logonbox.so (/etc/pam.d/sshd:7): sufficient pam_unix.so"
+        "After this line, libpam skips the line with pam_logonbox.so (/etc/pam.d/sshd:7): sufficient pam_unix.so"
     );
     assert!(
         finding.why.starts_with("In login, sshd and su, "),
@@ -465,7 +465,10 @@ fn the_finding(lines: &str) -> String {
         panic!("{lines}{findings:#?}");
     };
     let line = finding.line.map_or("-".to_owned(), |line| line.to_string());
-    let who = finding.why.split_once(" This is about users ");
+    let beginnings = [" This is about users ", " This happens "];
+    let who = beginnings
+        .iter()
+        .find_map(|start| finding.why.split_once(start));
     let who = who.map_or("all", |(_, who)| who);
     format!("{} {}:{line} {who}", finding.severity.word(), finding.id)
 }
@@ -529,16 +532,16 @@ fn conditions_that_cannot_be_evaluated() {
     for (lines, expected) in [
         (
             format!("@include common-auth\nauth [success=1 default=ignore] {svc}\n{PHONE}"),
-            format!("warning stack-phone-skipped-for-some:2 for whom {svc} holds."),
+            format!("warning stack-phone-skipped-for-some:2 only if {svc} is true."),
         ),
         // Over the password, to pam_deny.so.
         (
             format!("auth [success=1 default=ignore] {svc}\n{GOOD}"),
-            format!("warning stack-refuses-some:3 for whom {svc} holds."),
+            format!("warning stack-refuses-some:3 only if {svc} is true."),
         ),
         (
             format!("@include common-auth\nauth [success=ignore default=1] {svc}\n{PHONE}"),
-            format!("warning stack-phone-skipped-for-some:2 for whom {svc} does not hold."),
+            format!("warning stack-phone-skipped-for-some:2 only if {svc} is not true."),
         ),
     ] {
         assert_eq!(the_finding(&lines), expected, "{lines}");
@@ -550,7 +553,7 @@ fn conditions_that_cannot_be_evaluated() {
     );
     assert_eq!(
         the_finding(&both),
-        format!("warning stack-phone-skipped-for-some:3 for whom {svc} holds.")
+        format!("warning stack-phone-skipped-for-some:3 only if {svc} is true.")
     );
     // The condition itself refuses these users.
     for lines in [
@@ -874,7 +877,7 @@ fn ways_around_and_lists_of_users_are_notes() {
     assert_eq!(
         notes(&files),
         [
-            "note: sudo asks for the phone, but not polkit-1 (pkexec, run0)",
+            "note: The phone is asked in sudo, and not in polkit-1 (pkexec, run0)",
             pam_access
         ]
     );
@@ -885,6 +888,6 @@ fn ways_around_and_lists_of_users_are_notes() {
     let sshd = [("pam.d/sshd", GOOD), files[3]];
     assert_eq!(
         notes(&sshd),
-        ["note: sshd asks for the phone, but not cockpit"]
+        ["note: The phone is asked in sshd, and not in cockpit"]
     );
 }
