@@ -53,6 +53,40 @@ impl Configs {
     pub fn files(&self) -> &BTreeMap<PathBuf, Config> {
         &self.files
     }
+
+    /// The settings of each file, and those that differ for a service, with its name: another server,
+    /// or other users who are asked.
+    pub fn different(&self) -> Vec<(&Path, &str, &Config)> {
+        let files = self.files.iter();
+        let files = files.map(|(path, config)| (path.as_path(), "", config));
+        let services = self.services.iter();
+        let services = services.map(|((path, name), config)| (path.as_path(), &**name, config));
+        let mut all: Vec<(String, (&Path, &str, &Config))> = Vec::new();
+        for (path, service, config) in files.chain(services) {
+            let Config {
+                mode,
+                logonbox,
+                airlock,
+                accounts,
+                tls,
+                policy,
+                ..
+            } = config;
+            let on_phone = (&logonbox.account, logonbox.pins, &logonbox.algorithms);
+            let exempt = (&policy.only_groups, &policy.exempt);
+            let limits = (
+                policy.failed_attempts_per_10_minutes,
+                policy.failed_attempts_in_a_row,
+            );
+            let key = format!(
+                "{mode:?} {on_phone:?} {airlock:?} {accounts:?} {tls:?} {exempt:?} {limits:?}"
+            );
+            if all.iter().all(|(known, _)| *known != key) {
+                all.push((key, (path, service, config)));
+            }
+        }
+        all.into_iter().map(|(_, one)| one).collect()
+    }
 }
 
 /// Loads one file. `named_at` is the line of a stack that names it.
@@ -68,7 +102,6 @@ pub fn load(path: &Path, named_at: Option<&Place>, report: &mut Report) -> Optio
             exemptions::check(path, &config, &settings, &THIS_MACHINE, report);
             accounts::check(path, &config, &settings, &THIS_MACHINE, report);
             service_sections::check(&Root::this(), path, &config, &settings, report);
-            pinned(&config, Path::new(pins::DIRECTORY), report);
             Some(config)
         }
         Err(error) => {
@@ -166,10 +199,9 @@ fn line(settings: &[Setting], key: &str) -> Option<usize> {
 
 /// Reports directories in which other users could replace a file that decides about logins.
 fn above(path: &Path, config: &Config, report: &mut Report) {
-    let keys = match &config.mode {
-        Mode::Push(_) if config.logonbox.pins != Pins::Off => Some(Path::new(pins::DIRECTORY)),
-        _ => None,
-    };
+    // A service may have another mode.
+    let has_pins = config.logonbox.pins != Pins::Off;
+    let keys = has_pins.then_some(Path::new(pins::DIRECTORY));
     let files = [
         Some(path),
         config.tls.ca_file.as_deref(),
@@ -246,7 +278,7 @@ fn proxy_credentials(path: &Path, config: &Config, settings: &[Setting], report:
 const MOST_PINNED: usize = 10_000;
 
 /// Checks the files of pinned keys, if they have an effect.
-fn pinned(config: &Config, directory: &Path, report: &mut Report) {
+pub fn pinned(config: &Config, directory: &Path, report: &mut Report) {
     let pins = config.logonbox.pins;
     if !matches!(config.mode, Mode::Push(_)) || pins == Pins::Off {
         return;
@@ -351,6 +383,41 @@ mod tests {
         }
         assert_eq!(ids("if-present", dir.path()), ["pins-invalid"]);
         assert_eq!(ids("off", dir.path()), [""; 0]);
+    }
+
+    #[test]
+    fn settings_that_differ_for_a_service() {
+        let text = |sections: &str| {
+            format!(
+                "[logonbox]\ntenant = \"acme\"\n[airlock]\nurl = \"https://iam.test/rest\"\n{sections}"
+            )
+        };
+        for (sections, expected) in [
+            ("", &[""][..]),
+            ("[service.sshd]\nmode = \"airlock\"\n", &["", "sshd"]),
+            (
+                "[service.sshd.policy]\nonly_groups = [\"x\"]\n",
+                &["", "sshd"],
+            ),
+            (
+                "[service.sshd.policy]\non_unavailable = \"ignore\"\n",
+                &[""],
+            ),
+            ("[service.sshd.conversation]\ncode = \"show\"\n", &[""]),
+            ("[service.sshd.logonbox]\nbutton = \"Yes\"\n", &[""]),
+        ] {
+            let (text, path) = (text(sections), Path::new("/x"));
+            let config = |service| Config::parse(path, &text, service).unwrap();
+            let mut configs = Configs::default();
+            configs.insert(path.to_owned(), config(""));
+            for service in ["sshd", "sudo"] {
+                let key = (path.to_owned(), service.to_owned());
+                configs.services.insert(key, config(service));
+            }
+            let different = configs.different();
+            let services: Vec<_> = different.iter().map(|(_, service, _)| *service).collect();
+            assert_eq!(services, expected, "{sections}");
+        }
     }
 
     #[test]

@@ -151,7 +151,10 @@ impl Report {
             what: what.into(),
             skipped: Some(why.into()),
         };
-        self.checked.push((area, skipped));
+        let skipped = (area, skipped);
+        if !self.checked.contains(&skipped) {
+            self.checked.push(skipped);
+        }
     }
 
     /// Whether something could not be checked.

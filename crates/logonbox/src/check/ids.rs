@@ -144,7 +144,7 @@ fn rows(area: Area) -> &'static [Row] {
             ("log-missing", W, "No program receives the module's log lines."),
             ("login-timeout", W, "login(1) gives up before the time for the phone is over."),
             ("module-writable", E, "Users other than root can change the module's file, or a PAM file that names it."),
-            ("selinux-policy-missing", E, "SELinux is enforcing, but the package's policy is not installed."),
+            ("selinux-policy-missing", E, "SELinux is enforcing, but the kernel does not have the package's policy."),
             ("selinux-port", E, "SELinux does not allow sshd or login to connect to the server's port."),
             ("sudo-asks-nothing", W_N, "sudo asks users for neither password nor phone."),
             ("sudo-asks-other-user", W, "sudo asks for the phone of the target user."),

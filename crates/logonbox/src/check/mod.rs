@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use login::pins;
 use login::system::System;
 
 use crate::cli;
@@ -143,26 +144,16 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         machine::console(root, config.wait.login_seconds, report);
     }
     machine::log(root, report);
-    selinux::check(root, configs.files(), report);
+    let different = configs.different();
+    let of_all = different.iter().map(|(.., config)| *config);
+    selinux::check(root, of_all, report);
 
     let mut waiting = Waiting::default();
-    let mut asked = Vec::new();
-    for (path, config) in configs.files() {
-        // Several files may name the same server. Files with the same settings are checked once.
-        let key = format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?}",
-            config.mode,
-            config.logonbox,
-            config.airlock,
-            config.accounts,
-            config.tls,
-            config.policy
-        );
-        if !asked.contains(&key) {
-            asked.push(key);
-            let mut progress = |what: &str| waiting.say(what);
-            server::check(path, config, user, server::now(), &mut progress, report);
-        }
+    for (path, service, config) in different {
+        configuration::pinned(config, Path::new(pins::DIRECTORY), report);
+        let person = user.map(|user| (user, service));
+        let mut progress = |what: &str| waiting.say(what);
+        server::check(path, config, person, server::now(), &mut progress, report);
     }
 }
 

@@ -4,12 +4,14 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use login::clean::for_log;
 use login::config::{Announce, Code, Config, Mode};
 
 use super::configuration::Configs;
 use super::files::{Root, UNITS};
 use super::finding::{Area, Finding, Report, Severity};
 use super::pam_files::Place;
+use super::program;
 use super::services::{Service, Services};
 use super::stacks;
 
@@ -98,7 +100,7 @@ pub fn check(
     for service in services.with_phone() {
         let (name, place) = (&service.name, service.phone_place());
         if name == "polkit-1" {
-            polkit(root, &place, report);
+            polkit(root, polkit_is_private, &place, report);
         }
         if let Some(path) = stacks::configuration(service, conf)
             && let Some(config) = configs.get(&path, name)
@@ -247,18 +249,43 @@ fn locker(
 /// From polkit 127 on, the helper is a service of systemd.
 const POLKIT_UNIT: &str = "polkit-agent-helper@.service";
 
+/// Asks systemd, which reads the drop-ins of the unit, too.
+fn polkit_is_private() -> Result<bool, String> {
+    let systemctl = program::find(&["/usr/bin/systemctl", "/bin/systemctl"]);
+    let systemctl = systemctl.ok_or("there is no systemctl to ask")?;
+    let unit = POLKIT_UNIT.replace('@', "@0");
+    let said = program::ask(&systemctl, &["show", "--property=PrivateNetwork", &unit])?;
+    match said.out.trim() {
+        "PrivateNetwork=yes" => Ok(true),
+        "PrivateNetwork=no" => Ok(false),
+        _ => {
+            let why = said.err.lines().next().unwrap_or_default();
+            Err(format!("systemctl does not tell: {}", for_log(why)))
+        }
+    }
+}
+
 /// Reports that polkit's helper cannot reach the server. `place` is the line of the stack.
-fn polkit(root: &Root, place: &Place, report: &mut Report) {
-    let unit = UNITS
-        .iter()
-        .find_map(|directory| root.read(&Path::new(directory).join(POLKIT_UNIT)).ok());
-    let is_on = |line: &str| {
-        line.trim()
-            .strip_prefix("PrivateNetwork=")
-            .is_some_and(|value| ["1", "on", "true", "yes"].contains(&value.trim()))
+fn polkit(
+    root: &Root,
+    is_private: impl FnOnce() -> Result<bool, String>,
+    place: &Place,
+    report: &mut Report,
+) {
+    let is_there = |directory: &&str| {
+        root.metadata(&Path::new(directory).join(POLKIT_UNIT))
+            .is_some()
     };
-    if !unit.is_some_and(|unit| unit.lines().any(is_on)) {
+    if !UNITS.iter().any(is_there) {
         return;
+    }
+    match is_private() {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(why) => {
+            report.skipped(Area::Stacks, format!("the network of {POLKIT_UNIT}"), why);
+            return;
+        }
     }
     let finding = Finding::new(
         Severity::Error,
@@ -428,24 +455,18 @@ mod tests {
     fn polkit_without_a_network() {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::at(dir.path());
-        let found = || {
+        let found = |is_private: Result<bool, &str>| {
             let mut report = Report::default();
-            polkit(&root, &place(), &mut report);
-            report.findings.len()
+            let is_private = || is_private.map_err(str::to_owned);
+            polkit(&root, is_private, &place(), &mut report);
+            (report.findings.len(), report.has_gaps())
         };
-        assert_eq!(found(), 0, "an older polkit");
-        for (directory, text, expected) in [
-            (
-                "usr/lib/systemd/system",
-                "[Service]\nPrivateNetwork=yes\n",
-                1,
-            ),
-            ("etc/systemd/system", "[Service]\n#PrivateNetwork=yes\n", 0),
-        ] {
-            let directory = dir.path().join(directory);
-            std::fs::create_dir_all(&directory).unwrap();
-            std::fs::write(directory.join(POLKIT_UNIT), text).unwrap();
-            assert_eq!(found(), expected, "{text}");
-        }
+        assert_eq!(found(Ok(true)), (0, false), "an older polkit");
+        let directory = dir.path().join("usr/lib/systemd/system");
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(POLKIT_UNIT), "").unwrap();
+        assert_eq!(found(Ok(true)), (1, false));
+        assert_eq!(found(Ok(false)), (0, false));
+        assert_eq!(found(Err("no systemd")), (0, true));
     }
 }

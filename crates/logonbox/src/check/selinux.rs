@@ -1,9 +1,9 @@
 //! `SELinux`: the package's policy, and the port of the server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use login::config::{Config, Mode};
 
@@ -17,57 +17,38 @@ const SELINUX: &str = "/sys/fs/selinux";
 const DOMAINS: [&[&str]; 2] = [&["sshd_session_t", "sshd_t"], &["local_login_t"]];
 
 /// Checks what `SELinux` lets the module do, if it is enforcing.
-pub fn check(root: &Root, configs: &BTreeMap<PathBuf, Config>, report: &mut Report) {
+pub fn check<'c>(root: &Root, configs: impl Iterator<Item = &'c Config>, report: &mut Report) {
     let enforcing = root
         .read(&Path::new(SELINUX).join("enforce"))
         .is_ok_and(|text| text.trim() == "1");
     if !enforcing {
         return;
     }
-    policy(root, report);
-    let ports: BTreeSet<u16> = configs.values().filter_map(first_hop).collect();
+    policy(|kind| knows_type(root, kind), report);
+    let ports: BTreeSet<u16> = configs.filter_map(first_hop).collect();
     let kernel = |domain: &str, kind: &str| may_connect(root, domain, kind);
     for number in ports {
         port(number, kind_of_port, kernel, report);
     }
 }
 
-/// `SELinux`: without the package's policy, the module cannot connect to a server.
-fn policy(root: &Root, report: &mut Report) {
+/// Without the package's policy, the module cannot connect to a server. `knows` asks the kernel for a
+/// type of the policy.
+fn policy(knows: impl FnOnce(&str) -> Result<bool, String>, report: &mut Report) {
     const WHAT: &str = "SELinux: the package's policy";
-    let config = root
-        .read(Path::new("/etc/selinux/config"))
-        .unwrap_or_default();
-    let kind = config
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("SELINUXTYPE="))
-        .map_or("targeted", str::trim);
-    let store = Path::new("/var/lib/selinux")
-        .join(kind)
-        .join("active/modules");
-    let priorities = root.names(&store);
-    if priorities.is_empty() {
-        let why = format!("{} cannot be read: run this as root", store.display());
-        report.skipped(Area::Host, WHAT, why);
-        return;
-    }
-    let there = priorities.iter().any(|priority| {
-        let module = store.join(priority).join("pam_logonbox");
-        root.metadata(&module).is_some()
-    });
-    if there {
-        report.checked(Area::Host, WHAT);
-    } else {
-        report.add(
+    match knows("pam_logonbox_run_t") {
+        Ok(true) => report.checked(Area::Host, WHAT),
+        Ok(false) => report.add(
             Area::Host,
             Finding::new(
                 Severity::Error,
                 "selinux-policy-missing",
-                "SELinux is enforcing, but the package's policy is not installed",
+                "SELinux is enforcing, but the kernel does not have the package's policy",
                 "SELinux does not allow sshd and login to connect to the server. They refuse every login, while `logonbox login` works.",
-                "Run semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && systemd-tmpfiles --create pam_logonbox.conf",
+                "Run semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && semodule -e pam_logonbox && systemd-tmpfiles --create pam_logonbox.conf",
             ),
-        );
+        ),
+        Err(why) => report.skipped(Area::Host, WHAT, why),
     }
 }
 
@@ -221,21 +202,38 @@ fn narrowest(ranges: &[Range], port: u16) -> Option<String> {
     }
 }
 
+/// The ending of a context. Policies without levels refuse a context that has one.
+fn level(root: &Root) -> Result<&'static str, String> {
+    Ok(if number(root, "mls")? == 1 { ":s0" } else { "" })
+}
+
+fn number(root: &Root, name: &str) -> Result<u32, String> {
+    let path = Path::new(SELINUX).join(name);
+    let text = root.read(&path).unwrap_or_default();
+    let number = text.trim().parse();
+    number.map_err(|_| format!("{} cannot be read", path.display()))
+}
+
+/// Whether the policy that the kernel has loaded knows this type, as `security_check_context(3)` asks.
+fn knows_type(root: &Root, kind: &str) -> Result<bool, String> {
+    let context = format!("system_u:object_r:{kind}{}", level(root)?);
+    let path = Path::new(SELINUX).join("context");
+    let opened = OpenOptions::new().write(true).open(root.path(&path));
+    match opened.and_then(|mut file| file.write_all(context.as_bytes())) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(false),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
 /// Asks the kernel as `security_compute_av(3)` does.
 fn may_connect(root: &Root, domain: &str, kind: &str) -> Result<Access, String> {
-    let path = |name: &str| Path::new(SELINUX).join(name);
-    let number = |name: &str| -> Result<u32, String> {
-        let text = root.read(&path(name)).unwrap_or_default();
-        let number = text.trim().parse();
-        number.map_err(|_| format!("{} cannot be read", path(name).display()))
-    };
-    // Policies without levels refuse a context that has one.
-    let level = if number("mls")? == 1 { ":s0" } else { "" };
-    let class = number("class/tcp_socket/index")?;
-    let permission = number("class/tcp_socket/perms/name_connect")?;
+    let level = level(root)?;
+    let class = number(root, "class/tcp_socket/index")?;
+    let permission = number(root, "class/tcp_socket/perms/name_connect")?;
     let question =
         format!("system_u:system_r:{domain}{level} system_u:object_r:{kind}{level} {class}");
-    let access = path("access");
+    let access = Path::new(SELINUX).join("access");
     let failed = |error: std::io::Error| format!("{}: {error}", access.display());
     let mut file = OpenOptions::new()
         .read(true)
@@ -277,31 +275,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn selinux_wants_the_policy_where_it_enforces() {
+    fn the_policy_is_looked_for_only_if_selinux_enforces() {
         let enforcing = ("sys/fs/selinux/enforce", "1", 0o644);
-        let store = "var/lib/selinux/targeted/active/modules";
-        let other = &format!("{store}/100/base/cil");
-        let ours = &format!("{store}/200/pam_logonbox/cil");
-        for (files, expected, checked) in [
-            (vec![], vec![], 0),
-            (vec![("sys/fs/selinux/enforce", "0", 0o644)], vec![], 0),
-            (vec![enforcing], vec![], 1),
-            (
-                vec![enforcing, (other, "", 0o644)],
-                vec!["selinux-policy-missing"],
-                0,
-            ),
-            (
-                vec![enforcing, (other, "", 0o644), (ours, "", 0o644)],
-                vec![],
-                1,
-            ),
+        let mls = ("sys/fs/selinux/mls", "1", 0o644);
+        let context = ("sys/fs/selinux/context", "", 0o644);
+        for (files, skipped) in [
+            (vec![], None),
+            (vec![("sys/fs/selinux/enforce", "0", 0o644)], None),
+            (vec![enforcing], Some(true)),
+            (vec![enforcing, mls, context], Some(false)),
         ] {
             let (_dir, root) = machine(&files);
             let mut report = Report::default();
-            check(&root, &BTreeMap::new(), &mut report);
-            assert_eq!(ids(&report), expected, "{files:?}");
-            assert_eq!(report.checked.len(), checked, "{files:?}");
+            check(&root, std::iter::empty(), &mut report);
+            let checked = report.checked.first();
+            let found = checked.map(|(_, checked)| checked.skipped.is_some());
+            assert_eq!(found, skipped, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_says_whether_it_has_the_policy() {
+        for (answer, expected, skipped) in [
+            (Ok(true), vec![], false),
+            (Ok(false), vec!["selinux-policy-missing"], false),
+            (Err("no".to_owned()), vec![], true),
+        ] {
+            let mut report = Report::default();
+            policy(|_| answer.clone(), &mut report);
+            assert_eq!(ids(&report), expected, "{answer:?}");
+            assert_eq!(report.has_gaps(), skipped, "{answer:?}");
         }
     }
 

@@ -37,11 +37,12 @@ const LARGEST_ANSWER: usize = 1 << 18;
 /// Shows the current request while the administrator waits.
 pub type Progress<'p> = &'p mut dyn FnMut(&str);
 
-/// Checks the server of one configuration. If `user` is given, checks this user, too.
+/// Checks the server of one configuration. If `person` is given, checks this user, too: for one
+/// service, or for all if its name is empty.
 pub fn check(
     path: &Path,
     config: &Config,
-    user: Option<&str>,
+    person: Option<(&str, &str)>,
     now: SystemTime,
     progress: Progress<'_>,
     report: &mut Report,
@@ -66,13 +67,13 @@ pub fn check(
             Mode::Airlock(url) => server.loginapp(url, report),
         }
     }
-    if let Some(user) = user {
+    if let Some((user, service)) = person {
         progress(&format!(
             "asking {} about {} ...",
             server.name,
             for_log(user)
         ));
-        server.person(user, reached, report);
+        server.person(user, service, reached, report);
     }
 }
 
@@ -407,7 +408,7 @@ impl Server<'_> {
     }
 
     /// Checks a user on the host, in the configuration and at the tenant.
-    fn person(&self, user: &str, reached: bool, report: &mut Report) {
+    fn person(&self, user: &str, service: &str, reached: bool, report: &mut Report) {
         let shown = for_log(user);
         let user = User::Named(user.to_owned());
         let name = match known_user(&THIS_MACHINE, &user) {
@@ -440,7 +441,11 @@ impl Server<'_> {
         }
         let mut is_exempt = false;
         let policy = &self.config.policy;
-        match exemption(policy, &THIS_MACHINE, &user, "", "") {
+        let at = match service {
+            "" => String::new(),
+            service => format!(" for {}", for_log(service)),
+        };
+        match exemption(policy, &THIS_MACHINE, &user, service, "") {
             Exemption::Exempt(why) => {
                 is_exempt = true;
                 report.add(
@@ -448,7 +453,7 @@ impl Server<'_> {
                     Finding::new(
                         Severity::Note,
                         "user-exempt",
-                        format!("{shown} is exempt: {}", for_log(&why)),
+                        format!("{shown} is exempt{at}: {}", for_log(&why)),
                         "No phone rings for this login. The other lines of the stack decide.",
                         "If this is not intended, change [policy].",
                     )
@@ -457,7 +462,7 @@ impl Server<'_> {
             }
             Exemption::Asked(hint) => {
                 let file = self.path.display();
-                report.checked(Area::Server, format!("{shown}: not exempt by {file}"));
+                report.checked(Area::Server, format!("{shown}: not exempt by {file}{at}"));
                 let mut exempt = policy.exempt.iter();
                 if exempt.any(|one| !one.services.is_empty() || !one.networks.is_empty()) {
                     let what = format!("{shown}: exemptions for services and networks");

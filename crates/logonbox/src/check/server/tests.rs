@@ -49,7 +49,8 @@ impl Stage {
         let path = Path::new("/etc/security/pam_logonbox.toml");
         let config = Config::parse(path, &text, "").unwrap();
         let mut report = Report::default();
-        check(path, &config, user, now, &mut |_| {}, &mut report);
+        let person = user.map(|user| (user, ""));
+        check(path, &config, person, now, &mut |_| {}, &mut report);
         report
     }
 
