@@ -274,9 +274,6 @@ fn proxy_credentials(path: &Path, config: &Config, settings: &[Setting], report:
     }
 }
 
-/// At most this many files are checked.
-const MOST_PINNED: usize = 10_000;
-
 /// Checks the files of pinned keys, if they have an effect.
 pub fn pinned(config: &Config, directory: &Path, report: &mut Report) {
     let pins = config.logonbox.pins;
@@ -310,8 +307,10 @@ pub fn pinned(config: &Config, directory: &Path, report: &mut Report) {
             return;
         }
     };
-    let names = entries.flatten().take(MOST_PINNED);
-    for name in names.filter_map(|entry| entry.file_name().into_string().ok()) {
+    for name in entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+    {
         let Some(account) = pins::account_of(&name) else {
             continue;
         };

@@ -31,6 +31,7 @@ pub fn of_services(root: &Root, services: &Services, report: &mut Report) {
     if modules.is_empty() {
         return;
     }
+    let mut well = Vec::new();
     let mut add = |id, what, advice: String, file: &Path| {
         let why = "A user who can write to it decides who gets in, and can become root.";
         let finding = Finding::new(Severity::Error, id, what, why, advice);
@@ -44,17 +45,20 @@ pub fn of_services(root: &Root, services: &Services, report: &mut Report) {
             add("directory-open", what, advice, &open.directory);
         }
     }
-    for file in files {
-        if let Some(why) = root.metadata(file).as_ref().and_then(why_open) {
-            let file_name = file.display();
+    for file in files.union(&modules) {
+        let Some(metadata) = root.metadata(file) else {
+            continue;
+        };
+        let shown = file.display();
+        if let Some(why) = why_open(&metadata) {
             let advice = "Check its content, then run chown root and chmod 644 on it.".to_owned();
-            add(
-                "module-writable",
-                format!("{file_name} {why}"),
-                advice,
-                file,
-            );
+            add("module-writable", format!("{shown} {why}"), advice, file);
+        } else if modules.contains(file) {
+            well.push(shown.to_string());
         }
+    }
+    for file in well {
+        report.checked(Area::Host, file);
     }
 }
 
@@ -109,6 +113,7 @@ mod tests {
             (pam.join("common"), vec!["module-writable"]),
             (pam.join("other"), vec!["module-writable"]),
             (pam.join("su"), vec![]),
+            (module.clone(), vec!["module-writable"]),
             (pam.to_owned(), vec!["directory-open"]),
             (security.to_owned(), vec!["directory-open"]),
         ] {

@@ -1,6 +1,6 @@
-//! The rest of the host: the module's file, the log, the console.
+//! The rest of the host: the log and the console.
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,34 +12,6 @@ const LOGS: [&str; 2] = ["/run/systemd/journal/socket", "/dev/log"];
 const LOGIN_DEFS: &str = "/etc/login.defs";
 /// The default of login(1).
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Checks the file of our module, which libpam loads.
-pub fn module_file(root: &Root, path: &Path, report: &mut Report) {
-    let Some(metadata) = root.metadata(path) else {
-        return;
-    };
-    let mode = metadata.permissions().mode();
-    if mode & 0o022 != 0 || metadata.uid() != 0 {
-        report.add(
-            Area::Host,
-            Finding::new(
-                Severity::Error,
-                "module-writable",
-                format!(
-                    "{} belongs to uid {} and has mode {:o}",
-                    path.display(),
-                    metadata.uid(),
-                    mode & 0o7777
-                ),
-                "A user who can write to this file becomes root at the next login.",
-                "Check its content, then run chown root and chmod 644 on it.",
-            )
-            .in_file(path, None),
-        );
-    } else {
-        report.checked(Area::Host, format!("{}", path.display()));
-    }
-}
 
 /// Checks that a daemon receives the module's log lines.
 pub fn log(root: &Root, report: &mut Report) {
@@ -105,21 +77,6 @@ pub fn console(root: &Root, person: Duration, report: &mut Report) {
 mod tests {
     use super::super::test_host::{ids, machine};
     use super::*;
-
-    #[test]
-    fn the_modules_file() {
-        let owner = nix::unistd::geteuid().is_root();
-        for (mode, expected) in [
-            (0o644, (!owner).then_some("module-writable")),
-            (0o666, Some("module-writable")),
-        ] {
-            let path = "usr/lib/x86_64-linux-gnu/security/pam_logonbox.so";
-            let (_dir, root) = machine(&[(path, "", mode)]);
-            let mut report = Report::default();
-            module_file(&root, &Path::new("/").join(path), &mut report);
-            assert_eq!(ids(&report), Vec::from_iter(expected), "{mode:o}");
-        }
-    }
 
     #[test]
     fn login_gives_up() {

@@ -28,7 +28,7 @@ mod sudo;
 #[cfg(test)]
 mod test_host;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -122,10 +122,6 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         }
     }
 
-    let ours = services.with_phone().flat_map(Service::our_files);
-    for path in ours.collect::<BTreeSet<_>>() {
-        machine::module_file(root, Path::new(path), report);
-    }
     directories::of_services(root, &services, report);
     let config_of = |name: &str| {
         let service = services.get(name)?;
@@ -134,7 +130,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     };
     if let Some(sudo) = sudo {
         sudo.check(&services, report);
-        if let Some((line, config)) = of_sudo.iter().find_map(|name| config_of(name)) {
+        for (line, config) in of_sudo.iter().filter_map(|name| config_of(name)) {
             sudo.shows_code(&line, config, report);
             sudo.prompts(config, report);
         }
