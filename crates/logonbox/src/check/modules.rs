@@ -4,36 +4,13 @@
 
 use pam_stack::Code;
 
-use super::roles::file_name;
+use super::roles::{Kind, Role, add, file_name};
 
 const TABLE: &str = include_str!("modules.table");
 
-/// What a module does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The user proves something: a password, a key, a code.
-    Factor,
-    /// Accepts some valid users and refuses others, without asking them.
-    Condition,
-    /// Neither.
-    Other,
-}
-
-/// The codes of a module.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub kind: Kind,
-    /// The user gives the right answer, or the condition holds. All codes of [`Kind::Other`].
-    pub right: Vec<Code>,
-    /// The user gives a wrong answer or none, or the condition does not hold.
-    pub wrong: Vec<Code>,
-    /// The user is valid, and the module has nothing for this user.
-    pub without: Vec<Code>,
-}
-
 /// The codes of the module `name`, with or without `.so`. `None` if the table does not have the
 /// module: it may return any code.
-pub fn entry(name: &str, arguments: &[String]) -> Option<Entry> {
+pub fn entry(name: &str, arguments: &[String]) -> Option<Role> {
     let name = file_name(name);
     let name = name.strip_suffix(".so").unwrap_or(name);
     let rows: Vec<Row> = rows().filter(|row| row.module == name).collect();
@@ -42,27 +19,19 @@ pub fn entry(name: &str, arguments: &[String]) -> Option<Entry> {
         fitting = rows.iter().filter(|row| row.argument == "-").collect();
     }
     let (first, others) = fitting.split_first()?;
-    let mut entry = first.entry.clone();
+    let mut role = first.role.clone();
     for other in others {
-        add(&mut entry.right, &other.entry.right);
-        add(&mut entry.wrong, &other.entry.wrong);
-        add(&mut entry.without, &other.entry.without);
+        add(&mut role.right, &other.role.right);
+        add(&mut role.wrong, &other.role.wrong);
+        add(&mut role.without, &other.role.without);
     }
-    Some(entry)
-}
-
-fn add(codes: &mut Vec<Code>, more: &[Code]) {
-    for code in more {
-        if !codes.contains(code) {
-            codes.push(*code);
-        }
-    }
+    Some(role)
 }
 
 struct Row {
     module: &'static str,
     argument: &'static str,
-    entry: Entry,
+    role: Role,
 }
 
 impl Row {
@@ -98,7 +67,7 @@ fn row(line: &'static str) -> Option<Row> {
         "other" => Kind::Other,
         _ => return None,
     };
-    let entry = Entry {
+    let role = Role {
         kind,
         right: codes(right)?,
         wrong: codes(wrong)?,
@@ -107,7 +76,7 @@ fn row(line: &'static str) -> Option<Row> {
     Some(Row {
         module,
         argument,
-        entry,
+        role,
     })
 }
 
@@ -122,7 +91,7 @@ fn codes(text: &str) -> Option<Vec<Code>> {
 mod tests {
     use super::*;
 
-    fn ask(line: &str) -> Option<Entry> {
+    fn ask(line: &str) -> Option<Role> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let (module, arguments) = words.split_first().unwrap();
         entry(module, arguments)
@@ -133,10 +102,10 @@ mod tests {
         let mut seen = Vec::new();
         for line in lines() {
             let row = row(line).unwrap_or_else(|| panic!("{line}"));
-            assert!(!row.entry.right.is_empty(), "{line}");
+            assert!(!row.role.right.is_empty(), "{line}");
             assert_eq!(
-                row.entry.kind == Kind::Other,
-                row.entry.wrong.is_empty(),
+                row.role.kind == Kind::Other,
+                row.role.wrong.is_empty(),
                 "{line}"
             );
             let key = (row.module, row.argument);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pam_stack::Code;
 
-use super::roles::{Kind, REFUSALS, uses_earlier_password};
+use super::roles::{Kind, REFUSALS, add, uses_earlier_password};
 use super::services::{Call, Run, Service};
 
 /// The settings of our module that matter to a stack, and how the stack is called.
@@ -225,7 +225,7 @@ fn for_all_users(service: &Service, situation: Situation, unknown: Unknown) -> V
                 let of = names.join(" and ");
                 if let Some((known, by)) = found.iter_mut().find(|(f, _)| f.fault == one.fault) {
                     by.insert(of);
-                    add(&mut known.codes, one.codes);
+                    add(&mut known.codes, &one.codes);
                 } else {
                     found.push((one, BTreeSet::from([of])));
                 }
@@ -273,17 +273,9 @@ fn meet(all: &mut BTreeMap<Fault, Met>, one: Occurrence, combination: u32) -> &m
         combinations: BTreeSet::new(),
         by_all: false,
     });
-    add(&mut met.occurrence.codes, codes);
+    add(&mut met.occurrence.codes, &codes);
     met.combinations.insert(combination);
     met
-}
-
-fn add(codes: &mut Vec<Code>, more: Vec<Code>) {
-    for code in more {
-        if !codes.contains(&code) {
-            codes.push(code);
-        }
-    }
 }
 
 /// The conditions without which the fault does not appear.

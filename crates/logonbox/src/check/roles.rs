@@ -2,7 +2,7 @@
 
 use pam_stack::Code;
 
-use super::modules::{self, entry};
+use super::modules::entry;
 use super::services::Module;
 
 /// The file name of our module.
@@ -17,7 +17,7 @@ pub enum Kind {
     Factor,
     /// Checks whether sshd has verified a key.
     Key,
-    /// Accepts some users and refuses others, without asking them.
+    /// Accepts some valid users and refuses others, without asking them.
     Condition,
     /// Neither.
     Other,
@@ -29,7 +29,8 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     pub kind: Kind,
-    /// The user gives the right factor, or the condition holds. Our module: the login is approved.
+    /// The user gives the right factor, or the condition holds. All codes of [`Kind::Other`]. Our
+    /// module: the login is approved.
     pub right: Vec<Code>,
     /// The user gives a wrong factor or none, or the condition does not hold. Our module: the login
     /// is refused.
@@ -42,15 +43,19 @@ impl Role {
     /// All codes, each once.
     pub fn codes(&self) -> Vec<Code> {
         let mut codes = Vec::new();
-        for code in [&self.right, &self.wrong, &self.without]
-            .into_iter()
-            .flatten()
-        {
-            if !codes.contains(code) {
-                codes.push(*code);
-            }
+        for more in [&self.right, &self.wrong, &self.without] {
+            add(&mut codes, more);
         }
         codes
+    }
+}
+
+/// Adds codes that are not there yet.
+pub fn add(codes: &mut Vec<Code>, more: &[Code]) {
+    for code in more {
+        if !codes.contains(code) {
+            codes.push(*code);
+        }
     }
 }
 
@@ -108,31 +113,24 @@ pub fn role(name: &str, arguments: &[String], service: &str) -> Role {
         "pam_rootok" if ["login", "sshd"].contains(&service) => {
             role(Kind::Other, &[Code::SUCCESS], &[], &[])
         }
-        _ => match entry(stem, arguments) {
-            Some(entry) => Role {
-                kind: match entry.kind {
-                    modules::Kind::Factor => Kind::Factor,
-                    modules::Kind::Condition if HOLD_FOR_ALL.contains(&stem) => Kind::Other,
-                    modules::Kind::Condition => Kind::Condition,
-                    modules::Kind::Other => Kind::Other,
-                },
-                right: entry.right,
-                wrong: entry.wrong,
-                without: if stem == "pam_unix" {
-                    // Not SUCCESS: an empty password is the administrator's choice.
-                    let refusals = entry.without.into_iter();
-                    refusals.filter(|code| *code != Code::SUCCESS).collect()
-                } else {
-                    entry.without
-                },
-            },
-            None => role(
-                Kind::Unknown,
-                &[Code::SUCCESS],
-                &UNKNOWN_REFUSALS,
-                &[Code::IGNORE],
-            ),
-        },
+        _ => {
+            let Some(mut role) = entry(stem, arguments) else {
+                return role(
+                    Kind::Unknown,
+                    &[Code::SUCCESS],
+                    &UNKNOWN_REFUSALS,
+                    &[Code::IGNORE],
+                );
+            };
+            if HOLD_FOR_ALL.contains(&stem) {
+                role.kind = Kind::Other;
+            }
+            if stem == "pam_unix" {
+                // An empty password is the administrator's choice.
+                role.without.retain(|code| *code != Code::SUCCESS);
+            }
+            role
+        }
     }
 }
 
