@@ -200,6 +200,30 @@ fn pkexec(guest: &mut Guest) {
         "{agent} cat /tmp/agent-$$; pkexec sh -c 'echo in-$(id -u)'; code=$?; kill $!; exit $code"
     );
     asks_polkit(guest, &command);
+
+    // From polkit 127 on, the helper is a unit without a network. Its drop-ins count.
+    let units = "/etc/systemd/system";
+    let helper = "polkit-agent-helper@.service";
+    guest.sh(&format!("mkdir {units}/{helper}.d"));
+    for (file, text, is_found) in [
+        (helper, "ExecStart=/bin/true\nPrivateNetwork=yes\n", true),
+        (
+            &format!("{helper}.d/network.conf"),
+            "PrivateNetwork=no\n",
+            false,
+        ),
+    ] {
+        guest.write(&format!("{units}/{file}"), &format!("[Service]\n{text}"));
+        guest.sh("systemctl daemon-reload");
+        let check = guest.check();
+        assert_eq!(
+            check.contains("service-without-network"),
+            is_found,
+            "{check}"
+        );
+        assert!(!check.contains("the network of polkit"), "{check}");
+    }
+    guest.sh(&format!("rm -r {units}/{helper}*; systemctl daemon-reload"));
 }
 
 /// Puts the module into the stack that all services share. su asks, so the line counts.
