@@ -48,11 +48,13 @@ fn listens(root: &Root, log: &Path) -> bool {
 /// login(1) has a timeout, too. If it is shorter, it ends a login that is still in progress.
 pub fn console(root: &Root, person: Duration, report: &mut Report) {
     let text = root.read(Path::new(LOGIN_DEFS)).unwrap_or_default();
-    let set = (1_usize..).zip(text.lines()).find_map(|(number, line)| {
+    let set = (1_usize..).zip(text.lines()).filter_map(|(number, line)| {
         let mut words = line.split_whitespace();
         (words.next() == Some("LOGIN_TIMEOUT")).then_some(())?;
-        Some((number, words.next()?.parse().ok()?))
+        Some((number, words.next()?.trim_matches('"').parse().ok()?))
     });
+    // login takes the last one.
+    let set = set.last();
     let timeout = set.map_or(LOGIN_TIMEOUT, |(_, seconds)| Duration::from_secs(seconds));
     if timeout.is_zero() || person < timeout {
         return;
@@ -89,6 +91,13 @@ mod tests {
                 vec!["login-timeout"],
             ),
             ("LOGIN_TIMEOUT 0\n", 600, vec![]),
+            // The last line counts: measured with shadow 4.13 and util-linux 2.42.
+            ("LOGIN_TIMEOUT 30\nLOGIN_TIMEOUT 90\n", 45, vec![]),
+            (
+                "LOGIN_TIMEOUT 90\nLOGIN_TIMEOUT \"30\"\n",
+                45,
+                vec!["login-timeout"],
+            ),
         ] {
             let (_dir, root) = machine(&[("etc/login.defs", text, 0o644)]);
             let mut report = Report::default();
