@@ -96,6 +96,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             .first()
             .filter(|settings| settings.is_after_key())
             .map(|settings| settings.service().to_ascii_lowercase()),
+        sshd_unknown: settings.is_empty(),
         named: settings
             .iter()
             .map(|settings| settings.service().to_ascii_lowercase())

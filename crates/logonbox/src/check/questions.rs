@@ -82,7 +82,7 @@ pub struct Occurrence {
     pub conditions: Vec<String>,
     /// It affects only users of these first-factor modules. Empty if it affects those of all.
     pub users_of: BTreeSet<String>,
-    /// It depends on the role of these unknown modules.
+    /// It depends on these unknown modules, or on sshd's settings.
     pub unsure: Vec<String>,
 }
 

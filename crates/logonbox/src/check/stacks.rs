@@ -94,6 +94,8 @@ pub struct Context<'s> {
     pub configs: &'s Configs,
     /// The service that sshd asks only after a key.
     pub after_key: Option<String>,
+    /// sshd does not tell its settings, so that it may require a key.
+    pub sshd_unknown: bool,
     /// The services that sshd and sudo ask by their own settings.
     pub named: BTreeSet<String>,
     /// Whether a package has one of these files: see [`program::has_package`].
@@ -141,7 +143,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         }
         let phone = service.phone_place();
         let situation = situation(service, context);
-        for one in ask(service, situation) {
+        for one in occurrences(service, situation, context) {
             // The cause has been reported.
             if [Fault::NobodyGetsIn, Fault::UsersOfOneRefused].contains(&one.fault) && reported {
                 continue;
@@ -164,6 +166,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
                 group.occurrence.fault == one.fault
                     && group.occurrence.conditions == one.conditions
                     && group.occurrence.users_of == one.users_of
+                    && group.occurrence.unsure == one.unsure
                     && group.line == line
                     && group.situation == situation
             };
@@ -199,6 +202,21 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
         report.add(Area::Stacks, no_stack());
     }
     whole_host(services, context, &asked, report);
+}
+
+/// The faults of one stack. sshd may require a key before it asks the stack.
+fn occurrences(service: &Service, situation: Situation, context: &Context<'_>) -> Vec<Occurrence> {
+    let mut all = ask(service, situation);
+    if context.sshd_unknown && super::may_be_of_sshd(&service.name) && !asks_for_a_factor(service) {
+        let without_key = [Fault::NoFirstFactor, Fault::ExemptWithoutFactor];
+        for one in all
+            .iter_mut()
+            .filter(|one| without_key.contains(&one.fault))
+        {
+            one.unsure.push("sshd's settings".to_owned());
+        }
+    }
+    all
 }
 
 /// Whether a directory is in place of the file of a program.

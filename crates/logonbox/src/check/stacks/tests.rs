@@ -14,6 +14,11 @@ const CONF: &str = "/etc/security/pam_logonbox.toml";
 
 /// The findings on a host with these files in /etc.
 fn findings(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<Finding> {
+    asked(files, conf, Some(after_key))
+}
+
+/// `after_key` is `None` if sshd does not tell.
+fn asked(files: &[(&str, &str)], conf: &str, after_key: Option<bool>) -> Vec<Finding> {
     let all = [&[("pam.d/common-auth", COMMON)], files].concat();
     let (_dir, root) = host(&all);
     let config = Config::parse(Path::new(CONF), conf, "").unwrap();
@@ -23,7 +28,8 @@ fn findings(files: &[(&str, &str)], conf: &str, after_key: bool) -> Vec<Finding>
         root: &root,
         conf: Path::new(CONF),
         configs: &configs,
-        after_key: after_key.then(|| "sshd".to_owned()),
+        after_key: (after_key == Some(true)).then(|| "sshd".to_owned()),
+        sshd_unknown: after_key.is_none(),
         named: BTreeSet::new(),
         has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
     };
@@ -390,6 +396,58 @@ fn the_configuration_of_the_stack_counts() {
     );
 }
 
+/// sshd may require a key, and does not call the stack of su.
+#[test]
+fn a_phone_alone_if_sshd_does_not_tell() {
+    let alone = "auth [success=ok ignore=ignore default=die] pam_logonbox.so\n";
+    let remember =
+        format!("{PUSH}[policy]\nremember_minutes = 10\nremember_services = [\"sshd\"]\n");
+    for (conf, expected) in [
+        (PUSH, vec!["warning stack-no-first-factor"]),
+        (
+            &*remember,
+            vec![
+                "warning stack-exempt-without-password",
+                "warning stack-no-first-factor",
+            ],
+        ),
+    ] {
+        let stack = format!("{alone}auth required pam_permit.so\n");
+        let found = asked(&[("pam.d/sshd", &stack)], conf, None);
+        let why = |finding: &Finding| finding.why.contains("depends on sshd's settings");
+        assert!(found.iter().all(why), "{found:?}");
+        let found = found.iter();
+        let mut found: Vec<_> = found
+            .map(|finding| format!("{} {}", finding.severity.word(), finding.id))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    }
+    let files = [
+        ("pam.d/common-phone", alone),
+        ("pam.d/sshd", "@include common-phone\n"),
+        ("pam.d/su", "@include common-phone\n"),
+        ("pam.d/su-l", "@include common-phone\n"),
+    ];
+    let found = asked(&files, PUSH, None);
+    let found = found
+        .iter()
+        .filter(|finding| finding.id == "stack-no-first-factor");
+    let mut severities: Vec<_> = found.map(|finding| finding.severity.word()).collect();
+    severities.sort_unstable();
+    assert_eq!(severities, ["error", "warning"]);
+    // This stack has a first factor of its own.
+    let skips = "auth sufficient pam_logonbox.so\n@include common-auth\n";
+    let found = asked(&[("pam.d/sshd", skips)], PUSH, None);
+    assert!(
+        found
+            .iter()
+            .any(|finding| finding.severity == Severity::Error
+                && finding.id == "stack-phone-instead-of-password"),
+        "{found:?}"
+    );
+}
+
 /// Every fault has its own text, in each of its variants.
 #[test]
 fn faults_are_put_into_words() {
@@ -616,6 +674,7 @@ fn an_auth_line_with_a_module_for_account() {
         conf: Path::new(CONF),
         configs: &Configs::default(),
         after_key: None,
+        sshd_unknown: false,
         named: BTreeSet::new(),
         has_package: |_| None,
     };
@@ -730,6 +789,7 @@ fn a_fifo_in_place_of_a_file() {
             conf: Path::new(CONF),
             configs: &Configs::default(),
             after_key: None,
+            sshd_unknown: false,
             named: BTreeSet::new(),
             has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
         };
@@ -848,6 +908,7 @@ fn links_in_place_of_files() {
             conf: Path::new(CONF),
             configs: &Configs::default(),
             after_key: None,
+            sshd_unknown: false,
             named: BTreeSet::new(),
             has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
         };
