@@ -615,6 +615,10 @@ fn sshd(_: &mut Machine) {
     let good = GOOD_SSHD;
     with(good);
     is_fine("sshd", &[]);
+    // sshd does not offer a method that is in no list.
+    let password = good.replace("PasswordAuthentication no", "PasswordAuthentication yes");
+    with(&password);
+    is_fine(&password, &[]);
     let off = "UsePAM no";
     let no_questions = "KbdInteractiveAuthentication no\nChallengeResponseAuthentication no\n";
     for (lines, severity, id) in [
@@ -630,7 +634,8 @@ fn sshd(_: &mut Machine) {
             "sshd-keyboard-interactive-off",
         ),
         (
-            good.replace("PasswordAuthentication no", "PasswordAuthentication yes"),
+            good.replace("PasswordAuthentication no", "PasswordAuthentication yes")
+                .replace(":pam keyboard", ":pam publickey,password keyboard"),
             "warning",
             "sshd-password-method-on",
         ),
@@ -671,7 +676,9 @@ fn sshd(_: &mut Machine) {
             "sshd-login-grace-time",
         ),
         (
-            format!("{good}Match User lee\nPasswordAuthentication yes\n"),
+            format!(
+                "{good}Match User lee\nPasswordAuthentication yes\nAuthenticationMethods any\n"
+            ),
             "warning",
             "sshd-password-method-on",
         ),

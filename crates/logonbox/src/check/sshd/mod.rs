@@ -799,11 +799,11 @@ impl Checker<'_> {
         const REFUSED: &str = "Every password login is refused: this configuration has a prompt, and sshd's password method cannot show it.";
         const OFF: &str = "KbdInteractiveAuthentication is off (before OpenSSH 8.7: ChallengeResponseAuthentication)";
 
-        let password = self.settings.on("passwordauthentication");
+        // sshd does not offer a method that is in no list.
+        let password = self.settings.uses("password");
         // A password that Kerberos accepts does not reach PAM.
-        let is_refused = self.config.is_some_and(asks_by_prompt)
-            && self.settings.uses("password")
-            && !self.settings.on("kerberosauthentication");
+        let is_refused =
+            self.config.is_some_and(asks_by_prompt) && !self.settings.on("kerberosauthentication");
         if !self.settings.asks_questions() {
             if !password || self.airlock || self.by_key {
                 self.say(
@@ -827,20 +827,22 @@ impl Checker<'_> {
                 );
             }
         } else if password {
-            let why = if self.by_key {
-                "sshd asks users for a password, which admits none of them."
+            let (severity, why) = if self.by_key {
+                (
+                    Warning,
+                    "sshd asks users for a password, which admits none of them.",
+                )
             } else if is_refused {
-                REFUSED
+                let is_left = self.settings.uses("keyboard-interactive");
+                (if is_left { Warning } else { Error }, REFUSED)
             } else {
-                "sshd's password method shows no message before the phone has answered. Users see neither the announcement nor the code."
+                (
+                    Warning,
+                    "sshd's password method shows no message before the phone has answered. Users see neither the announcement nor the code.",
+                )
             };
-            let is_left = self.by_key || self.settings.uses("keyboard-interactive");
             self.say(
-                if is_refused && !is_left {
-                    Error
-                } else {
-                    Warning
-                },
+                severity,
                 "sshd-password-method-on",
                 "PasswordAuthentication is on beside keyboard-interactive",
                 why,
@@ -1104,7 +1106,11 @@ mod tests {
         const OFF: &str = "passwordauthentication yes\nkbdinteractiveauthentication no";
         const BOTH: &str = "passwordauthentication yes\nkbdinteractiveauthentication yes";
         let only_password = format!("{BOTH}\nauthenticationmethods password");
-        let only_key = format!("{OFF}\nauthenticationmethods publickey");
+        let in_no_list = format!(
+            "{BOTH}\nauthenticationmethods publickey,keyboard-interactive:pam keyboard-interactive:pam"
+        );
+        let in_a_list =
+            format!("{BOTH}\nauthenticationmethods publickey,password keyboard-interactive:pam");
         let kerberos = format!("{only_password}\nkerberosauthentication yes");
         let show = "code = \"show\"";
         let no_echo = "echo = false";
@@ -1114,16 +1120,18 @@ mod tests {
             (OFF, no_echo, "error sshd-keyboard-interactive-off"),
             (OFF, enter, "error sshd-keyboard-interactive-off"),
             (OFF, show, "warning sshd-keyboard-interactive-off"),
-            (&only_key, "", "warning sshd-keyboard-interactive-off"),
             (BOTH, "", "warning sshd-password-method-on"),
             (BOTH, show, "warning sshd-password-method-on"),
             (&only_password, "", "error sshd-password-method-on"),
             (&only_password, show, "warning sshd-password-method-on"),
             (&kerberos, "", "warning sshd-password-method-on"),
+            (&in_a_list, "", "warning sshd-password-method-on"),
         ] {
             let found = found(text, false, config);
             assert_eq!(found.first().unwrap(), expected, "{text} {config}");
         }
+        // sshd offers no method that is in no list.
+        assert_eq!(found(&in_no_list, false, ""), [""; 0]);
     }
 
     #[test]
