@@ -683,6 +683,15 @@ fn sshd(_: &mut Machine) {
             "sshd-password-method-on",
         ),
         (
+            good.split("AuthenticationMethods")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+                + "Match User lee\nKbdInteractiveAuthentication no\n",
+            "note",
+            KEYS_SKIP,
+        ),
+        (
             format!("{good}Match Address 192.0.2.0/24\nAuthenticationMethods publickey\n"),
             "note",
             KEYS_SKIP,

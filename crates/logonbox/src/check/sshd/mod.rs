@@ -161,6 +161,11 @@ impl Settings {
         }
     }
 
+    /// Whether a key admits a user without PAM.
+    fn admits_by_key(&self) -> bool {
+        self.ways_past_pam().contains(&"publickey") && !self.has_no_keys()
+    }
+
     /// Whether sshd accepts this method without PAM's auth lines.
     fn is_past_pam(&self, method: &str) -> bool {
         let keys: &[&str] = match method.split(':').next() {
@@ -805,6 +810,10 @@ impl Checker<'_> {
         let is_refused =
             self.config.is_some_and(asks_by_prompt) && !self.settings.on("kerberosauthentication");
         if !self.settings.asks_questions() {
+            // The block accepts keys alone, and `keys` says so.
+            if !password && !self.settings.everybody && self.settings.admits_by_key() {
+                return;
+            }
             if !password || self.airlock || self.by_key {
                 self.say(
                     Error,
@@ -894,7 +903,7 @@ impl Checker<'_> {
                 "Set AuthenticationMethods publickey,keyboard-interactive:pam.",
             );
         }
-        if !self.settings.ways_past_pam().contains(&"publickey") || self.settings.has_no_keys() {
+        if !self.settings.admits_by_key() {
             return;
         }
         let chosen = self.settings.methods().is_some();
@@ -1132,6 +1141,37 @@ mod tests {
         }
         // sshd offers no method that is in no list.
         assert_eq!(found(&in_no_list, false, ""), [""; 0]);
+    }
+
+    /// They mean the same.
+    #[test]
+    fn a_block_that_accepts_keys_alone() {
+        const OFF: &str = "passwordauthentication no\nkbdinteractiveauthentication no";
+        const LIST: &str = "kbdinteractiveauthentication yes\nauthenticationmethods publickey";
+        const PASSWORD: &str = "passwordauthentication yes\nkbdinteractiveauthentication no\n\
+                                authenticationmethods publickey";
+        for text in [OFF, LIST, PASSWORD] {
+            for by_key in [false, true] {
+                let found = found(text, by_key, "");
+                assert_eq!(found, ["note sshd-key-skips-phone"], "{text} {by_key}");
+            }
+        }
+        for no_keys in ["pubkeyauthentication no", "authorizedkeysfile none"] {
+            let found = found(&format!("{no_keys}\n{OFF}"), false, "");
+            assert_eq!(found, ["error sshd-keyboard-interactive-off"], "{no_keys}");
+        }
+        let expected = Expected {
+            by_key: false,
+            phone_alone: false,
+            config: None,
+        };
+        let mut report = Report::default();
+        check(&settings(OFF), &expected, &mut report);
+        let ids = super::super::test_host::ids(&report);
+        assert_eq!(
+            ids,
+            ["sshd-keyboard-interactive-off", "sshd-key-skips-phone"]
+        );
     }
 
     #[test]
