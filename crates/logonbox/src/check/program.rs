@@ -21,6 +21,8 @@ const LIMIT: u64 = 1 << 20;
 pub struct Output {
     /// Its status was 0.
     pub well: bool,
+    /// A signal ended it.
+    pub killed: bool,
     /// Its standard output.
     pub out: String,
     /// Its standard error.
@@ -74,6 +76,7 @@ pub fn ask(program: &Path, arguments: &[&str]) -> Result<Output, String> {
     };
     Ok(Output {
         well: status.success(),
+        killed: status.code().is_none(),
         out: hear(out),
         err: hear(err),
     })
@@ -140,7 +143,8 @@ mod tests {
         let shell = find(&["/nowhere/sh", "/bin", "/bin/sh"]).unwrap();
         assert_eq!(shell, Path::new("/bin/sh"));
         let said = ask(&shell, &["-c", "echo $HOME-$PATH; echo no >&2; exit 1"]).unwrap();
-        assert!(!said.well);
+        assert!(!said.well && !said.killed);
+        assert!(ask(&shell, &["-c", "kill -9 $$"]).unwrap().killed);
         assert_eq!(said.out, "-/usr/sbin:/usr/bin:/sbin:/bin\n");
         assert_eq!(said.err, "no\n");
         // Too much output ends the program.

@@ -325,7 +325,24 @@ struct Asker {
     sshd: PathBuf,
     options: Vec<String>,
     root_has_keys: bool,
-    asked: Vec<(Connection, Result<Answer, String>)>,
+    asked: Vec<(Connection, Result<Answer, Silence>)>,
+}
+
+/// Why sshd's settings are not known.
+#[derive(Debug, Clone)]
+struct Silence {
+    why: String,
+    /// sshd itself refuses to print them.
+    is_refusal: bool,
+}
+
+impl From<String> for Silence {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            is_refusal: false,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -353,11 +370,11 @@ impl Asker {
         };
         let (everybody, answer) = match self.everybody() {
             Ok(found) => found,
-            Err(why) => {
-                if nix::unistd::geteuid().is_root() {
-                    report.add(Area::Sshd, silent(&why));
+            Err(silence) => {
+                if silence.is_refusal && nix::unistd::geteuid().is_root() {
+                    report.add(Area::Sshd, silent(&silence.why));
                 }
-                report.skipped(Area::Sshd, what, why);
+                report.skipped(Area::Sshd, what, silence.why);
                 return Vec::new();
             }
         };
@@ -377,26 +394,26 @@ impl Asker {
         self.settings(&everybody, &answer)
     }
 
-    fn answer(&mut self, connection: &Connection) -> Result<&Answer, String> {
+    fn answer(&mut self, connection: &Connection) -> Result<&Answer, Silence> {
         let known = self.asked.iter().position(|(known, _)| known == connection);
         let at = known.unwrap_or(self.asked.len());
         if known.is_none() {
             if at >= MOST_CONNECTIONS {
-                return Err(format!(
+                return Err(Silence::from(format!(
                     "sshd was asked for {MOST_CONNECTIONS} connections before"
-                ));
+                )));
             }
             let answer = one(&self.sshd, &self.options, connection);
             self.asked.push((connection.clone(), answer));
         }
         match self.asked.get(at) {
             Some((_, answer)) => answer.as_ref().map_err(Clone::clone),
-            None => Err(String::new()),
+            None => Err(Silence::from(String::new())),
         }
     }
 
     /// A connection that meets only blocks for everybody.
-    fn everybody(&mut self) -> Result<(Connection, Answer), String> {
+    fn everybody(&mut self) -> Result<(Connection, Answer), Silence> {
         let first = Connection::of_everybody(&[]);
         let answer = one(&self.sshd, &self.options, &first)?;
         let conditions: Vec<_> = answer
@@ -453,10 +470,10 @@ impl Asker {
             with(&|connection| connection.comes_to(socket));
         }
         for connection in connections {
-            if let Err(why) = self.answer(&connection) {
+            if let Err(silence) = self.answer(&connection) {
                 let differences = connection.differences(everybody).join(", ");
                 let what = format!("sshd's settings for {}", for_log(&differences));
-                report.skipped(Area::Sshd, what, why);
+                report.skipped(Area::Sshd, what, silence.why);
             }
         }
     }
@@ -616,16 +633,22 @@ fn silent(why: &str) -> Finding {
     )
 }
 
-fn one(sshd: &Path, options: &[String], connection: &Connection) -> Result<Answer, String> {
+fn one(sshd: &Path, options: &[String], connection: &Connection) -> Result<Answer, Silence> {
     let Some(with) = connection.specification() else {
-        return Err("a name with a comma cannot be asked for".to_owned());
+        let why = "a name with a comma cannot be asked for";
+        return Err(Silence::from(why.to_owned()));
     };
     // sshd then says which `Match` blocks it uses.
     let mut arguments = vec!["-ddd"];
     arguments.extend(options.iter().map(String::as_str));
     arguments.extend(["-T", "-C", &with]);
-    let said = program::ask(sshd, &arguments)?;
-    let settings = Settings::parse("", &said.out);
+    parse(&program::ask(sshd, &arguments)?)
+}
+
+fn parse(said: &program::Output) -> Result<Answer, Silence> {
+    if said.killed {
+        return Err(Silence::from("a signal ended sshd -T".to_owned()));
+    }
     if !said.well {
         // The last line may only count the errors named before.
         let mut lines = said.err.lines().rev();
@@ -640,14 +663,20 @@ fn one(sshd: &Path, options: &[String], connection: &Connection) -> Result<Answe
             "; run this as root"
         };
         let why = for_log(named.unwrap_or_default());
-        return Err(format!("it says: {why}{root_only}"));
+        return Err(Silence {
+            why: format!("it says: {why}{root_only}"),
+            is_refusal: true,
+        });
     }
-    if settings.get("usepam").is_empty() {
-        return Err("this sshd is built without PAM, or says nothing of it".to_owned());
+    let settings = Settings::parse("", &said.out);
+    if settings.values.is_empty() {
+        return Err(Silence::from("sshd -T prints no settings".to_owned()));
     }
     match trace::blocks(&said.err) {
         Some(blocks) => Ok(Answer { settings, blocks }),
-        None => Err("it does not say which Match blocks it uses".to_owned()),
+        None => Err(Silence::from(
+            "it does not say which Match blocks it uses".to_owned(),
+        )),
     }
 }
 
@@ -679,12 +708,21 @@ pub fn check(settings: &Settings, expected: &Expected<'_>, report: &mut Report) 
         report,
     };
     if !settings.on("usepam") {
+        // An sshd that is built without PAM does not print it.
+        let (what, advice) = if settings.get("usepam").is_empty() {
+            (
+                "This sshd is built without PAM",
+                "Install an sshd that is built with PAM.",
+            )
+        } else {
+            ("UsePAM is off", "Set UsePAM yes.")
+        };
         checker.say(
             Error,
             "sshd-usepam-off",
-            "UsePAM is off",
+            what,
             "sshd does not ask PAM. The phone never rings, and the stack checks no password.",
-            "Set UsePAM yes.",
+            advice,
         );
         return;
     }
@@ -1297,6 +1335,46 @@ mod tests {
             "",
             &format!("{more}\nUsePAM yes\nPubkeyAuthentication yes\n"),
         )
+    }
+
+    /// Only a mistake in sshd's files is an error.
+    #[test]
+    fn answers_of_sshd_that_are_none() {
+        const SETTINGS: &str = "port 22\nusepam yes\npubkeyauthentication yes\n";
+        const TRACE: &str = "debug2: parse_server_config_depth: config reprocess config len 1\n";
+        let said = |well, killed, out: &str, err: &str| {
+            let (out, err) = (out.to_owned(), err.to_owned());
+            parse(&program::Output {
+                well,
+                killed,
+                out,
+                err,
+            })
+        };
+        assert!(said(true, false, SETTINGS, TRACE).is_ok());
+        for (well, killed, out, err, is_refusal) in [
+            (false, false, "", "/etc/ssh/sshd_config: Bad option", true),
+            (false, true, SETTINGS, TRACE, false),
+            (true, false, "", TRACE, false),
+            (true, false, SETTINGS, "", false),
+        ] {
+            let silence = said(well, killed, out, err).map(|_| ()).unwrap_err();
+            assert_eq!(silence.is_refusal, is_refusal, "{silence:?}");
+        }
+        let nowhere = Connection::of_everybody(&[]);
+        let silence = one(Path::new("/nowhere/sshd"), &[], &nowhere);
+        assert!(!silence.map(|_| ()).unwrap_err().is_refusal);
+
+        let without_pam = SETTINGS.replace("usepam yes\n", "");
+        let answer = said(true, false, &without_pam, TRACE).ok().unwrap();
+        let expected = Expected {
+            by_key: false,
+            phone_alone: false,
+            config: None,
+        };
+        let mut report = Report::default();
+        check(&answer.settings, &expected, &mut report);
+        assert_eq!(super::super::test_host::ids(&report), ["sshd-usepam-off"]);
     }
 
     #[test]
