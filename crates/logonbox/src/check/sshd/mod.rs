@@ -9,7 +9,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use login::clean::for_log;
 use login::config::{Announce, Code, Config, Device, Exempt, Mode};
@@ -60,6 +60,8 @@ const PAST_PAM: [&str; 5] = [
 ];
 /// Some seconds of work.
 const MOST_CONNECTIONS: usize = 400;
+/// For all questions to sshd. A lookup of a user may take long.
+const MOST_TIME: Duration = Duration::from_secs(60);
 /// A finding names this many blocks.
 const MOST_SCOPES: usize = 3;
 
@@ -281,6 +283,7 @@ pub fn ask(
     };
     let mut all: Vec<Settings> = Vec::new();
     let mut starts = start::starts(root, &sshd.to_string_lossy());
+    let begin = now();
     let mut next = 0;
     while let Some(start) = starts.get(next) {
         let by = format!("as {} starts it", for_log(&start.by));
@@ -294,6 +297,8 @@ pub fn ask(
             options,
             root_has_keys: root_has_keys(root),
             asked: Vec::new(),
+            begin,
+            gap: None,
         };
         let mut found = asker.all(user, exempt, report);
         if next == 0 {
@@ -311,6 +316,11 @@ pub fn ask(
     all
 }
 
+#[expect(clippy::disallowed_methods, reason = "sshd's time, and not a login's")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// Whether root has a key, besides those of cloud images, which only print a text.
 fn root_has_keys(root: &Root) -> bool {
     let text = root.read(Path::new("/root/.ssh/authorized_keys"));
@@ -326,6 +336,10 @@ struct Asker {
     options: Vec<String>,
     root_has_keys: bool,
     asked: Vec<(Connection, Result<Answer, Silence>)>,
+    /// When the first sshd of this host was asked.
+    begin: Instant,
+    /// Why sshd is not asked again.
+    gap: Option<String>,
 }
 
 /// Why sshd's settings are not known.
@@ -398,12 +412,10 @@ impl Asker {
         let known = self.asked.iter().position(|(known, _)| known == connection);
         let at = known.unwrap_or(self.asked.len());
         if known.is_none() {
-            if at >= MOST_CONNECTIONS {
-                return Err(Silence::from(format!(
-                    "sshd was asked for {MOST_CONNECTIONS} connections before"
-                )));
-            }
-            let answer = one(&self.sshd, &self.options, connection);
+            let answer = match self.one(connection) {
+                Err(silence) if self.gap.is_some() => return Err(silence),
+                answer => answer,
+            };
             self.asked.push((connection.clone(), answer));
         }
         match self.asked.get(at) {
@@ -412,10 +424,44 @@ impl Asker {
         }
     }
 
+    fn one(&mut self, connection: &Connection) -> Result<Answer, Silence> {
+        let Some(with) = connection.specification() else {
+            let why = "a name with a comma cannot be asked for";
+            return Err(Silence::from(why.to_owned()));
+        };
+        if self.gap.is_none() {
+            self.gap = self.limit();
+        }
+        if let Some(why) = &self.gap {
+            return Err(Silence::from(why.clone()));
+        }
+        // sshd then says which `Match` blocks it uses.
+        let mut arguments = vec!["-ddd"];
+        arguments.extend(self.options.iter().map(String::as_str));
+        arguments.extend(["-T", "-C", &with]);
+        match program::ask(&self.sshd, &arguments) {
+            Ok(said) => parse(&said),
+            // It would hang again.
+            Err(why) => Err(Silence::from(self.gap.insert(why).clone())),
+        }
+    }
+
+    /// The limit that the questions have reached.
+    fn limit(&self) -> Option<String> {
+        let asked = if self.asked.len() >= MOST_CONNECTIONS {
+            format!("{MOST_CONNECTIONS} connections")
+        } else if self.begin.elapsed() >= MOST_TIME {
+            format!("{} s", MOST_TIME.as_secs())
+        } else {
+            return None;
+        };
+        Some(format!("sshd was asked for {asked}, and not for more"))
+    }
+
     /// A connection that meets only blocks for everybody.
     fn everybody(&mut self) -> Result<(Connection, Answer), Silence> {
         let first = Connection::of_everybody(&[]);
-        let answer = one(&self.sshd, &self.options, &first)?;
+        let answer = self.one(&first)?;
         let conditions: Vec<_> = answer
             .blocks
             .iter()
@@ -541,13 +587,12 @@ impl Asker {
                 );
                 report.add(Area::Sshd, finding);
             } else {
-                let why = "no connection was found for which sshd uses this block";
+                let none = "no connection was found for which sshd uses this block";
+                let why = self.gap.as_deref().unwrap_or(none);
                 report.skipped(Area::Sshd, what, why);
             }
         }
-        if self.asked.len() >= MOST_CONNECTIONS {
-            let why =
-                format!("sshd was asked for {MOST_CONNECTIONS} connections, and not for more");
+        if let Some(why) = &self.gap {
             report.skipped(
                 Area::Sshd,
                 "sshd's settings for all Match blocks together",
@@ -631,18 +676,6 @@ fn silent(why: &str) -> Finding {
         "If sshd_config has an error, sshd does not start again, and refuses all logins.",
         "Correct the error before sshd restarts. sshd -t shows all errors.",
     )
-}
-
-fn one(sshd: &Path, options: &[String], connection: &Connection) -> Result<Answer, Silence> {
-    let Some(with) = connection.specification() else {
-        let why = "a name with a comma cannot be asked for";
-        return Err(Silence::from(why.to_owned()));
-    };
-    // sshd then says which `Match` blocks it uses.
-    let mut arguments = vec!["-ddd"];
-    arguments.extend(options.iter().map(String::as_str));
-    arguments.extend(["-T", "-C", &with]);
-    parse(&program::ask(sshd, &arguments)?)
 }
 
 fn parse(said: &program::Output) -> Result<Answer, Silence> {
@@ -1083,6 +1116,8 @@ fn asks_by_prompt(config: &Config) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     /// What `check` finds.
@@ -1361,10 +1396,6 @@ mod tests {
             let silence = said(well, killed, out, err).map(|_| ()).unwrap_err();
             assert_eq!(silence.is_refusal, is_refusal, "{silence:?}");
         }
-        let nowhere = Connection::of_everybody(&[]);
-        let silence = one(Path::new("/nowhere/sshd"), &[], &nowhere);
-        assert!(!silence.map(|_| ()).unwrap_err().is_refusal);
-
         let without_pam = SETTINGS.replace("usepam yes\n", "");
         let answer = said(true, false, &without_pam, TRACE).ok().unwrap();
         let expected = Expected {
@@ -1375,6 +1406,73 @@ mod tests {
         let mut report = Report::default();
         check(&answer.settings, &expected, &mut report);
         assert_eq!(super::super::test_host::ids(&report), ["sshd-usepam-off"]);
+    }
+
+    /// An sshd that runs `slow` for all users but nobody, and makes the file `asked`.
+    fn sshd_with(dir: &Path, slow: &str) -> Asker {
+        let sshd = dir.join("sshd");
+        let text = format!(
+            "#!/bin/sh\n: >{}/asked\ncase $* in *user=nobody*) ;; *) {slow};; esac\n\
+             echo 'usepam yes'\nexec >&2\n\
+             echo 'debug2: parse_server_config_depth: config reprocess config len 1'\n\
+             for user in lee kim; do\n\
+             echo \"debug3: checking match for 'User $user' user x host x addr x laddr x lport 22\"\n\
+             done\n",
+            dir.display()
+        );
+        // Another process writes it. In this one, a fork of another test may hold it open.
+        let mut write = Command::new("/bin/sh");
+        write.args(["-c", "printf %s \"$1\" >$0; chmod 700 $0"]);
+        assert!(write.arg(&sshd).arg(text).status().unwrap().success());
+        Asker {
+            sshd,
+            options: Vec::new(),
+            root_has_keys: false,
+            asked: Vec::new(),
+            begin: now(),
+            gap: None,
+        }
+    }
+
+    #[test]
+    fn an_sshd_that_takes_long() {
+        // The script is gone at the next question.
+        for (slow, asked, why) in [
+            ("kill -9 $$", 4, "no connection was found"),
+            ("rm $0", 2, "No such file"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut asker = sshd_with(dir.path(), slow);
+            let mut report = Report::default();
+            let found = asker.all(Some("lee"), &[], &mut report);
+            assert_eq!(found.len(), 1, "{slow}: {:?}", report.checked);
+            assert_eq!(report.findings, [], "{slow}");
+            let skipped = |block: &str| {
+                let mut checked = report.checked.iter();
+                checked.any(|(_, checked)| {
+                    let mut skipped = checked.skipped.iter();
+                    checked.what.ends_with(block) && skipped.any(|one| one.contains(why))
+                })
+            };
+            assert!(
+                skipped("Match User lee") && skipped("Match User kim"),
+                "{slow}: {:?}",
+                report.checked
+            );
+            assert_eq!(asker.asked.len(), asked, "{slow}");
+        }
+
+        // The time is over.
+        let dir = tempfile::tempdir().unwrap();
+        let mut asker = sshd_with(dir.path(), ":");
+        asker.begin = now().checked_sub(MOST_TIME).unwrap();
+        let mut report = Report::default();
+        assert!(asker.all(None, &[], &mut report).is_empty());
+        assert_eq!(report.findings, []);
+        let (_, checked) = report.checked.first().unwrap();
+        let why = "sshd was asked for 60 s, and not for more";
+        assert_eq!(checked.skipped.as_deref(), Some(why));
+        assert!(!dir.path().join("asked").exists());
     }
 
     #[test]
