@@ -1,13 +1,14 @@
 //! Runs other programs, with limits on time and output.
 
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 /// Longer than any of these programs takes.
@@ -41,8 +42,12 @@ pub fn find(paths: &[&str]) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// The reason why the program did not end.
+/// The reason why there is no whole output.
 pub fn ask(program: &Path, arguments: &[&str]) -> Result<Output, String> {
+    ask_within(program, arguments, TIMEOUT)
+}
+
+fn ask_within(program: &Path, arguments: &[&str], timeout: Duration) -> Result<Output, String> {
     let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", program.display());
     let mut child = Command::new(program)
         .args(arguments)
@@ -50,6 +55,7 @@ pub fn ask(program: &Path, arguments: &[&str]) -> Result<Output, String> {
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
         .current_dir("/")
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -60,25 +66,29 @@ pub fn ask(program: &Path, arguments: &[&str]) -> Result<Output, String> {
     let id = child.id();
     let (sender, ended) = channel();
     thread::spawn(move || sender.send(child.wait()));
-    let Ok(status) = ended.recv_timeout(TIMEOUT) else {
+    let Ok(status) = ended.recv_timeout(timeout) else {
         if let Ok(id) = i32::try_from(id) {
-            // The child has not been waited for, so its process ID is still valid.
-            let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+            // The child has not been waited for, so its process ID is still valid. It is also the ID
+            // of its process group.
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
         }
         return Err(failed(&"it does not end"));
     };
     let status = status.map_err(|error| failed(&error))?;
-    // A descendant may hold the output open.
-    let hear = |heard: Option<Receiver<String>>| {
-        heard
-            .and_then(|heard| heard.recv_timeout(MOMENT).ok())
-            .unwrap_or_default()
+    let hear = |heard: Option<Receiver<Option<String>>>| {
+        let heard = heard.map(|heard| heard.recv_timeout(MOMENT));
+        match heard {
+            Some(Ok(Some(text))) => Ok(text),
+            Some(Ok(None)) => Err(failed(&format!("it prints more than {LIMIT} bytes"))),
+            // A descendant may hold the output open.
+            Some(Err(_)) | None => Err(failed(&"it does not close its output")),
+        }
     };
     Ok(Output {
         well: status.success(),
         killed: status.code().is_none(),
-        out: hear(out),
-        err: hear(err),
+        out: hear(out)?,
+        err: hear(err)?,
     })
 }
 
@@ -124,12 +134,14 @@ pub fn people() -> Vec<String> {
         .collect()
 }
 
-fn read(stream: impl Read + Send + 'static) -> Receiver<String> {
+/// The text of a stream. `None` if it is too long.
+fn read(stream: impl Read + Send + 'static) -> Receiver<Option<String>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        let _ = stream.take(LIMIT).read_to_end(&mut bytes);
-        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+        let _ = stream.take(LIMIT.saturating_add(1)).read_to_end(&mut bytes);
+        let is_whole = u64::try_from(bytes.len()).is_ok_and(|length| length <= LIMIT);
+        let _ = sender.send(is_whole.then(|| String::from_utf8_lossy(&bytes).into_owned()));
     });
     receiver
 }
@@ -148,8 +160,8 @@ mod tests {
         assert_eq!(said.out, "-/usr/sbin:/usr/bin:/sbin:/bin\n");
         assert_eq!(said.err, "no\n");
         // Too much output ends the program.
-        let said = ask(&shell, &["-c", "while echo flood; do :; done"]).unwrap();
-        assert_eq!(u64::try_from(said.out.len()), Ok(LIMIT));
+        let said = ask(&shell, &["-c", "while echo flood; do :; done"]);
+        assert!(said.is_err_and(|why| why.ends_with("it prints more than 1048576 bytes")));
         assert!(ask(Path::new("/nowhere"), &[]).is_err());
         let other = has_package(&["/etc/pam.d/no-such-service"]);
         assert_ne!(other, Some(true));
@@ -158,5 +170,30 @@ mod tests {
             has_package(&["/usr/bin/dpkg-query", "/usr/bin/rpm"]),
             other.map(|_| true)
         );
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed_with_its_children() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("id");
+        let script = format!("sleep 60 & echo $! > {}; wait", file.display());
+        let said = ask_within(
+            Path::new("/bin/sh"),
+            &["-c", &script],
+            Duration::from_secs(1),
+        );
+        assert!(said.is_err_and(|why| why.ends_with("it does not end")));
+        let id = std::fs::read_to_string(file).unwrap();
+        let command = Path::new("/proc").join(id.trim()).join("cmdline");
+        // A process that is dead has no command, and soon no directory.
+        let runs = || std::fs::read(&command).is_ok_and(|command| !command.is_empty());
+        let (_sender, never) = channel::<()>();
+        for _ in 0..100 {
+            if !runs() {
+                return;
+            }
+            let _ = never.recv_timeout(Duration::from_millis(50));
+        }
+        panic!("{} still runs", id.trim());
     }
 }
