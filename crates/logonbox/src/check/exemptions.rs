@@ -1,6 +1,7 @@
 //! Who is exempt: users and groups that this host does not know, users whose groups it cannot prove,
 //! and failing open.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use login::clean::for_log;
@@ -34,17 +35,11 @@ pub fn check(
         system,
         report,
     };
-    let lists = only_groups(path, config, settings);
-    let users = if lists.is_empty() {
-        Vec::new()
-    } else {
-        program::people()
-    };
-    for (key, groups, line) in lists {
+    for (key, groups, line) in only_groups(path, config, settings) {
         let asks_all = "The module cannot know its members, so it asks all users.";
         names.groups(&key, &groups, asks_all, line);
         names.witness(&key, &groups, policy, line);
-        names.members(&key, &groups, &users, line);
+        names.members(&key, &groups, program::primary_groups, line);
     }
     for (exempt, number) in policy.exempt.iter().zip(1..) {
         let line = |key| line("policy.exempt", Some(number), key);
@@ -268,12 +263,33 @@ impl Names<'_> {
             .add(Area::Configuration, finding.in_file(self.path, line));
     }
 
-    /// Reports that the module asks no user, because all are proved to be in none of these groups.
-    fn members(&mut self, key: &str, groups: &[String], users: &[String], line: Option<usize>) {
-        let mut users = users.iter().map(String::as_str).chain(["root"]);
-        if groups.is_empty() || !users.all(|user| is_in_none(self.system, user, groups) == Ok(true))
-        {
+    /// Reports that the module asks no user, because these groups have no members. `primary_groups`
+    /// tells those of all users.
+    fn members(
+        &mut self,
+        key: &str,
+        groups: &[String],
+        primary_groups: impl FnOnce() -> Result<BTreeSet<u32>, String>,
+        line: Option<usize>,
+    ) {
+        let find = |group: &String| self.system.group(group).ok().flatten();
+        let Some(found) = groups.iter().map(find).collect::<Option<Vec<_>>>() else {
             return;
+        };
+        // A directory may list no members. This proof shows that the groups are local ones.
+        let is_local = is_in_none(self.system, "root", groups) == Ok(true);
+        let has_members = found.iter().any(|group| !group.members.is_empty());
+        if found.is_empty() || has_members || !is_local {
+            return;
+        }
+        match primary_groups() {
+            Ok(primary) if found.iter().any(|group| primary.contains(&group.id)) => return,
+            Ok(_) => {}
+            Err(why) => {
+                let what = format!("{key}: the users with these primary groups");
+                self.report.skipped(Area::Configuration, what, why);
+                return;
+            }
         }
         let names: Vec<_> = groups.iter().map(|group| for_log(group)).collect();
         let finding = Finding::new(
@@ -363,5 +379,39 @@ mod tests {
             assert_eq!(found("until = 2999-12-31"), Vec::from_iter(whole), "{text}");
             assert_eq!(found("until = 2001-12-31"), [""; 0], "{text}");
         }
+    }
+    #[test]
+    fn groups_without_members() {
+        let groups = ["bin".to_owned()];
+        let id = THIS_MACHINE.group("bin").unwrap().unwrap().id;
+        let proof = is_in_none(&THIS_MACHINE, "root", &groups);
+        assert_eq!(
+            proof,
+            Ok(true),
+            "root is in bin, or this machine has a directory"
+        );
+        let found = |groups: &[String], primary: Result<BTreeSet<u32>, String>| {
+            let mut report = Report::default();
+            let mut names = Names {
+                path: Path::new("/x"),
+                system: &THIS_MACHINE,
+                report: &mut report,
+            };
+            names.members("policy.only_groups", groups, || primary, None);
+            let ids = report.findings.iter().map(|(_, finding)| finding.id);
+            (ids.collect::<Vec<_>>(), report.has_gaps())
+        };
+        let others = BTreeSet::from([0, id + 1]);
+        assert_eq!(
+            found(&groups, Ok(others.clone())),
+            (vec!["only-groups-empty"], false)
+        );
+        // A system user has it as the primary group.
+        assert_eq!(found(&groups, Ok(BTreeSet::from([id]))), (vec![], false));
+        assert_eq!(found(&groups, Err("x".to_owned())), (vec![], true));
+        let unknown = ["bin".to_owned(), "no-such-group".to_owned()];
+        assert_eq!(found(&unknown, Ok(others.clone())), (vec![], false));
+        assert_eq!(found(&[], Ok(others)), (vec![], false));
+        assert!(program::primary_groups().unwrap().contains(&0));
     }
 }

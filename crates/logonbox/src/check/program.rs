@@ -1,5 +1,6 @@
 //! Runs other programs, with limits on time and output.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -111,6 +112,18 @@ pub fn has_package(files: &[&str]) -> Option<bool> {
     dpkg.into_iter()
         .chain(rpm)
         .reduce(|one, other| one || other)
+}
+
+/// The primary groups of the users that getent(1) lists.
+///
+/// # Errors
+///
+/// The reason why getent does not tell.
+pub fn primary_groups() -> Result<BTreeSet<u32>, String> {
+    let getent = find(&["/usr/bin/getent", "/bin/getent"]).ok_or("getent is not installed")?;
+    let said = ask(&getent, &["passwd"])?;
+    let group = |line: &str| line.split(':').nth(3)?.parse().ok();
+    Ok(said.out.lines().filter_map(group).collect())
 }
 
 /// The first users of this host who are persons, as far as getent(1) tells. Most others have no
