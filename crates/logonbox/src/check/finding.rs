@@ -135,25 +135,18 @@ impl Report {
 
     /// Notes that something was checked. The findings say what was wrong with it.
     pub fn checked(&mut self, area: Area, what: impl Into<String>) {
-        let checked = Checked {
-            what: what.into(),
-            skipped: None,
-        };
-        let checked = (area, checked);
-        if !self.checked.contains(&checked) {
-            self.checked.push(checked);
-        }
+        self.tell(area, what.into(), None);
     }
 
     /// Notes that something could not be checked.
     pub fn skipped(&mut self, area: Area, what: impl Into<String>, why: impl Into<String>) {
-        let skipped = Checked {
-            what: what.into(),
-            skipped: Some(why.into()),
-        };
-        let skipped = (area, skipped);
-        if !self.checked.contains(&skipped) {
-            self.checked.push(skipped);
+        self.tell(area, what.into(), Some(why.into()));
+    }
+
+    fn tell(&mut self, area: Area, what: String, skipped: Option<String>) {
+        let checked = (area, Checked { what, skipped });
+        if !self.checked.contains(&checked) {
+            self.checked.push(checked);
         }
     }
 

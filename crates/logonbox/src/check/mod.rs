@@ -74,8 +74,8 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             "run this as root (sudo) to have it looked at",
         );
     }
-    let sudo = Sudo::ask(report);
-    let of_sudo = sudo.as_ref().map(Sudo::services).unwrap_or_default();
+    let sudos = Sudo::ask(root, report);
+    let of_sudo: BTreeSet<String> = sudos.iter().flat_map(Sudo::services).collect();
     let services = Services::ask(root, None, &of_sudo);
     let configs = configurations(&services, conf, report);
 
@@ -129,9 +129,9 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
         let path = stacks::configuration(service, conf)?;
         Some((service.phone_place(), configs.get(&path, name)?))
     };
-    if let Some(sudo) = sudo {
+    for sudo in &sudos {
         sudo.check(&services, report);
-        for (line, config) in of_sudo.iter().filter_map(|name| config_of(name)) {
+        for (line, config) in sudo.services().iter().filter_map(|name| config_of(name)) {
             sudo.shows_code(&line, config, report);
             sudo.prompts(config, report);
         }

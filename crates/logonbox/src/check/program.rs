@@ -126,27 +126,6 @@ pub fn primary_groups() -> Result<BTreeSet<u32>, String> {
     Ok(said.out.lines().filter_map(group).collect())
 }
 
-/// The first users of this host who are persons, as far as getent(1) tells. Most others have no
-/// password.
-pub fn people() -> Vec<String> {
-    const MOST: usize = 200;
-    const FIRST: u32 = 1000;
-    const NOBODY: u32 = 65534;
-    let getent = find(&["/usr/bin/getent", "/bin/getent"]);
-    let said = getent.and_then(|getent| ask(&getent, &["passwd"]).ok());
-    let is_person = |id: &str| id.parse().is_ok_and(|id: u32| id >= FIRST && id != NOBODY);
-    said.map_or_else(String::new, |said| said.out)
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            fields.nth(1).filter(|id| is_person(id))?;
-            Some(name.to_owned())
-        })
-        .take(MOST)
-        .collect()
-}
-
 /// The text of a stream. `None` if it is too long.
 fn read(stream: impl Read + Send + 'static) -> Receiver<Option<String>> {
     let (sender, receiver) = channel();

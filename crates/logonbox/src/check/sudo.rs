@@ -1,37 +1,55 @@
 //! Which PAM services sudo asks, and whether it asks at all: `sudo -V` and cvtsudoers(1) tell.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use login::clean::for_log;
 use login::config::{Announce, Code, Config, Mode};
-use serde_json::Value;
+use login::system::System;
+use serde_json::{Value, json};
 
+use super::files::{ReadError, Root};
 use super::finding::Severity::{Error, Note, Warning};
 use super::finding::{Area, Finding, Report};
 use super::pam_files::Place;
 use super::program;
 use super::services::{Service, Services};
+use crate::setup::THIS_MACHINE;
 
-const SUDO: [&str; 2] = ["/usr/bin/sudo", "/usr/local/bin/sudo"];
+/// A host may have several, for example sudo.ws and sudo-rs of Ubuntu.
+const SUDO: [&str; 5] = [
+    "/usr/bin/sudo",
+    "/usr/bin/sudo.ws",
+    "/usr/bin/sudo-rs",
+    "/usr/local/bin/sudo",
+    "/usr/local/bin/sudo-rs",
+];
 const SUDOERS: &str = "/etc/sudoers";
+const NSSWITCH: &str = "/etc/nsswitch.conf";
 /// `targetpw`, `rootpw` and `runaspw`.
 const PROMPTS_OF_OTHERS: [&str; 3] = [
     "Prompt for the target user's password",
     "Prompt for root's password",
     "Prompt for the runas_default user's password",
 ];
-/// sudo-rs, if another sudo has the usual name.
-const SUDO_RS: [&str; 2] = ["/usr/bin/sudo-rs", "/usr/local/bin/sudo-rs"];
 /// sudo-rs reads this file if it exists, and that of sudo otherwise.
 const SUDOERS_RS: &str = "/etc/sudoers-rs";
-const CVTSUDOERS: [&str; 2] = ["/usr/bin/cvtsudoers", "/usr/local/bin/cvtsudoers"];
+/// The settings of sudo-rs that decide about PAM. It ignores the others (seen with 0.2.5 and 0.2.15).
+const OF_SUDO_RS: [&str; 4] = ["passwd_timeout", "rootpw", "targetpw", "timestamp_timeout"];
+/// Ubuntu adds an ending to the names of sudo's programs.
+const CVTSUDOERS: [&str; 3] = [
+    "/usr/bin/cvtsudoers",
+    "/usr/bin/cvtsudoers.ws",
+    "/usr/local/bin/cvtsudoers",
+];
 
 /// sudo's effective settings.
 #[derive(Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "settings of sudo")]
 pub struct Sudo {
+    /// It is sudo-rs.
+    is_rs: bool,
     /// The PAM service of `sudo`.
     pub service: String,
     /// The PAM service of `sudo -i`.
@@ -54,6 +72,8 @@ pub struct Sudo {
     exempt_group: Option<String>,
     /// The file of sudoers.
     path: String,
+    /// It compares the hosts of rules with the name that DNS has for this host.
+    asks_dns: bool,
     /// The settings for some users, hosts or commands.
     some: Vec<ForSome>,
     /// The users of rules with `NOPASSWD`.
@@ -90,9 +110,10 @@ struct ForSome {
 }
 
 impl Default for Sudo {
-    /// The settings of sudo-rs, and of a sudo that cannot be asked.
+    /// The settings of a sudo that cannot be asked.
     fn default() -> Self {
         Self {
+            is_rs: false,
             service: "sudo".to_owned(),
             login_service: "sudo-i".to_owned(),
             askpass_service: None,
@@ -104,6 +125,7 @@ impl Default for Sudo {
             asks_other: false,
             exempt_group: None,
             path: SUDOERS.to_owned(),
+            asks_dns: false,
             some: Vec::new(),
             rules: Rules::default(),
         }
@@ -111,19 +133,20 @@ impl Default for Sudo {
 }
 
 impl Sudo {
-    /// Asks sudo. Only root gets an answer. `None` if there is no sudo.
-    pub fn ask(report: &mut Report) -> Option<Self> {
-        let program = program::find(&SUDO)?;
-        let mut sudo = Self::of(&program, report);
-        let real = |path: &Path| path.canonicalize().ok();
-        let other = program::find(&SUDO_RS).filter(|other| real(other) != real(&program));
-        if let Some(other) = other.filter(|_| Path::new(SUDOERS_RS).exists()) {
-            sudo.ask_sudo_rs(&other, &program::people(), report);
+    /// Asks each sudo of this host. Only root gets an answer.
+    pub fn ask(root: &Root, report: &mut Report) -> Vec<Self> {
+        let mut programs: Vec<PathBuf> = Vec::new();
+        for path in SUDO {
+            let real = program::find(&[path]).and_then(|path| path.canonicalize().ok());
+            programs.extend(real.filter(|real| !programs.contains(real)));
         }
-        Some(sudo)
+        let sudos = programs
+            .iter()
+            .map(|program| Self::of(program, root, report));
+        sudos.collect()
     }
 
-    fn of(program: &Path, report: &mut Report) -> Self {
+    fn of(program: &Path, root: &Root, report: &mut Report) -> Self {
         const WHAT: &str = "sudo's settings (sudo -V)";
         let said = program::ask(program, &["-V"]).and_then(|said| {
             if said.well {
@@ -138,24 +161,23 @@ impl Sudo {
             Err(format!("it says: {}", for_log(&why)))
         });
         let parsed = said.and_then(|text| {
-            // It has no such settings.
+            // It does not tell its settings.
             if is_sudo_rs(&text) {
-                let mut sudo = Self::default();
-                sudo.ask_sudo_rs(program, &program::people(), report);
-                return Ok(sudo);
+                return Ok(Self::rs(root));
             }
             let why = if nix::unistd::geteuid().is_root() {
                 "it does not tell its PAM services"
             } else {
                 "run this as root"
             };
-            let mut sudo = Self::parse(&text).ok_or(why)?;
-            sudo.read_sudoers(report);
-            Ok(sudo)
+            Self::parse(&text).ok_or_else(|| why.to_owned())
         });
         match parsed {
-            Ok(sudo) => {
-                report.checked(Area::Host, WHAT);
+            Ok(mut sudo) => {
+                if !sudo.is_rs {
+                    report.checked(Area::Host, WHAT);
+                }
+                sudo.read_sudoers(root, report);
                 sudo
             }
             Err(why) => {
@@ -172,6 +194,7 @@ impl Sudo {
             lines.find_map(|line| line.strip_prefix(start))
         };
         Some(Self {
+            is_rs: false,
             service: line("PAM service name to use: ")?.to_owned(),
             login_service: line("PAM service name to use for login shells: ")?.to_owned(),
             askpass_service: line("PAM service name to use when sudo is run with the -A option: ")
@@ -196,9 +219,19 @@ impl Sudo {
             )
             .map(str::to_owned),
             path: line("Sudoers path: ").unwrap_or(SUDOERS).to_owned(),
+            asks_dns: line("Require fully-qualified hostnames").is_some(),
             some: Vec::new(),
             rules: Rules::default(),
         })
+    }
+
+    fn rs(root: &Root) -> Self {
+        let has_own = root.metadata(Path::new(SUDOERS_RS)).is_some();
+        Self {
+            is_rs: true,
+            path: if has_own { SUDOERS_RS } else { SUDOERS }.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// The PAM services that sudo asks.
@@ -449,11 +482,9 @@ fn minutes(text: &str) -> Option<i64> {
 
 /// The time in `2.5 minutes`. `None` for no limit.
 fn duration(text: &str) -> Option<Duration> {
-    let number = text.split_whitespace().next()?;
-    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
-    let (whole, tenths): (u64, u64) = (whole.parse().ok()?, tenths.parse().ok()?);
-    let seconds = whole.checked_mul(60)?.checked_add(tenths.checked_mul(6)?)?;
-    (seconds > 0).then(|| Duration::from_secs(seconds))
+    let minutes: f64 = text.split_whitespace().next()?.parse().ok()?;
+    let waits = Duration::try_from_secs_f64(minutes * 60.0).ok()?;
+    (!waits.is_zero()).then_some(waits)
 }
 
 /// Whether this version of sudo has the setting `pam_silent`: from 1.9.16 on.
@@ -469,73 +500,127 @@ fn is_sudo_rs(text: &str) -> bool {
 }
 
 impl Sudo {
-    /// Asks sudo-rs for the rules of these users.
-    fn ask_sudo_rs(&mut self, program: &Path, users: &[String], report: &mut Report) {
-        const WHAT: &str = "sudo-rs's rules (sudo-rs -l)";
-        for user in users {
-            let said = program::ask(program, &["-l", "-U", user]);
-            let said = said.and_then(|said| {
-                // It says so of root if the user has no rules.
-                let has_none = said.err.contains("is not allowed to execute 'list'");
-                if said.out.starts_with("User ") || has_none {
-                    return Ok(said.out);
-                }
-                Err(for_log(said.err.trim()))
-            });
-            let out = match said {
-                Ok(out) => out,
-                Err(why) => {
-                    report.skipped(Area::Host, WHAT, format!("{}: {why}", for_log(user)));
-                    return;
-                }
-            };
-            for rule in out.split("NOPASSWD:").skip(1) {
-                // The rest of the rule, and of the line, asks for a password.
-                let rule = rule.lines().next().unwrap_or_default();
-                let commands = rule.split("PASSWD:").next().unwrap_or_default();
-                let mut commands = commands.split(',').map(str::trim);
-                let to = if commands.any(|command| command == "ALL") {
-                    &mut self.rules.all
-                } else {
-                    &mut self.rules.some
-                };
-                to.insert(format!("username {user}"));
-            }
+    /// Asks cvtsudoers, which reads the files of sudoers as sudo does. It reads all that sudo-rs reads
+    /// (seen with 0.2.5 and 0.2.15).
+    fn read_sudoers(&mut self, root: &Root, report: &mut Report) {
+        let what = if self.is_rs {
+            "sudo-rs's settings and rules (cvtsudoers)"
+        } else {
+            "sudo's settings for some users (cvtsudoers)"
+        };
+        let documents = self.documents();
+        let (here, all) = match documents {
+            Ok(documents) => documents,
+            Err(why) => return report.skipped(Area::Host, what, why),
+        };
+        report.checked(Area::Host, what);
+        self.take(&here);
+        if self.has_rules_by_address(&all) {
+            let why = "cvtsudoers does not tell whether they hold on this host";
+            report.skipped(Area::Host, "sudo's rules for network addresses", why);
         }
-        let Rules { all, some } = &mut self.rules;
-        some.retain(|user| !all.contains(user));
-        report.checked(Area::Host, WHAT);
+        if !self.is_rs {
+            other_rules(root, report);
+        }
     }
 
-    /// Asks cvtsudoers, which reads the files of sudoers as sudo does.
-    fn read_sudoers(&mut self, report: &mut Report) {
-        const WHAT: &str = "sudo's settings for some users (cvtsudoers)";
-        let asked = program::find(&CVTSUDOERS)
-            .ok_or_else(|| "cvtsudoers is not installed".to_owned())
-            .and_then(|program| program::ask(&program, &["-e", "-f", "json", &self.path]))
-            .and_then(|said| {
-                // It says nothing of files without rules.
-                let is_empty = said.well && said.out.trim().is_empty();
-                let text = if is_empty { "{}" } else { &*said.out };
-                let document: Option<Value> = serde_json::from_str(text).ok();
-                document.ok_or_else(|| {
-                    let why = said.err.lines().next().unwrap_or("no answer").to_owned();
-                    format!("it says: {}", for_log(&why))
-                })
-            });
-        match asked {
-            Ok(document) => {
-                report.checked(Area::Host, WHAT);
-                self.some = read_defaults(&document);
-                self.rules = read_rules(&document);
-                let sources = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
-                if let Some(others) = other_sources(&sources) {
-                    let why = "cvtsudoers reads files only";
-                    report.skipped(Area::Host, format!("sudo's rules in {others}"), why);
-                }
-            }
-            Err(why) => report.skipped(Area::Host, WHAT, why),
+    /// The settings and rules for this host, and those for all hosts.
+    fn documents(&self) -> Result<(Value, Value), String> {
+        let program = program::find(&CVTSUDOERS).ok_or("cvtsudoers is not installed")?;
+        let read = |filter: &[&str]| -> Result<Value, String> {
+            // Without a configuration of its own.
+            let mut arguments = vec!["-c", "/dev/null", "-e", "-f", "json"];
+            arguments.extend(filter);
+            arguments.push(&self.path);
+            let said = program::ask(&program, &arguments)?;
+            // It says nothing of files without rules.
+            let is_empty = said.well && said.out.trim().is_empty();
+            let text = if is_empty { "{}" } else { &*said.out };
+            serde_json::from_str(text).map_err(|_| {
+                let why = said.err.lines().next().unwrap_or("no answer");
+                format!("it says: {}", for_log(why))
+            })
+        };
+        let host = format!("host={}", self.host());
+        Ok((read(&["-m", &host])?, read(&[])?))
+    }
+
+    /// The name of this host that sudo compares with those in rules.
+    fn host(&self) -> String {
+        let own = THIS_MACHINE.hostname();
+        if !self.asks_dns {
+            return own;
         }
+        let program = program::find(&["/usr/bin/hostname", "/bin/hostname"]);
+        let said = program.and_then(|program| program::ask(&program, &["--fqdn"]).ok());
+        let name = said.filter(|said| said.well);
+        let name = name.map(|said| said.out.trim().to_owned());
+        // So does sudo.
+        name.filter(|name| !name.is_empty()).unwrap_or(own)
+    }
+
+    /// Whether there are settings or rules for the addresses of some hosts. The filter drops them.
+    fn has_rules_by_address(&self, all: &Value) -> bool {
+        let is_by_address = |entry: &&Value| {
+            let hosts = list(entry, "Host_List").iter();
+            let mut hosts = hosts.chain(list(entry, "Binding"));
+            hosts.any(|host| host.get("networkaddr").is_some())
+        };
+        let only = |key: &str| {
+            list(all, key)
+                .iter()
+                .filter(is_by_address)
+                .collect::<Vec<_>>()
+        };
+        let mut others = Self {
+            is_rs: self.is_rs,
+            ..Self::default()
+        };
+        others.take(&json!({
+            "Defaults": only("Defaults"),
+            "User_Specs": only("User_Specs"),
+        }));
+        !others.some.is_empty() || others.rules != Rules::default()
+    }
+
+    /// Takes the `Defaults` that decide about PAM, and the users of rules with `NOPASSWD`.
+    fn take(&mut self, document: &Value) {
+        for (binding, options) in defaults(document) {
+            let has_effect = |option: &&Value| {
+                let mut known = OF_SUDO_RS.iter();
+                !self.is_rs || known.any(|key| option.get(key).is_some())
+            };
+            let options: Vec<&Value> = options.into_iter().filter(has_effect).collect();
+            let some = ForSome::read(binding, &options);
+            if !binding.is_empty() {
+                self.some.push(some);
+            } else if self.is_rs {
+                // Another sudo tells these itself.
+                self.asks_other = some.asks_other;
+                self.remembers = some.remembers;
+                let waits = option(&options, "passwd_timeout").and_then(Value::as_str);
+                self.waits = waits.and_then(duration);
+            }
+        }
+        self.rules = read_rules(document);
+    }
+}
+
+/// Reports rules that are not in files.
+fn other_rules(root: &Root, report: &mut Report) {
+    let (sources, why) = match root.read(Path::new(NSSWITCH)) {
+        Ok(text) => (
+            other_sources(&text),
+            "cvtsudoers reads files only".to_owned(),
+        ),
+        Err(ReadError::Missing) => return,
+        Err(ReadError::Other(error)) => (
+            Some("directories".to_owned()),
+            format!("{NSSWITCH} {error}"),
+        ),
+    };
+    if let Some(sources) = sources {
+        report.skipped(Area::Host, format!("sudo's rules in {sources}"), why);
     }
 }
 
@@ -575,30 +660,30 @@ fn names(list: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// The `Defaults` with a binding that decide about PAM.
-fn read_defaults(document: &Value) -> Vec<ForSome> {
-    let mut bound: Vec<(&[Value], Vec<&Value>)> = Vec::new();
+/// The `Defaults`, by the users, hosts or commands to which they are bound.
+fn defaults(document: &Value) -> Vec<(&[Value], Vec<&Value>)> {
+    let mut all: Vec<(&[Value], Vec<&Value>)> = Vec::new();
     for entry in list(document, "Defaults") {
         let (binding, options) = (list(entry, "Binding"), list(entry, "Options"));
-        if binding.is_empty() {
-            continue;
-        }
-        match bound.iter_mut().find(|(known, _)| *known == binding) {
+        match all.iter_mut().find(|(known, _)| *known == binding) {
             Some((_, known)) => known.extend(options),
-            None => bound.push((binding, options.iter().collect())),
+            None => all.push((binding, options.iter().collect())),
         }
     }
-    let mut all = Vec::new();
-    for (binding, options) in bound {
-        let is = |key: &str, value: bool| option(&options, key) == Some(&Value::Bool(value));
-        let text = |key: &str| option(&options, key).and_then(Value::as_str);
+    all
+}
+
+impl ForSome {
+    fn read(binding: &[Value], options: &[&Value]) -> Self {
+        let is = |key: &str, value: bool| option(options, key) == Some(&Value::Bool(value));
+        let text = |key: &str| option(options, key).and_then(Value::as_str);
         let services: Vec<String> = ["pam_service", "pam_login_service", "pam_askpass_service"]
             .iter()
             .filter_map(|key| text(key))
             .map(str::to_owned)
             .collect();
         let mut others = ["targetpw", "rootpw", "runaspw"].into_iter();
-        all.push(ForSome {
+        Self {
             who: names(binding).join(", "),
             services,
             authenticates: !is("authenticate", false),
@@ -607,9 +692,8 @@ fn read_defaults(document: &Value) -> Vec<ForSome> {
                 minutes: text("timestamp_timeout").and_then(minutes),
                 everywhere: text("timestamp_type") == Some("global") || is("tty_tickets", false),
             },
-        });
+        }
     }
-    all
 }
 
 /// The users of rules with `NOPASSWD`. sudo never asks root.
@@ -623,8 +707,9 @@ fn read_rules(document: &Value) -> Rules {
             if option(&options, "authenticate") != Some(&Value::Bool(false)) {
                 continue;
             }
+            let as_root = is_for_root(commands);
             let commands = names(list(commands, "Commands"));
-            let to = if commands.iter().any(|command| command == "command ALL") {
+            let to = if as_root && commands.iter().any(|command| command == "command ALL") {
                 &mut rules.all
             } else {
                 &mut rules.some
@@ -634,6 +719,21 @@ fn read_rules(document: &Value) -> Rules {
     }
     rules.some.retain(|user| !rules.all.contains(user));
     rules
+}
+
+/// Whether a rule lets its users become root. The last name that matches decides. Rules without names
+/// are for root. Rules with groups alone keep the user.
+fn is_for_root(rule: &Value) -> bool {
+    let users = list(rule, "runasusers");
+    let names_root = |user: &&Value| {
+        let name = user.get("username").and_then(Value::as_str);
+        matches!(name, Some("ALL" | "root")) || user.get("userid") == Some(&json!(0))
+    };
+    let last = users.iter().rev().find(names_root);
+    let names_none = users.is_empty() && list(rule, "runasgroups").is_empty();
+    last.map_or(names_none, |user| {
+        user.get("negated") != Some(&Value::Bool(true))
+    })
 }
 
 #[cfg(test)]
@@ -683,8 +783,9 @@ mod tests {
             {"Binding": [{"command": "/bin/ls"}], "Options": [{"authenticate": false}]},
             {"Binding": [{"hostname": "door"}], "Options": [{"insults": true}]}
         ]}"#;
-        let all = read_defaults(&serde_json::from_str(document).unwrap());
-        let told: Vec<_> = all
+        let sudo = with(document);
+        let told: Vec<_> = sudo
+            .some
             .iter()
             .map(|some| (&*some.who, some.services.join(" "), some.authenticates))
             .collect();
@@ -696,6 +797,13 @@ mod tests {
                 ("hostname door", String::new(), true)
             ]
         );
+    }
+
+    /// sudo with these sudoers, as cvtsudoers shows them.
+    fn with(document: &str) -> Sudo {
+        let mut sudo = Sudo::default();
+        sudo.take(&serde_json::from_str(document).unwrap());
+        sudo
     }
 
     /// The findings about sudo on a host whose stack of sudo asks for the phone.
@@ -787,13 +895,9 @@ mod tests {
     #[test]
     fn settings_for_some_that_ask_others_or_remember() {
         let with = |options: &str| {
-            let document = format!(
+            found(&with(&format!(
                 r#"{{"Defaults": [{{"Binding": [{{"username": "lee"}}], "Options": [{options}]}}]}}"#
-            );
-            found(&Sudo {
-                some: read_defaults(&serde_json::from_str(&document).unwrap()),
-                ..Sudo::default()
-            })
+            )))
         };
         let other =
             "warning For username lee, sudo asks for the password and the phone of another user";
@@ -821,6 +925,16 @@ mod tests {
         ] {
             assert_eq!(other_sources(text).as_deref(), expected, "{text}");
         }
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::at(dir.path());
+        let mut report = Report::default();
+        other_rules(&root, &mut report);
+        assert!(!report.has_gaps());
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        let path = root.path(Path::new(NSSWITCH));
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        other_rules(&root, &mut report);
+        assert!(report.has_gaps());
     }
 
     #[test]
@@ -847,10 +961,7 @@ mod tests {
             ),
         ];
         let document = format!("{{\"User_Specs\": [{}]}}", rules.join(","));
-        let sudo = Sudo {
-            rules: read_rules(&serde_json::from_str(&document).unwrap()),
-            ..Sudo::default()
-        };
+        let sudo = with(&document);
         assert_eq!(
             found(&sudo),
             [
@@ -867,52 +978,107 @@ mod tests {
             {"Binding": [{"username": "lee"}], "Options": [{"pam_service": "login"}, {"authenticate": false}]},
             {"Binding": [{"username": "lee"}], "Options": [{"pam_service": "x"}, {"pam_service": "sudo"}, {"authenticate": true}]}
         ]}"#;
-        let sudo = Sudo {
-            some: read_defaults(&serde_json::from_str(document).unwrap()),
-            ..Sudo::default()
-        };
+        let sudo = with(document);
         assert_eq!(found(&sudo), [""; 0]);
         assert_eq!(sudo.some.first().unwrap().services, ["sudo"]);
     }
 
     #[test]
-    fn sudo_rs_tells_the_rules_of_each_user() {
-        let dir = tempfile::tempdir().unwrap();
-        let program = dir.path().join("sudo-rs");
-        let script = r#"#!/bin/sh
-            case $3 in
-            lee) echo "User lee may run the following commands on door:
-                (ALL : ALL) ALL
-                (ALL) NOPASSWD: /bin/ls, PASSWD: ALL
-                (root) NOPASSWD: /bin/cat, ALL" ;;
-            kim) echo "User kim may run the following commands on door:
-                (ALL) NOPASSWD: /bin/ls, PASSWD: /bin/cat, ALL" ;;
-            ann) echo "sudo-rs: Sorry, user root is not allowed to execute 'list' as ann on door." >&2
-                exit 1 ;;
-            *) echo "no such user" >&2; exit 1 ;;
-            esac"#;
-        std::fs::write(&program, script).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&program, mode).unwrap();
-        let ask = |users: &[&str]| {
-            let mut report = Report::default();
-            let mut sudo = Sudo::default();
-            let users: Vec<_> = users.iter().map(|&user| user.to_owned()).collect();
-            sudo.ask_sudo_rs(&program, &users, &mut report);
-            (found(&sudo), report.has_gaps())
-        };
-        let nothing = "sudo asks for neither password nor phone";
-        assert_eq!(
-            ask(&["lee", "kim", "ann"]),
+    fn rules_for_other_targets_than_root() {
+        for (targets, becomes_root) in [
+            ("", true),
+            (r#"{"username": "root"}"#, true),
+            (r#"{"username": "ALL"}"#, true),
+            (r#"{"userid": 0}"#, true),
+            (r#"{"username": "www-data"}, {"username": "ALL"}"#, true),
             (
-                vec![
-                    format!("warning For all commands, {nothing}: username lee"),
-                    format!("note For some commands, {nothing}: username kim"),
-                ],
-                false
-            )
+                r#"{"username": "root", "negated": true}, {"username": "ALL"}"#,
+                true,
+            ),
+            (
+                r#"{"username": "ALL"}, {"username": "root", "negated": true}"#,
+                false,
+            ),
+            (r#"{"username": "www-data"}"#, false),
+            (r#"{"usergroup": "wheel"}"#, false),
+            // `(:ops)` in 1.9.16, and in 1.9.5.
+            (r#"{"username": ""}"#, false),
+            (r#"], "runasgroups": [{"usergroup": "ops"}"#, false),
+        ] {
+            let rule = format!(
+                r#"{{"User_Specs": [{{"User_List": [{{"username": "lee"}}], "Cmnd_Specs": [
+                    {{"runasusers": [{targets}], "Options": [{{"authenticate": false}}],
+                      "Commands": [{{"command": "ALL"}}]}}]}}]}}"#
+            );
+            let finding = if becomes_root {
+                "warning For all commands, sudo asks for neither password nor phone: username lee"
+            } else {
+                "note For some commands, sudo asks for neither password nor phone: username lee"
+            };
+            assert_eq!(found(&with(&rule)), [finding], "{targets}");
+        }
+    }
+
+    #[test]
+    fn settings_of_sudo_rs() {
+        let document = |options: &str, binding: &str| {
+            format!(r#"{{"Defaults": [{{"Binding": [{binding}], "Options": [{options}]}}]}}"#)
+        };
+        let of = |is_rs: bool, options: &str, binding: &str| {
+            let mut sudo = Sudo {
+                is_rs,
+                ..Sudo::default()
+            };
+            sudo.take(&serde_json::from_str(&document(options, binding)).unwrap());
+            sudo
+        };
+        let lee = r#"{"username": "lee"}"#;
+        let other = "sudo asks for the password and the phone of another user";
+        for options in [r#"{"targetpw": true}"#, r#"{"rootpw": true}"#] {
+            assert_eq!(found(&of(true, options, "")), [format!("warning {other}")]);
+            let for_lee = format!("warning For username lee, {other}");
+            assert_eq!(found(&of(true, options, lee)), [for_lee]);
+            // `sudo -V` tells it.
+            assert_eq!(found(&of(false, options, "")), [""; 0]);
+        }
+        let long = "note After a login, sudo asks for neither password nor phone for 90 minutes";
+        assert_eq!(
+            found(&of(true, r#"{"timestamp_timeout": "90"}"#, "")),
+            [long]
         );
-        assert_eq!(ask(&["ann", "pat"]), (Vec::new(), true));
+        let waits = of(true, r#"{"passwd_timeout": "0.25"}"#, "").waits;
+        assert_eq!(waits, Some(Duration::from_secs(15)));
+        for unknown in [
+            r#"{"authenticate": false}"#,
+            r#"{"runaspw": true}"#,
+            r#"{"pam_service": "x"}"#,
+            r#"{"timestamp_type": "global"}"#,
+        ] {
+            assert_eq!(found(&of(true, unknown, "")), [""; 0], "{unknown}");
+            assert_eq!(found(&of(true, unknown, lee)), [""; 0], "{unknown}");
+        }
+    }
+
+    #[test]
+    fn rules_for_network_addresses() {
+        let by_address = |document: &str| {
+            let document = serde_json::from_str(document).unwrap();
+            Sudo::default().has_rules_by_address(&document)
+        };
+        let rule = |host: &str, authenticate: bool| {
+            format!(
+                r#"{{"User_Specs": [{{"User_List": [{{"username": "lee"}}], "Host_List": [{host}],
+                    "Cmnd_Specs": [{{"Options": [{{"authenticate": {authenticate}}}],
+                    "Commands": [{{"command": "ALL"}}]}}]}}]}}"#
+            )
+        };
+        let network = r#"{"hostname": "db1"}, {"networkaddr": "10.0.0.0/8"}"#;
+        assert!(by_address(&rule(network, false)));
+        assert!(!by_address(&rule(network, true)));
+        assert!(!by_address(&rule(r#"{"hostname": "db1"}"#, false)));
+        assert!(by_address(
+            r#"{"Defaults": [{"Binding": [{"networkaddr": "10.0.0.1"}], "Options": [{"rootpw": true}]}]}"#
+        ));
     }
 
     #[test]
@@ -950,9 +1116,10 @@ mod tests {
     #[test]
     fn sudo_rs_says_its_version_as_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        for (script, is_known) in [
-            ("[ $1 = -V ] && echo sudo-rs 0.2.5 >&2 || echo User x", true),
-            ("[ $1 = -V ] && echo sudo-rs 0.2.5 || echo User x", true),
+        let root = Root::at(dir.path());
+        for (script, is_rs) in [
+            ("echo sudo-rs 0.2.5 >&2", true),
+            ("echo sudo-rs 0.2.5", true),
             ("echo other >&2", false),
         ] {
             let program = dir.path().join("sudo");
@@ -960,8 +1127,14 @@ mod tests {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             std::fs::set_permissions(&program, mode).unwrap();
             let mut report = Report::default();
-            assert_eq!(Sudo::of(&program, &mut report), Sudo::default());
-            assert_eq!(!report.has_gaps(), is_known, "{script}");
+            let sudo = Sudo::of(&program, &root, &mut report);
+            assert_eq!(sudo.is_rs, is_rs, "{script}");
+            let what = &report.checked.first().unwrap().1.what;
+            assert_eq!(what.starts_with("sudo-rs's "), is_rs, "{what}");
         }
+        assert_eq!(Sudo::rs(&root).path, SUDOERS);
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        std::fs::write(dir.path().join("etc/sudoers-rs"), "").unwrap();
+        assert_eq!(Sudo::rs(&root).path, SUDOERS_RS);
     }
 }

@@ -1156,12 +1156,19 @@ fn sudo(_: &mut Machine) {
         fs::remove_file(file).expect(file);
         is_fine(case, &[]);
     }
+    write(file, "other ALL = (www-data) NOPASSWD: ALL\n");
+    finds("another target", "note", "sudo-asks-nothing");
+    write(file, "other another-host = NOPASSWD: ALL\n");
+    is_fine("another host", &[]);
+    fs::remove_file(file).expect(file);
     if fs::exists("/usr/bin/sudo-rs").unwrap_or_default() {
         write(
             "/etc/sudoers-rs",
             "root ALL = ALL\nother ALL = NOPASSWD: ALL\n",
         );
         finds("sudo-rs", "warning", "sudo-asks-nothing");
+        write("/etc/sudoers-rs", "Defaults targetpw\nroot ALL = ALL\n");
+        finds("sudo-rs", "warning", "sudo-asks-other-user");
     }
 }
 
