@@ -102,6 +102,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             .map(|settings| settings.service().to_ascii_lowercase())
             .chain(of_sudo.iter().cloned())
             .collect(),
+        sudos: &sudos,
         has_package: program::has_package,
     };
     stacks::check(&services, &around, report);

@@ -18,6 +18,7 @@ use super::programs;
 use super::questions::{Fault, Occurrence, Situation, ask};
 use super::roles::{Kind, OURS, REFUSALS, file_name};
 use super::services::{Call, EXAMPLES, PAIRS, PROGRAMS, Service, Services, is_ours};
+use super::sudo::Sudo;
 
 /// Services by which users get what another service guards.
 const WAYS_AROUND: [(&str, &[&str], &str); 2] = [
@@ -98,6 +99,8 @@ pub struct Context<'s> {
     pub sshd_unknown: bool,
     /// The services that sshd and sudo ask by their own settings.
     pub named: BTreeSet<String>,
+    /// Each sudo of this host.
+    pub sudos: &'s [Sudo],
     /// Whether a package has one of these files: see [`program::has_package`].
     pub has_package: fn(&[&str]) -> Option<bool>,
 }
@@ -957,7 +960,7 @@ fn whole_host(services: &Services, context: &Context<'_>, asked: &[String], repo
     unknown_programs(services, context, asked, report);
     ways_around(services, context.root, report);
     account_files(services, asked, report);
-    pairs(services, context.root, report);
+    pairs(services, context, report);
     left_over(services, context.root, report);
 }
 
@@ -1063,18 +1066,27 @@ fn account_files(services: &Services, asked: &[String], report: &mut Report) {
 }
 
 /// Programs with two service names.
-fn pairs(services: &Services, root: &Root, report: &mut Report) {
-    for (short, long, how) in PAIRS {
-        let (Some(one), Some(other)) = (services.get(short), services.get(long)) else {
+fn pairs(services: &Services, context: &Context<'_>, report: &mut Report) {
+    let told = context.sudos.iter().map(Sudo::pair);
+    let usual = PAIRS.map(|(short, long, how)| (short.to_owned(), long.to_owned(), how));
+    let usual = usual
+        .into_iter()
+        .filter(|(short, ..)| short != "sudo" || context.sudos.is_empty());
+    for (short, long, how) in usual.chain(told) {
+        let (Some(one), Some(other)) = (services.get(&short), services.get(&long)) else {
             continue;
         };
         let (without, how) = match (one.has_phone(), other.has_phone()) {
-            (true, false) => (long, how),
-            (false, true) => (short, short),
+            (true, false) => (&long, how),
+            (false, true) => (&short, how.split(' ').next().unwrap_or(how)),
             _ => continue,
         };
+        // sudo's own names have a finding of their own.
+        if !PROGRAMS.contains(&without.as_str()) {
+            continue;
+        }
         let file = format!("/etc/pam.d/{without}");
-        let (what, advice) = if has_file(root, without) {
+        let (what, advice) = if has_file(context.root, without) {
             (
                 format!("{how} does not ask for the phone: its service is {without}"),
                 format!("Change {file}, too: pam_logonbox-stacks(7) has the lines."),

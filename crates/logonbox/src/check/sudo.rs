@@ -242,6 +242,13 @@ impl Sudo {
         all.map(|name| name.to_lowercase()).collect()
     }
 
+    /// The services of `sudo` and `sudo -i`, in lower case as libpam has them, and the command of the
+    /// second one.
+    pub fn pair(&self) -> (String, String, &'static str) {
+        let [one, other] = [&self.service, &self.login_service].map(|name| name.to_lowercase());
+        (one, other, "sudo -i")
+    }
+
     /// Compares sudo's settings with the stacks.
     pub fn check(&self, services: &Services, report: &mut Report) {
         let has_phone = |name: &str| {

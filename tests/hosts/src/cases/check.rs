@@ -157,7 +157,7 @@ pub fn finds_in(case: &str, severity: &str, ids: &[&str], found: &Found) {
 }
 
 const CONFIGURATION: &str = "/etc/security/pam_logonbox.toml";
-const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/etc/ssh/sshd_config.d"];
+const DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/etc/ssh/sshd_config.d", "/etc/sudoers.d"];
 
 /// A copy of the distribution's files, to restore them.
 pub struct Clean;
@@ -186,6 +186,17 @@ impl Clean {
 pub fn sshd_with_phone() {
     stack("sshd", "sshd");
     sshd_config("00-logonbox.conf", |text| text.replace("#Auth", "Auth"));
+}
+
+/// Sets what most distributions have. In Debian 11, `sudo -i` asks the service sudo.
+pub fn sudo_with_two_services() {
+    sudoers("Defaults pam_login_service = sudo-i\n");
+}
+
+fn sudoers(text: &str) {
+    let path = "/etc/sudoers.d/settings";
+    fs::write(path, text).expect(path);
+    command("chmod", &["440", path]);
 }
 
 fn sshd_config(example: &str, change: impl FnOnce(&str) -> String) {
@@ -515,6 +526,7 @@ const IN_STACKS: &[Plant] = &[
         "error",
         "stack-pair-differs",
         || {
+            sudo_with_two_services();
             stack("sudo", "sudo");
             fs::write("/etc/pam.d/sudo-i", COMMON).expect("sudo-i");
         },
@@ -1161,7 +1173,13 @@ fn sudo(_: &mut Machine) {
     write(file, "other another-host = NOPASSWD: ALL\n");
     is_fine("another host", &[]);
     fs::remove_file(file).expect(file);
-    if fs::exists("/usr/bin/sudo-rs").unwrap_or_default() {
+    let has_sudo_rs = fs::exists("/usr/bin/sudo-rs").unwrap_or_default();
+    if !has_sudo_rs {
+        fs::write("/etc/pam.d/sudo-i", COMMON).expect("sudo-i");
+        write(file, "Defaults pam_login_service = sudo\n");
+        is_fine("one service for sudo and sudo -i", &[]);
+    }
+    if has_sudo_rs {
         write(
             "/etc/sudoers-rs",
             "root ALL = ALL\nother ALL = NOPASSWD: ALL\n",

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::check::{Clean, finds, finds_in, is_fine, run, sshd_with_phone};
+use super::check::{Clean, finds, finds_in, is_fine, run, sshd_with_phone, sudo_with_two_services};
 use crate::TestCase;
 use crate::machine::{Machine, append, command, edit_stack, stack};
 
@@ -355,6 +355,7 @@ fn other(_: &mut Machine) {
     for (short, long) in [("su", "su-l"), ("sudo", "sudo-i")] {
         for missing in [long, short] {
             clean.restore();
+            sudo_with_two_services();
             sshd_with_phone();
             stack(short, short);
             stack(long, long);

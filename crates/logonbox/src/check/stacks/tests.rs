@@ -31,6 +31,7 @@ fn asked(files: &[(&str, &str)], conf: &str, after_key: Option<bool>) -> Vec<Fin
         after_key: (after_key == Some(true)).then(|| "sshd".to_owned()),
         sshd_unknown: after_key.is_none(),
         named: BTreeSet::new(),
+        sudos: &[],
         has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
     };
     let mut report = Report::default();
@@ -676,6 +677,7 @@ fn an_auth_line_with_a_module_for_account() {
         after_key: None,
         sshd_unknown: false,
         named: BTreeSet::new(),
+        sudos: &[],
         has_package: |_| None,
     };
     let mut report = Report::default();
@@ -689,6 +691,55 @@ fn an_auth_line_with_a_module_for_account() {
     assert_eq!(finding.file.as_deref(), Some("/etc/pam.d/common-auth"));
     assert_eq!(finding.line, Some(4));
     assert!(finding.why.ends_with("sshd, su and su-l."), "{finding:?}");
+}
+
+/// The pair of sudo has the names that sudo tells.
+#[test]
+fn the_services_that_sudo_names() {
+    let (_dir, root) = host(&[
+        ("pam.d/common-auth", COMMON),
+        ("pam.d/sudo", GOOD),
+        ("pam.d/sudo-i", "@include common-auth\n"),
+        ("pam.d/x", GOOD),
+        ("pam.d/y", "@include common-auth\n"),
+    ]);
+    let services = services(&root);
+    let found = |sudos: &[(&str, &str)]| {
+        let sudos: Vec<_> = sudos
+            .iter()
+            .map(|(service, login_service)| {
+                let mut sudo = Sudo::default();
+                sudo.service = (*service).to_owned();
+                sudo.login_service = (*login_service).to_owned();
+                sudo
+            })
+            .collect();
+        let context = Context {
+            root: &root,
+            conf: Path::new(CONF),
+            configs: &Configs::default(),
+            after_key: None,
+            named: BTreeSet::new(),
+            sudos: &sudos,
+            has_package: |_| None,
+        };
+        let mut report = Report::default();
+        pairs(&services, &context, &mut report);
+        let found = report.findings.into_iter();
+        found.map(|(_, finding)| finding.what).collect::<Vec<_>>()
+    };
+    let differs = "sudo -i does not ask for the phone: its service is sudo-i";
+    assert_eq!(found(&[]), [differs]);
+    assert_eq!(found(&[("sudo", "sudo-i")]), [differs]);
+    assert_eq!(found(&[("sudo", "sudo")]), [""; 0]);
+    assert_eq!(found(&[("sudo", "SUDO")]), [""; 0]);
+    assert_eq!(found(&[("sudo", "sudo"), ("x", "sudo-i")]), [differs]);
+    // Its finding is sudo-service-name.
+    assert_eq!(found(&[("sudo", "y")]), [""; 0]);
+    assert_eq!(
+        found(&[("sudo-i", "sudo")]),
+        ["sudo does not ask for the phone: its service is sudo-i"]
+    );
 }
 
 /// A fault at the lines of several services is one finding.
@@ -791,6 +842,7 @@ fn a_fifo_in_place_of_a_file() {
             after_key: None,
             sshd_unknown: false,
             named: BTreeSet::new(),
+            sudos: &[],
             has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
         };
         let mut report = Report::default();
@@ -910,6 +962,7 @@ fn links_in_place_of_files() {
             after_key: None,
             sshd_unknown: false,
             named: BTreeSet::new(),
+            sudos: &[],
             has_package: |files| Some(!files.contains(&"/etc/pam.d/ssh")),
         };
         let mut report = Report::default();
