@@ -18,7 +18,7 @@ pub const CASES: &[TestCase] = &[
     case("check/other", other),
     case("check/no-helper", no_helper),
     case("check/missing", missing),
-    case("check/sudo", sudo),
+    case("check/sudo-services", sudo),
 ];
 
 const fn case(name: &'static str, run: fn(&mut Machine)) -> TestCase {
