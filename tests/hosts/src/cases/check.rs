@@ -689,7 +689,7 @@ fn sshd(_: &mut Machine) {
         ),
         (
             format!(
-                "{good}Match User lee\nPasswordAuthentication yes\nAuthenticationMethods any\n"
+                "{good}Match User lee\nPasswordAuthentication yes\nAuthenticationMethods password keyboard-interactive:pam\n"
             ),
             "warning",
             "sshd-password-method-on",
