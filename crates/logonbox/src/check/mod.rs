@@ -28,7 +28,7 @@ mod sudo;
 #[cfg(test)]
 mod test_host;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 

@@ -606,9 +606,7 @@ fn in_words(group: &Group) -> Finding {
         (severity, why)
     } else {
         let unknown = occurrence.unsure.join(", ");
-        let unsure = format!(
-            " This depends on {unknown}, which this command does not know: see its manual page."
-        );
+        let unsure = format!(" This depends on {unknown}, which this command does not know.");
         (severity.max(Warning), why + &unsure)
     };
     Finding::new(severity, id, what, why, advice)

@@ -132,6 +132,25 @@ enum End {
     Abandoned,
 }
 
+/// The approved login has cleared the count: a decline fills it up again.
+fn over_the_limit(machine: &Machine) {
+    configure("[policy]\nfailed_attempts_per_10_minutes = 1");
+    for (last, answer) in [(10, ""), (11, "123456")] {
+        let fetches = machine.phone.fetches();
+        let mut client = from(last, "lee");
+        client.see("Password:");
+        client.answer(PASSWORD);
+        if last == 10 {
+            let ring = ring(machine, &client);
+            machine.phone.press(&ring, Press::Decline);
+            client.answer(answer);
+        } else {
+            type_without_a_ring(machine, &client, fetches, answer);
+        }
+        assert!(!client.end().success());
+    }
+}
+
 /// A client that rings another user's phone counts, and one that guesses a code. A client does not
 /// count if the phone is off, if the client has gone away, if others have used up the limit, or if
 /// its address has a name or belongs to this host.
@@ -185,22 +204,7 @@ fn phone(machine: &mut Machine) {
         }
         assert!(!client.end().success());
     }
-    configure("[policy]\nfailed_attempts_per_10_minutes = 1");
-    // The approved login has cleared the count: a decline fills it up again.
-    for (last, answer) in [(10, ""), (11, "123456")] {
-        let fetches = machine.phone.fetches();
-        let mut client = from(last, "lee");
-        client.see("Password:");
-        client.answer(PASSWORD);
-        if last == 10 {
-            let ring = ring(machine, &client);
-            machine.phone.press(&ring, Press::Decline);
-            client.answer(answer);
-        } else {
-            type_without_a_ring(machine, &client, fetches, answer);
-        }
-        assert!(!client.end().success());
-    }
+    over_the_limit(machine);
     let mut expected = Vec::new();
     for (word, last) in [
         ("declined", 2),

@@ -720,6 +720,7 @@ fn the_services_that_sudo_names() {
             configs: &Configs::default(),
             after_key: None,
             named: BTreeSet::new(),
+            sshd_unknown: false,
             sudos: &sudos,
             has_package: |_| None,
         };
