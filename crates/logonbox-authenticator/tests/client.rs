@@ -220,7 +220,7 @@ async fn errors_tell_apart_what_happened() {
         assert_eq!(error.kind(), kind, "{account}: {error}");
         assert_eq!(error.request_sent(), rang, "{account}: {error}");
     }
-    let response = client.authenticate("wrong-key").await.unwrap();
+    let response = patient.authenticate("wrong-key").await.unwrap();
     assert_eq!(
         response.verify().unwrap_err().kind(),
         ErrorKind::BadSignature

@@ -631,6 +631,7 @@ fn sshd(_: &mut Machine) {
     let password = good.replace("PasswordAuthentication no", "PasswordAuthentication yes");
     with(&password);
     is_fine(&password, &[]);
+    let (no_lists, _) = good.split_once("AuthenticationMethods").expect("lists");
     let off = "UsePAM no";
     let no_questions = "KbdInteractiveAuthentication no\nChallengeResponseAuthentication no\n";
     for (lines, severity, id) in [
@@ -656,29 +657,14 @@ fn sshd(_: &mut Machine) {
             "warning",
             KEYS_SKIP,
         ),
+        (no_lists.to_owned(), "note", KEYS_SKIP),
         (
-            good.split("AuthenticationMethods")
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            "note",
-            KEYS_SKIP,
-        ),
-        (
-            good.split("AuthenticationMethods")
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-                + "PubkeyAuthentication no\nHostbasedAuthentication yes\n",
+            format!("{no_lists}PubkeyAuthentication no\nHostbasedAuthentication yes\n"),
             "warning",
             "sshd-hostbased-skips-phone",
         ),
         (
-            good.split("AuthenticationMethods")
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-                + "PubkeyAuthentication no\nGSSAPIAuthentication yes\n",
+            format!("{no_lists}PubkeyAuthentication no\nGSSAPIAuthentication yes\n"),
             "warning",
             "sshd-gssapi-skips-phone",
         ),
@@ -695,11 +681,7 @@ fn sshd(_: &mut Machine) {
             "sshd-password-method-on",
         ),
         (
-            good.split("AuthenticationMethods")
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-                + "Match User lee\nKbdInteractiveAuthentication no\n",
+            format!("{no_lists}Match User lee\nKbdInteractiveAuthentication no\n"),
             "note",
             KEYS_SKIP,
         ),
