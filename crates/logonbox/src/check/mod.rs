@@ -132,8 +132,10 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     };
     for sudo in &sudos {
         sudo.check(&services, report);
-        for (line, config) in sudo.services().iter().filter_map(|name| config_of(name)) {
-            sudo.shows_code(&line, config, report);
+        let names = sudo.services();
+        let configs: Vec<_> = names.iter().filter_map(|name| config_of(name)).collect();
+        sudo.shows_code(&configs, report);
+        for (_, config) in configs {
             sudo.prompts(config, report);
         }
     }

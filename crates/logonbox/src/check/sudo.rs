@@ -419,13 +419,22 @@ impl Sudo {
         }
     }
 
-    /// Reports an announcement that sudo does not show. `line` is that of the module.
-    pub fn shows_code(&self, line: &Place, config: &Config, report: &mut Report) {
-        let conversation = config.conversation;
-        let announces = conversation.code == Code::Show && conversation.announce == Announce::Info;
-        if self.shows_information || !announces || !matches!(config.mode, Mode::Push(_)) {
+    /// Reports an announcement that sudo does not show. `services` are those of this sudo, with the
+    /// line of the module.
+    pub fn shows_code(&self, services: &[(Place, &Config)], report: &mut Report) {
+        let announces = |config: &Config| {
+            let conversation = config.conversation;
+            matches!(config.mode, Mode::Push(_))
+                && conversation.code == Code::Show
+                && conversation.announce == Announce::Info
+        };
+        let mut services = services.iter();
+        let Some((line, _)) = services
+            .find(|(_, config)| announces(config))
+            .filter(|_| !self.shows_information)
+        else {
             return;
-        }
+        };
         let finding = Finding::new(
             Note,
             "sudo-shows-no-code",
@@ -1118,6 +1127,32 @@ mod tests {
         // The prompt asks for no code.
         let all = format!("{replaces}\n{}", waits("0.1"));
         assert_eq!(found(&all, "code = \"show\""), [""; 0]);
+    }
+
+    #[test]
+    fn the_announcement_of_one_service() {
+        let place = |name: &str| Place {
+            file: Path::new("/etc/pam.d").join(name).into(),
+            line: Some(3),
+        };
+        let text = "[logonbox]\ntenant = \"acme\"\n[service.sudo-i.conversation]\n\
+                    code = \"show\"\nannounce = \"info\"\n";
+        let config = |name: &str| Config::parse(Path::new("/x"), text, name).unwrap();
+        let configs = ["sudo", "sudo-i"].map(|name| (name, config(name)));
+        let services: Vec<_> = configs
+            .iter()
+            .map(|(name, config)| (place(name), config))
+            .collect();
+        for (shows_information, expected) in [(true, None), (false, Some("/etc/pam.d/sudo-i"))] {
+            let sudo = Sudo {
+                shows_information,
+                ..Sudo::default()
+            };
+            let mut report = Report::default();
+            sudo.shows_code(&services, &mut report);
+            let found = report.findings.first();
+            assert_eq!(found.and_then(|(_, found)| found.file.as_deref()), expected);
+        }
     }
 
     #[test]
