@@ -79,10 +79,11 @@ pub enum Command {
     /// Find errors that lock users out, or admit them without their phone.
     ///
     /// The command checks the configuration and the names in it, the PAM stacks that name the module,
-    /// sshd's effective settings, the server, and this host's log, module file and security policy. It
-    /// asks the host's libpam for the result of each stack, and sshd itself for its settings. At the
-    /// server, it checks name, connection, certificate and clock. With --user, it also checks this
-    /// user's account and keys. It changes no files, logs no user in, and rings no phone.
+    /// the effective settings of sshd and sudo, the server, and this host's log, module file and
+    /// security policy. It asks the host's libpam for the result of each stack, and sshd, sudo and
+    /// cvtsudoers for their settings and rules. At the server, it checks name, connection, certificate
+    /// and clock. With --user, it also checks this user's account and keys. It changes no files, logs
+    /// no user in, and rings no phone.
     ///
     /// An error locks users out, or admits them without their phone. An administrator should look at
     /// a warning. A note may be intended, and does not change the exit status. Each finding says what

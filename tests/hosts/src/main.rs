@@ -52,6 +52,14 @@ fn main() -> ExitCode {
         }
         ["run", name] => {
             let all = ["logins", "desktop"].map(cases::of).concat();
+            let mut names = std::collections::BTreeSet::new();
+            for case in &all {
+                assert!(
+                    names.insert(case.name),
+                    "two cases are called {}",
+                    case.name
+                );
+            }
             let Some(case) = all.iter().find(|case| case.name == *name) else {
                 eprintln!("there is no case {name}; `hosts list KIND` names them");
                 return ExitCode::from(2);

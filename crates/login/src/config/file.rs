@@ -86,7 +86,7 @@ impl TrustedDir {
             Ok(directory) => File::from(directory),
             Err(Errno::ENOENT) => return Ok(None),
             Err(Errno::ENOTDIR | Errno::ELOOP) => {
-                return Err("is not a directory, or is a link to one".to_owned());
+                return Err("is no directory, or a link to one".to_owned());
             }
             Err(error) => return Err(not_opened(error)),
         };
@@ -268,7 +268,7 @@ mod tests {
         assert!(TrustedDir::open(Path::new(&endless)).is_err());
         for link in [&path, &moved.join("file"), Path::new("/dev/null")] {
             let error = TrustedDir::open(link).unwrap_err();
-            assert!(error.contains("not a directory"), "{error}");
+            assert!(error.contains("no directory"), "{error}");
         }
     }
 }

@@ -169,5 +169,5 @@ fn only_a_file_that_is_not_there_leaves_it_to_the_tenant() {
     // An administrator who moves the directory must not replace it by a symlink.
     fs::rename(&directory, dir.path().join("moved")).unwrap();
     symlink("moved", &directory).unwrap();
-    refused("keys: is not a directory, or is a link to one");
+    refused("keys: is no directory, or a link to one");
 }

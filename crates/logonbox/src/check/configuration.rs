@@ -27,6 +27,9 @@ pub struct Configs {
     services: BTreeMap<(PathBuf, String), Config>,
 }
 
+/// A file, some services, and the settings that they get from it.
+type Different<'c> = (&'c Path, Vec<&'c str>, &'c Config);
+
 impl Configs {
     /// Adds a file without the settings for single services.
     pub fn insert(&mut self, path: PathBuf, config: Config) {
@@ -54,14 +57,14 @@ impl Configs {
         &self.files
     }
 
-    /// The settings of each file, and those that differ for a service, with its name: another server,
-    /// or other users who are asked.
-    pub fn different(&self) -> Vec<(&Path, &str, &Config)> {
+    /// The settings of each file, and those that differ for some services, with their names: another
+    /// server, or other users who are asked. The name in front of a file's own settings is empty.
+    pub fn different(&self) -> Vec<Different<'_>> {
         let files = self.files.iter();
         let files = files.map(|(path, config)| (path.as_path(), "", config));
         let services = self.services.iter();
         let services = services.map(|((path, name), config)| (path.as_path(), &**name, config));
-        let mut all: Vec<(String, (&Path, &str, &Config))> = Vec::new();
+        let mut all: Vec<(String, Different<'_>)> = Vec::new();
         for (path, service, config) in files.chain(services) {
             let Config {
                 mode,
@@ -81,8 +84,9 @@ impl Configs {
             let key = format!(
                 "{mode:?} {on_phone:?} {airlock:?} {accounts:?} {tls:?} {exempt:?} {limits:?}"
             );
-            if all.iter().all(|(known, _)| *known != key) {
-                all.push((key, (path, service, config)));
+            match all.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, (_, services, _))) => services.push(service),
+                None => all.push((key, (path, vec![service], config))),
             }
         }
         all.into_iter().map(|(_, one)| one).collect()
@@ -392,18 +396,29 @@ mod tests {
             )
         };
         for (sections, expected) in [
-            ("", &[""][..]),
-            ("[service.sshd]\nmode = \"airlock\"\n", &["", "sshd"]),
+            ("", &[" sshd sudo"][..]),
+            ("[service.sshd]\nmode = \"airlock\"\n", &[" sudo", "sshd"]),
+            (
+                "[service.sshd.policy]\nonly_groups = [\"x\"]\n\
+                 [service.sudo.policy]\nonly_groups = [\"x\"]\n",
+                &["", "sshd sudo"],
+            ),
             (
                 "[service.sshd.policy]\nonly_groups = [\"x\"]\n",
-                &["", "sshd"],
+                &[" sudo", "sshd"],
             ),
             (
                 "[service.sshd.policy]\non_unavailable = \"ignore\"\n",
-                &[""],
+                &[" sshd sudo"],
             ),
-            ("[service.sshd.conversation]\ncode = \"show\"\n", &[""]),
-            ("[service.sshd.logonbox]\nbutton = \"Yes\"\n", &[""]),
+            (
+                "[service.sshd.conversation]\ncode = \"show\"\n",
+                &[" sshd sudo"],
+            ),
+            (
+                "[service.sshd.logonbox]\nbutton = \"Yes\"\n",
+                &[" sshd sudo"],
+            ),
         ] {
             let (text, path) = (text(sections), Path::new("/x"));
             let config = |service| Config::parse(path, &text, service).unwrap();
@@ -414,7 +429,10 @@ mod tests {
                 configs.services.insert(key, config(service));
             }
             let different = configs.different();
-            let services: Vec<_> = different.iter().map(|(_, service, _)| *service).collect();
+            let services: Vec<_> = different
+                .iter()
+                .map(|(_, names, _)| names.join(" "))
+                .collect();
             assert_eq!(services, expected, "{sections}");
         }
     }

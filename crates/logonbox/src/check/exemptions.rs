@@ -278,7 +278,8 @@ impl Names<'_> {
         };
         // A directory may list no members. This proof shows that the groups are local ones.
         let is_local = is_in_none(self.system, "root", groups) == Ok(true);
-        let has_members = found.iter().any(|group| !group.members.is_empty());
+        let is_user = |name: &String| !matches!(self.system.name_of(name), Ok(None));
+        let has_members = found.iter().any(|group| group.members.iter().any(is_user));
         if found.is_empty() || has_members || !is_local {
             return;
         }

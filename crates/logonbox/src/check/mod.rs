@@ -96,7 +96,7 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
             .first()
             .filter(|settings| settings.is_after_key())
             .map(|settings| settings.service().to_ascii_lowercase()),
-        sshd_unknown: settings.is_empty(),
+        sshd_unknown: settings.is_empty() && program::find(&sshd::SSHD).is_some(),
         named: settings
             .iter()
             .map(|settings| settings.service().to_ascii_lowercase())
@@ -149,9 +149,15 @@ fn host(root: &Root, conf: &Path, user: Option<&str>, report: &mut Report) {
     selinux::check(root, of_all, report);
 
     let mut waiting = Waiting::default();
-    for (path, service, config) in different {
+    for (path, services, config) in different {
         configuration::pinned(config, Path::new(pins::DIRECTORY), report);
-        let person = user.map(|user| (user, service));
+        // The settings of the file are for all services that have no others.
+        let services: &[&str] = if services.contains(&"") {
+            &[""]
+        } else {
+            &services
+        };
+        let person = user.map(|user| (user, services));
         let mut progress = |what: &str| waiting.say(what);
         server::check(path, config, person, server::now(), &mut progress, report);
     }

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Enough to read the output of a program that has ended.
 const MOMENT: Duration = Duration::from_secs(2);
-/// More than any of these programs prints.
-const LIMIT: u64 = 1 << 20;
+/// More than any of these programs prints, also getent(1) with 100,000 users.
+const LIMIT: u64 = 1 << 24;
 
 /// The result of a program.
 pub struct Output {
@@ -45,10 +45,15 @@ pub fn find(paths: &[&str]) -> Option<PathBuf> {
 ///
 /// The reason why there is no whole output.
 pub fn ask(program: &Path, arguments: &[&str]) -> Result<Output, String> {
-    ask_within(program, arguments, TIMEOUT)
+    ask_within(program, arguments, TIMEOUT, LIMIT)
 }
 
-fn ask_within(program: &Path, arguments: &[&str], timeout: Duration) -> Result<Output, String> {
+fn ask_within(
+    program: &Path,
+    arguments: &[&str],
+    timeout: Duration,
+    limit: u64,
+) -> Result<Output, String> {
     let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", program.display());
     let mut child = Command::new(program)
         .args(arguments)
@@ -62,8 +67,8 @@ fn ask_within(program: &Path, arguments: &[&str], timeout: Duration) -> Result<O
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed(&error))?;
-    let out = child.stdout.take().map(read);
-    let err = child.stderr.take().map(read);
+    let out = child.stdout.take().map(|stream| read(stream, limit));
+    let err = child.stderr.take().map(|stream| read(stream, limit));
     let id = child.id();
     let (sender, ended) = channel();
     thread::spawn(move || sender.send(child.wait()));
@@ -80,7 +85,7 @@ fn ask_within(program: &Path, arguments: &[&str], timeout: Duration) -> Result<O
         let heard = heard.map(|heard| heard.recv_timeout(MOMENT));
         match heard {
             Some(Ok(Some(text))) => Ok(text),
-            Some(Ok(None)) => Err(failed(&format!("it prints more than {LIMIT} bytes"))),
+            Some(Ok(None)) => Err(failed(&format!("it prints more than {limit} bytes"))),
             // A descendant may hold the output open.
             Some(Err(_)) | None => Err(failed(&"it does not close its output")),
         }
@@ -122,17 +127,20 @@ pub fn has_package(files: &[&str]) -> Option<bool> {
 pub fn primary_groups() -> Result<BTreeSet<u32>, String> {
     let getent = find(&["/usr/bin/getent", "/bin/getent"]).ok_or("getent is not installed")?;
     let said = ask(&getent, &["passwd"])?;
+    if !said.well {
+        return Err(format!("{} fails", getent.display()));
+    }
     let group = |line: &str| line.split(':').nth(3)?.parse().ok();
     Ok(said.out.lines().filter_map(group).collect())
 }
 
 /// The text of a stream. `None` if it is too long.
-fn read(stream: impl Read + Send + 'static) -> Receiver<Option<String>> {
+fn read(stream: impl Read + Send + 'static, limit: u64) -> Receiver<Option<String>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        let _ = stream.take(LIMIT.saturating_add(1)).read_to_end(&mut bytes);
-        let is_whole = u64::try_from(bytes.len()).is_ok_and(|length| length <= LIMIT);
+        let _ = stream.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        let is_whole = u64::try_from(bytes.len()).is_ok_and(|length| length <= limit);
         let _ = sender.send(is_whole.then(|| String::from_utf8_lossy(&bytes).into_owned()));
     });
     receiver
@@ -152,8 +160,9 @@ mod tests {
         assert_eq!(said.out, "-/usr/sbin:/usr/bin:/sbin:/bin\n");
         assert_eq!(said.err, "no\n");
         // Too much output ends the program.
-        let said = ask(&shell, &["-c", "while echo flood; do :; done"]);
-        assert!(said.is_err_and(|why| why.ends_with("it prints more than 1048576 bytes")));
+        let flood = ["-c", "while echo flood; do :; done"];
+        let said = ask_within(&shell, &flood, TIMEOUT, 1 << 10);
+        assert!(said.is_err_and(|why| why.ends_with("it prints more than 1024 bytes")));
         assert!(ask(Path::new("/nowhere"), &[]).is_err());
         let other = has_package(&["/etc/pam.d/no-such-service"]);
         assert_ne!(other, Some(true));
@@ -172,7 +181,8 @@ mod tests {
         let said = ask_within(
             Path::new("/bin/sh"),
             &["-c", &script],
-            Duration::from_secs(1),
+            Duration::from_secs(5),
+            LIMIT,
         );
         assert!(said.is_err_and(|why| why.ends_with("it does not end")));
         let id = std::fs::read_to_string(file).unwrap();

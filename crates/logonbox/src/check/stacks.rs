@@ -210,7 +210,7 @@ pub fn check(services: &Services, context: &Context<'_>, report: &mut Report) {
 /// The faults of one stack. sshd may require a key before it asks the stack.
 fn occurrences(service: &Service, situation: Situation, context: &Context<'_>) -> Vec<Occurrence> {
     let mut all = ask(service, situation);
-    if context.sshd_unknown && super::may_be_of_sshd(&service.name) && !asks_for_a_factor(service) {
+    if context.sshd_unknown && service.name == "sshd" && !asks_for_a_factor(service) {
         let without_key = [Fault::NoFirstFactor, Fault::ExemptWithoutFactor];
         for one in all
             .iter_mut()
@@ -1066,21 +1066,22 @@ fn account_files(services: &Services, asked: &[String], report: &mut Report) {
 /// Programs with two service names.
 fn pairs(services: &Services, context: &Context<'_>, report: &mut Report) {
     let told = context.sudos.iter().map(Sudo::pair);
+    let asked: BTreeSet<String> = context.sudos.iter().flat_map(Sudo::services).collect();
     let usual = PAIRS.map(|(short, long, how)| (short.to_owned(), long.to_owned(), how));
-    let usual = usual
-        .into_iter()
-        .filter(|(short, ..)| short != "sudo" || context.sudos.is_empty());
-    for (short, long, how) in usual.chain(told) {
+    for (number, (short, long, how)) in usual.into_iter().chain(told).enumerate() {
         let (Some(one), Some(other)) = (services.get(&short), services.get(&long)) else {
             continue;
         };
-        let (without, how) = match (one.has_phone(), other.has_phone()) {
-            (true, false) => (&long, how),
-            (false, true) => (&short, how.split(' ').next().unwrap_or(how)),
+        let (with, without, how) = match (one.has_phone(), other.has_phone()) {
+            (true, false) => (&short, &long, how),
+            (false, true) => (&long, &short, how.split(' ').next().unwrap_or(how)),
             _ => continue,
         };
-        // sudo's own names have a finding of their own.
-        if !PROGRAMS.contains(&without.as_str()) {
+        // The phone may be in a file that no sudo asks for.
+        let is_in_vain = !asked.contains(with) && asked.contains(without);
+        let is_usual = number < PAIRS.len() && short == "sudo" && !context.sudos.is_empty();
+        // Other names of sudo have a finding of their own.
+        if !PROGRAMS.contains(&without.as_str()) || is_usual && !is_in_vain {
             continue;
         }
         let file = format!("/etc/pam.d/{without}");

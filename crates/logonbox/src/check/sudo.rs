@@ -366,7 +366,7 @@ impl Sudo {
         }
         for (users, severity, commands) in [
             (&self.rules.all, Warning, "all commands"),
-            (&self.rules.some, Note, "some commands"),
+            (&self.rules.some, Note, "some commands or target users"),
         ] {
             if users.is_empty() {
                 continue;
@@ -542,7 +542,8 @@ impl Sudo {
 
     /// The settings and rules for this host, and those for all hosts.
     fn documents(&self) -> Result<(Value, Value), String> {
-        let program = program::find(&CVTSUDOERS).ok_or("cvtsudoers is not installed")?;
+        let program = program::find(&CVTSUDOERS)
+            .ok_or("cvtsudoers is not installed: install the package sudo, also beside sudo-rs")?;
         let read = |filter: &[&str]| -> Result<Value, String> {
             // Without a configuration of its own.
             let mut arguments = vec!["-c", "/dev/null", "-e", "-f", "json"];
@@ -596,7 +597,7 @@ impl Sudo {
             "Defaults": only("Defaults"),
             "User_Specs": only("User_Specs"),
         }));
-        !others.some.is_empty() || others.rules != Rules::default()
+        others.some.iter().any(ForSome::matters) || others.rules != Rules::default()
     }
 
     /// Takes the `Defaults` that decide about PAM, and the users of rules with `NOPASSWD`.
@@ -690,6 +691,14 @@ fn defaults(document: &Value) -> Vec<(&[Value], Vec<&Value>)> {
 }
 
 impl ForSome {
+    /// Whether these settings decide about PAM.
+    fn matters(&self) -> bool {
+        !self.services.is_empty()
+            || !self.authenticates
+            || self.asks_other
+            || self.remembers != Remembers::default()
+    }
+
     fn read(binding: &[Value], options: &[&Value]) -> Self {
         let is = |key: &str, value: bool| option(options, key) == Some(&Value::Bool(value));
         let text = |key: &str| option(options, key).and_then(Value::as_str);
@@ -982,7 +991,7 @@ mod tests {
             found(&sudo),
             [
                 "warning For all commands, sudo asks for neither password nor phone: username lee",
-                "note For some commands, sudo asks for neither password nor phone: useralias OPS, \
+                "note For some commands or target users, sudo asks for neither password nor phone: useralias OPS, \
                  userid 7",
             ]
         );
@@ -1029,7 +1038,7 @@ mod tests {
             let finding = if becomes_root {
                 "warning For all commands, sudo asks for neither password nor phone: username lee"
             } else {
-                "note For some commands, sudo asks for neither password nor phone: username lee"
+                "note For some commands or target users, sudo asks for neither password nor phone: username lee"
             };
             assert_eq!(found(&with(&rule)), [finding], "{targets}");
         }
@@ -1165,9 +1174,7 @@ mod tests {
             ("echo other >&2", false),
         ] {
             let program = dir.path().join("sudo");
-            std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            std::fs::set_permissions(&program, mode).unwrap();
+            test_host::program(&program, script);
             let mut report = Report::default();
             let sudo = Sudo::of(&program, &root, &mut report);
             assert_eq!(sudo.is_rs, is_rs, "{script}");

@@ -154,3 +154,11 @@ pub fn ids(report: &Report) -> Vec<&'static str> {
     let findings = report.findings.iter();
     findings.map(|(_, finding)| finding.id).collect()
 }
+
+/// Writes a program for /bin/sh.
+pub fn program(path: &Path, script: &str) {
+    // Another process writes it. In this one, a fork of another test may hold it open.
+    let mut write = Command::new("/bin/sh");
+    write.args(["-c", "printf '#!/bin/sh\n%s\n' \"$1\" >$0; chmod 700 $0"]);
+    assert!(write.arg(path).arg(script).status().unwrap().success());
+}

@@ -37,12 +37,12 @@ const LARGEST_ANSWER: usize = 1 << 18;
 /// Shows the current request while the administrator waits.
 pub type Progress<'p> = &'p mut dyn FnMut(&str);
 
-/// Checks the server of one configuration. If `person` is given, checks this user, too: for one
-/// service, or for all if its name is empty.
+/// Checks the server of one configuration. If `person` is given, checks this user, too: for these
+/// services. An empty name is for all.
 pub fn check(
     path: &Path,
     config: &Config,
-    person: Option<(&str, &str)>,
+    person: Option<(&str, &[&str])>,
     now: SystemTime,
     progress: Progress<'_>,
     report: &mut Report,
@@ -67,13 +67,13 @@ pub fn check(
             Mode::Airlock(url) => server.loginapp(url, report),
         }
     }
-    if let Some((user, service)) = person {
+    if let Some((user, services)) = person {
         progress(&format!(
             "asking {} about {} ...",
             server.name,
             for_log(user)
         ));
-        server.person(user, service, reached, report);
+        server.person(user, services, reached, report);
     }
 }
 
@@ -408,10 +408,10 @@ impl Server<'_> {
     }
 
     /// Checks a user on the host, in the configuration and at the tenant.
-    fn person(&self, user: &str, service: &str, reached: bool, report: &mut Report) {
+    fn person(&self, user: &str, services: &[&str], reached: bool, report: &mut Report) {
         let shown = for_log(user);
-        let user = User::Named(user.to_owned());
-        let name = match known_user(&THIS_MACHINE, &user) {
+        let named = User::Named(user.to_owned());
+        let name = match known_user(&THIS_MACHINE, &named) {
             Ok(name) => name,
             Err(refusal) => {
                 report.add(
@@ -439,26 +439,44 @@ impl Server<'_> {
             );
             report.add(Area::Server, finding);
         }
-        let mut is_exempt = false;
+        let exempt: Vec<bool> = services
+            .iter()
+            .map(|service| self.is_exempt(user, service, report))
+            .collect();
+        let is_exempt = exempt.contains(&true);
+        self.limit(&name, is_exempt, report);
+        let Mode::Push(tenant) = &self.config.mode else {
+            let what = format!("{shown} in Airlock");
+            report.skipped(Area::Server, what, "only a login shows it");
+            return;
+        };
+        if reached {
+            self.keys(tenant, &name, is_exempt, report);
+        }
+    }
+
+    /// Reports whether the user is exempt in a service. An empty name is for all.
+    fn is_exempt(&self, user: &str, service: &str, report: &mut Report) -> bool {
+        let shown = for_log(user);
+        let user = User::Named(user.to_owned());
         let policy = &self.config.policy;
         let at = match service {
             "" => String::new(),
             service => format!(" for {}", for_log(service)),
         };
+        let note = |id, what: String, why: &str, advice: &str| {
+            Finding::new(Severity::Note, id, what, why, advice).in_file(self.path, None)
+        };
         match exemption(policy, &THIS_MACHINE, &user, service, "") {
             Exemption::Exempt(why) => {
-                is_exempt = true;
-                report.add(
-                    Area::Server,
-                    Finding::new(
-                        Severity::Note,
-                        "user-exempt",
-                        format!("{shown} is exempt{at}: {}", for_log(&why)),
-                        "No phone rings for this login. The other lines of the stack decide.",
-                        "If this is not intended, change [policy].",
-                    )
-                    .in_file(self.path, None),
+                let finding = note(
+                    "user-exempt",
+                    format!("{shown} is exempt{at}: {}", for_log(&why)),
+                    "No phone rings for this login. The other lines of the stack decide.",
+                    "If this is not intended, change [policy].",
                 );
+                report.add(Area::Server, finding);
+                true
             }
             Exemption::Asked(hint) => {
                 let file = self.path.display();
@@ -469,28 +487,16 @@ impl Server<'_> {
                     report.skipped(Area::Server, what, "they depend on the login");
                 }
                 if !hint.is_empty() {
-                    report.add(
-                        Area::Server,
-                        Finding::new(
-                            Severity::Note,
-                            "user-unclear",
-                            format!("{shown}: {}", for_log(&hint)),
-                            "The user is asked, because it is not certain that the user is exempt.",
-                            "See EXEMPTIONS in pam_logonbox.toml(5).",
-                        )
-                        .in_file(self.path, None),
+                    let finding = note(
+                        "user-unclear",
+                        format!("{shown}: {}", for_log(&hint)),
+                        "The user is asked, because it is not certain that the user is exempt.",
+                        "See EXEMPTIONS in pam_logonbox.toml(5).",
                     );
+                    report.add(Area::Server, finding);
                 }
+                false
             }
-        }
-        self.limit(&name, is_exempt, report);
-        let Mode::Push(tenant) = &self.config.mode else {
-            let what = format!("{shown} in Airlock");
-            report.skipped(Area::Server, what, "only a login shows it");
-            return;
-        };
-        if reached {
-            self.keys(tenant, &name, is_exempt, report);
         }
     }
 

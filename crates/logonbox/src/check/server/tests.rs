@@ -49,7 +49,7 @@ impl Stage {
         let path = Path::new("/etc/security/pam_logonbox.toml");
         let config = Config::parse(path, &text, "").unwrap();
         let mut report = Report::default();
-        let person = user.map(|user| (user, ""));
+        let person = user.map(|user| (user, &[""][..]));
         check(path, &config, person, now, &mut |_| {}, &mut report);
         report
     }

@@ -1116,9 +1116,8 @@ fn asks_by_prompt(config: &Config) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
+    use crate::check::test_host;
 
     /// What `check` finds.
     fn found(text: &str, by_key: bool, config: &str) -> Vec<String> {
@@ -1412,7 +1411,7 @@ mod tests {
     fn sshd_with(dir: &Path, slow: &str) -> Asker {
         let sshd = dir.join("sshd");
         let text = format!(
-            "#!/bin/sh\n: >{}/asked\ncase $* in *user=nobody*) ;; *) {slow};; esac\n\
+            ": >{}/asked\ncase $* in *user=nobody*) ;; *) {slow};; esac\n\
              echo 'usepam yes'\nexec >&2\n\
              echo 'debug2: parse_server_config_depth: config reprocess config len 1'\n\
              for user in lee kim; do\n\
@@ -1420,10 +1419,7 @@ mod tests {
              done\n",
             dir.display()
         );
-        // Another process writes it. In this one, a fork of another test may hold it open.
-        let mut write = Command::new("/bin/sh");
-        write.args(["-c", "printf %s \"$1\" >$0; chmod 700 $0"]);
-        assert!(write.arg(&sshd).arg(text).status().unwrap().success());
+        test_host::program(&sshd, &text);
         Asker {
             sshd,
             options: Vec::new(),

@@ -741,6 +741,8 @@ fn the_services_that_sudo_names() {
         found(&[("sudo-i", "sudo")]),
         ["sudo does not ask for the phone: its service is sudo-i"]
     );
+    // The phone is in a file that no sudo asks for.
+    assert_eq!(found(&[("sudo-i", "sudo-i")]), [differs]);
 }
 
 /// A fault at the lines of several services is one finding.
