@@ -45,7 +45,7 @@ fn policy(knows: impl FnOnce(&str) -> Result<bool, String>, report: &mut Report)
                 "selinux-policy-missing",
                 "SELinux is enforcing, but the kernel does not have the package's policy",
                 "SELinux does not allow sshd and login to connect to the server. They refuse every login, while `logonbox login` works.",
-                "Run semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && semodule -e pam_logonbox && systemd-tmpfiles --create pam_logonbox.conf",
+                "If `semodule -lfull` lists it as disabled, run semodule -e pam_logonbox. Otherwise run semodule -X 200 -i /usr/share/selinux/packages/pam_logonbox.cil && systemd-tmpfiles --create pam_logonbox.conf",
             ),
         ),
         Err(why) => report.skipped(Area::Host, WHAT, why),
