@@ -443,7 +443,8 @@ impl Server<'_> {
             .iter()
             .map(|service| self.is_exempt(user, service, report))
             .collect();
-        let is_exempt = exempt.contains(&true);
+        // An error for one service is an error.
+        let is_exempt = !exempt.contains(&false);
         self.limit(&name, is_exempt, report);
         let Mode::Push(tenant) = &self.config.mode else {
             let what = format!("{shown} in Airlock");

@@ -42,6 +42,10 @@ impl Stage {
 
     /// Checks a configuration. Replaces `TENANT`, `AIRLOCK` and `CA` by their values.
     fn found(&self, text: &str, user: Option<&str>, now: SystemTime) -> Report {
+        self.found_for(text, user.map(|user| (user, &[""][..])), now)
+    }
+
+    fn found_for(&self, text: &str, person: Option<(&str, &[&str])>, now: SystemTime) -> Report {
         let text = text
             .replace("TENANT", self.tenant.authority())
             .replace("AIRLOCK", &self.tenant.airlock_url())
@@ -49,7 +53,6 @@ impl Stage {
         let path = Path::new("/etc/security/pam_logonbox.toml");
         let config = Config::parse(path, &text, "").unwrap();
         let mut report = Report::default();
-        let person = user.map(|user| (user, &[""][..]));
         check(path, &config, person, now, &mut |_| {}, &mut report);
         report
     }
@@ -228,6 +231,12 @@ fn a_person() {
     let report = stage.found(&early, Some("root"), now());
     assert_eq!(report.count(Severity::Error), 0, "{report:#?}");
     assert!(ids(&report).contains(&"user-no-account"), "{report:#?}");
+    // They need one if a service asks them.
+    let early = early.replace("users = [\"root\"]", "services = [\"sudo\"]");
+    for (services, errors) in [(&["sudo"][..], 0), (&["sudo", "sshd"], 1)] {
+        let report = stage.found_for(&early, Some(("root", services)), now());
+        assert_eq!(report.count(Severity::Error), errors, "{report:#?}");
+    }
     let unclear = format!("{PUSH}[policy]\nonly_groups = [\"no-such-group\"]\n");
     assert_eq!(checked(&unclear, "root").0, ["user-unclear"]);
     // No phone has rung.
